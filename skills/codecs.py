@@ -1,0 +1,160 @@
+"""Codecs: how one delta tensor becomes arrays in a file and back, with a stated error bound.
+
+    raw    float64, exact
+    fp16   float16, relative error 2**-11, absolute 2**-25 near zero
+    int8   blocks of 256 numbers share a float32 scale, absolute error scale / 2
+
+A codec name may end in `+zstd`: the whole file is then one zstd frame. Which tensors a delta has
+and who may send it is left to `skills.delta` and the hub.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from skills.errors import CodecError
+
+__all__ = ["CODECS", "Codec", "compress", "decompress", "parse_codec"]
+
+Parts = dict[str, NDArray[Any]]
+"""What one tensor becomes: suffix to array; the suffix is "" for the numbers themselves."""
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_WINDOW_LIMIT = 2**27  # bytes a hostile frame may make us hold
+
+
+class Codec(Protocol):
+    """Both directions for one tensor. `|decode(encode(x)) - x| <= bound(x)`, element by element."""
+
+    def encode(self, tensor: NDArray[np.float64]) -> Parts:
+        """Arrays to store; raises CodecError where the bound cannot be kept."""
+
+    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """The tensor again; raises CodecError when parts do not belong to `shape`."""
+
+    def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Largest absolute error of each element, same shape."""
+
+
+class Raw:
+    """Float64 as it is."""
+
+    def encode(self, tensor: NDArray[np.float64]) -> Parts:
+        return {"": tensor}
+
+    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        return _expect(parts, "", shape, np.float64)
+
+    def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.zeros_like(tensor)
+
+
+class Half:
+    """IEEE 754 binary16, rounded to nearest even."""
+
+    def encode(self, tensor: NDArray[np.float64]) -> Parts:
+        if np.abs(tensor).max(initial=0.0) > np.finfo(np.float16).max:
+            raise CodecError("a number is beyond float16's 65504.", remedy="Clip the delta or use codec raw.")
+        return {"": tensor.astype(np.float16)}
+
+    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        return _expect(parts, "", shape, np.float16).astype(np.float64)
+
+    def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.abs(tensor) * 2.0**-11 + 2.0**-25
+
+
+@dataclass(frozen=True)
+class Int8Blocks:
+    """Symmetric linear quantisation: `block` consecutive numbers share one float32 scale."""
+
+    block: int = 256
+
+    def encode(self, tensor: NDArray[np.float64]) -> Parts:
+        scales = self._scales(tensor)
+        codes = np.rint(self._blocks(tensor) / np.where(scales > 0, scales, 1)[:, None])
+        return {"": codes.astype(np.int8).ravel()[: tensor.size].reshape(tensor.shape), ".scale": scales}
+
+    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        size = int(np.prod(shape))
+        codes = _expect(parts, "", shape, np.int8)
+        scales = _expect(parts, ".scale", (-(-size // self.block),), np.float32)
+        return (codes.ravel() * np.repeat(scales.astype(np.float64), self.block)[:size]).reshape(shape)
+
+    def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
+        half = np.repeat(self._scales(tensor).astype(np.float64) / 2, self.block)[: tensor.size]
+        return half.reshape(tensor.shape) * (1 + 2.0**-40)
+
+    def _blocks(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
+        padded = np.zeros(-(-tensor.size // self.block) * self.block)
+        padded[: tensor.size] = tensor.ravel()
+        return padded.reshape(-1, self.block)
+
+    def _scales(self, tensor: NDArray[np.float64]) -> NDArray[np.float32]:
+        peak = np.abs(self._blocks(tensor)).max(axis=1, initial=0.0)
+        if peak.max(initial=0.0) > np.finfo(np.float32).max:
+            raise CodecError("a number is beyond float32.", remedy="Clip the delta or use codec raw.")
+        scale = (peak / 127).astype(np.float32)
+        # Rounded up, so that the largest number never falls outside -127..127.
+        return np.where(peak > 0, np.nextafter(scale, np.float32(np.inf)), np.float32(0))
+
+
+CODECS: dict[str, Codec] = {"fp16": Half(), "int8": Int8Blocks(), "raw": Raw()}
+
+
+def parse_codec(name: str) -> tuple[Codec, bool]:
+    """The codec of a name such as `int8+zstd`, and whether the file is compressed.
+
+    Raises:
+        CodecError: Unknown name.
+    """
+    plain, _, compression = name.partition("+")
+    if plain not in CODECS or compression not in {"", "zstd"}:
+        known = ", ".join(CODECS)
+        raise CodecError(
+            f"unknown codec {name!r}.", where="codec", remedy=f"Use one of {known}, or NAME+zstd."
+        )
+    return CODECS[plain], bool(compression)
+
+
+def compress(data: bytes) -> bytes:
+    """One zstd frame."""
+    return zstandard.ZstdCompressor(level=3).compress(data)
+
+
+def decompress(data: bytes, limit: int) -> bytes:
+    """Undo `compress` where `data` is a zstd frame, else return it as it is.
+
+    Raises:
+        CodecError: Damaged, or more than `limit` bytes when unpacked; never holds more than that.
+    """
+    if data.startswith(ZSTD_MAGIC):
+        reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT).stream_reader(io.BytesIO(data))
+        try:
+            data = reader.read(limit + 1)
+        except zstandard.ZstdError as error:
+            raise CodecError(f"damaged zstd frame ({error}).", remedy="Send the file again.") from error
+    if len(data) > limit:
+        raise CodecError(
+            f"more than {limit} bytes when unpacked.", remedy="Send a delta of this skill's size."
+        )
+    return data
+
+
+def _expect(parts: Parts, suffix: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    part = parts.get(suffix)
+    if part is None or part.shape != tuple(shape) or part.dtype != dtype:
+        found = "nothing" if part is None else f"{part.dtype}{part.shape}"
+        raise CodecError(
+            f"found {found} instead of {np.dtype(dtype)}{tuple(shape)}.",
+            where=suffix or "tensor",
+            remedy="Encode the delta against the base that the round names.",
+            code="wrong_shape",
+        )
+    return part

@@ -1,0 +1,145 @@
+"""A delta: what a robot learned, as child - base, with its provenance; one file.
+
+Arithmetic is float64, so that `apply(base, subtract(child, base)) == child` bit for bit whenever
+a base number is less than 2**28 times its child (always, for weights). Whether a delta is welcome
+is the hub's decision (`hub.admission`), who signed it is `skills.signing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from skills.codecs import compress, decompress, parse_codec
+from skills.container import Tensors, check_finite, check_shapes, pack, unpack
+from skills.errors import ArtefactError
+from skills.manifest import Digest, Parameters
+
+__all__ = ["Delta", "DeltaHeader", "apply", "clip", "norm", "subtract", "unpacked_limit"]
+
+HEADER_ALLOWANCE = 1_000_000  # bytes of a delta file that are not numbers
+
+
+class DeltaHeader(BaseModel):
+    """Where a delta comes from and what it is worth.
+
+    Attributes:
+        samples: Environment steps of training behind it; its weight in the merge, up to the campaign's cap.
+        metrics: Figures of the training for the operator's eyes, such as `success`; no weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["zunft.delta/1"] = "zunft.delta/1"
+    base: Digest
+    round_id: str = Field(min_length=1, max_length=64)
+    robot_id: str = Field(min_length=1, max_length=64)
+    codec: str = Field(max_length=32)
+    samples: int = Field(ge=1, le=10**12)
+    metrics: dict[str, float] = Field(default_factory=dict, max_length=32)
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Header and float64 tensors of one robot's contribution to one round."""
+
+    header: DeltaHeader
+    tensors: dict[str, NDArray[np.float64]]
+
+    def to_bytes(self) -> bytes:
+        """Encode with the header's codec.
+
+        Raises:
+            CodecError: The codec cannot keep its bound.
+            ArtefactError: Non-finite numbers.
+        """
+        check_finite(self.tensors, "delta")
+        codec, compressed = parse_codec(self.header.codec)
+        parts = {
+            name + suffix: part
+            for name, tensor in self.tensors.items()
+            for suffix, part in codec.encode(tensor).items()
+        }
+        data = pack(self.header.model_dump_json(), parts)
+        return compress(data) if compressed else data
+
+    @classmethod
+    def from_bytes(cls, data: bytes, shapes: Parameters) -> Delta:
+        """Decode a delta of a network with these shapes; holds at most `unpacked_limit(shapes)` bytes.
+
+        Raises:
+            ArtefactError: Not a delta, damaged, wrong tensors, NaN or infinite numbers.
+            CodecError: Too large, or not what its codec writes.
+        """
+        document, parts = unpack(decompress(data, unpacked_limit(shapes)), "delta")
+        header = _parse_header(document)
+        codec, _ = parse_codec(header.codec)
+        by_tensor: dict[str, Tensors] = {name: {} for name in shapes}
+        for key, part in parts.items():
+            name = key if key in by_tensor else key.rpartition(".")[0]
+            by_tensor.setdefault(name, {})[key[len(name) :]] = part
+        tensors = {
+            name: codec.decode(by_tensor[name], shapes[name]) if name in shapes else np.zeros(0)
+            for name in by_tensor
+        }
+        check_shapes(tensors, shapes, "delta")
+        check_finite(tensors, "delta")
+        return cls(header, tensors)
+
+
+def unpacked_limit(shapes: Parameters) -> int:
+    """Bytes that a delta file of these shapes may have at most, in any codec."""
+    return 8 * sum(int(np.prod(shape)) for shape in shapes.values()) + HEADER_ALLOWANCE
+
+
+def subtract(
+    child: Mapping[str, NDArray[Any]], base: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[np.float64]]:
+    """Child - base, tensor by tensor, in float64.
+
+    Raises:
+        ArtefactError: The two have different tensors.
+    """
+    check_shapes(child, {name: tensor.shape for name, tensor in base.items()}, "child")
+    return {name: child[name].astype(np.float64) - tensor for name, tensor in base.items()}
+
+
+def apply(base: Mapping[str, NDArray[Any]], delta: Mapping[str, NDArray[Any]]) -> Tensors:
+    """Base + delta, rounded once to the base's dtype.
+
+    Raises:
+        ArtefactError: The two have different tensors.
+    """
+    check_shapes(delta, {name: tensor.shape for name, tensor in base.items()}, "delta")
+    return {
+        name: (tensor.astype(np.float64) + delta[name]).astype(tensor.dtype) for name, tensor in base.items()
+    }
+
+
+def norm(tensors: Mapping[str, NDArray[Any]]) -> float:
+    """Euclidean norm of the whole vector, scaled so that it neither over- nor underflows."""
+    peak = max((float(np.abs(tensor).max(initial=0.0)) for tensor in tensors.values()), default=0.0)
+    if peak == 0.0 or not np.isfinite(peak):
+        return peak
+    scaled = [np.square(tensor / peak, dtype=np.float64).sum() for tensor in tensors.values()]
+    return peak * float(np.sqrt(sum(scaled)))
+
+
+def clip(tensors: Mapping[str, NDArray[np.float64]], limit: float) -> dict[str, NDArray[np.float64]]:
+    """Scale down to norm `limit` where it is larger; direction unchanged."""
+    factor = min(1.0, limit / max(norm(tensors), np.finfo(np.float64).tiny))
+    return {name: tensor * factor for name, tensor in tensors.items()}
+
+
+def _parse_header(document: str) -> DeltaHeader:
+    try:
+        return DeltaHeader.model_validate_json(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "delta." + ".".join(str(part) for part in first["loc"])
+        raise ArtefactError(f"{first['msg']}.", where=where) from error

@@ -1,0 +1,128 @@
+"""What a skill says of itself: its task, its contract with the robot, its network, its lineage.
+
+Data only. Shapes follow from `Network.shapes`; building a network from it is left to
+`skills.policy` (numpy) and `fleet.network` (torch); scores belong to the catalogue, because a
+skill is immutable and is measured after it was made.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+__all__ = ["Channel", "Contract", "Digest", "Manifest", "Name", "Network", "Parameters"]
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+
+Parameters = dict[str, tuple[int, ...]]
+"""Tensor name to shape, in the order in which a network lists its layers."""
+
+
+class _Document(BaseModel):
+    """Immutable, and keeps fields it does not know so that a newer writer's file survives."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Channel(_Document):
+    """One named part of an observation or action vector; vector value = physical value / scale."""
+
+    name: str = Field(min_length=1, max_length=64)
+    size: int = Field(ge=1, le=4096)
+    unit: str = Field(max_length=32)
+    scale: float = Field(gt=0, allow_inf_nan=False)
+
+
+class Contract(_Document):
+    """What a robot must sense and obey to run the skill: channels in order, and the control rate."""
+
+    observation: tuple[Channel, ...] = Field(min_length=1, max_length=256)
+    action: tuple[Channel, ...] = Field(min_length=1, max_length=256)
+    control_hz: float = Field(gt=0, le=10_000, allow_inf_nan=False)
+
+    @property
+    def observation_size(self) -> int:
+        """Numbers in one observation."""
+        return sum(channel.size for channel in self.observation)
+
+    @property
+    def action_size(self) -> int:
+        """Numbers in one action."""
+        return sum(channel.size for channel in self.action)
+
+    def differences(self, other: Contract) -> list[str]:
+        """Say in words how `other` deviates; empty when a skill for one runs on the other."""
+        found = []
+        if self.control_hz != other.control_hz:
+            found.append(f"control rate {other.control_hz} Hz instead of {self.control_hz} Hz")
+        for side in ("observation", "action"):
+            mine, theirs = getattr(self, side), getattr(other, side)
+            found += [f"{side} lacks {c.name} ({c.size} x {c.unit})" for c in mine if c not in theirs]
+            found += [f"{side} has unknown {c.name} ({c.size} x {c.unit})" for c in theirs if c not in mine]
+            if not found and mine != theirs:
+                found.append(f"{side} channels are in another order")
+        return found
+
+
+class Network(_Document):
+    """A multi-layer perceptron actor with state-independent log standard deviation, and a critic.
+
+    Tensors are `actor.<i>.weight` (out, in) and `actor.<i>.bias` (out,), the same for `critic`,
+    whose last layer has one output, and `log_std` (outputs,). All float32.
+    """
+
+    kind: Literal["mlp"] = "mlp"
+    inputs: int = Field(ge=1, le=1_048_576)
+    outputs: int = Field(ge=1, le=65_536)
+    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(default=(64, 64), max_length=32)
+    activation: Literal["tanh", "relu"] = "tanh"
+
+    def shapes(self) -> Parameters:
+        """Name and shape of every tensor of the network."""
+        shapes: Parameters = {}
+        for head, outputs in (("actor", self.outputs), ("critic", 1)):
+            widths = (self.inputs, *self.hidden, outputs)
+            for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
+                shapes[f"{head}.{layer}.weight"] = (fan_out, fan_in)
+                shapes[f"{head}.{layer}.bias"] = (fan_out,)
+        return {**shapes, "log_std": (self.outputs,)}
+
+
+class Manifest(_Document):
+    """The header of a skill file.
+
+    Attributes:
+        name: The skill's name in the catalogue, such as `weld-seam`.
+        version: Position in its lineage, from 1.
+        task: The task it was trained for.
+        task_digest: Digest of the task bundle, so that nobody compares scores of two tasks.
+        parents: Digests of the versions it was made from; empty for a fresh start.
+        origin: How it came to be: `initial`, `upload` or `merge`.
+        samples: Environment steps that its last training or merge used.
+    """
+
+    format: Literal["zunft.skill/1"] = "zunft.skill/1"
+    name: Name
+    version: int = Field(ge=1, le=1_000_000_000)
+    task: Name
+    task_digest: Digest | None = None
+    contract: Contract
+    network: Network
+    parents: tuple[Digest, ...] = Field(default=(), max_length=1024)
+    origin: Literal["initial", "upload", "merge"] = "upload"
+    round_id: str | None = Field(default=None, max_length=64)
+    contributors: int = Field(default=0, ge=0)
+    samples: int = Field(default=0, ge=0)
+    licence: str = Field(default="Apache-2.0", max_length=64)
+    summary: str = Field(default="", max_length=2000)
+
+    @model_validator(mode="after")
+    def _network_fits_contract(self) -> Manifest:
+        sizes = (self.contract.observation_size, self.contract.action_size)
+        if (self.network.inputs, self.network.outputs) != sizes:
+            msg = f"a network with {self.network.inputs} inputs does not fit a contract of {sizes}"
+            raise ValueError(msg)
+        return self

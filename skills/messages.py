@@ -1,0 +1,324 @@
+"""Everything that robots, researchers, operators and the hub say to each other over HTTP.
+
+Models only: fleet and hub meet here and nowhere else. Skill and delta files travel as raw bytes
+beside these messages, never inside them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from skills.manifest import Digest, Manifest, Name
+
+__all__ = [
+    "API",
+    "BLOB",
+    "DELTA_SIGNATURE_HEADER",
+    "Assignment",
+    "CampaignRequest",
+    "CampaignView",
+    "Channel",
+    "ChannelMove",
+    "DeltaReceipt",
+    "Enrolled",
+    "EnrolmentRequest",
+    "EnrolmentToken",
+    "EnrolmentTokenRequest",
+    "ErrorBody",
+    "ErrorDetail",
+    "Event",
+    "GatePlan",
+    "GateReport",
+    "MergePlan",
+    "RobotView",
+    "Role",
+    "RoundState",
+    "RoundView",
+    "ScoreView",
+    "SkillView",
+    "TrainingPlan",
+    "UserCreated",
+    "UserRequest",
+    "VersionView",
+]
+
+API = "/api/v1"
+BLOB = "application/vnd.zunft"
+DELTA_SIGNATURE_HEADER = "Zunft-Delta-Signature"
+
+Label = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
+]
+Role = Literal["robot", "researcher", "operator", "admin"]
+Channel = Literal["candidate", "stable"]
+RoundState = Literal["open", "closing", "merging", "gating", "published", "rejected", "failed"]
+
+
+class Message(BaseModel):
+    """Immutable and strict about its fields, so that a misspelt one is an error and not silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ErrorDetail(Message):
+    """The one error shape: a word for programs, a sentence for people, where, and what to do."""
+
+    code: str
+    message: str
+    where: str = ""
+    remedy: str = ""
+    request_id: str = ""
+
+
+class ErrorBody(Message):
+    """Body of every answer with status 4xx or 5xx."""
+
+    error: ErrorDetail
+
+
+class EnrolmentTokenRequest(Message):
+    """An operator asks for tokens that each enrol one robot."""
+
+    organisation: Label = "guild"
+    count: int = Field(default=1, ge=1, le=1000)
+    valid_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
+
+
+class EnrolmentToken(Message):
+    """Shown once; the hub keeps only its hash."""
+
+    token: str
+    organisation: str
+    expires_at: datetime
+
+
+class EnrolmentRequest(Message):
+    """A robot joins with a one-time token and the public half of its own key."""
+
+    token: str = Field(min_length=16, max_length=256)
+    name: Label
+    embodiment: Name
+    public_key: str = Field(min_length=20, max_length=128)
+
+
+class Enrolled(Message):
+    """The hub's answer: the robot's name for all time, and the key that signs the guild's skills."""
+
+    robot_id: str
+    organisation: str
+    hub_key: str
+
+
+class RobotView(Message):
+    """A robot as operators see it."""
+
+    robot_id: str
+    name: str
+    organisation: str
+    embodiment: str
+    enrolled_at: datetime
+    last_seen_at: datetime | None = None
+
+
+class UserRequest(Message):
+    """An admin creates a user."""
+
+    name: Label
+    role: Literal["researcher", "operator", "admin"]
+    organisation: Label = "guild"
+
+
+class UserCreated(Message):
+    """The user's API token, shown once; the hub keeps only its hash."""
+
+    name: str
+    role: Role
+    token: str
+
+
+class ScoreView(Message):
+    """Success rate with a Wilson 95 % interval, over `episodes` held-out episodes."""
+
+    score: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    episodes: int = Field(ge=1)
+
+
+class GateReport(Message):
+    """What the gate measured: candidate and current version on the same seeds, per embodiment."""
+
+    passed: bool
+    reason: str
+    candidate: ScoreView
+    current: ScoreView | None = None
+    by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
+    seconds: float = Field(ge=0)
+
+
+class VersionView(Message):
+    """One version of a skill in the catalogue."""
+
+    skill: str
+    version: int
+    digest: Digest
+    size: int
+    origin: str
+    task: str
+    parents: tuple[Digest, ...] = ()
+    round_id: str | None = None
+    contributors: int = 0
+    samples: int = 0
+    created_at: datetime
+    channels: tuple[str, ...] = ()
+    score: ScoreView | None = None
+    gate: GateReport | None = None
+    signature: str
+    manifest: Manifest
+
+
+class SkillView(Message):
+    """A skill with its newest stable version."""
+
+    name: str
+    task: str
+    summary: str
+    versions: int
+    stable: VersionView | None
+    candidate: VersionView | None
+    updated_at: datetime
+
+
+class ChannelMove(Message):
+    """An operator points a channel at a version: a release or a rollback."""
+
+    version: int = Field(ge=1)
+
+
+class TrainingPlan(Message):
+    """What each robot does in a round; the learning rate falls from first to last over the campaign.
+
+    Attributes:
+        iterations: Batches collected and learned from before the delta is sent.
+        proximal: FedProx mu (Li et al. 2020); 0 leaves it out.
+        clip_norm: Largest Euclidean norm of a delta.
+    """
+
+    iterations: int = Field(default=5, ge=1, le=10_000)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    final_learning_rate: float = Field(default=1e-4, gt=0, le=1)
+    proximal: float = Field(default=0.0, ge=0, le=100)
+    clip_norm: float = Field(default=50.0, gt=0, le=1e6)
+    codec: str = Field(default="fp16", max_length=32)
+
+
+class MergePlan(Message):
+    """How deltas become one update: a rule, a cap on each robot's weight, and server momentum.
+
+    Attributes:
+        sample_cap: Environment steps beyond which a robot's weight no longer grows.
+    """
+
+    rule: Literal["mean"] = "mean"
+    sample_cap: int = Field(default=100_000, ge=1)
+    momentum: float = Field(default=0.5, ge=0, lt=1)
+    step: float = Field(default=1.0, gt=0, le=10)
+
+
+class GatePlan(Message):
+    """How a candidate is examined on held-out variations.
+
+    Attributes:
+        episodes: For each embodiment.
+        tolerance: How far the candidate's score may lie below the current version's.
+    """
+
+    embodiments: tuple[Name, ...] = ()
+    episodes: int = Field(default=32, ge=1, le=10_000)
+    seed: int = Field(default=20_000, ge=0)
+    tolerance: float = Field(default=0.05, ge=0, le=1)
+
+
+class CampaignRequest(Message):
+    """An operator's standing order to improve one skill."""
+
+    skill: Name
+    rounds: int = Field(default=12, ge=1, le=100_000)
+    quorum: int = Field(default=2, ge=1, le=100_000)
+    target: int = Field(
+        default=0, ge=0, le=100_000, description="Close as soon as so many came; 0 = every robot"
+    )
+    deadline_seconds: float = Field(default=600, gt=0, le=31_536_000)
+    training: TrainingPlan = TrainingPlan()
+    merge: MergePlan = MergePlan()
+    gate: GatePlan = GatePlan()
+
+    @model_validator(mode="after")
+    def _target_reaches_quorum(self) -> CampaignRequest:
+        if self.target and self.target < self.quorum:
+            msg = f"target {self.target} is below quorum {self.quorum}"
+            raise ValueError(msg)
+        return self
+
+
+class RoundView(Message):
+    """A round as robots and operators see it; `waiting_for` says in words why it is where it is."""
+
+    round_id: str
+    campaign_id: str
+    number: int
+    state: RoundState
+    base: Digest
+    opened_at: datetime
+    deadline: datetime
+    deltas: int
+    samples: int
+    bytes: int
+    waiting_for: str
+    candidate: Digest | None = None
+    gate: GateReport | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class CampaignView(Message):
+    """A campaign and its rounds, newest last."""
+
+    campaign_id: str
+    state: Literal["running", "finished", "stopped", "failed"]
+    reason: str = ""
+    order: CampaignRequest
+    created_at: datetime
+    rounds: tuple[RoundView, ...] = ()
+
+
+class Assignment(Message):
+    """What a robot is asked to do now: train from `base` as `training` says and push to `round_id`."""
+
+    campaign_id: str
+    round_id: str
+    number: int
+    rounds: int
+    base: VersionView
+    deadline: datetime
+    training: TrainingPlan
+    learning_rate: float
+
+
+class DeltaReceipt(Message):
+    """The hub has the delta, durably. `duplicate` when it had it already."""
+
+    round_id: str
+    digest: Digest
+    status: Literal["admitted", "duplicate"]
+
+
+class Event(Message):
+    """One line of the hub's event stream; `id` grows by one, so a listener can resume."""
+
+    id: int
+    kind: str
+    at: datetime
+    data: dict[str, Any]

@@ -1,0 +1,179 @@
+"""Ed25519 signatures: robots sign requests and deltas, the hub signs the skills it publishes.
+
+Each kind of statement has its own prefix, so that a signature on one can never stand for another.
+Whether a timestamp is fresh and a nonce new is decided by the hub, who owns a clock and a memory.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from skills.errors import SignatureError
+from skills.skill import write_atomically
+
+__all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement"]
+
+KEY_PREFIX = "ed25519:"
+
+
+@dataclass(frozen=True)
+class VerifyKey:
+    """A public key; `text` is how it is written in messages and files."""
+
+    text: str
+
+    def verify(self, signature: str, statement: bytes) -> None:
+        """Check a base64 signature.
+
+        Raises:
+            SignatureError: The signature or the key is not valid.
+        """
+        try:
+            _public_key(self.text).verify(_decode(signature), statement)
+        except InvalidSignature as error:
+            raise SignatureError(
+                "the signature does not fit the content and the key.",
+                where="signature",
+                remedy="Sign with the key that was enrolled, over exactly the bytes that are sent.",
+            ) from error
+
+
+class SigningKey:
+    """A private key. Its representation never shows it."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """A new key from the system's entropy."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def load_or_create(cls, path: Path) -> SigningKey:
+        """Read the PEM file, or make one that only its owner may read.
+
+        Raises:
+            SignatureError: The file holds no Ed25519 private key.
+        """
+        if not path.exists():
+            key = cls.generate()
+            write_atomically(path, key.to_pem(), mode=0o600)
+            return key
+        try:
+            private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        except ValueError as error:
+            raise SignatureError(
+                "no private key in this file.", where=str(path), remedy="Enrol again."
+            ) from error
+        if not isinstance(private, Ed25519PrivateKey):
+            raise SignatureError("not an Ed25519 key.", where=str(path), remedy="Enrol again.")
+        return cls(private)
+
+    @property
+    def public(self) -> VerifyKey:
+        """The key that others verify with."""
+        raw = self._private.public_key().public_bytes_raw()
+        return VerifyKey(KEY_PREFIX + base64.b64encode(raw).decode())
+
+    def sign(self, statement: bytes) -> str:
+        """Base64 signature over the statement."""
+        return base64.b64encode(self._private.sign(statement)).decode()
+
+    def to_pem(self) -> bytes:
+        """The private key itself, for its owner's file only."""
+        return self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+@dataclass(frozen=True)
+class RequestProof:
+    """A robot's proof that it sent exactly this request, once, now.
+
+    Attributes:
+        robot_id: Who asks.
+        timestamp: Unix seconds, as the robot's clock has them.
+        nonce: Never used before by this robot.
+        signature: Over method, target, body and all of the above.
+    """
+
+    robot_id: str
+    timestamp: int
+    nonce: str
+    signature: str
+
+    HEADERS = ("Zunft-Robot", "Zunft-Timestamp", "Zunft-Nonce", "Zunft-Signature")
+
+    @classmethod
+    def sign(
+        cls,
+        key: SigningKey,
+        *,
+        robot_id: str,
+        method: str,
+        target: str,
+        body: bytes,
+        timestamp: int,
+        nonce: str,
+    ) -> RequestProof:
+        """Prove a request. `target` is path and query as sent."""
+        statement = _request_statement(robot_id, method, target, body, timestamp, nonce)
+        return cls(robot_id, timestamp, nonce, key.sign(statement))
+
+    def verify(self, key: VerifyKey, *, method: str, target: str, body: bytes) -> None:
+        """Check the signature; freshness and first use of the nonce are the caller's to check.
+
+        Raises:
+            SignatureError: Another request, another robot or another key.
+        """
+        statement = _request_statement(self.robot_id, method, target, body, self.timestamp, self.nonce)
+        key.verify(self.signature, statement)
+
+    def to_headers(self) -> dict[str, str]:
+        """As HTTP headers."""
+        values = (self.robot_id, str(self.timestamp), self.nonce, self.signature)
+        return dict(zip(self.HEADERS, values, strict=True))
+
+
+def delta_statement(blob: bytes) -> bytes:
+    """What a robot signs of a delta: the file, whose header names round, base and robot."""
+    return b"zunft.delta/1\n" + hashlib.sha256(blob).digest()
+
+
+def skill_statement(digest: str) -> bytes:
+    """What a hub signs of a skill that it publishes: the digest of the file."""
+    return b"zunft.skill/1\n" + digest.encode()
+
+
+def _request_statement(
+    robot_id: str, method: str, target: str, body: bytes, timestamp: int, nonce: str
+) -> bytes:
+    lines = ("zunft.request/1", robot_id, method.upper(), target, str(timestamp), nonce)
+    return "\n".join(lines).encode() + b"\n" + hashlib.sha256(body).digest()
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SignatureError(
+            "not base64.", where="signature", remedy="Send the signature in base64."
+        ) from error
+
+
+def _public_key(text: str) -> Ed25519PublicKey:
+    raw = _decode(text.removeprefix(KEY_PREFIX))
+    if not text.startswith(KEY_PREFIX) or len(raw) != 32:
+        raise SignatureError(
+            "not a public key.", where="public_key", remedy=f"Write it as {KEY_PREFIX}<base64>."
+        )
+    return Ed25519PublicKey.from_public_bytes(raw)
