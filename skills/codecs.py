@@ -85,6 +85,8 @@ class Int8Blocks:
         size = int(np.prod(shape))
         codes = _expect(parts, "", shape, np.int8)
         scales = _expect(parts, ".scale", (-(-size // self.block),), np.float32)
+        if not np.isfinite(scales).all():
+            raise CodecError("a block's scale is NaN or infinite.", where=".scale", code="not_finite")
         return (codes.ravel() * np.repeat(scales.astype(np.float64), self.block)[:size]).reshape(shape)
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,13 +116,13 @@ def parse_codec(name: str) -> tuple[Codec, bool]:
     Raises:
         CodecError: Unknown name.
     """
-    plain, _, compression = name.partition("+")
-    if plain not in CODECS or compression not in {"", "zstd"}:
+    plain = name.removesuffix("+zstd")
+    if plain not in CODECS:
         known = ", ".join(CODECS)
         raise CodecError(
             f"unknown codec {name!r}.", where="codec", remedy=f"Use one of {known}, or NAME+zstd."
         )
-    return CODECS[plain], bool(compression)
+    return CODECS[plain], plain != name
 
 
 def compress(data: bytes) -> bytes:

@@ -1,0 +1,34 @@
+"""A small skill for tests: 5 observations, 2 actions, 8x8 network."""
+
+from __future__ import annotations
+
+from skills.initial import initial_skill
+from skills.manifest import Channel, Contract, Manifest, Network
+from skills.skill import Skill
+
+
+def small_contract() -> Contract:
+    return Contract(
+        observation=(
+            Channel(name="error", size=3, unit="m", scale=0.01),
+            Channel(name="speed", size=2, unit="m/s", scale=1),
+        ),
+        action=(Channel(name="correction", size=2, unit="m/s", scale=0.1),),
+        control_hz=50,
+    )
+
+
+def small_manifest(**changes: object) -> Manifest:
+    fields: dict[str, object] = {
+        "name": "weld-seam",
+        "version": 1,
+        "task": "weld-seam",
+        "contract": small_contract(),
+        "network": Network(inputs=5, outputs=2, hidden=(8, 8)),
+        "origin": "initial",
+    }
+    return Manifest.model_validate(fields | changes)
+
+
+def small_skill(seed: int = 0) -> Skill:
+    return initial_skill(small_manifest(), seed=seed)

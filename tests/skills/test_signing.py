@@ -1,0 +1,86 @@
+"""Signatures: what is signed cannot be changed, moved or used for something else."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from skills.errors import SignatureError
+from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+
+KEY = SigningKey.generate()
+
+
+def proof(body: bytes = b"body") -> RequestProof:
+    return RequestProof.sign(
+        KEY, robot_id="ada", method="post", target="/rounds/1?x=1", body=body, timestamp=1000, nonce="n1"
+    )
+
+
+def test_a_signed_request_verifies() -> None:
+    proof().verify(KEY.public, method="POST", target="/rounds/1?x=1", body=b"body")
+
+
+@pytest.mark.parametrize(
+    ("change", "request_changes"),
+    [
+        ({}, {"body": b"other"}),
+        ({}, {"method": "GET"}),
+        ({}, {"target": "/rounds/2?x=1"}),
+        ({"robot_id": "bob"}, {}),
+        ({"timestamp": 1001}, {}),
+        ({"nonce": "n2"}, {}),
+        ({"signature": "AAAA"}, {}),
+        ({"signature": "not base64!"}, {}),
+    ],
+)
+def test_any_change_breaks_the_signature(
+    change: dict[str, object], request_changes: dict[str, object]
+) -> None:
+    request: dict[str, object] = {
+        "method": "POST",
+        "target": "/rounds/1?x=1",
+        "body": b"body",
+    } | request_changes
+    with pytest.raises(SignatureError):
+        replace(proof(), **change).verify(KEY.public, **request)  # type: ignore[arg-type]
+
+
+def test_another_key_does_not_verify() -> None:
+    with pytest.raises(SignatureError, match="does not fit"):
+        proof().verify(SigningKey.generate().public, method="POST", target="/rounds/1?x=1", body=b"body")
+
+
+@pytest.mark.parametrize("text", ["", "ed25519:", "ed25519:AAAA", "rsa:AAAA", "ed25519:%%%"])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(SignatureError):
+        VerifyKey(text).verify(KEY.sign(b"x"), b"x")
+
+
+def test_statements_of_different_kinds_are_never_equal() -> None:
+    digest = "sha256:" + "0" * 64
+    assert skill_statement(digest) != delta_statement(digest.encode())
+    with pytest.raises(SignatureError):
+        KEY.public.verify(KEY.sign(skill_statement(digest)), delta_statement(digest.encode()))
+
+
+def test_a_key_file_is_private_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "robot" / "key.pem"
+    first = SigningKey.load_or_create(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert SigningKey.load_or_create(path).public == first.public
+
+
+def test_a_damaged_key_file_is_an_error_and_not_a_new_key(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text("nonsense")
+    with pytest.raises(SignatureError, match="no private key"):
+        SigningKey.load_or_create(path)
+    assert path.read_text() == "nonsense"
+
+
+def test_the_private_key_is_not_in_its_representation() -> None:
+    assert KEY.to_pem().decode().splitlines()[1] not in repr(KEY) + str(KEY)
