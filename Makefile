@@ -1,0 +1,45 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check format browser clean help
+
+help:            ## List the commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
+
+demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (about five minutes)
+	$(BIN)/zunft demo --output demo-output
+
+test: $(INSTALLED) browser   ## Install, then run the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)  ## Lint, types and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Zunft needs Python 3.11 or newer; say PYTHON=python3.12 make ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(INSTALLED)
+
+# One test opens the console in a real browser. Where it cannot be installed, that test says so and is skipped.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		else \
+			echo "No Chromium here and no right to install it: the browser test will be skipped."; \
+		fi; }
+
+clean:           ## Remove the environment and everything that was made
+	rm -rf $(VENV) build dist *.egg-info demo-output zunft-data
