@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 Gains = dict[str, float]
 
 GAINS: dict[str, Gains] = {
-    "p": {"ahead": 0, "error": 8.0, "damping": 0.0, "tilt": 8.0, "speed": 0.5},
-    "pd-look-ahead": {"ahead": 2, "error": 8.0, "damping": 0.3, "tilt": 8.0, "speed": 0.5},
+    "p": {"ahead": 0, "error": 10.0, "damping": 0.0, "tilt": 4.0, "speed": 0.75},
+    "pd-look-ahead": {"ahead": 2, "error": 9.0, "damping": 0.7, "tilt": 4.0, "speed": 0.75},
 }
 """Per controller: look-ahead point (0 the nearest), 1/s on error and tilt, share of the speed error."""
 
@@ -49,8 +49,9 @@ class Scripted:
         wanted = wanted + gains["damping"] * (feed * here - velocity)
         wanted[:, :1] -= feed
         tilt = gains["tilt"] * self._read(seen, "tilt_error")
-        action = np.concatenate([wanted, tilt], axis=1) / self._action_scale
-        return np.clip(action, -1, 1).astype(np.float32).reshape(*np.shape(observation)[:-1], -1)
+        action = np.clip(np.concatenate([wanted, tilt], axis=1) / self._action_scale, -1, 1)
+        answer: NDArray[np.float32] = action.astype(np.float32)
+        return answer.reshape(*np.shape(observation)[:-1], -1)
 
     def _read(self, seen: Floats, name: str) -> Floats:
         part, scale = self._channels[name]

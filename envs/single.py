@@ -48,7 +48,10 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._renderer: mujoco.Renderer | None = None
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a new job."""
         super().reset(seed=seed)

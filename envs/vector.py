@@ -85,12 +85,15 @@ class WeldSeamVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]
         self._feed, self._progress, self._speed = np.ones(count), np.zeros(count), np.zeros(count)
         self._targets = np.zeros((self.workshop.delay + 1, count, 5))
         self._tip, self._velocity = np.zeros((count, 5)), np.zeros((count, 3))
-        self._actions = np.zeros((2, count, self.single_action_space.shape[0]))
+        self._actions = np.zeros((2, count, self.task.contract.action_size))
         self._steps, self._good = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self._over = np.zeros(count, np.bool_)
 
     def reset(
-        self, *, seed: Seed = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: Seed = None,
+        options: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a new job in every copy; a seed makes this and all that follows repeatable."""
         if seed is not None:
@@ -206,7 +209,8 @@ class WeldSeamVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]
         """The tables' rows nearest to these distances (n, k) along the seams."""
         index = np.rint(along * (1.0 / self.task.seam.spacing)).astype(np.int64)
         np.clip(index, 0, self._rows - 1, out=index)
-        return self._table_rows[index + self._first_row[:, None]]
+        rows: Floats = self._table_rows[index + self._first_row[:, None]]
+        return rows
 
     def _observe(self, rows: Floats, error: Floats, tilt_error: Floats) -> Observation:
         """What the robot senses, through its own miscalibrated and noisy seam sensor."""

@@ -1,0 +1,104 @@
+"""Score a policy: fixed seeds, all episodes side by side, an interval with every number.
+
+What a score is compared with, and what follows, is left to who asked: the hub's gate, the demo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.task import Task
+from envs.vector import make_vector_env
+from envs.workshop import Workshop
+from skills.errors import ContractError
+
+__all__ = ["Evaluation", "Policy", "evaluate", "evaluate_many", "pool", "wilson_interval"]
+
+NORMAL_95 = 1.959963984540054
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+class Policy(Protocol):
+    """Anything that turns observations (n, size) into actions (n, size)."""
+
+    def act(self, observation: NDArray[Any], /) -> NDArray[Any]:
+        """Action in [-1, 1] for each observation."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Share of successful episodes with its 95 % interval."""
+
+    score: float
+    low: float
+    high: float
+    episodes: int
+    successes: int
+
+    @classmethod
+    def count(cls, successes: int, episodes: int) -> Evaluation:
+        """The evaluation that this many successes are."""
+        low, high = wilson_interval(successes, episodes)
+        return cls(successes / episodes, low, high, episodes, successes)
+
+
+def evaluate(policy: Policy, task: Task, workshop: Workshop, episodes: int, seed: int) -> Evaluation:
+    """Run `episodes` jobs of one workshop at once; the same seed means the same jobs for every policy.
+
+    Raises:
+        ContractError: No episodes were asked for, or the policy's actions do not fit the task.
+    """
+    if episodes < 1:
+        raise ContractError(f"{episodes} episodes.", where="episodes", remedy="Ask for at least one.")
+    env = make_vector_env(task, workshop, episodes, seed)
+    observations, _ = env.reset()
+    success = np.zeros(episodes, dtype=np.bool_)
+    running = np.ones(episodes, dtype=np.bool_)
+    while running.any():
+        actions = policy.act(observations)
+        _check_actions(actions, (episodes, task.contract.action_size))
+        observations, _, failed, ended, infos = env.step(actions)
+        if infos:
+            success |= running & infos["success"]
+            running &= ~(failed | ended)
+    return Evaluation.count(int(success.sum()), episodes)
+
+
+def evaluate_many(
+    policy: Policy, task: Task, workshops: Sequence[Workshop], episodes: int, seed: int
+) -> tuple[Evaluation, ...]:
+    """One evaluation of `episodes` jobs per workshop, in their order; each has its own jobs."""
+    seeds = np.random.SeedSequence(seed).generate_state(len(workshops))
+    return tuple(
+        evaluate(policy, task, workshop, episodes, int(own))
+        for workshop, own in zip(workshops, seeds, strict=True)
+    )
+
+
+def pool(evaluations: Iterable[Evaluation]) -> Evaluation:
+    """Several evaluations as one, every episode counting the same."""
+    found = list(evaluations)
+    return Evaluation.count(sum(each.successes for each in found), sum(each.episodes for each in found))
+
+
+def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
+    """95 % score interval of a proportion (Wilson 1927): honest near 0 and 1 and for few episodes."""
+    share, z2 = successes / episodes, NORMAL_95**2
+    centre = (share + z2 / (2 * episodes)) / (1 + z2 / episodes)
+    spread = np.sqrt(share * (1 - share) / episodes + z2 / (4 * episodes**2))
+    half = NORMAL_95 * float(spread) / (1 + z2 / episodes)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _check_actions(actions: NDArray[Any], shape: tuple[int, int]) -> None:
+    if np.shape(actions) != shape or not np.isfinite(actions).all():
+        raise ContractError(
+            f"the policy answered {np.shape(actions)} instead of {shape} numbers, or some are not finite.",
+            where="policy.act",
+            remedy="Compare the policy's network with the task's action channels.",
+        )
