@@ -52,11 +52,12 @@ class ServerMomentum:
         """
         if state is not None:
             check_shapes(state, {name: tensor.shape for name, tensor in mean.items()}, "momentum state")
-        velocity = {
-            name: _finite(tensor if state is None else self.momentum * state[name] + tensor)
-            for name, tensor in mean.items()
-        }
-        return velocity, {name: _finite(self.step * tensor) for name, tensor in velocity.items()}
+        with np.errstate(over="ignore"):  # _finite puts right what overflows
+            velocity = {
+                name: _finite(tensor if state is None else self.momentum * state[name] + tensor)
+                for name, tensor in mean.items()
+            }
+            return velocity, {name: _finite(self.step * tensor) for name, tensor in velocity.items()}
 
 
 def _finite(tensor: NDArray[Any]) -> NDArray[np.float64]:

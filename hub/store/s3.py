@@ -1,7 +1,8 @@
 """Blobs in a bucket of MinIO or any other S3: the store of a hub that outgrew one machine.
 
 Time-outs and retries are those of urllib3 inside the `minio` client. Leaves life-cycle rules,
-replication and encryption to the bucket's owner. Needs the rights to get, put, head and delete objects.
+replication and encryption to the bucket's owner. The keys need the rights to list the bucket and
+to get, put and delete objects.
 """
 
 from __future__ import annotations
@@ -106,11 +107,13 @@ class S3Store:
     def check(self) -> None:
         """Write, read and remove a small blob; may create the bucket before."""
         with self._refusals():
-            if self._create and not self._client.bucket_exists(self._bucket):
+            if not self._client.bucket_exists(self._bucket):  # some servers make it with the first put
                 self._make_bucket()
         probe(self)
 
     def _make_bucket(self) -> None:
+        if not self._create:
+            raise self._refusal("no such bucket", _remedy("NoSuchBucket"))
         try:
             self._client.make_bucket(self._bucket)
         except S3Error as error:
@@ -122,7 +125,7 @@ class S3Store:
 
     def _size(self, key: str) -> int | None:
         try:
-            return self._client.stat_object(self._bucket, key).size
+            return int(self._client.stat_object(self._bucket, key).size)
         except S3Error as error:
             if error.code in _ABSENT:
                 return None
