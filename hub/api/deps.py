@@ -1,0 +1,117 @@
+"""What routes ask for: the services, and who is asking, held to a role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from hub.auth import Principal
+from hub.services import Services
+from skills.errors import UnauthorizedError
+from skills.messages import Role
+from skills.signing import RequestProof
+
+__all__ = ["Admin", "AnyLogin", "Operator", "Reader", "Researcher", "Robot", "ServicesDep"]
+
+API_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="A user's API token, `zt_...`.")
+PROOF = APIKeyHeader(
+    name=RequestProof.HEADERS[0],
+    auto_error=False,
+    scheme_name="proof",
+    description=(
+        "A robot's id, with `Zunft-Timestamp`, `Zunft-Nonce` and `Zunft-Signature`: Ed25519 over method, "
+        "target, body and all of these; see skills/signing.py."
+    ),
+)
+
+
+def services_of(request: Request) -> Services:
+    """The hub that this request came to."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+async def caller(
+    request: Request,
+    services: ServicesDep,
+    token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
+    robot_id: Annotated[str | None, Security(PROOF)],
+) -> Principal | None:
+    """Who asks; None when nobody claims to.
+
+    Raises:
+        UnauthorizedError, SignatureError: The claim does not hold.
+    """
+    if robot_id is not None:
+        proof = _read_proof(request)
+        body = await request.body()
+        return await run_in_threadpool(
+            services.authenticator.robot, proof, method=request.method, target=_target(request), body=body
+        )
+    if token is not None:
+        return await run_in_threadpool(services.authenticator.user, token.credentials)
+    return None
+
+
+Caller = Annotated[Principal | None, Depends(caller)]
+
+
+def login(principal: Caller) -> Principal:
+    """Anybody who is known.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+    """
+    if principal is None:
+        raise UnauthorizedError(
+            "this needs a login.",
+            where="Authorization",
+            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers.",
+        )
+    return principal
+
+
+AnyLogin = Annotated[Principal, Depends(login)]
+
+
+def reader(principal: Caller, services: ServicesDep) -> Principal | None:
+    """Anybody at all while the catalogue is public."""
+    return principal if services.settings.public_catalogue else login(principal)
+
+
+def _require(role: Role) -> Callable[[AnyLogin], Principal]:
+    def require(principal: AnyLogin) -> Principal:
+        principal.must_be(role)
+        return principal
+
+    return require
+
+
+Reader = Annotated[Principal | None, Depends(reader)]
+Robot = Annotated[Principal, Depends(_require("robot"))]
+Researcher = Annotated[Principal, Depends(_require("researcher"))]
+Operator = Annotated[Principal, Depends(_require("operator"))]
+Admin = Annotated[Principal, Depends(_require("admin"))]
+
+
+def _read_proof(request: Request) -> RequestProof:
+    robot_id, timestamp, nonce, signature = (request.headers.get(name, "") for name in RequestProof.HEADERS)
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
+        raise UnauthorizedError(
+            "not Unix seconds.", where="Zunft-Timestamp", remedy="Send the robot's clock in whole seconds."
+        )
+    return RequestProof(robot_id, int(timestamp), nonce, signature)
+
+
+def _target(request: Request) -> str:
+    """Path and query exactly as they were sent: that is what the robot signed."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")

@@ -1,0 +1,141 @@
+"""Errors to HTTP: every refusal, whoever raised it, leaves as the one `ErrorBody`.
+
+The words are those of the error itself. What was unexpected is logged under the request's id, and
+the answer names only that id.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from skills.errors import ZunftError
+from skills.messages import ErrorBody, ErrorDetail
+
+__all__ = ["error_response", "install_errors", "refusals", "unexpected_response"]
+
+REMEDIES = {
+    404: "See /docs for the routes of this hub.",
+    405: "See /docs for the methods of this route.",
+    413: "Send less; the limits are settings of the hub.",
+}
+WORDS = {413: "too_large"}
+
+
+def install_errors(app: FastAPI) -> None:
+    """Give the app one shape for all its errors."""
+    app.add_exception_handler(ZunftError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+
+
+def error_response(status: int, detail: ErrorDetail, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The one shape."""
+    return JSONResponse(ErrorBody(error=detail).model_dump(mode="json"), status, headers)
+
+
+def unexpected_response(request_id: str) -> JSONResponse:
+    """What a caller learns of a fault of ours: where to look, and nothing of the inside."""
+    detail = ErrorDetail(
+        code="internal_error",
+        message="the hub failed at this request.",
+        remedy="Try again; if it stays, give the operator this request's id.",
+        request_id=request_id,
+    )
+    return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, for its documentation."""
+    return {
+        status: {"model": ErrorBody, "description": HTTPStatus(status).phrase, "content": _example(status)}
+        for status in sorted(statuses)
+    }
+
+
+def _example(status: int) -> dict[str, Any]:
+    code, message, where, remedy = EXAMPLES[status]
+    detail = ErrorDetail(
+        code=code, message=message, where=where, remedy=remedy, request_id="4f1c20b7d9e84a55"
+    )
+    return {"application/json": {"example": ErrorBody(error=detail).model_dump(mode="json")}}
+
+
+EXAMPLES = {
+    401: (
+        "unauthorized",
+        "this token belongs to nobody.",
+        "Authorization",
+        "Send `Authorization: Bearer zt_...` with a token that is not revoked.",
+    ),
+    403: (
+        "forbidden",
+        "this needs the role operator; ada is a researcher.",
+        "",
+        "Ask an operator of the hub.",
+    ),
+    404: ("not_found", "there is no skill 'weld-saem'.", "name", "See the list of skills."),
+    409: (
+        "round_closed",
+        "round c-5f0c2a91b3-4 no longer takes deltas; it is merging.",
+        "round_id",
+        "Drop this delta and ask for a new assignment.",
+    ),
+    413: ("too_large", "Content Too Large.", "body", REMEDIES[413]),
+    422: ("invalid_request", "Field required.", "body.skill", "Compare the request with /docs."),
+    503: ("store_unavailable", "the store did not answer.", "store_url", "Try again later."),
+}
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ZunftError):
+        raise error
+    detail = ErrorDetail(
+        code=error.code,
+        message=error.message,
+        where=error.where,
+        remedy=error.remedy,
+        request_id=request.state.request_id,
+    )
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+    structlog.get_logger("zunft.api").info("request.refused", code=error.code, reason=error.message)
+    return error_response(error.status, detail, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        code, message, where = "not_json", f"the body is not JSON: {first['ctx']['error']}.", "body"
+    else:
+        where = ".".join(str(part) for part in first["loc"])
+        code, message = "invalid_request", f"{first['msg']}."
+    detail = ErrorDetail(
+        code=code,
+        message=message,
+        where=where,
+        remedy="Compare the request with /docs.",
+        request_id=request.state.request_id,
+    )
+    return error_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = ErrorDetail(
+        code=WORDS.get(error.status_code, phrase.lower().replace(" ", "_")),
+        message=f"{error.detail}.",
+        where="body" if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else request.url.path,
+        remedy=REMEDIES.get(error.status_code, "See /docs."),
+        request_id=request.state.request_id,
+    )
+    return error_response(error.status_code, detail, dict(error.headers or {}))

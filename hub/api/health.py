@@ -1,0 +1,49 @@
+"""Health, for load balancers and container engines: alive, and able to work."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.api.deps import ServicesDep
+from hub.api.errors import refusals
+from skills.errors import ZunftError
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """All is well."""
+
+    status: str = "ok"
+
+
+class NotReadyError(ZunftError):
+    """The hub is up and cannot work."""
+
+    code = "not_ready"
+    status = 503
+
+
+@router.get("/healthz")
+def show_health() -> Health:
+    """The process answers."""
+    return Health()
+
+
+@router.get("/readyz", responses=refusals(503))
+def show_readiness(services: ServicesDep) -> Health:
+    """Database, store and engine work."""
+    try:
+        services.database.check()
+    except SQLAlchemyError as error:
+        raise NotReadyError(
+            "the database does not answer.", where="database_url", remedy="See the hub's log."
+        ) from error
+    services.store.check()
+    if not services.engine.alive:
+        raise NotReadyError("the engine is not running.", remedy="Restart the hub.")
+    return Health()

@@ -1,0 +1,75 @@
+"""Routes of robots: enrolment, who they are, what they are to do."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.concurrency import run_in_threadpool
+
+from hub.api.deps import Operator, Robot, ServicesDep
+from hub.api.errors import refusals
+from skills.manifest import Name
+from skills.messages import (
+    Assignment,
+    Enrolled,
+    EnrolmentRequest,
+    EnrolmentToken,
+    EnrolmentTokenRequest,
+    RobotView,
+)
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["robots"])
+
+
+@router.post("/enrolment-tokens", status_code=201, responses=refusals(401, 403, 422))
+def create_enrolment_tokens(
+    request: EnrolmentTokenRequest, services: ServicesDep, _: Operator
+) -> list[EnrolmentToken]:
+    """Hand out one-time tokens; each is shown only here and enrols one robot."""
+    return services.enrolment.create_tokens(request)
+
+
+@router.post("/robots", status_code=201, responses=refusals(401, 409, 422))
+def enrol(request: EnrolmentRequest, services: ServicesDep) -> Enrolled:
+    """Join with a one-time token and a public key; asked again with both, the answer is the same."""
+    return services.enrolment.enrol(request)
+
+
+@router.get("/robots", responses=refusals(401, 403))
+def list_robots(services: ServicesDep, _: Operator) -> list[RobotView]:
+    """All robots."""
+    return list(services.enrolment.robots())
+
+
+@router.get("/robots/me", responses=refusals(401, 403))
+def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
+    """The robot that asks."""
+    return services.enrolment.robot(robot.name)
+
+
+@router.get(
+    "/robots/me/assignment",
+    response_model=Assignment,
+    responses={204: {"description": "Nothing to do now."}, **refusals(401, 403, 422)},
+)
+async def show_assignment(
+    skill: Annotated[Name, Query(description="The skill that the robot works on.", examples=["weld-seam"])],
+    services: ServicesDep,
+    robot: Robot,
+    wait_seconds: Annotated[
+        float, Query(ge=0, le=30, description="How long the answer may wait for work to appear.")
+    ] = 0,
+) -> Assignment | Response:
+    """What to do now: train from this base, push to this round."""
+    last = time.monotonic() + wait_seconds
+    while True:
+        seen = services.bell.rings
+        assignment = await run_in_threadpool(services.campaigns.assignment, robot.name, skill)
+        left = last - time.monotonic()
+        if assignment is not None or left <= 0 or services.bell.closed:
+            return assignment or Response(status_code=204)
+        await services.bell.wait_async(seen, left)

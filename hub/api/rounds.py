@@ -1,0 +1,53 @@
+"""Routes of rounds: robots bring deltas, everybody who is logged in looks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from hub.api.deps import AnyLogin, Robot, ServicesDep
+from hub.api.errors import refusals
+from skills.messages import BLOB, DELTA_SIGNATURE_HEADER, DeltaReceipt, RoundView
+
+__all__ = ["delta_router", "router"]
+
+router = APIRouter(tags=["rounds"])
+delta_router = APIRouter(tags=["rounds"])
+
+FILE = {"content": {BLOB: {"schema": {"type": "string", "format": "binary"}}}, "required": True}
+
+
+@router.get("/rounds/{round_id}", responses=refusals(401, 404))
+def show_round(round_id: str, services: ServicesDep, _: AnyLogin) -> RoundView:
+    """A round, and in words why it is where it is."""
+    return services.campaigns.round(round_id)
+
+
+@delta_router.post(
+    "/rounds/{round_id}/deltas",
+    status_code=201,
+    responses={
+        200: {"model": DeltaReceipt, "description": "It was here already; it counts once."},
+        **refusals(401, 403, 404, 409, 413, 422, 503),
+    },
+    openapi_extra={"requestBody": {**FILE, "description": "A delta file, see docs/format.md."}},
+)
+async def push_delta(
+    round_id: str,
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    robot: Robot,
+    signature: Annotated[
+        str,
+        Header(alias=DELTA_SIGNATURE_HEADER, max_length=128, description="Base64 Ed25519 over the file."),
+    ],
+) -> DeltaReceipt:
+    """Bring what this robot learned. The answer comes when the delta is safe on disk."""
+    body = await request.body()
+    receipt = await run_in_threadpool(services.admission.admit, round_id, body, signature, robot)
+    if receipt.status == "duplicate":
+        response.status_code = 200
+    return receipt

@@ -1,0 +1,102 @@
+"""Routes of the catalogue: publish, look, fetch, and move channels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from hub.api.deps import Operator, Reader, Researcher, ServicesDep
+from hub.api.errors import refusals
+from skills.messages import BLOB, Channel, ChannelMove, SkillView, VersionView
+
+__all__ = ["router", "skill_router"]
+
+router = APIRouter(tags=["skills"])
+skill_router = APIRouter(tags=["skills"])
+
+FILE = {"schema": {"type": "string", "format": "binary"}}
+
+
+@skill_router.post(
+    "/skills",
+    status_code=201,
+    responses={
+        200: {"model": VersionView, "description": "It was here already."},
+        **refusals(401, 403, 409, 413, 422, 503),
+    },
+    openapi_extra={
+        "requestBody": {
+            "content": {BLOB: FILE},
+            "required": True,
+            "description": "A skill file, see docs/format.md.",
+        }
+    },
+)
+async def publish_skill(
+    request: Request, response: Response, services: ServicesDep, _: Researcher
+) -> VersionView:
+    """Take a skill file into the catalogue; the hub signs its digest."""
+    body = await request.body()
+    version, is_new = await run_in_threadpool(services.catalogue.publish, body)
+    if not is_new:
+        response.status_code = 200
+    return version
+
+
+@router.get("/skills", responses=refusals(401))
+def list_skills(services: ServicesDep, _: Reader) -> list[SkillView]:
+    """All skills."""
+    return list(services.catalogue.skills())
+
+
+@router.get("/skills/{name}", responses=refusals(401, 404))
+def show_skill(name: str, services: ServicesDep, _: Reader) -> SkillView:
+    """One skill with its stable version and its candidate."""
+    return services.catalogue.skill(name)
+
+
+@router.get("/skills/{name}/versions", responses=refusals(401, 404))
+def list_versions(name: str, services: ServicesDep, _: Reader) -> list[VersionView]:
+    """All versions, oldest first; parents give the lineage."""
+    return list(services.catalogue.versions(name))
+
+
+@router.get("/skills/{name}/versions/{ref}", responses=refusals(401, 404))
+def show_version(name: str, ref: str, services: ServicesDep, _: Reader) -> VersionView:
+    """One version, by number or channel."""
+    return services.catalogue.version(name, ref)
+
+
+@router.get(
+    "/skills/{name}/versions/{ref}/file",
+    response_class=Response,
+    responses={
+        200: {"content": {BLOB: FILE}, "description": "The skill file."},
+        304: {"description": "The caller has this version already."},
+        **refusals(401, 404, 503),
+    },
+)
+def fetch_file(
+    name: str,
+    ref: str,
+    services: ServicesDep,
+    _: Reader,
+    if_none_match: Annotated[str, Header(description="Digest in quotes that the caller has.")] = "",
+) -> Response:
+    """The file itself; its ETag is its digest."""
+    version = services.catalogue.version(name, ref)
+    etag = f'"{version.digest}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if etag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
+        return Response(status_code=304, headers=headers)
+    return Response(services.catalogue.file(version), media_type=BLOB, headers=headers)
+
+
+@router.put("/skills/{name}/channels/{channel}", responses=refusals(401, 403, 404, 409, 422))
+def move_channel(
+    name: str, channel: Channel, move: ChannelMove, services: ServicesDep, _: Operator
+) -> VersionView:
+    """Point a channel at a version: a release or a rollback. Nothing unmeasured becomes stable."""
+    return services.catalogue.move_channel(name, channel, move.version)

@@ -1,0 +1,71 @@
+"""The hub as an ASGI app: services, routers, errors. Nothing global: two apps are two hubs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from hub.api import campaigns, events, health, robots, rounds, skills, users
+from hub.api.errors import install_errors
+from hub.api.requests import RequestLog
+from hub.clock import Clock, utc_now
+from hub.gate import Gate
+from hub.services import open_services
+from hub.settings import Settings
+from skills.messages import API
+
+__all__ = ["create_app"]
+
+DESCRIPTION = """
+Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
+the hub merges, gates and republishes them.
+
+Users send `Authorization: Bearer zt_...`; robots sign each request. Every refusal has the shape `ErrorBody`.
+"""
+
+
+def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> FastAPI:
+    """A hub with these settings; `app.state.services` is the hub without the web.
+
+    Args:
+        settings: The hub's configuration.
+        gate: How candidates are measured; by default in simulation on held-out variations.
+        clock: The time.
+
+    Raises:
+        SettingsError, StoreError: The database or the store cannot be used.
+    """
+    services = open_services(settings, gate=gate, clock=clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        services.engine.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(services.close)
+
+    app = FastAPI(
+        title="Zunft hub",
+        description=DESCRIPTION,
+        version=version("zunft"),
+        lifespan=lifespan,
+        max_body_size=settings.message_limit,
+    )
+    app.state.services = services
+    app.add_middleware(RequestLog)
+    install_errors(app)
+    app.include_router(health.router)
+    for module in (robots, rounds, skills, campaigns, events, users):
+        app.include_router(module.router, prefix=API)
+    app.include_router(rounds.delta_router, prefix=API, max_body_size=settings.delta_limit)
+    app.include_router(skills.skill_router, prefix=API, max_body_size=settings.skill_limit)
+    if settings.console:
+        from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
+
+        mount_console(app, services)
+    return app

@@ -1,0 +1,159 @@
+"""Who asks: users by API token, robots by a signed request; and what a role may do.
+
+Only SHA-256 digests of tokens are stored; tokens have 256 bits of entropy, so no slow hash is
+needed. Which route needs which role is said in `hub.api`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from hub.clock import Clock
+from hub.database import Database
+from hub.models import NonceRow, RobotRow, UserRow
+from skills.errors import ForbiddenError, UnauthorizedError
+from skills.messages import Role
+from skills.signing import RequestProof, VerifyKey
+
+__all__ = ["Authenticator", "Principal", "hash_token", "make_token"]
+
+INCLUDES: dict[Role, frozenset[Role]] = {
+    "robot": frozenset({"robot"}),
+    "researcher": frozenset({"researcher"}),
+    "operator": frozenset({"operator", "researcher"}),
+    "admin": frozenset({"admin", "operator", "researcher"}),
+}
+NONCE_LENGTH = range(8, 65)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks, once proven. `name` is the robot's id or the user's name."""
+
+    name: str
+    role: Role
+    organisation: str
+
+    def must_be(self, role: Role) -> None:
+        """Hold to a role.
+
+        Raises:
+            ForbiddenError: This one's role does not include it.
+        """
+        if role not in INCLUDES[self.role]:
+            raise ForbiddenError(
+                f"this needs the role {role}; {self.name} is a {self.role}.",
+                remedy="Ask an operator of the hub, or use another token.",
+            )
+
+
+def make_token(prefix: str) -> str:
+    """A new secret with 256 bits of entropy."""
+    return f"{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def hash_token(token: str) -> str:
+    """What the hub keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Authenticator:
+    """Turns credentials into a `Principal`, or refuses."""
+
+    def __init__(self, database: Database, clock: Clock, skew_seconds: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._skew = timedelta(seconds=skew_seconds)
+
+    def user(self, token: str) -> Principal:
+        """Whose API token this is.
+
+        Raises:
+            UnauthorizedError: Nobody's.
+        """
+        digest = hash_token(token)
+        with self._database.read() as session:
+            row = session.scalar(select(UserRow).where(UserRow.token_hash == digest))
+        if row is None or not hmac.compare_digest(row.token_hash, digest):
+            raise UnauthorizedError(
+                "this token belongs to nobody.",
+                where="Authorization",
+                remedy="Send `Authorization: Bearer zt_...` with a token that is not revoked.",
+            )
+        return Principal(row.name, _role(row.role), row.organisation)
+
+    def robot(self, proof: RequestProof, *, method: str, target: str, body: bytes) -> Principal:
+        """The robot that signed exactly this request, now, and for the first time.
+
+        Raises:
+            UnauthorizedError: Unknown robot, clock too far off, or a nonce that was used before.
+            SignatureError: Another request or another key.
+        """
+        now = self._clock()
+        self._check_fresh(proof, now)
+        with self._database.read() as session:
+            robot = session.get(RobotRow, proof.robot_id)
+        if robot is None:
+            raise UnauthorizedError(
+                f"no robot {proof.robot_id[:64]!r} is enrolled here.",
+                where="Zunft-Robot",
+                remedy="Join this hub first: zunft robot join.",
+                code="unknown_robot",
+            )
+        proof.verify(VerifyKey(robot.public_key), method=method, target=target, body=body)
+        self._use_nonce(proof, now)
+        return Principal(robot.robot_id, "robot", robot.organisation)
+
+    def _check_fresh(self, proof: RequestProof, now: datetime) -> None:
+        if len(proof.nonce) not in NONCE_LENGTH:
+            raise UnauthorizedError(
+                "the nonce has not 8 to 64 characters.",
+                where="Zunft-Nonce",
+                remedy="Send a new random nonce with each request.",
+            )
+        if abs(now.timestamp() - proof.timestamp) > self._skew.total_seconds():
+            raise UnauthorizedError(
+                f"the request is of {proof.timestamp}, the hub's clock says {int(now.timestamp())}.",
+                where="Zunft-Timestamp",
+                remedy=f"Set the robot's clock; {self._skew.total_seconds():g} s of difference are allowed.",
+                code="stale_request",
+            )
+
+    def _use_nonce(self, proof: RequestProof, now: datetime) -> None:
+        try:
+            with self._database.write() as session:
+                session.execute(
+                    delete(NonceRow).where(
+                        NonceRow.robot_id == proof.robot_id, NonceRow.used_at < now - 2 * self._skew
+                    )
+                )
+                session.add(NonceRow(robot_id=proof.robot_id, nonce=proof.nonce, used_at=now))
+                _mark_seen(session, proof.robot_id, now)
+        except IntegrityError as error:
+            raise UnauthorizedError(
+                "this request was made before.",
+                where="Zunft-Nonce",
+                remedy="Sign each request anew, repeated ones too.",
+                code="replayed_request",
+            ) from error
+
+
+def _mark_seen(session: Session, robot_id: str, now: datetime) -> None:
+    robot = session.get(RobotRow, robot_id)
+    if robot is not None:
+        robot.last_seen_at = now
+
+
+def _role(text: str) -> Role:
+    for role in INCLUDES:
+        if role == text:
+            return role
+    raise UnauthorizedError(f"unknown role {text!r}.", where="Authorization", remedy="Ask for a new token.")

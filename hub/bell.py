@@ -1,0 +1,64 @@
+"""A bell that wakes whoever waits for news: the engine's thread, event streams, waiting robots.
+
+It carries no message. Who is woken reads the database, so a ring that is missed loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+__all__ = ["Bell"]
+
+
+class Bell:
+    """Counts rings; a waiter names the count it has seen and returns as soon as there are more."""
+
+    def __init__(self) -> None:
+        self._rings = 0
+        self._closed = False
+        self._condition = threading.Condition()
+        self._sleepers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+
+    @property
+    def rings(self) -> int:
+        """How often it has rung."""
+        return self._rings
+
+    @property
+    def closed(self) -> bool:
+        """True once the hub is going down: nobody waits any longer."""
+        return self._closed
+
+    def ring(self) -> None:
+        """Wake all waiters, from any thread."""
+        with self._condition:
+            self._rings += 1
+            self._condition.notify_all()
+            for event, loop in self._sleepers.items():
+                loop.call_soon_threadsafe(event.set)
+
+    def close(self) -> None:
+        """Wake all waiters for good."""
+        self._closed = True
+        self.ring()
+
+    def wait(self, seen: int, timeout: float) -> None:
+        """Block this thread until there were more than `seen` rings, or `timeout` seconds."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._rings > seen or self._closed, timeout)
+
+    async def wait_async(self, seen: int, timeout: float) -> None:  # noqa: ASYNC109 - the same contract as wait
+        """Like `wait`, for a coroutine."""
+        event = asyncio.Event()
+        with self._condition:
+            if self._rings > seen or self._closed:
+                return
+            self._sleepers[event] = asyncio.get_running_loop()
+        try:
+            await asyncio.wait_for(event.wait(), timeout)
+        except TimeoutError:
+            return
+        finally:
+            with self._condition:
+                del self._sleepers[event]

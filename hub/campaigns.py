@@ -1,0 +1,175 @@
+"""Campaigns: an operator's orders, and what a robot is asked to do for them.
+
+Rounds are moved on by `hub.engine`; deltas are taken in by `hub.admission`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.catalogue import resolve, version_view
+from hub.clock import Clock
+from hub.database import Database
+from hub.events import record
+from hub.journal import (
+    campaign_view,
+    enter_state,
+    find_round,
+    newest_round,
+    order_of,
+    round_view,
+    rounds_of,
+    state_of,
+)
+from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow, VersionRow
+from hub.rounds import FINAL, learning_rate
+from skills.codecs import parse_codec
+from skills.errors import ConflictError, NotFoundError
+from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView, VersionView
+
+__all__ = ["Campaigns"]
+
+
+class Campaigns:
+    """Orders and assignments; each call is its own transaction."""
+
+    def __init__(self, database: Database, clock: Clock, active_seconds: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._active_seconds = active_seconds
+
+    def start(self, request: CampaignRequest) -> CampaignView:
+        """Take an order; the engine opens its first round.
+
+        Raises:
+            NotFoundError: No such skill, or it has no stable version to start from.
+            ConflictError: A campaign for this skill is running.
+            CodecError: The plan names an unknown codec.
+        """
+        parse_codec(request.training.codec)
+        now = self._clock()
+        with self._database.write() as session:
+            resolve(session, request.skill, "stable")
+            running = _running(session, request.skill)
+            if running is not None:
+                raise ConflictError(
+                    f"campaign {running.campaign_id} for {request.skill} is running.",
+                    where="skill",
+                    remedy="Wait for it or stop it first.",
+                )
+            row = CampaignRow(
+                campaign_id=f"c-{secrets.token_hex(5)}",
+                skill=request.skill,
+                state="running",
+                reason="",
+                order=_with_embodiments(session, request).model_dump(mode="json"),
+                created_at=now,
+            )
+            session.add(row)
+            session.flush()
+            record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
+            return campaign_view(session, row, now, self._active_seconds)
+
+    def campaigns(self) -> tuple[CampaignView, ...]:
+        """All campaigns, newest first."""
+        statement = select(CampaignRow).order_by(CampaignRow.created_at.desc(), CampaignRow.campaign_id)
+        with self._database.read() as session:
+            return tuple(
+                campaign_view(session, row, self._clock(), self._active_seconds)
+                for row in session.scalars(statement)
+            )
+
+    def campaign(self, campaign_id: str) -> CampaignView:
+        """One campaign.
+
+        Raises:
+            NotFoundError: No such campaign.
+        """
+        with self._database.read() as session:
+            return campaign_view(session, _find(session, campaign_id), self._clock(), self._active_seconds)
+
+    def stop(self, campaign_id: str) -> CampaignView:
+        """End a campaign now; its unfinished round gives no candidate. Stopping twice is stopping once.
+
+        Raises:
+            NotFoundError: No such campaign.
+        """
+        now = self._clock()
+        with self._database.write() as session:
+            row = _find(session, campaign_id, lock=True)
+            if row.state == "running":
+                row.state, row.reason = "stopped", "Stopped by an operator."
+                for each in rounds_of(session, campaign_id):
+                    if state_of(each) not in FINAL:
+                        enter_state(session, find_round(session, each.round_id, lock=True), "stopped", now)
+                record(session, "campaign.stopped", now, campaign_id=campaign_id, skill=row.skill)
+            return campaign_view(session, row, now, self._active_seconds)
+
+    def round(self, round_id: str) -> RoundView:
+        """One round.
+
+        Raises:
+            NotFoundError: No such round.
+        """
+        with self._database.read() as session:
+            return round_view(session, find_round(session, round_id), self._clock(), self._active_seconds)
+
+    def assignment(self, robot_id: str, skill: str) -> Assignment | None:
+        """What this robot is to do now for a skill; None when there is nothing.
+
+        Asking also tells the hub that the robot is there: a round without a target waits for it.
+        """
+        now = self._clock()
+        with self._database.write() as session:
+            session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
+            campaign = _running(session, skill)
+            newest = newest_round(session, campaign.campaign_id) if campaign else None
+            if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
+                return None
+            session.merge(AssignmentRow(round_id=newest.round_id, robot_id=robot_id, assigned_at=now))
+            base = session.scalars(select(VersionRow).where(VersionRow.digest == newest.base)).one()
+            view = version_view(session, base)
+        return _assignment(order_of(campaign), newest, view)
+
+
+def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Assignment:
+    return Assignment(
+        campaign_id=row.campaign_id,
+        round_id=row.round_id,
+        number=row.number,
+        rounds=order.rounds,
+        base=base,
+        deadline=row.deadline,
+        training=order.training,
+        learning_rate=learning_rate(order, row.number),
+    )
+
+
+def _running(session: Session, skill: str) -> CampaignRow | None:
+    statement = select(CampaignRow).where(CampaignRow.skill == skill, CampaignRow.state == "running")
+    return session.scalar(statement)
+
+
+def _wanted(session: Session, row: RoundRow, robot_id: str, now: datetime) -> bool:
+    delivered = select(DeltaRow).where(DeltaRow.round_id == row.round_id, DeltaRow.robot_id == robot_id)
+    return row.state == "open" and now < row.deadline and session.scalar(delivered) is None
+
+
+def _with_embodiments(session: Session, request: CampaignRequest) -> CampaignRequest:
+    """Fix now which arms the gate examines, so that scores of all rounds can be compared."""
+    if request.gate.embodiments:
+        return request
+    enrolled = session.scalars(select(RobotRow.embodiment).distinct().order_by(RobotRow.embodiment))
+    gate = request.gate.model_copy(update={"embodiments": tuple(enrolled)})
+    return request.model_copy(update={"gate": gate})
+
+
+def _find(session: Session, campaign_id: str, *, lock: bool = False) -> CampaignRow:
+    row = session.get(CampaignRow, campaign_id, with_for_update=lock)
+    if row is None:
+        raise NotFoundError(f"there is no campaign {campaign_id[:64]!r}.", where="campaign_id")
+    return row

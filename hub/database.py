@@ -1,0 +1,110 @@
+"""Connections, transactions and migrations: SQLite in WAL mode, or PostgreSQL.
+
+`read` gives a consistent snapshot. `write` is one transaction that is durable when it returns; on
+SQLite it takes the write lock at its start, so that two writers wait instead of failing half-way.
+Rules live with their nouns (`catalogue`, `rounds`, ...); the tables are `models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session, sessionmaker
+
+from hub.bell import Bell
+from skills.errors import ZunftError
+
+__all__ = ["Database", "SettingsError"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWS = "zunft.news"
+"""Key in `Session.info`: true when listeners should be woken after the commit."""
+
+
+class SettingsError(ZunftError):
+    """The hub cannot start with these settings."""
+
+    code = "bad_settings"
+    status = 500
+
+
+class Database:
+    """One engine, two kinds of transaction, and the bell that rings after a commit with news."""
+
+    def __init__(self, url: str, bell: Bell) -> None:
+        self._engine = _create_engine(url)
+        self._bell = bell
+        self._readers = sessionmaker(self._engine, expire_on_commit=False)
+        writing = self._engine.execution_options(zunft_write=True)
+        self._writers = sessionmaker(writing, expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A snapshot; nothing is kept."""
+        with self._readers() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: all of it or, on any exception, nothing."""
+        with self._writers.begin() as session:
+            yield session
+            news = bool(session.info.get(NEWS))
+        if news:
+            self._bell.ring()
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version; data stays."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self._engine.execution_options(zunft_write=True).begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check(self) -> None:
+        """One trip to the database; raises SQLAlchemy's errors."""
+        with self.read() as session:
+            session.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _create_engine(url: str) -> Engine:
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(
+            "this is not a database address.",
+            where="database_url",
+            remedy="Write sqlite:////path/hub.sqlite or postgresql+psycopg://user@host/name.",
+        ) from error
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, pool_pre_ping=True)
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"timeout": 30})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver would begin transactions on its own, and too late; see `_begin_sqlite`.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("zunft_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

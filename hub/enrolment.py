@@ -1,0 +1,152 @@
+"""Robots join: an operator hands out one-time tokens, a robot trades one for its identity.
+
+From then on a robot proves itself by its key, see `hub.auth`.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.auth import hash_token, make_token
+from hub.clock import Clock
+from hub.database import Database
+from hub.events import record
+from hub.models import EnrolmentTokenRow, RobotRow
+from skills.errors import ConflictError, NotFoundError, SignatureError, UnauthorizedError
+from skills.messages import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest, RobotView
+from skills.signing import VerifyKey
+
+__all__ = ["Enrolment"]
+
+
+class Enrolment:
+    """Tokens and the robots that used them."""
+
+    def __init__(self, database: Database, clock: Clock, hub_key: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._hub_key = hub_key
+
+    def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
+        """New one-time tokens, shown once."""
+        expires = self._clock() + timedelta(seconds=request.valid_seconds)
+        tokens = [make_token("ze") for _ in range(request.count)]
+        with self._database.write() as session:
+            session.add_all(
+                EnrolmentTokenRow(
+                    token_hash=hash_token(token), organisation=request.organisation, expires_at=expires
+                )
+                for token in tokens
+            )
+        return [
+            EnrolmentToken(token=token, organisation=request.organisation, expires_at=expires)
+            for token in tokens
+        ]
+
+    def enrol(self, request: EnrolmentRequest) -> Enrolled:
+        """Trade a token for an identity. Repeated with the same key, it gives the same answer.
+
+        Raises:
+            UnauthorizedError: The token is unknown, used by another key, or too old.
+            SignatureError: Not a public key.
+            ConflictError: The key is enrolled already with another token.
+        """
+        _check_key(request.public_key)
+        with self._database.write() as session:
+            token = session.get(EnrolmentTokenRow, hash_token(request.token), with_for_update=True)
+            if token is None:
+                raise _refusal("this enrolment token is unknown.")
+            if token.robot_id is not None:
+                return self._repeat(session, token.robot_id, request.public_key)
+            if token.expires_at < self._clock():
+                raise _refusal("this enrolment token is too old.")
+            robot = self._admit(session, request, token.organisation)
+            token.robot_id = robot.robot_id
+        return self._answer(robot)
+
+    def robots(self) -> tuple[RobotView, ...]:
+        """All robots, in the order in which they joined."""
+        with self._database.read() as session:
+            rows = session.scalars(select(RobotRow).order_by(RobotRow.enrolled_at, RobotRow.robot_id))
+            return tuple(_view(row) for row in rows)
+
+    def robot(self, robot_id: str) -> RobotView:
+        """One robot.
+
+        Raises:
+            NotFoundError: No such robot.
+        """
+        with self._database.read() as session:
+            row = session.get(RobotRow, robot_id)
+        if row is None:
+            raise NotFoundError(f"there is no robot {robot_id[:64]!r}.", where="robot_id")
+        return _view(row)
+
+    def _admit(self, session: Session, request: EnrolmentRequest, organisation: str) -> RobotRow:
+        if session.scalar(select(RobotRow).where(RobotRow.public_key == request.public_key)) is not None:
+            raise ConflictError(
+                "this key is enrolled already.",
+                where="public_key",
+                remedy="Give each robot its own home folder and key.",
+            )
+        robot = RobotRow(
+            robot_id=f"r-{secrets.token_hex(6)}",
+            name=request.name,
+            organisation=organisation,
+            embodiment=request.embodiment,
+            public_key=request.public_key,
+            enrolled_at=self._clock(),
+        )
+        session.add(robot)
+        session.flush()
+        record(
+            session,
+            "robot.enrolled",
+            self._clock(),
+            robot_id=robot.robot_id,
+            name=robot.name,
+            embodiment=robot.embodiment,
+        )
+        return robot
+
+    def _repeat(self, session: Session, robot_id: str, public_key: str) -> Enrolled:
+        robot = session.get_one(RobotRow, robot_id)
+        if robot.public_key != public_key:
+            raise _refusal("this enrolment token was used before.")
+        return self._answer(robot)
+
+    def _answer(self, robot: RobotRow) -> Enrolled:
+        return Enrolled(robot_id=robot.robot_id, organisation=robot.organisation, hub_key=self._hub_key)
+
+
+def _check_key(text: str) -> None:
+    """Refuse what is no key at all; whether the robot holds its private half shows with its first request."""
+    try:
+        VerifyKey(text).verify(base64.b64encode(bytes(64)).decode(), b"")
+    except SignatureError as error:
+        if error.where != "signature" or error.message == "not base64.":
+            raise SignatureError(
+                "not an Ed25519 public key.", where="public_key", remedy="Write it as ed25519:<base64>."
+            ) from error
+
+
+def _refusal(message: str) -> UnauthorizedError:
+    return UnauthorizedError(
+        message, where="token", remedy="Ask an operator for a new token.", code="bad_enrolment_token"
+    )
+
+
+def _view(row: RobotRow) -> RobotView:
+    return RobotView(
+        robot_id=row.robot_id,
+        name=row.name,
+        organisation=row.organisation,
+        embodiment=row.embodiment,
+        enrolled_at=row.enrolled_at,
+        last_seen_at=row.last_seen_at,
+    )

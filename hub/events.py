@@ -1,0 +1,54 @@
+"""The hub's event log: what happened, in order, in the transaction that made it happen.
+
+A listener that remembers the last number it saw can go on from there after any break. Sending the
+events over HTTP is left to `hub.api.events`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from hub.database import NEWS, Database
+from hub.models import EventRow
+from skills.messages import Event
+
+__all__ = ["EventLog", "record"]
+
+PAGE = 500
+POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
+
+
+def record(session: Session, kind: str, at: datetime, /, **data: Any) -> None:
+    """Add an event to this transaction; listeners are woken after the commit."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Numbers must become visible in their order, or a listener would pass over a late one.
+        session.execute(text(POSTGRES_LOCK))
+    session.add(EventRow(kind=kind, at=at, data=data))
+    session.flush()
+    session.info[NEWS] = True
+
+
+class EventLog:
+    """Reads the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def after(self, last: int) -> list[Event]:
+        """Events with a number above `last`, oldest first, at most 500."""
+        statement = select(EventRow).where(EventRow.id > last).order_by(EventRow.id).limit(PAGE)
+        with self._database.read() as session:
+            return [
+                Event(id=row.id, kind=row.kind, at=row.at, data=row.data)
+                for row in session.scalars(statement)
+            ]
+
+    def last(self) -> int:
+        """Number of the newest event; 0 when there is none."""
+        statement = select(EventRow.id).order_by(EventRow.id.desc()).limit(1)
+        with self._database.read() as session:
+            return session.scalar(statement) or 0

@@ -1,0 +1,122 @@
+"""The gate: candidate and current version, same held-out jobs, same seeds; only what is not worse passes.
+
+The engine knows it as a `Gate`, a plain call. `HeldOutGate` measures in simulation with
+`skills.policy`, in workshops that no robot trained in. What follows from a report is the engine's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from envs.embodiment import embodiment_names
+from envs.evaluate import Evaluation, evaluate_many, pool
+from envs.task import load_task
+from envs.workshop import fresh_workshop
+from skills.errors import ContractError
+from skills.messages import GatePlan, GateReport, ScoreView
+from skills.policy import Policy
+from skills.skill import Skill
+
+__all__ = ["Gate", "HeldOutGate", "judge"]
+
+Gate = Callable[[Skill, Skill | None, GatePlan], GateReport]
+"""Candidate, current version (None: there is none), plan. May take seconds; called in the engine's thread."""
+
+EPISODES_A_WORKSHOP = 32
+REMEMBERED = 64
+ScoresByArm = dict[str, Evaluation]
+
+
+class HeldOutGate:
+    """Measures in fresh workshops, one for each 32 episodes of an arm, drawn from the plan's seed.
+
+    A version that was measured before with the same plan is not measured again: same seed, same score.
+    """
+
+    def __init__(self) -> None:
+        self._measured: OrderedDict[tuple[str, str], ScoresByArm] = OrderedDict()
+
+    def __call__(self, candidate: Skill, current: Skill | None, plan: GatePlan) -> GateReport:
+        """Measure and judge.
+
+        Raises:
+            ContractError: The task is unknown here or has another contract, or no arm of the plan is known.
+        """
+        started = time.monotonic()
+        scores = self._measure(candidate, plan)
+        known = self._measure(current, plan) if current is not None else None
+        return judge(scores, known, plan.tolerance, seconds=time.monotonic() - started)
+
+    def _measure(self, skill: Skill, plan: GatePlan) -> ScoresByArm:
+        key = (skill.digest, plan.model_dump_json(exclude={"tolerance"}))
+        if key not in self._measured:
+            self._measured[key] = measure(skill, plan)
+        self._measured.move_to_end(key)
+        while len(self._measured) > REMEMBERED:
+            self._measured.popitem(last=False)
+        return self._measured[key]
+
+
+def measure(skill: Skill, plan: GatePlan) -> ScoresByArm:
+    """Score a skill on every arm of the plan that this hub can simulate.
+
+    Raises:
+        ContractError: See `HeldOutGate`.
+    """
+    task = load_task(skill.manifest.task)
+    differences = task.contract.differences(skill.manifest.contract)
+    if differences:
+        raise ContractError(
+            f"the skill does not fit the task {task.name}: {'; '.join(differences)}.",
+            where="manifest.contract",
+            remedy="Make the skill from the task's own contract.",
+        )
+    policy = Policy(skill)
+    arms = plan.embodiments or embodiment_names()
+    simulated = [arm for arm in arms if arm in embodiment_names()]
+    if not simulated:
+        raise ContractError(
+            f"none of the arms {', '.join(arms)} can be simulated here.",
+            where="gate.embodiments",
+            remedy=f"Name one of {', '.join(embodiment_names())}.",
+        )
+    count = -(-plan.episodes // EPISODES_A_WORKSHOP)
+    each = -(-plan.episodes // count)
+    scores = {}
+    for arm in simulated:
+        workshops = [fresh_workshop(arm, plan.seed + i) for i in range(count)]
+        scores[arm] = pool(evaluate_many(policy, task, workshops, each, plan.seed))
+    return scores
+
+
+def judge(
+    candidate: ScoresByArm, current: ScoresByArm | None, tolerance: float, *, seconds: float
+) -> GateReport:
+    """Compare two measurements: the candidate passes when it is at most `tolerance` worse."""
+    mine = pool(candidate.values())
+    theirs = pool(current.values()) if current is not None else None
+    passed = theirs is None or mine.score >= theirs.score - tolerance
+    return GateReport(
+        passed=passed,
+        reason=_reason(mine, theirs, tolerance, passed=passed),
+        candidate=_view(mine),
+        current=_view(theirs) if theirs else None,
+        by_embodiment={arm: _view(score) for arm, score in candidate.items()},
+        seconds=seconds,
+    )
+
+
+def _reason(mine: Evaluation, theirs: Evaluation | None, tolerance: float, *, passed: bool) -> str:
+    if theirs is None:
+        return f"The candidate succeeds in {mine.score:.1%} of {mine.episodes} episodes; nothing to compare."
+    verdict = "passes" if passed else "does not pass"
+    return (
+        f"The candidate {verdict}: it succeeds in {mine.score:.1%} of {mine.episodes} episodes, the current "
+        f"version in {theirs.score:.1%}; at most {tolerance:.1%} less is allowed."
+    )
+
+
+def _view(score: Evaluation) -> ScoreView:
+    return ScoreView(score=score.score, low=score.low, high=score.high, episodes=score.episodes)

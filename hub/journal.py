@@ -1,0 +1,177 @@
+"""The journal of rounds: their rows as facts for `hub.rounds` and as views for people.
+
+Every function works inside the caller's transaction. `enter_state` is the only place that changes a
+round's state.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub.events import record
+from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
+from hub.rounds import Collection, RoundEvent, next_state, waiting_for
+from skills.errors import NotFoundError
+from skills.messages import CampaignRequest, CampaignView, GateReport, RoundState, RoundView
+
+__all__ = [
+    "campaign_view",
+    "collection_of",
+    "deltas_of",
+    "enter_state",
+    "find_round",
+    "newest_round",
+    "order_of",
+    "round_view",
+    "rounds_of",
+    "state_of",
+]
+
+STATES: dict[str, RoundState] = {
+    "open": "open",
+    "closing": "closing",
+    "merging": "merging",
+    "gating": "gating",
+    "published": "published",
+    "rejected": "rejected",
+    "failed": "failed",
+}
+
+
+def state_of(row: RoundRow) -> RoundState:
+    """The state, typed."""
+    return STATES[row.state]
+
+
+def order_of(row: CampaignRow) -> CampaignRequest:
+    """The order as it was accepted."""
+    return CampaignRequest.model_validate(row.order)
+
+
+def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundRow:
+    """A round; `lock` holds it until the transaction ends.
+
+    Raises:
+        NotFoundError: No such round.
+    """
+    row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
+    if row is None:
+        raise NotFoundError(
+            f"there is no round {round_id[:64]!r}.",
+            where="round_id",
+            remedy="Ask for an assignment.",
+            code="unknown_round",
+        )
+    return row
+
+
+def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
+    """A campaign's rounds, oldest first."""
+    statement = select(RoundRow).where(RoundRow.campaign_id == campaign_id).order_by(RoundRow.number)
+    return list(session.scalars(statement))
+
+
+def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
+    """A campaign's last round."""
+    statement = select(RoundRow).where(RoundRow.campaign_id == campaign_id)
+    return session.scalar(statement.order_by(RoundRow.number.desc()).limit(1))
+
+
+def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
+    """Admitted deltas by digest: the order in which they are merged."""
+    statement = select(DeltaRow).where(DeltaRow.round_id == round_id).order_by(DeltaRow.digest)
+    return list(session.scalars(statement))
+
+
+def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:
+    """Take a round where an event leads, and tell listeners.
+
+    Raises:
+        ConflictError: The event does not belong to the round's state.
+    """
+    row.state = next_state(state_of(row), event)
+    row.reason = reason[:2000]
+    record(
+        session,
+        f"round.{row.state}",
+        now,
+        round_id=row.round_id,
+        campaign_id=row.campaign_id,
+        number=row.number,
+        reason=row.reason,
+    )
+
+
+def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:
+    """Who has sent a delta, and who is still expected to."""
+    campaign = session.get_one(CampaignRow, row.campaign_id)
+    arrived = select(DeltaRow.robot_id).where(DeltaRow.round_id == row.round_id)
+    assigned = select(AssignmentRow.robot_id).where(AssignmentRow.round_id == row.round_id)
+    lately = now - timedelta(seconds=active_seconds)
+    asking = select(InterestRow.robot_id).where(
+        InterestRow.skill == campaign.skill, InterestRow.asked_at >= lately
+    )
+    return Collection(
+        order=order_of(campaign),
+        deadline=row.deadline,
+        arrived=frozenset(session.scalars(arrived)),
+        expected=frozenset(session.scalars(assigned)) | frozenset(session.scalars(asking)),
+    )
+
+
+def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> RoundView:
+    """The round as robots and operators see it."""
+    collection = collection_of(session, row, now, active_seconds)
+    totals = select(
+        func.count(), func.coalesce(func.sum(DeltaRow.samples), 0), func.coalesce(func.sum(DeltaRow.size), 0)
+    ).where(DeltaRow.round_id == row.round_id)
+    deltas, samples, size = session.execute(totals).one()
+    words = waiting_for(state_of(row), _with_names(session, collection), now)
+    return RoundView(
+        round_id=row.round_id,
+        campaign_id=row.campaign_id,
+        number=row.number,
+        state=state_of(row),
+        base=row.base,
+        opened_at=row.opened_at,
+        deadline=row.deadline,
+        deltas=deltas,
+        samples=int(samples),
+        bytes=int(size),
+        waiting_for=f"{words} {row.reason}".strip(),
+        candidate=row.candidate,
+        gate=GateReport.model_validate(row.gate) if row.gate else None,
+        metrics=row.metrics,
+    )
+
+
+def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seconds: float) -> CampaignView:
+    """The campaign with its rounds."""
+    return CampaignView.model_validate(
+        {
+            "campaign_id": row.campaign_id,
+            "state": row.state,
+            "reason": row.reason,
+            "order": order_of(row),
+            "created_at": row.created_at,
+            "rounds": tuple(
+                round_view(session, each, now, active_seconds) for each in rounds_of(session, row.campaign_id)
+            ),
+        }
+    )
+
+
+def _with_names(session: Session, collection: Collection) -> Collection:
+    """The same with names that people gave in place of identifiers."""
+    ids = collection.arrived | collection.expected
+    rows = session.execute(select(RobotRow.robot_id, RobotRow.name).where(RobotRow.robot_id.in_(ids)))
+    names = dict(rows.tuples())
+    return Collection(
+        order=collection.order,
+        deadline=collection.deadline,
+        arrived=frozenset(names[each] for each in collection.arrived),
+        expected=frozenset(names[each] for each in collection.expected),
+    )

@@ -1,0 +1,219 @@
+"""Tables of the hub's database; times are UTC, documents are JSON.
+
+Blobs are not here: skills, deltas and momentum lie in the object store under the digests named here.
+The schema is made by the migrations; a test holds both to each other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+__all__ = [
+    "AssignmentRow",
+    "Base",
+    "CampaignRow",
+    "ChannelRow",
+    "DeltaRow",
+    "EnrolmentTokenRow",
+    "EventRow",
+    "InterestRow",
+    "Moment",
+    "NonceRow",
+    "RobotRow",
+    "RoundRow",
+    "SkillRow",
+    "UserRow",
+    "VersionRow",
+]
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time. SQLite forgets the zone, so UTC is put back when reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """With its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Root of the tables."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as it stands
+        datetime: Moment,
+        dict[str, Any]: JSON(none_as_null=True),
+        str: String(128),
+        int: BigInteger,
+    }
+
+
+class UserRow(Base):
+    """A person or program with an API token, of which only the SHA-256 is kept."""
+
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    organisation: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+
+class EnrolmentTokenRow(Base):
+    """A one-time token by hash; `robot_id` once it is used."""
+
+    __tablename__ = "enrolment_tokens"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    organisation: Mapped[str]
+    expires_at: Mapped[datetime]
+    robot_id: Mapped[str | None]
+
+
+class RobotRow(Base):
+    """An enrolled robot and its public key."""
+
+    __tablename__ = "robots"
+    robot_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    organisation: Mapped[str]
+    embodiment: Mapped[str]
+    public_key: Mapped[str] = mapped_column(unique=True)
+    enrolled_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None]
+
+
+class NonceRow(Base):
+    """A nonce that a robot has used; rows older than the clock skew are pruned."""
+
+    __tablename__ = "nonces"
+    robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SkillRow(Base):
+    """A name in the catalogue."""
+
+    __tablename__ = "skills"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    task: Mapped[str]
+    summary: Mapped[str] = mapped_column(String(2000))
+    updated_at: Mapped[datetime]
+
+
+class VersionRow(Base):
+    """One published file of a skill; score and gate report are added when it is measured."""
+
+    __tablename__ = "versions"
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    size: Mapped[int]
+    signature: Mapped[str]
+    manifest: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    score: Mapped[dict[str, Any] | None]
+    gate: Mapped[dict[str, Any] | None]
+
+
+class ChannelRow(Base):
+    """A named pointer at a version."""
+
+    __tablename__ = "channels"
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]
+
+
+class CampaignRow(Base):
+    """A standing order; `order` is the request as it was accepted."""
+
+    __tablename__ = "campaigns"
+    campaign_id: Mapped[str] = mapped_column(primary_key=True)
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(String(2000))
+    order: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class RoundRow(Base):
+    """The journal of one round: everything that an engine needs to go on from here.
+
+    `momentum_before` and `momentum_after` name blobs of the server optimiser's state.
+    """
+
+    __tablename__ = "rounds"
+    __table_args__ = (UniqueConstraint("campaign_id", "number"),)
+    round_id: Mapped[str] = mapped_column(primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.campaign_id"))
+    number: Mapped[int]
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(String(2000))
+    base: Mapped[str]
+    opened_at: Mapped[datetime]
+    deadline: Mapped[datetime]
+    candidate: Mapped[str | None] = mapped_column(index=True)
+    gate: Mapped[dict[str, Any] | None]
+    metrics: Mapped[dict[str, Any]]
+    momentum_before: Mapped[str | None]
+    momentum_after: Mapped[str | None]
+
+
+class DeltaRow(Base):
+    """An admitted delta. One for each robot and round: that is what makes it count once."""
+
+    __tablename__ = "deltas"
+    __table_args__ = (UniqueConstraint("round_id", "robot_id"),)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    round_id: Mapped[str] = mapped_column(ForeignKey("rounds.round_id"))
+    robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"))
+    samples: Mapped[int]
+    size: Mapped[int]
+    norm: Mapped[float]
+    codec: Mapped[str]
+    metrics: Mapped[dict[str, Any]]
+    signature: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class AssignmentRow(Base):
+    """A robot was given this round to work on: the round waits for it."""
+
+    __tablename__ = "assignments"
+    round_id: Mapped[str] = mapped_column(ForeignKey("rounds.round_id"), primary_key=True)
+    robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
+    assigned_at: Mapped[datetime]
+
+
+class InterestRow(Base):
+    """When a robot last asked for work on a skill."""
+
+    __tablename__ = "interests"
+    robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
+    skill: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
+
+
+class EventRow(Base):
+    """What happened, in order; written in the transaction that made it happen."""
+
+    __tablename__ = "events"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    data: Mapped[dict[str, Any]]

@@ -1,0 +1,99 @@
+"""Everything the hub can do, wired together from its settings; no web framework.
+
+`Services` is what routes, console and tests call. `open_services` brings the schema up to date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.accounts import Accounts
+from hub.admission import Admission
+from hub.auth import Authenticator
+from hub.bell import Bell
+from hub.campaigns import Campaigns
+from hub.catalogue import Catalogue
+from hub.clock import Clock, utc_now
+from hub.database import Database
+from hub.engine import Engine
+from hub.enrolment import Enrolment
+from hub.events import EventLog
+from hub.gate import Gate, HeldOutGate
+from hub.settings import Settings
+from hub.steps import Steps
+from hub.store import ObjectStore, open_store
+from skills.signing import SigningKey
+
+__all__ = ["Services", "open_services"]
+
+KEY_FILE = "hub-key.pem"
+
+
+@dataclass(frozen=True)
+class Services:
+    """One hub. Reading calls return the messages that the API sends."""
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    bell: Bell
+    accounts: Accounts
+    admission: Admission
+    authenticator: Authenticator
+    campaigns: Campaigns
+    catalogue: Catalogue
+    engine: Engine
+    enrolment: Enrolment
+    events: EventLog
+
+    def close_streams(self) -> None:
+        """End event streams and waiting requests, so that the server can go down."""
+        self.bell.close()
+
+    def close(self) -> None:
+        """Stop the engine and close all connections."""
+        self.close_streams()
+        self.engine.stop()
+        self.database.close()
+
+
+def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> Services:
+    """Wire a hub; the engine is not started.
+
+    Args:
+        settings: The hub's configuration.
+        gate: How candidates are measured; by default in simulation on held-out variations.
+        clock: The time.
+
+    Raises:
+        SettingsError, StoreError: The database or the store cannot be used.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
+    bell = Bell()
+    database = Database(settings.database, bell)
+    database.migrate()
+    store = open_store(
+        settings.store,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+    )
+    accounts = Accounts(database, clock)
+    accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
+    catalogue = Catalogue(database, store, key, clock)
+    active = settings.robot_active_seconds
+    steps = Steps(database, store, catalogue, gate or HeldOutGate(), clock, active)
+    return Services(
+        settings=settings,
+        database=database,
+        store=store,
+        bell=bell,
+        accounts=accounts,
+        admission=Admission(database, store, clock),
+        authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
+        campaigns=Campaigns(database, clock, active),
+        catalogue=catalogue,
+        engine=Engine(database, steps, bell),
+        enrolment=Enrolment(database, clock, key.public.text),
+        events=EventLog(database),
+    )

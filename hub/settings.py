@@ -1,0 +1,81 @@
+"""Every knob of the hub, read from the environment (`ZUNFT_...`) or passed in by code.
+
+What a setting does is said beside it; a test holds docker-compose.yml to these names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+MEBIBYTE = 2**20
+
+
+class Settings(BaseSettings):
+    """The hub's configuration. An empty database or store address means: inside `data_dir`."""
+
+    model_config = SettingsConfigDict(env_prefix="ZUNFT_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default=Path("zunft-data"),
+        description="Folder of the hub's signing key and, unless set otherwise, its database and store.",
+    )
+    database_url: str = Field(
+        default="",
+        description="SQLAlchemy address, such as postgresql+psycopg://user@host/zunft; empty: SQLite.",
+    )
+    store_url: str = Field(
+        default="",
+        description="Object store: file:///folder or s3://bucket/prefix?endpoint=host:port; empty: files.",
+    )
+    s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
+    s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token of the user `admin`; empty: one is made and kept in data_dir/admin-token.",
+    )
+    public_catalogue: bool = Field(
+        default=True, description="Whether skills and their files may be read without a login."
+    )
+    console: bool = Field(default=True, description="Whether the hub serves its web pages.")
+    message_limit: int = Field(
+        default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
+    )
+    delta_limit: int = Field(
+        default=64 * MEBIBYTE, ge=1024, description="Largest delta file, in bytes; larger ones are not read."
+    )
+    skill_limit: int = Field(
+        default=256 * MEBIBYTE, ge=1024, description="Largest skill file, in bytes; larger ones are not read."
+    )
+    clock_skew_seconds: float = Field(
+        default=300, gt=0, description="How far a robot's clock may differ from the hub's."
+    )
+    robot_active_seconds: float = Field(
+        default=120,
+        gt=0,
+        description="A round without a target waits for robots that asked for this skill so lately.",
+    )
+    shutdown_seconds: int = Field(
+        default=10, ge=1, description="How long requests may take to finish when the hub is stopped."
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="DEBUG, INFO, WARNING or ERROR; logs are one JSON document a line on standard error.",
+    )
+
+    @property
+    def database(self) -> str:
+        """The database's address, the default resolved."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'hub.sqlite'}"
+
+    @property
+    def store(self) -> str:
+        """The object store's address, the default resolved."""
+        return self.store_url or (self.data_dir.absolute() / "blobs").as_uri()

@@ -1,0 +1,241 @@
+"""The engine's steps: the work of each state of a round, and its entry into the journal.
+
+Each step does its work first, blobs before rows, and then enters the result in one transaction that
+looks again whether the round is still where it was. Done twice, a step gives the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.candidate import Candidate, Received, make_candidate
+from hub.catalogue import Catalogue, add_version, next_number, point_channel, resolve
+from hub.clock import Clock
+from hub.database import Database
+from hub.events import record
+from hub.gate import Gate
+from hub.journal import collection_of, deltas_of, enter_state, find_round, order_of, rounds_of, state_of
+from hub.models import CampaignRow, DeltaRow, RoundRow, VersionRow
+from hub.rounds import FINAL, collection_event
+from hub.store import ObjectStore
+from skills.container import digest_of
+from skills.delta import Delta, unpacked_limit
+from skills.manifest import Parameters
+from skills.messages import GateReport, RoundState
+from skills.skill import SIZE_LIMIT, Skill
+
+__all__ = ["Steps"]
+
+FAILURES_ALLOWED = 3
+"""Failed rounds in a row that end a campaign."""
+
+
+class Steps:
+    """One method a state; each returns whether the campaign moved."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        catalogue: Catalogue,
+        gate: Gate,
+        clock: Clock,
+        active_seconds: float,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._catalogue = catalogue
+        self._gate = gate
+        self._clock = clock
+        self._active_seconds = active_seconds
+
+    def begin(self, campaign: CampaignRow) -> bool:
+        """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
+        base, measured = self._stable(campaign.skill)
+        if not measured:
+            report = self._gate(base, None, order_of(campaign).gate)
+            self._catalogue.record_score(base.digest, report.candidate)
+        with self._database.write() as session:
+            self._open_round(session, campaign.campaign_id, 1)
+        return True
+
+    def collect(self, row: RoundRow) -> bool:
+        """Open: close the round once all are in, or at the deadline."""
+        now = self._clock()
+        with self._database.read() as session:
+            found = collection_event(collection_of(session, row, now, self._active_seconds), now)
+        if found is None:
+            return False
+        with self._database.write() as session:
+            current = _still(session, row, "open")
+            if current is None:
+                return True
+            collection = collection_of(session, current, now, self._active_seconds)
+            event = collection_event(collection, now)
+            if event is not None:
+                short = f"Only {len(collection.arrived)} of {collection.order.quorum} deltas by the deadline."
+                enter_state(session, current, event, now, short if event == "starved" else "")
+        return True
+
+    def close(self, row: RoundRow) -> bool:
+        """Closing: from here on the list of deltas is fixed."""
+        with self._database.write() as session:
+            current = _still(session, row, "closing")
+            if current is None:
+                return True
+            enter_state(session, current, "listed", self._clock())
+        return True
+
+    def merge(self, campaign: CampaignRow, row: RoundRow) -> bool:
+        """Merging: make the candidate and enter it into the catalogue."""
+        started = time.monotonic()
+        with self._database.read() as session:
+            number = next_number(session, campaign.skill)
+            deltas = deltas_of(session, row.round_id)
+        candidate = self._make(campaign, row, deltas, number)
+        momentum = digest_of(candidate.momentum)
+        self._store.put(momentum, candidate.momentum)
+        self._store.put(candidate.skill.digest, candidate.skill.to_bytes())
+        with self._database.write() as session:
+            current = _still(session, row, "merging")
+            if current is None:
+                return True
+            if next_number(session, campaign.skill) != number:
+                return True  # somebody published meanwhile: the candidate gets the number after that
+            now = self._clock()
+            add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
+            current.candidate, current.momentum_after = candidate.skill.digest, momentum
+            current.metrics = {**candidate.metrics, "merge_seconds": time.monotonic() - started}
+            enter_state(session, current, "merged", now)
+        return True
+
+    def examine(self, campaign: CampaignRow, row: RoundRow) -> bool:
+        """Gating: measure the candidate against the stable version; publish it or keep it for study."""
+        candidate = self._skill(str(row.candidate))
+        stable, _ = self._stable(campaign.skill)
+        report = self._gate(candidate, stable, order_of(campaign).gate)
+        if report.current is not None:
+            self._catalogue.record_score(stable.digest, report.current)
+        with self._database.write() as session:
+            current = _still(session, row, "gating")
+            if current is None:
+                return True
+            self._enter_report(session, current, report)
+        return True
+
+    def go_on(self, campaign: CampaignRow, row: RoundRow) -> bool:
+        """Over: open the next round, or end the campaign."""
+        with self._database.write() as session:
+            newest = rounds_of(session, campaign.campaign_id)
+            failed = [each.state == "failed" for each in newest[-FAILURES_ALLOWED:]]
+            if len(failed) == FAILURES_ALLOWED and all(failed):
+                reason = f"{FAILURES_ALLOWED} rounds in a row failed; the last: {row.reason}"
+                self._end(session, campaign.campaign_id, "failed", reason)
+            elif row.number >= order_of(campaign).rounds:
+                self._end(session, campaign.campaign_id, "finished", "")
+            else:
+                self._open_round(session, campaign.campaign_id, row.number + 1)
+        return True
+
+    def give_up(self, campaign: CampaignRow, row: RoundRow | None, reason: str) -> None:
+        """A step failed for good: the round fails; without a round, the campaign."""
+        with self._database.write() as session:
+            if row is None:
+                self._end(session, campaign.campaign_id, "failed", reason)
+                return
+            current = find_round(session, row.round_id, lock=True)
+            if state_of(current) not in FINAL:
+                enter_state(session, current, "broken", self._clock(), reason)
+
+    def _open_round(self, session: Session, campaign_id: str, number: int) -> None:
+        campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
+        if campaign.state != "running":
+            return
+        base = resolve(session, campaign.skill, "stable").digest
+        made_base = select(RoundRow.momentum_after).where(
+            RoundRow.campaign_id == campaign_id, RoundRow.candidate == base
+        )
+        now = self._clock()
+        row = RoundRow(
+            round_id=f"{campaign_id}-{number}",
+            campaign_id=campaign_id,
+            number=number,
+            state="open",
+            reason="",
+            base=base,
+            opened_at=now,
+            deadline=now + timedelta(seconds=order_of(campaign).deadline_seconds),
+            metrics={},
+            momentum_before=session.scalar(made_base),
+        )
+        session.add(row)
+        session.flush()
+        record(
+            session,
+            "round.open",
+            now,
+            round_id=row.round_id,
+            campaign_id=campaign_id,
+            number=number,
+            base=base,
+        )
+
+    def _end(self, session: Session, campaign_id: str, state: str, reason: str) -> None:
+        campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
+        if campaign.state == "running":
+            campaign.state, campaign.reason = state, reason[:2000]
+            record(session, f"campaign.{state}", self._clock(), campaign_id=campaign_id, skill=campaign.skill)
+
+    def _enter_report(self, session: Session, row: RoundRow, report: GateReport) -> None:
+        now = self._clock()
+        version = session.scalars(select(VersionRow).where(VersionRow.digest == row.candidate)).one()
+        version.gate = row.gate = report.model_dump(mode="json")
+        version.score = report.candidate.model_dump(mode="json")
+        row.metrics = {**row.metrics, "gate_seconds": report.seconds}
+        enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
+        if report.passed:
+            point_channel(session, version.skill, "stable", version.number, now)
+
+    def _make(self, campaign: CampaignRow, row: RoundRow, deltas: list[DeltaRow], number: int) -> Candidate:
+        base = self._skill(row.base)
+        shapes = base.manifest.network.shapes()
+        received = {
+            each.digest: Received(
+                each.samples,
+                each.metrics.get("success"),
+                partial(self._delta, each.digest, each.size, shapes),
+            )
+            for each in deltas
+        }
+        before = row.momentum_before
+        return make_candidate(
+            base,
+            received,
+            order_of(campaign).merge,
+            version=number,
+            round_id=row.round_id,
+            momentum=self._store.get(before, limit=unpacked_limit(shapes)) if before else None,
+        )
+
+    def _delta(self, digest: str, size: int, shapes: Parameters) -> Delta:
+        return Delta.from_bytes(self._store.get(digest, limit=size), shapes)
+
+    def _skill(self, digest: str) -> Skill:
+        return Skill.from_bytes(self._store.get(digest, limit=SIZE_LIMIT), digest=digest)
+
+    def _stable(self, name: str) -> tuple[Skill, bool]:
+        """The stable version, and whether it has a score."""
+        with self._database.read() as session:
+            row = resolve(session, name, "stable")
+        return self._skill(row.digest), row.score is not None
+
+
+def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:
+    """The round, locked, if it is where it was; else somebody moved it and the caller's work is let go."""
+    current = find_round(session, row.round_id, lock=True)
+    return current if current.state == state else None
