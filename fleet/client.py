@@ -1,0 +1,262 @@
+"""What robots and operators ask a hub, and what a robot believes of the answers.
+
+A skill is taken only when its file has the digest that the hub named and the key that was pinned at
+enrolment signed it. Limits, errors and bytes are `fleet.connection`'s; when to ask is `fleet.agent`'s.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import httpx
+
+from fleet.connection import Connection
+from skills.errors import ArtefactError
+from skills.messages import (
+    API,
+    BLOB,
+    DELTA_SIGNATURE_HEADER,
+    Assignment,
+    CampaignRequest,
+    CampaignView,
+    Channel,
+    ChannelMove,
+    DeltaReceipt,
+    Enrolled,
+    EnrolmentRequest,
+    EnrolmentToken,
+    EnrolmentTokenRequest,
+    Event,
+    RobotView,
+    SkillView,
+    UserCreated,
+    UserRequest,
+    VersionView,
+)
+from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.skill import SIZE_LIMIT, Skill
+
+__all__ = ["HubClient", "OperatorClient", "ProofAuth", "TokenAuth", "enrol"]
+
+BYTES_PER_SECOND = 10_000  # the slowest link on which a large file may still take its time
+
+
+def enrol(base_url: str, request: EnrolmentRequest, transport: httpx.BaseTransport | None = None) -> Enrolled:
+    """Join a guild with a one-time token.
+
+    Raises:
+        HubUnreachableError: No answer; ask again with the same key.
+        ZunftError: The hub refused, as its error says.
+    """
+    connection = Connection(base_url, transport=transport)
+    try:
+        return connection.ask(Enrolled, "POST", f"{API}/robots", request)
+    finally:
+        connection.close()
+
+
+@dataclass
+class ProofAuth(httpx.Auth):
+    """Signs each request with the robot's key, over a nonce that is never used again."""
+
+    robot_id: str
+    key: SigningKey
+    clock: Callable[[], float] = time.time
+    nonce: Callable[[], str] = secrets.token_urlsafe
+    requires_request_body = True
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the proof's headers."""
+        proof = RequestProof.sign(
+            self.key,
+            robot_id=self.robot_id,
+            method=request.method,
+            target=request.url.raw_path.decode("ascii"),
+            body=request.content,
+            timestamp=int(self.clock()),
+            nonce=self.nonce(),
+        )
+        request.headers.update(proof.to_headers())
+        yield request
+
+
+@dataclass
+class TokenAuth(httpx.Auth):
+    """Shows a user's API token; its representation does not."""
+
+    token: str = field(repr=False)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the bearer header."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        yield request
+
+
+@dataclass
+class HubClient:
+    """An enrolled robot's line to its hub.
+
+    Attributes:
+        connection: Signs with the robot's key (`ProofAuth`).
+        key: Signs deltas.
+        hub_key: Pinned at enrolment; only skills that it signed are taken.
+    """
+
+    connection: Connection
+    key: SigningKey
+    hub_key: VerifyKey
+
+    def assignment(self, skill: str) -> Assignment | None:
+        """What there is to do now for this skill, or None."""
+        reply = self.connection.send("GET", f"{API}/robots/me/assignment?skill={quote(skill)}")
+        return None if reply.status == 204 else self.connection.parse(Assignment, reply)
+
+    def version(self, skill: str, ref: str) -> VersionView:
+        """One version by number or channel, as the hub describes it: not yet verified."""
+        return self.connection.ask(VersionView, "GET", _version(skill, ref))
+
+    def fetch_skill(self, version: VersionView) -> Skill:
+        """Download and verify the file of a version.
+
+        Raises:
+            SignatureError: Not signed by the hub that this robot joined.
+            ArtefactError: Larger than announced, another digest, or damaged.
+            HubUnreachableError: The download broke off.
+        """
+        return _fetch(self.connection, version, self.hub_key)
+
+    def push_delta(self, round_id: str, delta: bytes) -> DeltaReceipt:
+        """Hand in a delta file; pushing the same one again is harmless.
+
+        Raises:
+            ConflictError: The round is over, or has another delta of this robot.
+            ZunftError: Refused, as the hub's error says.
+        """
+        reply = self.connection.send(
+            "POST",
+            f"{API}/rounds/{quote(round_id, safe='')}/deltas",
+            body=delta,
+            headers={
+                "Content-Type": BLOB,
+                DELTA_SIGNATURE_HEADER: self.key.sign(delta_statement(delta)),
+            },
+        )
+        return self.connection.parse(DeltaReceipt, reply)
+
+
+@dataclass
+class OperatorClient:
+    """A user's line to the hub; what it may do follows from the token's role."""
+
+    connection: Connection
+
+    @classmethod
+    def open(cls, base_url: str, token: str, transport: httpx.BaseTransport | None = None) -> OperatorClient:
+        """Connect with a user's API token; without one, to read a public catalogue."""
+        auth = TokenAuth(token) if token else None
+        return cls(Connection(base_url, auth=auth, transport=transport))
+
+    def publish_skill(self, skill: Skill) -> VersionView:
+        """Put a version into the catalogue."""
+        reply = self.connection.send(
+            "POST", f"{API}/skills", body=skill.to_bytes(), headers={"Content-Type": BLOB}
+        )
+        return self.connection.parse(VersionView, reply)
+
+    def skills(self) -> list[SkillView]:
+        """The catalogue."""
+        return self.connection.ask(list[SkillView], "GET", f"{API}/skills")
+
+    def skill(self, name: str) -> SkillView:
+        """One skill with its channels."""
+        return self.connection.ask(SkillView, "GET", _skill(name))
+
+    def versions(self, name: str) -> list[VersionView]:
+        """All versions of a skill."""
+        return self.connection.ask(list[VersionView], "GET", f"{_skill(name)}/versions")
+
+    def version(self, name: str, ref: str) -> VersionView:
+        """One version by number or channel."""
+        return self.connection.ask(VersionView, "GET", _version(name, ref))
+
+    def fetch_skill(self, version: VersionView, key: VerifyKey | None) -> Skill:
+        """Download the file of a version and verify its digest, and its signature where a key is given.
+
+        Raises:
+            SignatureError: Another key signed it.
+            ArtefactError: Larger than announced, another digest, or damaged.
+        """
+        return _fetch(self.connection, version, key)
+
+    def move_channel(self, name: str, channel: Channel, version: int) -> VersionView:
+        """Release a version, or roll back to it."""
+        return self.connection.ask(
+            VersionView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
+        )
+
+    def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
+        """Tokens that each enrol one robot."""
+        return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
+
+    def robots(self) -> list[RobotView]:
+        """All robots that the user may see."""
+        return self.connection.ask(list[RobotView], "GET", f"{API}/robots")
+
+    def start_campaign(self, order: CampaignRequest) -> CampaignView:
+        """Give a standing order."""
+        return self.connection.ask(CampaignView, "POST", f"{API}/campaigns", order)
+
+    def campaign(self, campaign_id: str) -> CampaignView:
+        """A campaign and its rounds."""
+        return self.connection.ask(CampaignView, "GET", f"{API}/campaigns/{quote(campaign_id, safe='')}")
+
+    def campaigns(self) -> list[CampaignView]:
+        """All campaigns."""
+        return self.connection.ask(list[CampaignView], "GET", f"{API}/campaigns")
+
+    def stop_campaign(self, campaign_id: str) -> CampaignView:
+        """End a campaign; what is published stays."""
+        path = f"{API}/campaigns/{quote(campaign_id, safe='')}/stop"
+        return self.connection.ask(CampaignView, "POST", path)
+
+    def create_user(self, request: UserRequest) -> UserCreated:
+        """A user and the token that is shown once."""
+        return self.connection.ask(UserCreated, "POST", f"{API}/users", request)
+
+    def events(self, after: int | None = None) -> Iterator[Event]:
+        """The hub's events as they happen; `after` resumes behind an event's id."""
+        resume = {} if after is None else {"Last-Event-ID": str(after)}
+        for line in self.connection.lines(f"{API}/events", {"Accept": "text/event-stream", **resume}):
+            if line.startswith("data:"):
+                yield Event.model_validate_json(line.removeprefix("data:"))
+
+
+def _skill(name: str) -> str:
+    return f"{API}/skills/{quote(name, safe='')}"
+
+
+def _version(name: str, ref: str) -> str:
+    return f"{_skill(name)}/versions/{quote(ref, safe='')}"
+
+
+def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None) -> Skill:
+    if key is not None:
+        key.verify(version.signature, skill_statement(version.digest))
+    if version.size > SIZE_LIMIT:
+        raise ArtefactError(f"the skill has {version.size} bytes; {SIZE_LIMIT} are allowed.")
+    reply = connection.send(
+        "GET",
+        f"{_version(version.skill, str(version.version))}/file",
+        limit=version.size,
+        seconds=connection.seconds + version.size / BYTES_PER_SECOND,
+    )
+    skill = Skill.from_bytes(reply.body, digest=version.digest)
+    if skill.manifest.name != version.skill:
+        raise ArtefactError(
+            f"this is the skill {skill.manifest.name!r}, not {version.skill!r}.", where="name"
+        )
+    return skill

@@ -1,0 +1,72 @@
+"""Joining a guild, and speaking to its hub as the robot that joined."""
+
+from __future__ import annotations
+
+import httpx
+
+from fleet.client import HubClient, ProofAuth, enrol
+from fleet.connection import Connection
+from fleet.workbench import Identity, Workbench
+from skills.errors import ConflictError
+from skills.manifest import Name
+from skills.messages import EnrolmentRequest
+
+__all__ = ["connect", "join"]
+
+
+def join(
+    bench: Workbench,
+    hub: str,
+    *,
+    token: str,
+    name: str,
+    embodiment: Name,
+    workshop: str = "",
+    transport: httpx.BaseTransport | None = None,
+) -> Identity:
+    """Enrol the robot whose folder this is and remember the hub's key; one that has joined is left as it is.
+
+    Raises:
+        ConflictError: The robot belongs to another hub.
+        HubUnreachableError: No answer; join again with the same token.
+        ZunftError: The hub refused, for example a token that was used.
+    """
+    if bench.joined():
+        return _known(bench, hub)
+    request = EnrolmentRequest(
+        token=token, name=name, embodiment=embodiment, public_key=bench.key().public.text
+    )
+    enrolled = enrol(hub, request, transport)
+    identity = Identity(
+        hub=hub,
+        hub_key=enrolled.hub_key,
+        robot_id=enrolled.robot_id,
+        organisation=enrolled.organisation,
+        name=name,
+        embodiment=embodiment,
+        workshop=workshop,
+    )
+    bench.keep_identity(identity)
+    return identity
+
+
+def _known(bench: Workbench, hub: str) -> Identity:
+    identity = bench.identity()
+    if hub and identity.hub != hub:
+        raise ConflictError(
+            f"this robot belongs to {identity.hub}.",
+            where=str(bench.home),
+            remedy="Give another --home to join a second hub.",
+        )
+    return identity
+
+
+def connect(bench: Workbench, transport: httpx.BaseTransport | None = None) -> HubClient:
+    """The robot's line to the hub that it joined.
+
+    Raises:
+        NotFoundError: It has not joined one.
+    """
+    identity, key = bench.identity(), bench.key()
+    connection = Connection(identity.hub, auth=ProofAuth(identity.robot_id, key), transport=transport)
+    return HubClient(connection, key, identity.pinned_key)

@@ -1,0 +1,142 @@
+"""A simulated fleet: many robots, each with its own key, folder and workshop, on a crew of workers.
+
+To the hub they are robots like any other. Each worker lets its robots take turns. Starting a
+campaign for them is an operator's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from envs.task import load_task
+from envs.workshop import FLEET, Workshop, fresh_workshop, load_workshop
+from fleet.agent import Agent, AgentSettings, take_turns
+from fleet.crew import Crew, Line
+from fleet.membership import connect, join
+from fleet.progress import Progress
+from fleet.workbench import Workbench
+from skills.manifest import Name
+
+__all__ = ["FleetPlan", "RobotPlan", "draw_robots", "draw_workshops", "simulate"]
+
+SIMULATED = AgentSettings(poll_seconds=0.2, look_seconds=1.0, backoff_seconds=0.2, backoff_cap=5.0)
+
+
+@dataclass(frozen=True)
+class RobotPlan:
+    """One simulated robot.
+
+    Attributes:
+        name: At the hub, and of its folder.
+        workshop: Its twin is its reality.
+        token: Enrols it when it has not joined yet.
+    """
+
+    name: str
+    workshop: Workshop
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class FleetPlan:
+    """Robots that work on one skill of one hub.
+
+    Attributes:
+        hub: Address.
+        skill: In the hub's catalogue; its task has the same name.
+        robots: All of them.
+        home: Where each keeps its folder.
+        seed: Robot i trains with seed + i.
+        episodes: Of a rehearsal in the twin.
+        agent: How robots behave towards the hub.
+    """
+
+    hub: str
+    skill: Name
+    robots: tuple[RobotPlan, ...]
+    home: Path
+    seed: int = 0
+    episodes: int = 32
+    agent: AgentSettings = SIMULATED
+
+
+def simulate(
+    plan: FleetPlan,
+    crew: Crew,
+    on_progress: Callable[[Progress], None],
+    until: Callable[[], bool] = lambda: False,
+) -> dict[str, Progress]:
+    """Run the fleet until the caller has seen enough.
+
+    Args:
+        plan: Who works on what.
+        crew: Robot i runs on worker i modulo their number.
+        on_progress: Told of everything that robots do.
+        until: Asked a few times a second; once true, robots stop after their iteration.
+
+    Returns:
+        The last that each robot said, by its name.
+
+    Raises:
+        WorkerDiedError: Says which robots were lost.
+        ZunftError: What stopped a robot for good, such as a hub that does not know it.
+    """
+    last: dict[str, Progress] = {}
+
+    def listen(progress: Progress) -> None:
+        last[progress.robot] = progress
+        on_progress(progress)
+
+    numbers = range(len(plan.robots))
+    shards = [shard for place in range(crew.size) if (shard := tuple(numbers[place :: crew.size]))]
+    labels = ["robots " + ", ".join(plan.robots[number].name for number in shard) for shard in shards]
+    crew.run(_run, [(plan, shard) for shard in shards], labels=labels, on_progress=listen, until=until)
+    return last
+
+
+def draw_robots(tokens: Sequence[str], seed: int) -> tuple[RobotPlan, ...]:
+    """One robot a token, each in a workshop of its own."""
+    workshops = draw_workshops(len(tokens), seed)
+    return tuple(
+        RobotPlan(f"robot-{number:03d}-{workshop.embodiment}", workshop, token)
+        for number, (workshop, token) in enumerate(zip(workshops, tokens, strict=True))
+    )
+
+
+def draw_workshops(count: int, seed: int) -> list[Workshop]:
+    """The four of the demo first, then fresh ones of the same arms in turn."""
+    known = [load_workshop(name) for name in FLEET]
+    drawn = [
+        fresh_workshop(known[number % len(known)].embodiment, seed + number)
+        for number in range(len(known), count)
+    ]
+    return [*known, *drawn][:count]
+
+
+def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:
+    take_turns([_agent(line, plan, number) for number in numbers], line.stopped, line.wait)
+
+
+def _agent(line: Line, plan: FleetPlan, number: int) -> Agent:
+    from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
+
+    robot = plan.robots[number]
+    bench = Workbench(plan.home / robot.name)
+    identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
+    return Agent(
+        plan.skill,
+        identity,
+        bench,
+        connect(bench),
+        SimulatedGround(
+            load_task(plan.skill), robot.workshop, seed=plan.seed + number, episodes=plan.episodes
+        ),
+        plan.agent,
+        rng=np.random.default_rng([plan.seed, number]),
+        report=line.report,
+        stopped=line.stopped,
+    )

@@ -1,0 +1,70 @@
+"""Using a skill without training: pull, verify, do jobs. Needs neither torch nor Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from envs.evaluate import Evaluation, evaluate
+from envs.task import load_task
+from fleet.client import HubClient
+from fleet.home import home_workshop
+from fleet.own_env import load_env, rehearse
+from fleet.sync import check_fit
+from fleet.workbench import Identity
+from skills.messages import VersionView
+from skills.policy import Policy
+
+__all__ = ["Usage", "use_skill"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How a version did on a robot."""
+
+    version: VersionView
+    place: str
+    evaluation: Evaluation
+
+    def sentence(self) -> str:
+        """For people."""
+        found = self.evaluation
+        return (
+            f"{self.version.skill} v{self.version.version} in {self.place}: {found.successes} of "
+            f"{found.episodes} jobs done, success {found.score:.2f} ({found.low:.2f}-{found.high:.2f})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        found = self.evaluation
+        return {
+            "skill": self.version.skill,
+            "version": self.version.version,
+            "digest": self.version.digest,
+            "place": self.place,
+            "score": found.score,
+            "low": found.low,
+            "high": found.high,
+            "episodes": found.episodes,
+        }
+
+
+def use_skill(
+    identity: Identity, client: HubClient, reference: str, *, episodes: int, seed: int, own_env: str = ""
+) -> Usage:
+    """Pull `NAME` or `NAME@REF`, verify it, and do jobs with it in the robot's workshop or own environment.
+
+    Raises:
+        SignatureError, ArtefactError: The file is not what the hub's key signed.
+        ContractError: It does not fit this robot.
+    """
+    name, _, ref = reference.partition("@")
+    task = load_task(name)
+    version = client.version(name, ref or "stable")
+    skill = client.fetch_skill(version)
+    check_fit(skill.manifest, skill=name, contract=task.contract, task_digest=task.digest)
+    policy = Policy(skill)
+    if own_env:
+        return Usage(version, own_env, rehearse(load_env(own_env, task), policy, task, episodes, seed))
+    workshop = home_workshop(identity)
+    return Usage(version, workshop.name, evaluate(policy, task, workshop, episodes, seed))

@@ -1,0 +1,214 @@
+"""A robot's own folder: its key, who it is, skills it has fetched, the delta it still owes the hub.
+
+Every file is replaced whole, so that a robot that loses power finds the old content or the new.
+What to do with what is found is `fleet.sync`'s to decide.
+
+    key.pem          private key, never leaves the folder
+    identity.json    the hub's answer to the enrolment
+    <skill>.memory.json   which version is in use, which were refused and why
+    pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
+    skills/          fetched skill files, named by digest
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from skills.container import digest_of
+from skills.errors import ArtefactError, ConflictError, NotFoundError
+from skills.manifest import Digest, Name
+from skills.signing import SigningKey, VerifyKey
+from skills.skill import Skill, write_atomically
+
+__all__ = ["Identity", "Memory", "Pending", "SkillInUse", "Workbench"]
+
+KEPT_SKILLS = 4  # files in the cache: base, in use, and two to fall back to
+REFUSALS_KEPT = 32
+D = TypeVar("D", bound=BaseModel)
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Identity(_Document):
+    """Who this robot is and which hub it joined; `workshop` names or points at its twin's data."""
+
+    hub: str
+    hub_key: str
+    robot_id: str
+    organisation: str
+    name: str
+    embodiment: Name
+    workshop: str = ""
+
+    @property
+    def pinned_key(self) -> VerifyKey:
+        """The key that signs this hub's skills."""
+        return VerifyKey(self.hub_key)
+
+
+class Pending(_Document):
+    """A delta that is trained, and not acknowledged."""
+
+    skill: Name
+    campaign_id: str
+    round_id: str
+    number: int
+    digest: Digest
+    deadline: datetime
+
+
+class SkillInUse(_Document):
+    """The version that the robot works with."""
+
+    digest: Digest
+    version: int
+
+
+class Memory(_Document):
+    """What a robot remembers of one skill's versions; `refused` maps digests to reasons."""
+
+    in_use: SkillInUse | None = None
+    refused: dict[Digest, str] = Field(default_factory=dict)
+
+    def use(self, digest: Digest, version: int) -> Memory:
+        """With another version in use."""
+        return self.model_copy(update={"in_use": SkillInUse(digest=digest, version=version)})
+
+    def refuse(self, digest: Digest, reason: str) -> Memory:
+        """With one more refusal; the oldest are forgotten."""
+        refused = {**self.refused, digest: reason}
+        return self.model_copy(update={"refused": dict(list(refused.items())[-REFUSALS_KEPT:])})
+
+
+class Workbench:
+    """The folder; see the module for its files."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second process off the folder.
+
+        Raises:
+            ConflictError: Another process works here.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ConflictError(
+                    "another process runs this robot.",
+                    where=str(self.home),
+                    remedy="Stop it, or give this robot a folder of its own with --home.",
+                ) from error
+            yield
+
+    def key(self) -> SigningKey:
+        """The robot's key, made on first use."""
+        return SigningKey.load_or_create(self.home / "key.pem")
+
+    def identity(self) -> Identity:
+        """Who the robot is.
+
+        Raises:
+            NotFoundError: It has not joined a hub.
+        """
+        found = self._read(Identity, "identity.json")
+        if found is None:
+            raise NotFoundError(
+                "this robot has not joined a hub.",
+                where=str(self.home),
+                remedy="Run `zunft robot join` with a token from the hub's operator.",
+            )
+        return found
+
+    def joined(self) -> bool:
+        """Whether the robot has an identity."""
+        return (self.home / "identity.json").exists()
+
+    def keep_identity(self, identity: Identity) -> None:
+        """Remember who the robot is."""
+        self._write("identity.json", identity)
+
+    def memory(self, skill: str) -> Memory:
+        """What the robot remembers of a skill."""
+        return self._read(Memory, f"{skill}.memory.json") or Memory()
+
+    def keep_memory(self, skill: str, memory: Memory) -> None:
+        """Replace what the robot remembers of a skill."""
+        self._write(f"{skill}.memory.json", memory)
+
+    def skill(self, digest: Digest) -> Skill | None:
+        """A fetched skill, or None when it is not here whole."""
+        path = self._skill_path(digest)
+        try:
+            return Skill.from_bytes(path.read_bytes(), digest=digest)
+        except FileNotFoundError:
+            return None
+        except ArtefactError:
+            path.unlink(missing_ok=True)
+            return None
+
+    def keep_skill(self, skill: Skill, in_use: SkillInUse | None) -> None:
+        """Cache a skill; the oldest files go, never the one in use."""
+        path = self._skill_path(skill.digest)
+        skill.save(path)
+        spared = {path, self._skill_path(in_use.digest) if in_use else path}
+        others = sorted((p for p in path.parent.glob("*.skill") if p not in spared), key=_age)
+        for old in others[: max(0, len(others) + len(spared) - KEPT_SKILLS)]:
+            old.unlink(missing_ok=True)
+
+    def pending(self) -> tuple[Pending, bytes] | None:
+        """The delta that is owed, with its bytes; None also when they are damaged."""
+        record = self._read(Pending, "pending.json")
+        if record is None:
+            return None
+        try:
+            data = (self.home / "pending.delta").read_bytes()
+        except FileNotFoundError:
+            return None
+        return (record, data) if digest_of(data) == record.digest else None
+
+    def keep_pending(self, record: Pending, data: bytes) -> None:
+        """Remember a delta; the record is written last and makes it count."""
+        write_atomically(self.home / "pending.delta", data)
+        self._write("pending.json", record)
+
+    def drop_pending(self) -> None:
+        """Forget the delta: the hub has it, or will not have it."""
+        (self.home / "pending.json").unlink(missing_ok=True)
+        (self.home / "pending.delta").unlink(missing_ok=True)
+
+    def _skill_path(self, digest: Digest) -> Path:
+        return self.home / "skills" / f"{digest.removeprefix('sha256:')}.skill"
+
+    def _read(self, kind: type[D], name: str) -> D | None:
+        path = self.home / name
+        try:
+            return kind.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise ArtefactError(
+                f"not a file that Zunft wrote ({error.error_count()} deviations).",
+                where=str(path),
+                remedy="Restore it, or delete it and join again.",
+            ) from error
+
+    def _write(self, name: str, document: BaseModel) -> None:
+        write_atomically(self.home / name, document.model_dump_json(indent=2).encode(), mode=0o600)
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
