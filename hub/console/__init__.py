@@ -1,0 +1,92 @@
+"""The console: the hub's web pages, on the same app as its API.
+
+NiceGUI is loaded when the first page is asked for, so a hub that only robots talk to neither waits
+for it nor holds its memory. Who may open the pages is left to `hub.app`, what they show to
+`hub.console.pages`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import Receive, Scope, Send
+
+from hub.console.reading import SCOPE_KEY, Reading
+
+__all__ = ["mount_console"]
+
+PAGES = ("/skills/", "/campaigns/")
+ASSETS = ("/_nicegui/", "/_nicegui_ws/")
+ALONE = ("/", "/favicon.ico")
+
+
+def mount_console(app: FastAPI, services: Reading) -> None:
+    """Serve the pages of these services under `/`, `/skills/...` and `/campaigns/...`.
+
+    Call it after all API routes; every other path keeps the API's answers and its error shape.
+    """
+    console = Console(services)
+    app.router.routes.append(console)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        async with inner(app) as state, console.closing():
+            yield state
+
+    app.router.lifespan_context = lifespan
+
+
+class Console(BaseRoute):
+    """One hub's pages; NiceGUI's state is global, so one hub a process has its pages open at a time."""
+
+    def __init__(self, services: Reading) -> None:
+        self._services = services
+        self._opening = asyncio.Lock()
+        self._open = AsyncExitStack()
+        self._pages: FastAPI | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Pages and their assets, read only; all else is the API's."""
+        path, kind = scope.get("path", ""), scope["type"]
+        if path.startswith(ASSETS) and kind in {"http", "websocket"}:
+            return Match.FULL, {}
+        is_page = path in ALONE or path.startswith(PAGES)
+        return (Match.FULL if is_page and kind == "http" and scope["method"] == "GET" else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **_path_params: Any) -> Any:
+        """No route of the API has its address here."""
+        raise NoMatchFound(name, _path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to NiceGUI together with the services that it is about."""
+        pages = await self._opened()
+        if pages is None:
+            busy = PlainTextResponse("Another hub in this process has its console open.", status_code=503)
+            await busy(scope, receive, send)
+            return
+        await pages({**scope, SCOPE_KEY: self._services}, receive, send)
+
+    @asynccontextmanager
+    async def closing(self) -> AsyncIterator[None]:
+        """Close the pages with the app, if anybody opened them."""
+        async with self._open:
+            yield
+        self._pages = None
+
+    async def _opened(self) -> FastAPI | None:
+        async with self._opening:
+            if self._pages is None:
+                from hub.console import pages  # noqa: PLC0415 - half a second that robots need not wait for
+
+                built = await asyncio.to_thread(pages.build)
+                if not pages.is_running():
+                    await self._open.enter_async_context(built.router.lifespan_context(built))
+                    self._pages = built
+            return self._pages

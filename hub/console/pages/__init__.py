@@ -1,0 +1,38 @@
+"""All pages, registered with NiceGUI once a process."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from fastapi import FastAPI
+from nicegui import app, ui
+
+from hub.console.pages import campaign, catalogue, skill
+from hub.console.theme import MARK, head_html
+
+__all__ = ["build", "is_running"]
+
+
+@cache
+def build() -> FastAPI:
+    """The app that carries NiceGUI; its lifespan is NiceGUI's."""
+    carrier = FastAPI(openapi_url=None)
+    ui.add_head_html(head_html(), shared=True)
+    ui.page("/")(catalogue.page)
+    ui.page("/skills/{name}")(skill.page)
+    ui.page("/campaigns/{campaign_id}")(campaign.page)
+    ui.run_with(
+        carrier,
+        title="Zunft",
+        favicon=MARK,
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    return carrier
+
+
+def is_running() -> bool:
+    """Whether NiceGUI already serves a hub of this process."""
+    return app.is_started

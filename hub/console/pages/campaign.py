@@ -1,0 +1,201 @@
+"""`/campaigns/{id}`: what a campaign has reached, what it does now, and whom it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from fastapi import Request
+
+from hub.console.charts import Options, campaign_chart
+from hub.console.elements import (
+    Badge,
+    Chart,
+    Entries,
+    Figures,
+    Success,
+    Track,
+    block,
+    cell,
+    described,
+    link,
+    number_cell,
+    pairs,
+    section,
+    table,
+    text,
+)
+from hub.console.frame import frame, live, reading_of
+from hub.console.reading import CampaignPage, read_campaign
+from hub.console.words import ago, amount, count, interval, percent, plural, progress, score_in_words
+from skills.messages import CampaignRequest, CampaignView, RoundView
+
+__all__ = ["page"]
+
+COLUMNS = (
+    "Round",
+    "Candidate, 95 % interval",
+    "Gate",
+    "Deltas",
+    "Steps",
+    "Received",
+    "Hub time",
+    "Opened",
+)
+
+
+async def page(request: Request, campaign_id: str) -> None:
+    """Serve one campaign."""
+    await live(partial(read_campaign, reading_of(request), campaign_id), _build)
+
+
+def _build(first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
+    order = first.campaign.order
+    with frame(f"Campaign for {order.skill}"):
+        with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
+            link("Skills", "/")
+            text("span", " / ")
+            link(order.skill, f"/skills/{order.skill}")
+        with block("div", "titled"):
+            text("h1", f"Campaign for {order.skill}")
+            badge = Badge()
+        now_line = NowLine()
+        figures = Figures(("Rounds", "Published", "Best candidate", "Received"))
+        with section("Learning curve", "section card"):
+            curve = Chart("The first candidate appears here when the first round has been measured.")
+        with section("Rounds", "section card"):
+            body = table("Rounds of this campaign, newest first", COLUMNS)
+            rounds = Entries[RoundView](body, _round_key, RoundRow)
+        with section("The order", "section card"):
+            pairs(_order_in_words(order))
+
+    def show(found: CampaignPage, now: datetime) -> None:
+        campaign = found.campaign
+        badge.show(campaign.state)
+        now_line.show(campaign)
+        _show_figures(figures, campaign)
+        curve.show(_curve(campaign), _curve_in_words(campaign))
+        rounds.show(reversed(campaign.rounds), now)
+
+    return show
+
+
+class NowLine:
+    """Progress, and in words what the campaign is waiting for."""
+
+    def __init__(self) -> None:
+        with described(block("div", "section card"), aria_live="polite"):
+            with block("div", "titled"):
+                self._round = text("h2")
+                self._badge = Badge()
+            self._track = Track()
+            self._waiting = text("p")
+            self._arrived = text("p", "", "note")
+
+    def show(self, campaign: CampaignView) -> None:
+        """The campaign as it is now."""
+        done, total = progress(campaign)
+        running = campaign.state == "running"
+        last = campaign.rounds[-1] if campaign.rounds else None
+        self._track.show(done, total, ended=not running)
+        self._badge.element.set_visibility(running and last is not None)
+        if last is None or not running:
+            self._round.text = f"{done} of {total} rounds"
+            self._waiting.text = campaign.reason or ("The first round opens in a moment." if running else "")
+            self._arrived.text = ""
+            return
+        self._round.text = f"Round {last.number} of {total}"
+        self._badge.show(last.state)
+        self._waiting.text = last.waiting_for
+        self._arrived.text = f"{plural(last.deltas, 'delta')} so far: {count(last.samples)} steps"
+
+
+class RoundRow:
+    """One round on a line."""
+
+    def __init__(self) -> None:
+        with block("tr") as self.element:
+            with cell("Round", "head"), block("span", "line"):
+                self._number = text("span", "", "name number")
+                self._badge = Badge()
+            with cell("Candidate"):
+                self._candidate = Success()
+            with cell("Gate", "wide"):
+                self._reason = text("span", "", "note")
+            self._deltas, self._steps = number_cell("Deltas"), number_cell("Steps", "minor")
+            self._received, self._merge = number_cell("Received", "minor"), number_cell("Hub time", "minor")
+            self._opened = number_cell("Opened")
+
+    def show(self, entry: RoundView, now: datetime) -> None:
+        """The round as it is now."""
+        self._number.text = str(entry.number)
+        self._badge.show(entry.state)
+        self._candidate.show(entry.gate.candidate if entry.gate else None)
+        self._reason.text = entry.gate.reason if entry.gate else _why_ungated(entry)
+        self._deltas.text, self._steps.text = count(entry.deltas), count(entry.samples)
+        self._received.text = amount(entry.bytes)
+        self._merge.text = _seconds(entry)
+        self._opened.text = ago(entry.opened_at, now)
+
+
+def _show_figures(figures: Figures, campaign: CampaignView) -> None:
+    done, total = progress(campaign)
+    published = sum(entry.state == "published" for entry in campaign.rounds)
+    rejected = sum(entry.state == "rejected" for entry in campaign.rounds)
+    scores = [entry.gate.candidate for entry in campaign.rounds if entry.gate]
+    best = max(scores, key=lambda score: score.score, default=None)
+    deltas, size = (
+        sum(entry.deltas for entry in campaign.rounds),
+        sum(entry.bytes for entry in campaign.rounds),
+    )
+    figures.show("Rounds", f"{done} of {total}")
+    figures.show("Published", count(published), f"{count(rejected)} rejected at the gate")
+    figures.show(
+        "Best candidate", percent(best.score) if best else "none yet", interval(best) if best else ""
+    )
+    figures.show("Received", amount(size), plural(deltas, "delta"))
+
+
+def _order_in_words(order: CampaignRequest) -> dict[str, str]:
+    training, merge, gate = order.training, order.merge, order.gate
+    full = plural(order.target, "delta") if order.target else "the deltas of all active robots"
+    late = f"{order.deadline_seconds:g} s with {plural(order.quorum, 'delta')}"
+    rate = f"{training.learning_rate:g} falling to {training.final_learning_rate:g}"
+    return {
+        "A round closes": f"with {full}, or after {late}",
+        "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
+        "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
+        "Merge": f"{merge.rule}, server momentum {merge.momentum:g}, step {merge.step:g}",
+        "Gate": f"{plural(gate.episodes, 'episode')} an arm, tolerance {percent(gate.tolerance)}",
+        "Arms at the gate": ", ".join(gate.embodiments) or "those of the enrolled robots",
+    }
+
+
+def _curve(campaign: CampaignView) -> Options | None:
+    return campaign_chart(campaign) if any(entry.gate for entry in campaign.rounds) else None
+
+
+def _curve_in_words(campaign: CampaignView) -> str:
+    lines = [
+        f"round {entry.number}: {score_in_words(entry.gate.candidate)}"
+        for entry in campaign.rounds
+        if entry.gate
+    ]
+    return "Success of each round's candidate. " + (
+        "; ".join(lines[-12:]) or "No round has been measured yet"
+    )
+
+
+def _why_ungated(entry: RoundView) -> str:
+    # What an open round waits for stands above the table; repeating it each second would only flicker.
+    return entry.waiting_for if entry.state == "failed" else ""
+
+
+def _seconds(entry: RoundView) -> str:
+    spent = [entry.metrics[name] for name in ("merge_seconds", "gate_seconds") if name in entry.metrics]
+    return f"{sum(spent):.1f} s" if spent else ""
+
+
+def _round_key(entry: RoundView) -> str:
+    return entry.round_id

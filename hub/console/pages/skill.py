@@ -1,0 +1,224 @@
+"""`/skills/{name}`: how good a skill is, where it came from, and how to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from fastapi import Request
+from nicegui.element import Element
+
+from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
+from hub.console.elements import (
+    Badge,
+    Chart,
+    Command,
+    Entries,
+    Figures,
+    Success,
+    block,
+    cell,
+    described,
+    link,
+    number_cell,
+    pairs,
+    section,
+    table,
+    text,
+)
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.reading import SkillPage, read_skill
+from hub.console.words import (
+    NO_SCORE,
+    ago,
+    amount,
+    count,
+    interval,
+    percent,
+    plural,
+    score_in_words,
+    short_digest,
+)
+from skills.manifest import Channel, Contract
+from skills.messages import API, CampaignView, ScoreView, SkillView, VersionView
+
+__all__ = ["page"]
+
+COLUMNS = ("Version", "Success, 95 % interval", "Origin", "Robots", "Steps", "Size", "Digest", "Made")
+
+
+async def page(request: Request, name: str) -> None:
+    """Serve one skill."""
+    build = partial(_build, hub_address(request))
+    await live(partial(read_skill, reading_of(request), name), build)
+
+
+def _build(address: str, first: SkillPage) -> Callable[[SkillPage, datetime], None]:
+    name = first.skill.name
+    with frame(name):
+        _crumbs()
+        text("h1", name)
+        summary = text("p", "", "lead")
+        figures = Figures(("Success", "Stable version", "Learned from", "Task"))
+        campaign = CampaignLine()
+        with block("div", "section columns"):
+            success = _chart_card("Success against version", "No version has been measured yet.")
+            arms = _chart_card("Stable version, arm by arm", "The gate measures each arm when a round ends.")
+        _commands(address, name)
+        with section("Versions", "section card"):
+            body = table(f"Versions of {name}", COLUMNS)
+            versions = Entries[VersionView](body, _version_key, VersionRow)
+        with section("Lineage", "section card"):
+            lineage = Chart("No version yet.", "chart low")
+            text(
+                "p",
+                "Left to right: each version and what it was made from. Rings were not published.",
+                "note",
+            )
+        _contract(first.versions[0].manifest.contract if first.versions else None)
+
+    def show(found: SkillPage, now: datetime) -> None:
+        summary.text = found.skill.summary
+        _show_figures(figures, found.skill, now)
+        campaign.show(found.campaigns)
+        success.show(_success_chart(found.versions), _success_in_words(found.versions))
+        scores = _scores_by_arm(found.skill)
+        arms.show(embodiment_chart(scores) if scores else None, _arms_in_words(scores))
+        lineage.show(lineage_chart(found.versions), f"Lineage of {plural(len(found.versions), 'version')}")
+        versions.show(found.versions, now)
+
+    return show
+
+
+class CampaignLine:
+    """The campaign that improves the skill now, in one line; nothing when there is none."""
+
+    def __init__(self) -> None:
+        with block("p", "section titled") as self._element:
+            self._badge = Badge("running")
+            self._link = link("", "/")
+
+    def show(self, campaigns: tuple[CampaignView, ...]) -> None:
+        """The newest running campaign."""
+        running = next((campaign for campaign in campaigns if campaign.state == "running"), None)
+        self._element.set_visibility(running is not None)
+        if running is not None:
+            last = running.rounds[-1] if running.rounds else None
+            self._badge.show(last.state if last else "running")
+            self._link.text = f"Round {last.number if last else 1} of {running.order.rounds} is under way"
+            described(self._link, href=f"/campaigns/{running.campaign_id}")
+
+
+class VersionRow:
+    """One version on a line."""
+
+    def __init__(self) -> None:
+        with block("tr") as self.element:
+            with cell("Version", "head"), block("span", "line"):
+                self._name = text("span", "", "name number")
+                self._badges = {name: Badge(name) for name in ("stable", "candidate", "rejected")}
+            with cell("Success"):
+                self._success = Success()
+            self._origin, self._robots = number_cell("Origin"), number_cell("Robots")
+            self._steps, self._size = number_cell("Steps", "minor"), number_cell("Size", "minor")
+            with cell("Digest"):
+                self._digest = text("code", "", "mono")
+            self._made = number_cell("Made")
+
+    def show(self, version: VersionView, now: datetime) -> None:
+        """The version as it is now."""
+        rejected = version.gate is not None and not version.gate.passed
+        marks = {"rejected"} if rejected else set(version.channels)
+        if "stable" in marks:
+            marks.discard("candidate")
+        for name, badge in self._badges.items():
+            badge.element.set_visibility(name in marks)
+        self._name.text = f"v{version.version}"
+        self._success.show(version.score)
+        self._origin.text, self._robots.text = version.origin, count(version.contributors)
+        self._steps.text, self._size.text = count(version.samples), amount(version.size)
+        self._digest.text = short_digest(version.digest)
+        described(self._digest, title=version.digest)
+        self._made.text = ago(version.created_at, now)
+
+
+def _crumbs() -> None:
+    with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
+        link("Skills", "/")
+
+
+def _chart_card(title: str, nothing: str) -> Chart:
+    with block("section", "card"):
+        text("h2", title)
+        return Chart(nothing)
+
+
+def _show_figures(figures: Figures, skill: SkillView, now: datetime) -> None:
+    stable = skill.stable
+    score = stable.score if stable else None
+    aside = f"{interval(score)}, {plural(score.episodes, 'episode')}" if score else ""
+    figures.show("Success", percent(score.score) if score else NO_SCORE, aside)
+    figures.show(
+        "Stable version",
+        f"v{stable.version}" if stable else "none yet",
+        f"of {skill.versions}, {ago(skill.updated_at, now)}",
+    )
+    learned = plural(stable.contributors, "robot") if stable and stable.contributors else "nobody yet"
+    figures.show("Learned from", learned, f"{count(stable.samples)} steps" if stable else "")
+    figures.show("Task", skill.task)
+
+
+def _commands(address: str, name: str) -> None:
+    with section("Use it", "section card"):
+        text(
+            "p",
+            "Run it on a robot or in its simulated workshop; verified, and without torch or Ray.",
+            "note step",
+        )
+        Command(f"zunft robot use {name} --hub {address}")
+        text("p", "Take the file: the program checks its digest, curl does not.", "note step")
+        Command(f"zunft skill pull {name}@stable --hub {address} -o {name}.skill")
+        Command(f"curl -fL {address}{API}/skills/{name}/versions/stable/file -o {name}.skill")
+        text("p", "Let an enrolled robot practise it and share what it learns.", "note step")
+        Command(f"zunft robot run --skill {name}")
+
+
+def _contract(contract: Contract | None) -> None:
+    if contract is None:
+        return
+    with block("section", "section card"), block("details"):
+        text("summary", "What a robot must sense and obey")
+        with block("div", "cards"):
+            _channels("Observation", contract.observation)
+            _channels(f"Action, {contract.control_hz:g} times a second", contract.action)
+
+
+def _channels(title: str, channels: tuple[Channel, ...]) -> Element:
+    with block("div") as part:
+        text("h3", title)
+        pairs({channel.name: f"{channel.size} \u00d7 {channel.unit or '1'}" for channel in channels})
+    return part
+
+
+def _success_chart(versions: tuple[VersionView, ...]) -> Options | None:
+    return success_chart(versions) if any(version.score for version in versions) else None
+
+
+def _scores_by_arm(skill: SkillView) -> dict[str, ScoreView]:
+    return skill.stable.gate.by_embodiment if skill.stable and skill.stable.gate else {}
+
+
+def _success_in_words(versions: tuple[VersionView, ...]) -> str:
+    lines = [f"v{version.version}: {score_in_words(version.score)}" for version in versions[:12]]
+    return "Success against version. " + "; ".join(lines)
+
+
+def _arms_in_words(scores: dict[str, ScoreView]) -> str:
+    return (
+        "; ".join(f"{name}: {score_in_words(score)}" for name, score in scores.items()) or "Not measured yet"
+    )
+
+
+def _version_key(version: VersionView) -> int:
+    return version.version

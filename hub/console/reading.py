@@ -1,0 +1,108 @@
+"""What the console reads: the seam between its pages and the hub's services.
+
+The console never writes and never sees a token, a key or a robot's name: what it may show is what
+these calls return. Who may open the pages is left to `hub.app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from skills.messages import CampaignView, SkillView, VersionView
+
+__all__ = [
+    "SCOPE_KEY",
+    "CampaignPage",
+    "CataloguePage",
+    "Reading",
+    "SkillPage",
+    "read_campaign",
+    "read_catalogue",
+    "read_skill",
+]
+
+
+SCOPE_KEY = "zunft.console.reading"
+"""Where a request carries the services of the hub that it came to: several hubs may share a process."""
+
+
+class Catalogue(Protocol):
+    """The part of `hub.catalogue.Catalogue` that is shown; each call may block on the database."""
+
+    def skills(self) -> Sequence[SkillView]:
+        """All skills, in the order in which they are shown."""
+
+    def skill(self, name: str) -> SkillView:
+        """One skill; raises NotFoundError."""
+
+    def versions(self, name: str) -> Sequence[VersionView]:
+        """All versions of a skill; raises NotFoundError."""
+
+
+class Campaigns(Protocol):
+    """The part of `hub.campaigns.Campaigns` that is shown."""
+
+    def campaigns(self) -> Sequence[CampaignView]:
+        """All campaigns."""
+
+    def campaign(self, campaign_id: str) -> CampaignView:
+        """One campaign; raises NotFoundError."""
+
+
+class Reading(Protocol):
+    """The hub's services as the console uses them."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Skills and versions."""
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Campaigns and rounds."""
+
+
+@dataclass(frozen=True)
+class CataloguePage:
+    """Everything on `/`."""
+
+    skills: tuple[SkillView, ...]
+    campaigns: tuple[CampaignView, ...]
+
+
+@dataclass(frozen=True)
+class SkillPage:
+    """Everything on `/skills/{name}`; versions newest first."""
+
+    skill: SkillView
+    versions: tuple[VersionView, ...]
+    campaigns: tuple[CampaignView, ...]
+
+
+@dataclass(frozen=True)
+class CampaignPage:
+    """Everything on `/campaigns/{id}`."""
+
+    campaign: CampaignView
+
+
+def read_catalogue(hub: Reading) -> CataloguePage:
+    """Skills, and campaigns newest first."""
+    return CataloguePage(tuple(hub.catalogue.skills()), _newest_first(hub.campaigns.campaigns()))
+
+
+def read_skill(hub: Reading, name: str) -> SkillPage:
+    """One skill with its history; raises NotFoundError."""
+    versions = sorted(hub.catalogue.versions(name), key=lambda version: -version.version)
+    campaigns = [campaign for campaign in hub.campaigns.campaigns() if campaign.order.skill == name]
+    return SkillPage(hub.catalogue.skill(name), tuple(versions), _newest_first(campaigns))
+
+
+def read_campaign(hub: Reading, campaign_id: str) -> CampaignPage:
+    """One campaign; raises NotFoundError."""
+    return CampaignPage(hub.campaigns.campaign(campaign_id))
+
+
+def _newest_first(campaigns: Sequence[CampaignView]) -> tuple[CampaignView, ...]:
+    return tuple(sorted(campaigns, key=lambda campaign: campaign.created_at, reverse=True))

@@ -1,0 +1,111 @@
+"""Figures as people read them: percent, intervals, bytes, times, states. Pure; the clock is passed in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from skills.messages import CampaignView, ScoreView
+
+__all__ = [
+    "NO_SCORE",
+    "ago",
+    "amount",
+    "count",
+    "interval",
+    "percent",
+    "plural",
+    "progress",
+    "score_in_words",
+    "short_digest",
+    "state_in_words",
+]
+
+STATES = {
+    "open": "collecting",
+    "closing": "closing",
+    "merging": "merging",
+    "gating": "at the gate",
+    "published": "published",
+    "rejected": "rejected",
+    "failed": "failed",
+    "running": "running",
+    "finished": "finished",
+    "stopped": "stopped",
+}
+NO_SCORE = "not measured"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as a percentage with one decimal: `92.3 %`."""
+    return f"{share * 100:.1f} %"
+
+
+def interval(score: ScoreView) -> str:
+    """The 95 % interval alone, in whole percent: `88-95 %`, with an en dash."""
+    return f"{score.low * 100:.0f}\u2013{score.high * 100:.0f} %"
+
+
+def score_in_words(score: ScoreView | None) -> str:
+    """A whole sentence for a screen reader or a tooltip."""
+    if score is None:
+        return NO_SCORE
+    return (
+        f"{percent(score.score)} success, 95 % interval {interval(score)}, {count(score.episodes)} episodes"
+    )
+
+
+def count(number: int) -> str:
+    """A whole number with thousands set apart by a narrow space."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def plural(number: int, noun: str) -> str:
+    """A count with its noun: `1 robot`, `4 robots`."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def amount(size: int) -> str:
+    """Bytes in the decimal unit that keeps it short: `174 kB`."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if unit != "B" and value < 9.95 else f"{value:.0f} {unit}"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, or how long until, in the largest whole unit."""
+    seconds = (_aware(now) - _aware(moment)).total_seconds()
+    if abs(seconds) < 5:
+        return "just now"
+    text = _duration(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def short_digest(digest: str) -> str:
+    """The first twelve hex digits: enough to recognise, never used to fetch."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def state_in_words(state: str) -> str:
+    """What a round or campaign is doing."""
+    return STATES.get(state, state)
+
+
+def progress(campaign: CampaignView) -> tuple[int, int]:
+    """Rounds that have ended, and rounds ordered."""
+    ended = sum(r.state in {"published", "rejected", "failed"} for r in campaign.rounds)
+    return min(ended, campaign.order.rounds), campaign.order.rounds
+
+
+def _aware(moment: datetime) -> datetime:
+    # SQLite forgets time zones; the hub writes UTC.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
