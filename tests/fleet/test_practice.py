@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from fleet.practice import practise
+from fleet.trainer import Trainer, TrainerSettings, TrainingReport
+from skills.delta import Delta, apply, norm
+from skills.errors import ArtefactError
+from skills.initial import initial_skill
+from skills.manifest import Channel, Contract, Manifest, Network
+from skills.messages import Assignment, TrainingPlan, VersionView
+from skills.skill import Skill
+from tests.fleet.toys import ACTION, OBSERVATION, PointCopies
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def base_skill(hidden: tuple[int, ...] = (8,)) -> Skill:
+    contract = Contract(
+        observation=(Channel(name="point", size=OBSERVATION, unit="m", scale=1),),
+        action=(Channel(name="push", size=ACTION, unit="m/s", scale=1),),
+        control_hz=10,
+    )
+    network = Network(inputs=OBSERVATION, outputs=ACTION, hidden=hidden)
+    return initial_skill(
+        Manifest(name="reach", version=1, task="reach", contract=contract, network=network), seed=0
+    )
+
+
+def assignment_for(skill: Skill, plan: TrainingPlan, learning_rate: float = 1e-3) -> Assignment:
+    base = VersionView(
+        skill="reach",
+        version=1,
+        digest=skill.digest,
+        size=len(skill.to_bytes()),
+        origin="initial",
+        task="reach",
+        created_at=NOW,
+        signature="",
+        manifest=skill.manifest,
+    )
+    return Assignment(
+        campaign_id="c",
+        round_id="r1",
+        number=1,
+        rounds=2,
+        base=base,
+        deadline=NOW,
+        training=plan,
+        learning_rate=learning_rate,
+    )
+
+
+def make_trainer(skill: Skill) -> Trainer:
+    settings = TrainerSettings(batch=160, minibatch=80, epochs=2)
+    return Trainer(lambda seed: PointCopies(4, seed), skill.manifest.network, settings, seed=4)
+
+
+def test_the_delta_leads_from_the_base_to_what_was_trained() -> None:
+    base = base_skill()
+    trainer = make_trainer(base)
+    reports: list[TrainingReport] = []
+    delta = practise(
+        base, assignment_for(base, TrainingPlan(iterations=3, codec="raw")), trainer, "robot", reports.append
+    )
+    reached = apply(base.tensors, delta.tensors)
+    assert all(np.array_equal(reached[name], weights) for name, weights in trainer.get_weights().items())
+    assert norm(delta.tensors) > 0
+    assert (delta.header.base, delta.header.round_id, delta.header.robot_id) == (base.digest, "r1", "robot")
+    assert delta.header.samples == sum(report.steps for report in reports)
+    assert len(reports) == 3
+
+
+@pytest.mark.parametrize("codec", ["raw", "fp16", "int8+zstd"])
+def test_the_delta_travels_in_the_codec_of_the_plan(codec: str) -> None:
+    base = base_skill()
+    plan = TrainingPlan(iterations=1, codec=codec)
+    delta = practise(base, assignment_for(base, plan), make_trainer(base), "robot")
+    received = Delta.from_bytes(delta.to_bytes(), base.manifest.network.shapes())
+    assert received.header == delta.header
+    assert received.header.codec == codec
+
+
+def test_a_long_delta_is_shortened_to_the_norm_of_the_plan() -> None:
+    base = base_skill()
+    assignment = assignment_for(base, TrainingPlan(iterations=2, clip_norm=0.01), learning_rate=0.01)
+    delta = practise(base, assignment, make_trainer(base), "robot")
+    assert norm(delta.tensors) == pytest.approx(0.01)
+    assert delta.header.metrics["change"] > 0.01
+
+
+def test_metrics_are_finite_also_when_no_episode_ended() -> None:
+    base = base_skill()
+    settings = TrainerSettings(batch=16, minibatch=8, epochs=1)
+    trainer = Trainer(lambda seed: PointCopies(4, seed), base.manifest.network, settings, seed=4)
+    delta = practise(base, assignment_for(base, TrainingPlan(iterations=1)), trainer, "robot")
+    assert "success" not in delta.header.metrics
+    assert all(np.isfinite(value) for value in delta.header.metrics.values())
+
+
+def test_a_base_of_another_network_is_refused() -> None:
+    trainer = make_trainer(base_skill())
+    strange = base_skill(hidden=(9,))
+    with pytest.raises(ArtefactError):
+        practise(strange, assignment_for(strange, TrainingPlan()), trainer, "robot")
