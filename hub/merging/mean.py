@@ -24,7 +24,7 @@ from skills.manifest import Parameters
 
 __all__ = ["Contribution", "MergeError", "StreamingMean", "merge_mean"]
 
-CHUNK = 2**16  # numbers; the few arrays of one chunk stay in a core's cache
+CHUNK = 2**14  # numbers: stays in a core's cache, and torch does not split it among threads
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -73,9 +73,9 @@ class StreamingMean:
     def __init__(self, shapes: Parameters, *, device: str = "cpu") -> None:
         # Minus zero is the neutral element: -0.0 + x is x, also for x = -0.0.
         self._mean = {
-            name: torch.full((prod(shape),), -0.0, dtype=torch.float64, device=device)
-            for name, shape in shapes.items()
+            name: torch.from_numpy(np.full(prod(shape), -0.0)).to(device) for name, shape in shapes.items()
         }
+        self._stage = np.empty(CHUNK)
         self._shapes = dict(shapes)
         self._weight = Fraction(0)
 
@@ -101,7 +101,7 @@ class StreamingMean:
         total = self._weight + Fraction(weight)
         keep, take = float(self._weight / total), float(Fraction(weight) / total)
         for name, mean in self._mean.items():
-            _blend(mean, np.ravel(tensors[name]), keep, take)
+            self._blend(mean, np.ravel(tensors[name]), keep, take)
         self._weight = total
 
     def result(self) -> dict[str, NDArray[np.float64]]:
@@ -116,19 +116,17 @@ class StreamingMean:
             name: mean.cpu().numpy().copy().reshape(self._shapes[name]) for name, mean in self._mean.items()
         }
 
+    def _blend(self, mean: torch.Tensor, tensor: NDArray[Any], keep: float, take: float) -> None:
+        """Mean <- keep * mean + take * tensor, each operation rounded by itself.
 
-def _blend(mean: torch.Tensor, tensor: NDArray[Any], keep: float, take: float) -> None:
-    """Mean <- keep * mean + take * tensor, each operation rounded by itself.
-
-    A fused multiply-add would round vector lanes and loop tails, or two machines, differently.
-    """
-    stage = np.empty(min(CHUNK, tensor.size))
-    for part in _parts(tensor.size):
-        staged = stage[: part.stop - part.start]
-        np.multiply(tensor[part], take, out=staged, dtype=np.float64)
-        chunk = mean[part]
-        chunk.mul_(keep).add_(torch.from_numpy(staged).to(mean.device))
-        chunk.clamp_(-LARGEST, LARGEST)  # keep + take may round to just above 1
+        A fused multiply-add would round vector lanes and loop tails, or two machines, differently.
+        """
+        for part in _parts(tensor.size):
+            staged = self._stage[: part.stop - part.start]
+            np.multiply(tensor[part], take, out=staged, dtype=np.float64)
+            chunk = mean[part]
+            chunk.mul_(keep).add_(torch.from_numpy(staged).to(mean.device))
+            chunk.clamp_(-LARGEST, LARGEST)  # keep + take may round to just above 1
 
 
 def _parts(size: int) -> Iterator[slice]:
