@@ -183,7 +183,7 @@ class Connection:
                 yield response
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except httpx.HTTPError as error:
             raise HubUnreachableError(
                 f"the hub did not answer ({type(error).__name__}: {error}).",
                 where=self.base_url,

@@ -1,0 +1,43 @@
+"""Run as a process: one robot that dies by SIGKILL the moment it says a given phase.
+
+    python -m tests.fleet.doomed HOME HUB PHASE STEPS
+
+Its ground writes each trained round into HOME/trained, so that the test sees what was done before death.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from fleet.progress import Progress
+from skills.delta import Delta
+from tests.fleet.small_robot import SmallGround, make_robot
+
+
+class NotingGround(SmallGround):
+    """Notes rounds on disk."""
+
+    def practise(self, *arguments: object) -> Delta:
+        delta = super().practise(*arguments)  # type: ignore[arg-type]
+        with (Path(sys.argv[1]) / "trained").open("a") as file:
+            file.write(delta.header.round_id + "\n")
+        return delta
+
+
+def main() -> None:
+    home, hub, phase, steps = sys.argv[1:]
+
+    def listen(progress: Progress) -> None:
+        if progress.phase == phase:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    robot = make_robot(Path(home), hub, ground=NotingGround(), listen=listen)
+    for _ in range(int(steps)):
+        robot.agent.step()
+
+
+if __name__ == "__main__":
+    main()

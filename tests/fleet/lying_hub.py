@@ -1,0 +1,202 @@
+"""A hub in a thread, over real HTTP, that does as it is told: also lie, break off, forget to answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+
+from skills.container import digest_of
+from skills.delta import Delta
+from skills.messages import (
+    API,
+    DELTA_SIGNATURE_HEADER,
+    Assignment,
+    DeltaReceipt,
+    Enrolled,
+    ErrorBody,
+    ErrorDetail,
+    TrainingPlan,
+    VersionView,
+)
+from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.skill import Skill
+
+Fault = Literal["503", "lose answer", "break off", "not json", "too much", "wrong file"]
+
+
+@dataclass
+class LyingHub:
+    """What the hub knows, and in `faults` what it does to the next requests whose path contains a word."""
+
+    key: SigningKey = field(default_factory=SigningKey.generate)
+    robots: dict[str, VerifyKey] = field(default_factory=dict)
+    files: dict[int, bytes] = field(default_factory=dict)
+    versions: dict[int, VersionView] = field(default_factory=dict)
+    stable: int = 0
+    assignment: Assignment | None = None
+    deltas: dict[str, bytes] = field(default_factory=dict)
+    pushes: int = 0
+    refusal: ErrorDetail | None = None
+    faults: deque[tuple[str, Fault]] = field(default_factory=deque)
+    requests: list[str] = field(default_factory=list)
+    down: bool = False
+    url: str = ""
+
+    def publish(self, skill: Skill, *, signer: SigningKey | None = None) -> VersionView:
+        """Make a skill the stable version."""
+        number, manifest = skill.manifest.version, skill.manifest
+        self.files[number] = skill.to_bytes()
+        self.versions[number] = VersionView(
+            skill=manifest.name,
+            version=number,
+            digest=skill.digest,
+            size=len(skill.to_bytes()),
+            origin=manifest.origin,
+            task=manifest.task,
+            created_at=datetime.now(UTC),
+            signature=(signer or self.key).sign(skill_statement(skill.digest)),
+            manifest=manifest,
+        )
+        self.stable = number
+        return self.versions[number]
+
+    def order(self, number: int, *, codec: str = "raw", seconds: float = 600) -> Assignment:
+        """Open a round on the stable version."""
+        self.assignment = Assignment(
+            campaign_id="campaign",
+            round_id=f"round-{number}",
+            number=number,
+            rounds=9,
+            base=self.versions[self.stable],
+            deadline=datetime.now(UTC) + timedelta(seconds=seconds),
+            training=TrainingPlan(iterations=3, codec=codec),
+            learning_rate=1e-3,
+        )
+        return self.assignment
+
+    def delta(self, round_id: str) -> Delta:
+        """What was pushed for a round."""
+        return Delta.from_bytes(self.deltas[round_id], self.versions[self.stable].manifest.network.shapes())
+
+    def take_fault(self, path: str) -> Fault | None:
+        """The fault that is due for this path."""
+        if self.faults and self.faults[0][0] in path:
+            return self.faults.popleft()[1]
+        return None
+
+
+@contextmanager
+def serve(hub: LyingHub) -> Iterator[LyingHub]:
+    """Run the hub on a free port."""
+    server = _QuietServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up on a lie is what tests want."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: LyingHub
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def log_message(self, *_: object) -> None:
+        """Keep tests quiet."""
+
+    def _answer(self, body: bytes) -> None:
+        hub, path = self.hub, self.path.removeprefix(API)
+        hub.requests.append(f"{self.command} {path}")
+        fault = hub.take_fault(path)
+        if hub.down or fault == "503":
+            self._send(503, b"<html>the proxy is sorry</html>")
+            return
+        status, answer = self._route(path, body)
+        if fault == "lose answer":
+            self.close_connection = True
+        elif fault == "break off":
+            self._send(status, answer[: len(answer) // 2], length=len(answer))
+            self.close_connection = True
+        elif fault == "not json":
+            self._send(200, b"<html>Welcome to the hotel's network</html>")
+        elif fault == "too much":
+            self._send(status, answer + b"\0" * 100_000)
+        elif fault == "wrong file":
+            self._send(status, answer[:-1] + bytes([answer[-1] ^ 1]))
+        else:
+            self._send(status, answer)
+
+    def _route(self, path: str, body: bytes) -> tuple[int, bytes]:
+        hub = self.hub
+        if path == "/robots":
+            return self._enrol(json.loads(body))
+        if path.endswith("/file"):
+            return 200, hub.files[int(path.split("/")[-2])]
+        if "/versions/" in path:
+            if not hub.stable:
+                return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
+            return 200, hub.versions[hub.stable].model_dump_json().encode()
+        robot = self._robot(body)
+        if path.startswith("/robots/me/assignment"):
+            done = hub.assignment is None or f"{robot} {hub.assignment.round_id}" in hub.deltas
+            return (
+                (204, b"") if done or not hub.assignment else (200, hub.assignment.model_dump_json().encode())
+            )
+        return self._admit(robot, path.split("/")[2], body)
+
+    def _enrol(self, request: dict[str, str]) -> tuple[int, bytes]:
+        robot_id = f"r-{request['name']}"
+        known = self.hub.robots.setdefault(robot_id, VerifyKey(request["public_key"]))
+        if known.text != request["public_key"]:
+            return self._refuse(401, ErrorDetail(code="unauthorized", message="this token was used."))
+        enrolled = Enrolled(robot_id=robot_id, organisation="guild", hub_key=self.hub.key.public.text)
+        return 201, enrolled.model_dump_json().encode()
+
+    def _admit(self, robot: str, round_id: str, body: bytes) -> tuple[int, bytes]:
+        hub = self.hub
+        hub.pushes += 1
+        if hub.refusal:
+            return self._refuse(409, hub.refusal)
+        hub.robots[robot].verify(self.headers[DELTA_SIGNATURE_HEADER], delta_statement(body))
+        slot = f"{robot} {round_id}"
+        status: Literal["admitted", "duplicate"] = "duplicate" if slot in hub.deltas else "admitted"
+        if hub.deltas.setdefault(slot, body) != body:
+            return self._refuse(409, ErrorDetail(code="conflict", message="another delta is here."))
+        receipt = DeltaReceipt(round_id=round_id, digest=digest_of(body), status=status)
+        return 201, receipt.model_dump_json().encode()
+
+    def _robot(self, body: bytes) -> str:
+        robot, timestamp, nonce, signature = (self.headers[name] for name in RequestProof.HEADERS)
+        proof = RequestProof(robot, int(timestamp), nonce, signature)
+        proof.verify(self.hub.robots[robot], method=self.command, target=self.path, body=body)
+        return robot
+
+    def _refuse(self, status: int, detail: ErrorDetail) -> tuple[int, bytes]:
+        return status, ErrorBody(error=detail).model_dump_json().encode()
+
+    def _send(self, status: int, body: bytes, length: int | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)

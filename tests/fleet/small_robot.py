@@ -1,0 +1,114 @@
+"""A robot whose training takes no time and no RLlib: it adds the same small step to every weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fleet.agent import Agent, AgentSettings, Iteration
+from fleet.membership import connect, join
+from fleet.progress import Progress
+from fleet.workbench import Workbench
+from skills.delta import Delta, DeltaHeader
+from skills.initial import initial_skill
+from skills.manifest import Channel, Contract, Manifest, Network
+from skills.messages import Assignment
+from skills.skill import Skill
+
+CONTRACT = Contract(
+    observation=(Channel(name="error", size=2, unit="m", scale=0.01),),
+    action=(Channel(name="velocity", size=1, unit="m/s", scale=0.1),),
+    control_hz=50,
+)
+STEPS = 100
+
+
+def small_skill(version: int = 1, *, seed: int = 0, contract: Contract = CONTRACT) -> Skill:
+    network = Network(inputs=contract.observation_size, outputs=contract.action_size, hidden=(3,))
+    manifest = Manifest(name="follow", version=version, task="follow", contract=contract, network=network)
+    return initial_skill(manifest, seed=seed + version)
+
+
+@dataclass(frozen=True)
+class OneIteration:
+    steps: int = STEPS
+    success_rate: float | None = 0.5
+
+
+@dataclass
+class SmallGround:
+    """Scores are looked up by version; trained rounds are counted."""
+
+    contract: Contract = CONTRACT
+    task_digest: str | None = None
+    scores: dict[int, float] = field(default_factory=dict)
+    trained: list[str] = field(default_factory=list)
+    step: float = 0.25
+
+    def practise(
+        self, base: Skill, assignment: Assignment, robot_id: str, on_iteration: Callable[[Iteration], None]
+    ) -> Delta:
+        for _ in range(assignment.training.iterations):
+            on_iteration(OneIteration())
+        self.trained.append(assignment.round_id)
+        header = DeltaHeader(
+            base=base.digest,
+            round_id=assignment.round_id,
+            robot_id=robot_id,
+            codec=assignment.training.codec,
+            samples=STEPS * assignment.training.iterations,
+        )
+        return Delta(header, {name: np.full(t.shape, self.step) for name, t in base.tensors.items()})
+
+    def rehearse(self, skill: Skill) -> float:
+        return self.scores.get(skill.manifest.version, 0.5)
+
+
+@dataclass
+class SmallRobot:
+    """An agent with its bench and everything that it said."""
+
+    agent: Agent
+    bench: Workbench
+    ground: SmallGround
+    said: list[Progress]
+
+    @property
+    def phases(self) -> list[str]:
+        return [progress.phase for progress in self.said]
+
+
+def make_robot(
+    home: Path,
+    hub: str,
+    *,
+    name: str = "anna",
+    ground: SmallGround | None = None,
+    settings: AgentSettings | None = None,
+    listen: Callable[[Progress], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> SmallRobot:
+    bench = Workbench(home)
+    identity = join(bench, hub, token="one-time-token-of-enough-length", name=name, embodiment="ur5e")
+    ground = ground or SmallGround()
+    said: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        said.append(progress)
+        listen(progress)
+
+    agent = Agent(
+        "follow",
+        identity,
+        bench,
+        connect(bench),
+        ground,
+        settings or AgentSettings(look_seconds=0),
+        rng=np.random.default_rng(0),
+        report=report,
+        stopped=stopped,
+    )
+    return SmallRobot(agent, bench, ground, said)

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fleet.agent import AgentSettings, take_turns
+from fleet.workbench import Workbench
+from skills.errors import ConflictError, UnauthorizedError
+from skills.manifest import Channel
+from skills.messages import ErrorDetail
+from skills.signing import SigningKey, VerifyKey
+from tests.fleet.lying_hub import LyingHub
+from tests.fleet.small_robot import CONTRACT, STEPS, SmallGround, SmallRobot, make_robot, small_skill
+
+SLOT = "r-anna round-1"
+
+
+@pytest.fixture
+def robot(hub: LyingHub, tmp_path: Path) -> SmallRobot:
+    hub.publish(small_skill())
+    return make_robot(tmp_path, hub.url, settings=AgentSettings(look_seconds=0, adopts=False))
+
+
+def adopter(hub: LyingHub, home: Path, scores: dict[int, float]) -> SmallRobot:
+    return make_robot(home, hub.url, ground=SmallGround(scores=scores))
+
+
+def test_a_round_is_pulled_trained_and_pushed_in_one_step(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    assert robot.agent.step() == 0
+    assert robot.phases == ["pulling", "training", "training", "training", "training", "kept", "pushed"]
+    delta = hub.delta(SLOT)
+    assert delta.header.base == hub.versions[1].digest
+    assert all((tensor == robot.ground.step).all() for tensor in delta.tensors.values())
+    assert robot.bench.pending() is None
+
+
+def test_progress_counts_iterations_steps_and_bytes(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    robot.agent.step()
+    last = robot.said[-1]
+    assert [p.iteration for p in robot.said if p.phase == "training"] == [0, 1, 2, 3]
+    assert last.steps == 3 * STEPS
+    assert last.sent > len(hub.deltas[SLOT])
+    assert last.received > hub.versions[1].size
+
+
+def test_the_base_is_fetched_once_for_many_rounds(hub: LyingHub, robot: SmallRobot) -> None:
+    for number in (1, 2, 3):
+        hub.order(number)
+        robot.agent.step()
+    assert len(hub.deltas) == 3
+    assert sum("/file" in request for request in hub.requests) == 1
+
+
+def test_work_is_kept_while_the_hub_is_away_and_pushed_once_when_it_is_back(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "503"))
+    assert robot.agent.step() > 0
+    hub.down = True
+    assert [robot.agent.step() > 0 for _ in range(5)] == [True] * 5
+    assert robot.bench.pending() is not None
+    hub.down = False
+    while robot.agent.step() == 0:
+        pass
+    assert (hub.pushes, robot.ground.trained) == (1, ["round-1"])
+    assert SLOT in hub.deltas
+
+
+def test_pauses_grow_while_the_hub_is_away_and_start_anew_when_it_answers(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    hub.down = True
+    pauses = [robot.agent.step() for _ in range(30)]
+    assert np.mean(pauses[-10:]) > 10 * np.mean(pauses[:3])
+    hub.down = False
+    robot.agent.step()
+    hub.down = True
+    assert robot.agent.step() <= 1
+
+
+def test_a_lost_acknowledgement_counts_the_work_once(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "lose answer"))
+    assert robot.agent.step() > 0
+    sent = hub.deltas[SLOT]
+    robot.agent.step()
+    assert robot.said[-1].text == "duplicate"
+    assert hub.deltas == {SLOT: sent}
+    assert robot.ground.trained == ["round-1"]
+
+
+def test_work_for_a_round_that_is_over_is_dropped_and_the_next_one_done(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "503"))
+    robot.agent.step()
+    hub.order(2)
+    robot.agent.step()
+    assert (robot.said[-1].phase, robot.said[-1].text) == (
+        "dropped",
+        "round 1 is over, the hub is at round 2.",
+    )
+    robot.agent.step()
+    assert list(hub.deltas) == ["r-anna round-2"]
+
+
+def test_work_that_the_hub_refuses_is_dropped_with_its_words_and_not_done_again(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    hub.order(1)
+    hub.refusal = ErrorDetail(code="conflict", message="the round is closed.")
+    robot.agent.step()
+    assert robot.said[-1].phase == "dropped"
+    assert "the round is closed." in robot.said[-1].text
+    assert robot.agent.step() > 0
+    assert (hub.pushes, robot.ground.trained) == (1, ["round-1"])
+
+
+def test_a_robot_that_the_hub_does_not_know_stops_and_keeps_its_work(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    hub.order(1)
+    hub.refusal = ErrorDetail(code="unauthorized", message="who is this?")
+    with pytest.raises(UnauthorizedError, match="who is this"):
+        robot.agent.step()
+    assert robot.bench.pending() is not None
+
+
+def test_a_base_with_a_flipped_bit_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/file", "wrong file"))
+    robot.agent.step()
+    assert robot.phases == ["pulling", "failed"]
+    assert "digest" in robot.said[-1].text
+    assert not robot.ground.trained
+    assert robot.agent.step() > 0
+
+
+def test_a_base_that_another_key_signed_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.publish(small_skill(2), signer=SigningKey.generate())
+    hub.order(1)
+    robot.agent.step()
+    assert "signature" in robot.said[-1].text
+    assert not robot.ground.trained
+
+
+def test_a_base_for_another_contract_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
+    other = CONTRACT.model_copy(
+        update={"observation": (*CONTRACT.observation, Channel(name="force", size=1, unit="N", scale=1))}
+    )
+    hub.publish(small_skill(2, contract=other))
+    hub.order(1)
+    robot.agent.step()
+    assert "force" in robot.said[-1].text
+    assert not robot.ground.trained
+
+
+def test_a_download_that_breaks_off_is_repeated(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/file", "break off"))
+    assert robot.agent.step() > 0
+    assert robot.agent.step() == 0
+    assert SLOT in hub.deltas
+
+
+def test_training_that_diverges_is_reported_and_the_next_round_tried(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    robot.ground.step = float("nan")
+    hub.order(1)
+    robot.agent.step()
+    assert robot.said[-1].phase == "failed"
+    assert "NaN" in robot.said[-1].text
+    robot.ground.step = 0.5
+    hub.order(2)
+    robot.agent.step()
+    assert list(hub.deltas) == ["r-anna round-2"]
+
+
+def test_a_stop_takes_effect_between_two_iterations(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    hub.order(1)
+    stops: list[bool] = []
+    robot = make_robot(
+        tmp_path,
+        hub.url,
+        listen=lambda progress: stops.append(True) if progress.iteration == 1 else None,
+        stopped=lambda: bool(stops),
+    )
+    take_turns([robot.agent], lambda: bool(stops), lambda _: None)
+    assert [p.iteration for p in robot.said if p.phase == "training"] == [0, 1]
+    assert not hub.deltas
+
+
+def test_robots_take_turns_and_a_waiting_one_holds_nobody_up(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    hub.order(1)
+    robots = [
+        make_robot(tmp_path / name, hub.url, name=name, settings=AgentSettings(adopts=False))
+        for name in ("anna", "ben")
+    ]
+    now, naps = 0.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        naps.append(seconds)
+        now += seconds
+        if seconds and len(hub.deltas) == 2:
+            hub.order(2)
+
+    take_turns([robot.agent for robot in robots], lambda: len(hub.deltas) == 4, sleep, timer=lambda: now)
+    assert [robot.ground.trained for robot in robots] == [["round-1", "round-2"]] * 2
+    assert max(naps) == AgentSettings.poll_seconds
+
+
+def test_a_new_stable_version_is_taken_when_it_does_as_well_in_the_twin(
+    hub: LyingHub, tmp_path: Path
+) -> None:
+    robot = adopter(hub, tmp_path, {1: 0.4, 2: 0.8})
+    for version in (1, 2):
+        hub.publish(small_skill(version))
+        robot.agent.step()
+    assert [p.text for p in robot.said if p.phase == "adopted"] == [
+        "version 1: first version, 0.40 in the twin.",
+        "version 2: 0.80 in the twin, the version in use 0.40.",
+    ]
+
+
+def test_a_worse_version_is_refused_once_with_the_reason_and_the_old_one_stays(
+    hub: LyingHub, tmp_path: Path
+) -> None:
+    robot = adopter(hub, tmp_path, {1: 0.8, 2: 0.5})
+    for version in (1, 2):
+        hub.publish(small_skill(version))
+        robot.agent.step()
+    robot.agent.step()
+    memory = robot.bench.memory("follow")
+    assert memory.in_use is not None
+    assert memory.in_use.version == 1
+    assert list(memory.refused) == [hub.versions[2].digest]
+    assert "worse by more than 0.10" in memory.refused[hub.versions[2].digest]
+    assert robot.phases.count("refused") == 1
+
+
+def test_a_version_with_a_wrong_signature_is_never_tried(hub: LyingHub, tmp_path: Path) -> None:
+    robot = adopter(hub, tmp_path, {1: 1.0})
+    hub.publish(small_skill(), signer=SigningKey.generate())
+    robot.agent.step()
+    assert robot.bench.memory("follow").in_use is None
+    assert [p.phase for p in robot.said if "signature" in p.text] == ["refused"]
+
+
+def test_a_rollback_to_a_known_version_is_taken_without_a_download(hub: LyingHub, tmp_path: Path) -> None:
+    robot = adopter(hub, tmp_path, {1: 0.8, 2: 0.8})
+    for version in (1, 2):
+        hub.publish(small_skill(version))
+        robot.agent.step()
+    hub.stable = 1
+    robot.agent.step()
+    memory = robot.bench.memory("follow")
+    assert memory.in_use is not None
+    assert memory.in_use.version == 1
+    assert sum("/file" in request for request in hub.requests) == 2
+
+
+def test_after_a_restart_the_version_in_use_is_known(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    adopter(hub, tmp_path, {}).agent.step()
+    again = adopter(hub, tmp_path, {})
+    again.agent.step()
+    assert "adopted" not in again.phases
+
+
+def test_the_cache_of_skills_stays_small_and_keeps_the_one_in_use(hub: LyingHub, tmp_path: Path) -> None:
+    robot = adopter(hub, tmp_path, {1: 1.0})
+    hub.publish(small_skill(1))
+    robot.agent.step()
+    for version in range(2, 9):
+        hub.publish(small_skill(version))
+        robot.agent.step()
+    assert len(list((tmp_path / "skills").iterdir())) <= 4
+    assert robot.bench.skill(hub.versions[1].digest) is not None
+
+
+def test_a_damaged_cache_is_fetched_again(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    robot.agent.step()
+    (file,) = (robot.bench.home / "skills").iterdir()
+    file.write_bytes(file.read_bytes()[:-3])
+    hub.order(2)
+    robot.agent.step()
+    assert sum("/file" in request for request in hub.requests) == 2
+    assert len(hub.deltas) == 2
+
+
+def test_a_damaged_owed_delta_is_trained_again_rather_than_pushed(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "503"))
+    robot.agent.step()
+    (robot.bench.home / "pending.delta").write_bytes(b"half")
+    robot.agent.step()
+    assert robot.ground.trained == ["round-1", "round-1"]
+    assert SLOT in hub.deltas
+
+
+def test_two_processes_never_run_one_robot(robot: SmallRobot) -> None:
+    other = Workbench(robot.bench.home)
+    with robot.bench.locked(), pytest.raises(ConflictError, match="another process"), other.locked():
+        pass
+    with other.locked():
+        pass
+
+
+def test_secrets_are_for_the_owners_eyes_only(robot: SmallRobot) -> None:
+    assert (robot.bench.home / "key.pem").stat().st_mode & 0o077 == 0
+    for file in robot.bench.home.glob("*.json"):
+        assert "PRIVATE" not in file.read_text()
+
+
+def run_doomed(home: Path, hub: LyingHub, phase: str, steps: int = 3) -> int:
+    command = [sys.executable, "-m", "tests.fleet.doomed", str(home), hub.url, phase, str(steps)]
+    return subprocess.run(command, check=False, timeout=60).returncode
+
+
+@pytest.mark.parametrize("phase", ["pulling", "training", "kept", "pushed", "adopted"])
+def test_a_robot_killed_at_any_point_goes_on_after_its_restart(
+    hub: LyingHub, tmp_path: Path, phase: str
+) -> None:
+    hub.publish(small_skill())
+    hub.order(1)
+    assert run_doomed(tmp_path, hub, phase) == -signal.SIGKILL
+    identity = Workbench(tmp_path).identity()
+    assert run_doomed(tmp_path, hub, "never") == 0
+    assert Workbench(tmp_path).identity() == identity
+    assert list(hub.robots) == [identity.robot_id]
+    assert list(hub.deltas) == [SLOT]
+    assert hub.pushes == 1
+    assert (tmp_path / "trained").read_text() == "round-1\n"
+    memory = Workbench(tmp_path).memory("follow")
+    assert memory.in_use is not None
+    assert memory.in_use.version == 1
+    assert not list(tmp_path.rglob(".*.skill.*"))
+
+
+def test_a_pinned_key_is_not_exchanged_when_the_hub_is(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.key = SigningKey.generate()
+    assert robot.bench.identity().pinned_key != hub.key.public
+    hub.publish(small_skill(2))
+    hub.order(1)
+    robot.agent.step()
+    assert robot.phases[-1] == "failed"
+    assert isinstance(robot.bench.identity().pinned_key, VerifyKey)
