@@ -54,14 +54,13 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
         description=DESCRIPTION,
         version=version("zunft"),
         lifespan=lifespan,
-        max_body_size=settings.message_limit,
     )
     app.state.services = services
     app.add_middleware(RequestLog)
     install_errors(app)
     app.include_router(health.router)
     for module in (robots, rounds, skills, campaigns, events, users):
-        app.include_router(module.router, prefix=API)
+        app.include_router(module.router, prefix=API, max_body_size=settings.message_limit)
     app.include_router(rounds.delta_router, prefix=API, max_body_size=settings.delta_limit)
     app.include_router(skills.skill_router, prefix=API, max_body_size=settings.skill_limit)
     if settings.console:

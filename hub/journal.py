@@ -168,7 +168,7 @@ def _with_names(session: Session, collection: Collection) -> Collection:
     """The same with names that people gave in place of identifiers."""
     ids = collection.arrived | collection.expected
     rows = session.execute(select(RobotRow.robot_id, RobotRow.name).where(RobotRow.robot_id.in_(ids)))
-    names = dict(rows.tuples())
+    names = {robot_id: name for robot_id, name in rows}  # noqa: C416 - dict() would take a result for a mapping
     return Collection(
         order=collection.order,
         deadline=collection.deadline,

@@ -18,14 +18,12 @@ from starlette.exceptions import HTTPException
 from skills.errors import ZunftError
 from skills.messages import ErrorBody, ErrorDetail
 
-__all__ = ["error_response", "install_errors", "refusals", "unexpected_response"]
+__all__ = ["error_response", "install_errors", "refusals", "too_large_response", "unexpected_response"]
 
 REMEDIES = {
     404: "See /docs for the routes of this hub.",
     405: "See /docs for the methods of this route.",
-    413: "Send less; the limits are settings of the hub.",
 }
-WORDS = {413: "too_large"}
 
 
 def install_errors(app: FastAPI) -> None:
@@ -48,7 +46,14 @@ def unexpected_response(request_id: str) -> JSONResponse:
         remedy="Try again; if it stays, give the operator this request's id.",
         request_id=request_id,
     )
-    return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    return error_response(500, detail)
+
+
+def too_large_response(request_id: str) -> JSONResponse:
+    """A body over the limit; it was not read to its end."""
+    code, message, where, remedy = EXAMPLES[413]
+    detail = ErrorDetail(code=code, message=message, where=where, remedy=remedy, request_id=request_id)
+    return error_response(413, detail)
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -87,7 +92,12 @@ EXAMPLES = {
         "round_id",
         "Drop this delta and ask for a new assignment.",
     ),
-    413: ("too_large", "Content Too Large.", "body", REMEDIES[413]),
+    413: (
+        "too_large",
+        "the body is over the limit and was not read.",
+        "body",
+        "Send less; the limits are settings of the hub.",
+    ),
     422: ("invalid_request", "Field required.", "body.skill", "Compare the request with /docs."),
     503: ("store_unavailable", "the store did not answer.", "store_url", "Try again later."),
 }
@@ -124,17 +134,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         remedy="Compare the request with /docs.",
         request_id=request.state.request_id,
     )
-    return error_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return error_response(422, detail)
 
 
 async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    phrase = HTTPStatus(error.status_code).phrase
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_large_response(request.state.request_id)
     detail = ErrorDetail(
-        code=WORDS.get(error.status_code, phrase.lower().replace(" ", "_")),
+        code=HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"),
         message=f"{error.detail}.",
-        where="body" if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else request.url.path,
+        where=request.url.path,
         remedy=REMEDIES.get(error.status_code, "See /docs."),
         request_id=request.state.request_id,
     )

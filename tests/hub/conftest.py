@@ -1,0 +1,301 @@
+"""A small hub with a tiny network, a clock that tests move, and robots that sign for themselves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import structlog
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from hub.app import create_app
+from hub.services import Services
+from hub.settings import Settings
+from skills.delta import Delta, DeltaHeader
+from skills.initial import initial_skill
+from skills.manifest import Channel, Contract, Manifest, Network
+from skills.messages import (
+    API,
+    DELTA_SIGNATURE_HEADER,
+    Assignment,
+    CampaignView,
+    GatePlan,
+    GateReport,
+    RoundView,
+    ScoreView,
+    VersionView,
+)
+from skills.signing import RequestProof, SigningKey, delta_statement
+from skills.skill import Skill
+
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+    wrapper_class=structlog.make_filtering_bound_logger(30),
+)
+
+ADMIN = "zt_admin-token-of-the-tests"
+Tensors = dict[str, NDArray[np.float64]]
+
+CONTRACT = Contract(
+    observation=(Channel(name="error", size=3, unit="m", scale=0.004),),
+    action=(Channel(name="feed", size=2, unit="m/s", scale=0.15),),
+    control_hz=50,
+)
+
+
+def tiny_skill(*, name: str = "reach", version: int = 1, seed: int = 0, **changes: Any) -> Skill:
+    network = Network(inputs=3, outputs=2, hidden=(4,))
+    manifest = Manifest(
+        name=name,
+        version=version,
+        task="reach",
+        contract=CONTRACT,
+        network=network,
+        origin="initial" if version == 1 else "upload",
+    )
+    return initial_skill(manifest.model_copy(update=changes), seed=seed)
+
+
+def tensors_like(skill: Skill, fill: float) -> Tensors:
+    return {name: np.full(tensor.shape, fill) for name, tensor in skill.tensors.items()}
+
+
+def random_tensors(skill: Skill, seed: int) -> Tensors:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=tensor.shape) for name, tensor in skill.tensors.items()}
+
+
+class Hands:
+    """A clock whose hands a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class StubGate:
+    """Scores by version number; counts what it was asked to measure."""
+
+    scores: dict[int, float] = field(default_factory=dict)
+    asked: list[tuple[int, int | None]] = field(default_factory=list)
+    error: Exception | None = None
+
+    def __call__(self, candidate: Skill, current: Skill | None, plan: GatePlan) -> GateReport:
+        self.asked.append((candidate.manifest.version, current.manifest.version if current else None))
+        if self.error is not None:
+            raise self.error
+        mine = self._score(candidate)
+        theirs = self._score(current) if current else None
+        return GateReport(
+            passed=theirs is None or mine.score >= theirs.score - plan.tolerance,
+            reason="Measured by a stub.",
+            candidate=mine,
+            current=theirs,
+            seconds=0.0,
+        )
+
+    def _score(self, skill: Skill) -> ScoreView:
+        score = self.scores.get(skill.manifest.version, 0.5)
+        return ScoreView(score=score, low=0, high=1, episodes=1)
+
+
+class Robot:
+    """Signs every request with its own key."""
+
+    def __init__(
+        self, client: httpx.Client, clock: Callable[[], datetime], robot_id: str, key: SigningKey
+    ) -> None:
+        self.client = client
+        self.clock = clock
+        self.robot_id = robot_id
+        self.key = key
+        self._nonces = itertools.count(1)
+
+    def headers(self, method: str, target: str, body: bytes, *, nonce: str = "") -> dict[str, str]:
+        return RequestProof.sign(
+            self.key,
+            robot_id=self.robot_id,
+            method=method,
+            target=target,
+            body=body,
+            timestamp=int(self.clock().timestamp()),
+            nonce=nonce or f"{self.robot_id}-{next(self._nonces):08d}",
+        ).to_headers()
+
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
+        target = API + path
+        signed = self.headers(method, target, body)
+        return self.client.request(method, target, content=body, headers={**signed, **headers})
+
+    def assignment(self, skill: str = "reach") -> Assignment | None:
+        response = self.request("GET", f"/robots/me/assignment?skill={skill}")
+        if response.status_code == 204:
+            return None
+        return Assignment.model_validate_json(ok(response).content)
+
+    def delta(self, work: Assignment, tensors: Tensors, **changes: Any) -> bytes:
+        header = {
+            "base": work.base.digest,
+            "round_id": work.round_id,
+            "robot_id": self.robot_id,
+            "codec": "raw",
+            "samples": 100,
+            "metrics": {"success": 0.5},
+        }
+        return Delta(DeltaHeader.model_validate({**header, **changes}), tensors).to_bytes()
+
+    def push(self, round_id: str, data: bytes, *, signature: str | None = None) -> httpx.Response:
+        signed = self.key.sign(delta_statement(data)) if signature is None else signature
+        return self.request("POST", f"/rounds/{round_id}/deltas", data, **{DELTA_SIGNATURE_HEADER: signed})
+
+
+def ok(response: httpx.Response) -> httpx.Response:
+    assert response.is_success, response.text
+    return response
+
+
+class Hall:
+    """One hub as its users see it. The engine moves only when `turn` is called."""
+
+    def __init__(self, settings: Settings, gate: StubGate, clock: Hands) -> None:
+        self.settings = settings
+        self.gate = gate
+        self.clock = clock
+        self.app: FastAPI = create_app(settings, gate=gate, clock=clock)
+        self.client: httpx.Client = TestClient(self.app, raise_server_exceptions=False)
+        self.operator = {"Authorization": f"Bearer {ADMIN}"}
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.app.state.services
+        return services
+
+    def get(self, path: str) -> Any:
+        return ok(self.client.get(API + path, headers=self.operator)).json()
+
+    def post(self, path: str, message: Any = None) -> httpx.Response:
+        return self.client.post(API + path, json=message, headers=self.operator)
+
+    def publish(self, skill: Skill) -> httpx.Response:
+        return self.client.post(API + "/skills", content=skill.to_bytes(), headers=self.operator)
+
+    def enrol(self, name: str, embodiment: str = "ur5e") -> Robot:
+        token = ok(self.post("/enrolment-tokens", {})).json()[0]["token"]
+        key = SigningKey.generate()
+        request = {"token": token, "name": name, "embodiment": embodiment, "public_key": key.public.text}
+        robot_id = ok(self.post("/robots", request)).json()["robot_id"]
+        return Robot(self.client, self.clock, robot_id, key)
+
+    def start(self, **order: Any) -> str:
+        request = {"skill": "reach", "rounds": 3, "quorum": 2, "deadline_seconds": 60, **order}
+        return str(ok(self.post("/campaigns", request)).json()["campaign_id"])
+
+    def campaign(self, campaign_id: str) -> CampaignView:
+        return CampaignView.model_validate(self.get(f"/campaigns/{campaign_id}"))
+
+    def round(self, round_id: str) -> RoundView:
+        return RoundView.model_validate(self.get(f"/rounds/{round_id}"))
+
+    def version(self, ref: str | int, name: str = "reach") -> VersionView:
+        return VersionView.model_validate(self.get(f"/skills/{name}/versions/{ref}"))
+
+    def skill(self, ref: str | int) -> Skill:
+        response = self.client.get(f"{API}/skills/reach/versions/{ref}/file")
+        return Skill.from_bytes(ok(response).content)
+
+    def turn(self) -> None:
+        """Let the engine work until it waits for somebody."""
+        for _ in range(20):
+            if not self.services.engine.run_once():
+                return
+        pytest.fail("the engine never comes to rest")
+
+    def blobs(self) -> set[str]:
+        folder = self.settings.data_dir / "blobs"
+        return {path.name for path in folder.rglob("*") if path.is_file()}
+
+    def error(self, response: httpx.Response, status: int) -> dict[str, str]:
+        assert response.status_code == status, response.text
+        body = json.loads(response.content)
+        assert set(body) == {"error"}
+        assert set(body["error"]) == {"code", "message", "where", "remedy", "request_id"}
+        assert body["error"]["message"]
+        assert body["error"]["request_id"] == response.headers["x-request-id"]
+        found: dict[str, str] = body["error"]
+        return found
+
+    def trace(self) -> tuple[set[str], list[tuple[object, ...]]]:
+        """Everything of deltas and events that lasts: blobs and rows."""
+        with self.services.database.read() as session:
+            rows = session.execute(text("SELECT digest FROM deltas")).all()
+            events = session.execute(text("SELECT id, kind FROM events")).all()
+        return self.blobs(), [tuple(row) for row in (*rows, *events)]
+
+    def close(self) -> None:
+        self.client.close()
+        self.services.close()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "data_dir": tmp_path / "hub",
+            "admin_token": ADMIN,
+            "console": False,
+            "message_limit": 65_536,
+            "delta_limit": 262_144,
+        }
+    )
+
+
+@pytest.fixture
+def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
+    found = Hall(settings, StubGate(), clock)
+    yield found
+    found.close()
+
+
+@dataclass
+class Collecting:
+    """A hub with two robots in an open round."""
+
+    hall: Hall
+    campaign_id: str
+    robots: tuple[Robot, Robot]
+    work: Assignment
+    base: Skill
+
+
+@pytest.fixture
+def collecting(hall: Hall) -> Collecting:
+    base = tiny_skill()
+    ok(hall.publish(base))
+    robots = (hall.enrol("one"), hall.enrol("two", "panda"))
+    campaign_id = hall.start()
+    hall.turn()
+    works = [robot.assignment() for robot in robots]
+    assert works[0] is not None
+    return Collecting(hall, campaign_id, robots, works[0], base)
