@@ -92,7 +92,8 @@ def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * episodes)) / (1 + z2 / episodes)
     spread = np.sqrt(share * (1 - share) / episodes + z2 / (4 * episodes**2))
     half = NORMAL_95 * float(spread) / (1 + z2 / episodes)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the formula gives exactly 0 and 1, but not in floating point.
+    return (max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if share < 1 else 1.0)
 
 
 def _check_actions(actions: NDArray[Any], shape: tuple[int, int]) -> None:

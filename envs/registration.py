@@ -1,4 +1,7 @@
-"""Names for `gymnasium.make` and `gymnasium.make_vec`; imports no physics until one is made."""
+"""Names for `gymnasium.make` and `gymnasium.make_vec`; imports no physics until one is made.
+
+Without an `import envs` of its own a script writes `gymnasium.make("envs:zunft/WeldSeam-v1")`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ WELD_SEAM = "zunft/WeldSeam-v1"
 
 
 def register() -> None:
-    """Register what is not yet there; gymnasium calls it too, through the entry point `gymnasium.envs`."""
+    """Register what is not yet there."""
     if WELD_SEAM not in gymnasium.registry:
         gymnasium.register(
             WELD_SEAM,

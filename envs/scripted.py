@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Gains = dict[str, float]
 
 GAINS: dict[str, Gains] = {
-    "p": {"ahead": 0, "error": 10.0, "damping": 0.0, "tilt": 4.0, "speed": 0.75},
+    "p": {"ahead": 0, "error": 8.0, "damping": 0.0, "tilt": 4.0, "speed": 0.0},
     "pd-look-ahead": {"ahead": 2, "error": 9.0, "damping": 0.7, "tilt": 4.0, "speed": 0.75},
 }
 """Per controller: look-ahead point (0 the nearest), 1/s on error and tilt, share of the speed error."""
@@ -60,5 +60,9 @@ class Scripted:
 
 
 def controller(name: Literal["p", "pd-look-ahead"], task: Task) -> Scripted:
-    """`p` reacts to what is under the torch; `pd-look-ahead` steers by the seam 80 ms ahead, damped."""
+    """Build a controller of that name.
+
+    `p` corrects position and tilt in proportion to what is under the torch; `pd-look-ahead` steers by
+    the seam 80 ms ahead, damps by the velocity and regulates the travel speed.
+    """
     return Scripted(task, GAINS[name])

@@ -59,7 +59,7 @@ def _directions(
     level = np.zeros_like(along)
     side = random.choice((-1.0, 1.0))
     if family == "arc":
-        return side * _draw(shapes.arc.curvature, random) * along, level
+        return side * _draw(shapes.arc.curvature, random) * (along - shapes.arc_middle), level
     if family == "corner":
         angle, radius = _draw(shapes.corner.angle, random), _draw(shapes.corner.radius, random)
         turned = (along - _draw(shapes.corner.begin, random)) / radius

@@ -37,11 +37,12 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         render_mode: None or `rgb_array` (needs a working GL, for example MUJOCO_GL=egl).
     """
 
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 - gymnasium's way
+
     def __init__(
         self, embodiment: str = "ur5e", workshop: Workshop | None = None, render_mode: str | None = None
     ) -> None:
         self._vector = make_registered(1, embodiment=embodiment, workshop=workshop)
-        self.metadata = {"render_modes": ["rgb_array"], "render_fps": self._vector.metadata["render_fps"]}
         self.render_mode = render_mode
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space

@@ -68,6 +68,7 @@ class SeamShapes(_Section):
     length: Positive
     spacing: Positive
     lead_in: Positive
+    arc_middle: Positive
     arc: Arc
     corner: Corner
     weave: Weave
