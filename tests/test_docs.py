@@ -1,0 +1,43 @@
+"""Pages that repeat what the code knows are equal to what the code says now."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.make_docs import DOCS, PAGES, render
+
+ROOT = DOCS.parent
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_generated_pages_are_current(name: str) -> None:
+    assert (DOCS / name).read_text() == render(name), "run: python -m tools.make_docs"
+
+
+def test_the_architecture_page_names_every_file_and_no_other() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    named = set(re.findall(r"^\| `([a-z_/]+\.py)` \|", page, flags=re.MULTILINE))
+    packages = ("skills", "envs", "fleet", "hub", "zunft")
+    found = {
+        str(path.relative_to(ROOT))
+        for package in packages
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py" and "versions" not in path.parts
+    }
+    assert named == found
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/format.md"])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    source = ROOT / page
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", source.read_text())
+    missing = [link for link in links if not (source.parent / link).exists()]
+    assert missing == []
+
+
+def test_every_decision_is_listed() -> None:
+    listed = set(re.findall(r"\]\((\d{4}-[^)]+\.md)\)", (DOCS / "adr" / "README.md").read_text()))
+    assert listed == {path.name for path in Path(DOCS / "adr").glob("0*.md")}

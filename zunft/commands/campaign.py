@@ -1,0 +1,131 @@
+"""`zunft campaign`: what an operator does with campaigns - start, watch, list, stop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from skills.errors import RequestError
+from skills.messages import CampaignRequest, CampaignView
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Give a standing order to improve a skill, and watch it.")
+out = Console()
+
+
+@app.command(
+    epilog="Examples: [bold]zunft campaign start weld-seam --rounds 12 --quorum 3[/]; "
+    "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
+)
+def start(
+    skill: str,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 12,
+    quorum: Annotated[int, typer.Option(help="Fewest deltas that make a round.")] = 2,
+    target: Annotated[int, typer.Option(help="Close a round at so many deltas; 0 waits for all robots.")] = 0,
+    deadline: Annotated[
+        float, typer.Option(help="Seconds after which a round closes with its quorum.")
+    ] = 600,
+    order: Annotated[
+        Path | None, typer.Option(help="A JSON file with any field of a campaign request.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start a campaign."""
+    campaign = connect(hub, token).start_campaign(_read_order(order, skill, rounds, quorum, target, deadline))
+    if as_json:
+        out.print_json(campaign.model_dump_json())
+    else:
+        out.print(
+            f"campaign {campaign.campaign_id} runs; watch it: zunft campaign watch {campaign.campaign_id}"
+        )
+
+
+@app.command(epilog="Example: [bold]zunft campaign watch CAMPAIGN[/]")
+def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """Follow a campaign until it ends."""
+    client = connect(hub, token)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=out) as progress:
+        bar = progress.add_task("", total=None)
+        campaign = client.campaign(campaign_id)
+        while campaign.state == "running":
+            progress.update(
+                bar, total=campaign.order.rounds, completed=_done(campaign), description=_line(campaign)
+            )
+            time.sleep(1)
+            campaign = client.campaign(campaign_id)
+        progress.update(
+            bar, total=campaign.order.rounds, completed=_done(campaign), description=campaign.state
+        )
+    out.print(_table(campaign))
+    if campaign.state == "failed":
+        raise RequestError(f"the campaign failed: {campaign.reason}", where=campaign_id)
+
+
+@app.command("list", epilog="Example: [bold]zunft campaign list --json[/]")
+def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show all campaigns."""
+    campaigns = connect(hub, token).campaigns()
+    if as_json:
+        out.print_json(data=[campaign.model_dump(mode="json") for campaign in campaigns])
+        return
+    table = Table("campaign", "skill", "state", "rounds", "now")
+    for campaign in campaigns:
+        done = f"{_done(campaign)}/{campaign.order.rounds}"
+        table.add_row(campaign.campaign_id, campaign.order.skill, campaign.state, done, _line(campaign))
+    out.print(table if campaigns else "No campaigns yet: zunft campaign start SKILL.")
+
+
+@app.command(epilog="Example: [bold]zunft campaign stop CAMPAIGN[/]")
+def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """End a campaign; what is published stays."""
+    out.print(f"campaign {connect(hub, token).stop_campaign(campaign_id).campaign_id} is stopped")
+
+
+def _read_order(
+    file: Path | None, skill: str, rounds: int, quorum: int, target: int, deadline: float
+) -> CampaignRequest:
+    if file is None:
+        return CampaignRequest(
+            skill=skill, rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline
+        )
+    try:
+        order = CampaignRequest.model_validate_json(file.read_text())
+    except (OSError, ValidationError) as error:
+        raise RequestError(f"no campaign request: {error}", where=str(file)) from error
+    return order.model_copy(update={"skill": skill})
+
+
+def _done(campaign: CampaignView) -> int:
+    return sum(round_.state in {"published", "rejected", "failed"} for round_ in campaign.rounds)
+
+
+def _line(campaign: CampaignView) -> str:
+    return campaign.rounds[-1].waiting_for if campaign.rounds else campaign.reason
+
+
+def _table(campaign: CampaignView) -> Table:
+    table = Table("round", "state", "deltas", "steps", "success", "gate")
+    for round_ in campaign.rounds:
+        gate = round_.gate
+        score = f"{gate.candidate.score:.2f}" if gate else "-"
+        table.add_row(
+            str(round_.number),
+            round_.state,
+            str(round_.deltas),
+            f"{round_.samples:,}",
+            score,
+            gate.reason if gate else "",
+        )
+    return table

@@ -1,0 +1,78 @@
+"""`zunft demo`: the whole way of the data in one command."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from zunft.demo import fast_plan, full_plan, run_demo
+from zunft.demo_screen import LiveScreen
+from zunft.hub_process import HubProcess, run_hub
+from zunft.report import print_report, write_report
+
+__all__ = ["demo"]
+
+out = Console()
+
+
+def demo(
+    fast: Annotated[bool, typer.Option("--fast", help="Half a minute, for tests; learns nothing.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Keep skills, pictures and the hub's data in this folder.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the hub up at the end, with its console.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of networks, training and fresh workshops.")] = 0,
+    processes: Annotated[int, typer.Option(help="Worker processes that the robots share.")] = 2,
+) -> None:
+    """Let four different arms learn to weld together, and two more use what they learned."""
+    plan = (fast_plan if fast else full_plan)("weld-seam", seed=seed, processes=processes)
+    with _folder(output) as folder, run_hub(folder / "hub") as hub:
+        out.print(f"A hub is up at [bold]{hub.url}[/]: open it in a browser to watch.")
+        with LiveScreen(out) as screen:
+            report = run_demo(plan, hub, folder / "robots", screen)
+        print_report(report, out)
+        if json_file:
+            write_report(report, json_file)
+        if output:
+            from zunft.picture import draw_report  # noqa: PLC0415 - plotting loads slowly
+
+            write_report(report, output / "result.json")
+            for name in ("result.svg", "result.png"):
+                draw_report(report, output / name)
+            out.print(f"Skills, pictures and the hub's data are in {output}.")
+        if keep:
+            _wait(hub)
+
+
+@contextmanager
+def _folder(output: Path | None) -> Iterator[Path]:
+    """The folder that was named, emptied of an earlier demo; or one that is gone at the end."""
+    if output is None:
+        with tempfile.TemporaryDirectory(prefix="zunft-demo-") as name:
+            yield Path(name)
+        return
+    for part in ("hub", "robots"):
+        shutil.rmtree(output / part, ignore_errors=True)
+    output.mkdir(parents=True, exist_ok=True)
+    yield output
+
+
+def _wait(hub: HubProcess) -> None:
+    out.print(f"The hub stays up at [bold]{hub.url}[/]; its admin token is {hub.admin_token}")
+    out.print("Ctrl-C ends it.")
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        out.print("The hub is down.")

@@ -1,0 +1,68 @@
+"""`zunft hub`, `zunft token`, `zunft user`: run a hub, let robots and people in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from skills.messages import EnrolmentTokenRequest, UserRequest
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+
+__all__ = ["hub", "token_app", "user_app"]
+
+token_app = typer.Typer(no_args_is_help=True, help="One-time tokens with which robots enrol.")
+user_app = typer.Typer(no_args_is_help=True, help="People and their API tokens.")
+out = Console()
+
+
+def hub(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for database, blobs and keys.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run a hub. Every other setting comes from the environment: see docs/settings.md."""
+    # Imported here: the other commands should not wait for the web server's modules.
+    from hub.server import serve  # noqa: PLC0415
+    from hub.settings import Settings  # noqa: PLC0415
+
+    options: dict[str, Any] = {"data_dir": data_dir, "host": host, "port": port}
+    serve(Settings(**{name: value for name, value in options.items() if value is not None}))
+
+
+@token_app.command("create", epilog="Example: [bold]zunft token create --count 4[/]")
+def create_tokens(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    count: Annotated[int, typer.Option(help="How many; one a robot.")] = 1,
+    organisation: Annotated[str, typer.Option(help="Who owns the robots.")] = "guild",
+    hours: Annotated[float, typer.Option(help="How long they may be used.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """Make tokens that each enrol one robot. They are shown once."""
+    request = EnrolmentTokenRequest(organisation=organisation, count=count, valid_seconds=int(hours * 3600))
+    tokens = connect(hub, token).create_tokens(request)
+    if as_json:
+        out.print_json(data=[made.model_dump(mode="json") for made in tokens])
+        return
+    for made in tokens:
+        out.print(made.token, highlight=False, soft_wrap=True)
+
+
+@user_app.command("create", epilog="Example: [bold]zunft user create maria --role operator[/]")
+def create_user(
+    name: str,
+    token: Token,
+    role: Annotated[Literal["researcher", "operator", "admin"], typer.Option(help="What they may do.")],
+    hub: Hub = DEFAULT_HUB,
+    organisation: Annotated[str, typer.Option(help="Where they belong.")] = "guild",
+    as_json: Json = False,
+) -> None:
+    """Create a user and show the API token, once."""
+    made = connect(hub, token).create_user(UserRequest(name=name, role=role, organisation=organisation))
+    if as_json:
+        out.print_json(made.model_dump_json())
+    else:
+        out.print(f"{made.name} ({made.role}): {made.token}", highlight=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""`zunft skill`: what a researcher does with skills - start, look at, publish, pull, release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from skills.errors import RequestError
+from skills.messages import Channel, ScoreView, SkillView
+from skills.signing import VerifyKey
+from skills.skill import Skill
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.starting import new_skill
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Start, inspect, publish and pull skills.")
+out = Console()
+
+
+@app.command(epilog="Example: [bold]zunft skill new weld-seam -o weld-seam.skill[/]")
+def new(
+    task: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the file.")],
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
+    hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "64,64",
+) -> None:
+    """Make version 1 of a skill: an untrained network for a task."""
+    skill = new_skill(task, seed=seed, hidden=_widths(hidden))
+    skill.save(output)
+    out.print(f"{output}: {skill.manifest.name} v1, {skill.digest}")
+
+
+@app.command(epilog="Example: [bold]zunft skill show weld-seam.skill --json[/]")
+def show(file: Path, as_json: Json = False) -> None:
+    """Say what a skill file is: manifest, tensors, digest."""
+    skill = Skill.load(file)
+    if as_json:
+        out.print_json(skill.manifest.model_dump_json())
+        return
+    manifest, network = skill.manifest, skill.manifest.network
+    table = Table(title=f"{manifest.name} v{manifest.version}", show_header=False)
+    numbers = sum(tensor.size for tensor in skill.tensors.values())
+    rows = {
+        "digest": skill.digest,
+        "task": manifest.task,
+        "origin": f"{manifest.origin}, {manifest.contributors} robots, {manifest.samples:,} steps",
+        "network": f"{network.inputs} -> {network.hidden} -> {network.outputs}, {network.activation}",
+        "size": f"{numbers:,} numbers",
+        "observation": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in manifest.contract.observation),
+        "action": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in manifest.contract.action),
+        "rate": f"{manifest.contract.control_hz:g} Hz",
+        "licence": manifest.licence,
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    out.print(table)
+
+
+@app.command(epilog="Example: [bold]zunft skill publish weld-seam.skill[/]")
+def publish(file: Path, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """Put a skill file into the hub's catalogue."""
+    version = connect(hub, token).publish_skill(Skill.load(file))
+    out.print(f"published {version.skill} v{version.version} ({version.digest})")
+
+
+@app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
+def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show the catalogue."""
+    skills = connect(hub, token).skills()
+    if as_json:
+        out.print_json(data=[skill.model_dump(mode="json") for skill in skills])
+        return
+    table = Table("skill", "task", "stable", "success", "versions")
+    for skill in skills:
+        table.add_row(skill.name, skill.task, *_stable(skill), str(skill.versions))
+    out.print(table if skills else "The catalogue is empty: zunft skill publish FILE.")
+
+
+@app.command(
+    epilog="Example: [bold]zunft skill pull weld-seam@stable --hub-key ed25519:... -o weld-seam.skill[/]"
+)
+def pull(
+    reference: Annotated[str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the file.")],
+    hub_key: Annotated[
+        str, typer.Option(help="Accept only what this key signed; `zunft robot join` shows it.")
+    ] = "",
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+) -> None:
+    """Download a skill file and verify its digest, and its signature where the hub's key is given."""
+    name, _, ref = reference.partition("@")
+    client = connect(hub, token)
+    version = client.version(name, ref or "stable")
+    skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None)
+    skill.save(output)
+    out.print(f"{output}: {version.skill} v{version.version}, {skill.digest}")
+
+
+@app.command(epilog="Example: [bold]zunft skill release weld-seam 6[/] - back to version 6")
+def release(
+    name: str,
+    version: int,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    channel: Annotated[str, typer.Option(help="Which channel to move.")] = "stable",
+) -> None:
+    """Point a channel at a version: a release or a rollback."""
+    if channel not in get_args(Channel):
+        raise RequestError(f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(Channel))}.")
+    moved = connect(hub, token).move_channel(name, cast("Channel", channel), version)
+    out.print(f"{moved.skill}: {channel} is now v{moved.version}")
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise RequestError(
+            f"{text!r} is no list of widths.", where="--hidden", remedy="Write 64,64."
+        ) from error
+
+
+def _stable(skill: SkillView) -> tuple[str, str]:
+    if skill.stable is None:
+        return "-", "-"
+    return f"v{skill.stable.version}", format_score(skill.stable.score)
+
+
+def format_score(score: ScoreView | None) -> str:
+    """Score and interval in a table's cell."""
+    return "-" if score is None else f"{score.score:.2f} ({score.low:.2f}-{score.high:.2f})"
