@@ -1,13 +1,14 @@
 """The console: the hub's web pages, on the same app as its API.
 
 NiceGUI is loaded when the first page is asked for, so a hub that only robots talk to neither waits
-for it nor holds its memory. Who may open the pages is left to `hub.app`, what they show to
-`hub.console.pages`.
+for it nor holds its memory. The pages know no login: everybody who can reach the hub may look, so
+there are none where the catalogue is not public. What they show is left to `hub.console.pages`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -21,9 +22,8 @@ from hub.console.reading import SCOPE_KEY, Reading
 
 __all__ = ["mount_console"]
 
-PAGES = ("/skills/", "/campaigns/")
 ASSETS = ("/_nicegui/", "/_nicegui_ws/")
-ALONE = ("/", "/favicon.ico")
+PAGES = re.compile(r"/|/favicon\.ico|/(skills|campaigns)/[^/]+")
 
 
 def mount_console(app: FastAPI, services: Reading) -> None:
@@ -31,6 +31,8 @@ def mount_console(app: FastAPI, services: Reading) -> None:
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
     """
+    if not services.settings.public_catalogue:
+        return
     console = Console(services)
     app.router.routes.append(console)
     inner = app.router.lifespan_context
@@ -57,8 +59,8 @@ class Console(BaseRoute):
         path, kind = scope.get("path", ""), scope["type"]
         if path.startswith(ASSETS) and kind in {"http", "websocket"}:
             return Match.FULL, {}
-        is_page = path in ALONE or path.startswith(PAGES)
-        return (Match.FULL if is_page and kind == "http" and scope["method"] == "GET" else Match.NONE), {}
+        is_page = kind == "http" and scope["method"] == "GET" and PAGES.fullmatch(path)
+        return (Match.FULL if is_page else Match.NONE), {}
 
     def url_path_for(self, name: str, /, **_path_params: Any) -> Any:
         """No route of the API has its address here."""

@@ -1,7 +1,7 @@
 """What the console reads: the seam between its pages and the hub's services.
 
 The console never writes and never sees a token, a key or a robot's name: what it may show is what
-these calls return. Who may open the pages is left to `hub.app`.
+these calls return. Who may open the pages is `hub.console`'s to say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hub.settings import Settings
 from skills.messages import CampaignView, SkillView, VersionView
 
 __all__ = [
@@ -53,6 +54,10 @@ class Campaigns(Protocol):
 
 class Reading(Protocol):
     """The hub's services as the console uses them."""
+
+    @property
+    def settings(self) -> Settings:
+        """Whether the catalogue is public."""
 
     @property
     def catalogue(self) -> Catalogue:

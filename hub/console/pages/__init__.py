@@ -15,14 +15,13 @@ __all__ = ["build", "is_running"]
 
 @cache
 def build() -> FastAPI:
-    """The app that carries NiceGUI; its lifespan is NiceGUI's."""
-    carrier = FastAPI(openapi_url=None)
+    """NiceGUI's own app with all pages; start it by its lifespan."""
     ui.add_head_html(head_html(), shared=True)
     ui.page("/")(catalogue.page)
     ui.page("/skills/{name}")(skill.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
     ui.run_with(
-        carrier,
+        FastAPI(),  # takes the settings; requests come straight from `hub.console.Console`
         title="Zunft",
         favicon=MARK,
         dark=None,
@@ -30,7 +29,7 @@ def build() -> FastAPI:
         tailwind=False,
         show_welcome_message=False,
     )
-    return carrier
+    return app
 
 
 def is_running() -> bool:

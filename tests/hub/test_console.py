@@ -1,0 +1,122 @@
+"""The console on the hub's app: which paths are its own, whose skills it shows, and what it costs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from hub.app import create_app
+from hub.settings import Settings
+from skills.messages import API
+from tests.hub.conftest import ADMIN, StubGate, ok, tiny_skill
+
+
+@contextmanager
+def hub_with_pages(folder: Path, *names: str, public: bool = True) -> Iterator[TestClient]:
+    settings = Settings.model_validate(
+        {"data_dir": folder, "admin_token": ADMIN, "console": True, "public_catalogue": public}
+    )
+    with TestClient(create_app(settings, gate=StubGate()), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {ADMIN}"
+        for name in names:
+            ok(client.post(f"{API}/skills", content=tiny_skill(name=name).to_bytes()))
+        yield client
+
+
+def test_hubs_in_one_process_show_their_own_skills(tmp_path: Path) -> None:
+    for name in ("reach", "grasp"):
+        with hub_with_pages(tmp_path / name, name) as client:
+            page = ok(client.get("/"))
+            assert page.headers["content-type"].startswith("text/html")
+            assert f"/skills/{name}" in page.text
+            assert page.text.count("/skills/") == 1
+
+
+def test_a_second_hub_says_that_the_first_has_the_pages_open(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path / "a", "reach") as first, hub_with_pages(tmp_path / "b") as second:
+        ok(first.get("/"))
+        assert second.get("/").status_code == 503
+        assert ok(second.get(f"{API}/skills")).json() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", f"{API}/nothing", 404),
+        ("GET", "/nothing", 404),
+        ("GET", "/skills", 404),
+        ("DELETE", "/skills/reach", 404),
+        ("POST", "/", 404),
+        ("DELETE", f"{API}/skills", 405),
+    ],
+)
+def test_other_paths_keep_the_one_error_shape(tmp_path: Path, method: str, path: str, status: int) -> None:
+    with hub_with_pages(tmp_path) as client:
+        answer = client.request(method, path)
+        assert answer.status_code == status
+        assert answer.json()["error"]["code"]
+
+
+@pytest.mark.parametrize("path", ["/skills/unknown", "/campaigns/unknown"])
+def test_an_unknown_thing_is_a_page_that_says_so(tmp_path: Path, path: str) -> None:
+    with hub_with_pages(tmp_path) as client:
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "unknown" in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_an_empty_hub_says_what_to_do_next(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path) as client:
+        assert "zunft skill publish weld-seam.skill --hub http://testserver" in ok(client.get("/")).text
+
+
+def test_a_private_catalogue_has_no_pages(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach", public=False) as client:
+        for path in ("/", "/skills/reach", "/_nicegui/anything"):
+            assert client.get(path).json()["error"]["code"]
+
+
+def test_pages_hold_no_token(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        for path in ("/", "/skills/reach"):
+            assert ADMIN not in ok(client.get(path)).text
+
+
+def test_nicegui_is_not_loaded_before_a_page_is_asked_for() -> None:
+    program = (
+        "import sys; from types import SimpleNamespace as Space; from fastapi import FastAPI;"
+        "from hub.console import mount_console; from hub.settings import Settings;"
+        "mount_console(FastAPI(), Space(settings=Settings())); sys.exit('nicegui' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+PAIR = re.compile(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
+STYLE = (files("hub.console") / "theme.css").read_text("utf-8")
+COLOURS = {name: (light, dark) for name, light, dark in PAIR.findall(STYLE)}
+ON_GROUND = [*product(("ink", "muted", "accent"), ("ground", "surface", "sunken"))]
+ON_BADGE = [("accent", "accent-soft"), ("ember", "ember-soft"), ("wrong", "wrong-soft")]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), [*ON_GROUND, *ON_BADGE])
+def test_text_can_be_read(text: str, ground: str, mode: int) -> None:
+    pale, deep = sorted((luminance(COLOURS[text][mode]), luminance(COLOURS[ground][mode])), reverse=True)
+    assert (pale + 0.05) / (deep + 0.05) >= 4.5
