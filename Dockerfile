@@ -1,0 +1,38 @@
+# syntax=docker/dockerfile:1
+# One image for the hub, the robots and the Ray nodes: Ray insists on the same Python and the same
+# packages everywhere, and what a robot trains with is then what the guild has tested.
+ARG PYTHON=3.11.14-slim-bookworm
+
+FROM python:${PYTHON} AS build
+# torch from here comes without the gigabytes of CUDA packages that the plain wheel pulls on Linux;
+# for robots with a GPU build with --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/zunft
+WORKDIR /src
+COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
+COPY skills skills
+COPY envs envs
+COPY fleet fleet
+COPY hub hub
+COPY zunft zunft
+RUN /opt/zunft/bin/pip install --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" .
+
+FROM python:${PYTHON}
+# No GL in this image: neither training nor the console renders on the server.
+ENV PATH=/opt/zunft/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    MUJOCO_GL=disable \
+    OMP_NUM_THREADS=1 \
+    RAY_USAGE_STATS_ENABLED=0 \
+    ZUNFT_DATA_DIR=/var/lib/zunft \
+    ZUNFT_HOST=0.0.0.0
+RUN useradd --system --uid 10001 --home-dir /var/lib/zunft --create-home zunft
+COPY --from=build /opt/zunft /opt/zunft
+USER zunft
+WORKDIR /var/lib/zunft
+VOLUME /var/lib/zunft
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=4)"]
+CMD ["zunft", "hub"]
