@@ -1,16 +1,16 @@
-"""Write the pages that repeat what the code knows: settings, commands, endpoints.
+"""Write the pages that repeat what the code knows: settings, commands, endpoints, the list of files.
 
 `python -m tools.make_docs` writes them; a test compares them with the code, so they cannot lie.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from pydantic_settings import BaseSettings
 
@@ -22,6 +22,9 @@ from zunft.cli import app as cli
 __all__ = ["PAGES", "render"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
+FILES_BEGIN = "<!-- files: made by `python -m tools.make_docs` from each module's first line -->"
+FILES_END = "<!-- end of files -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
 
@@ -60,7 +63,21 @@ def endpoints_page() -> str:
     return "\n\n".join(["# Endpoints", ORIGIN, intro, "\n".join(rows)]) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page, "endpoints.md": endpoints_page}
+def architecture_page() -> str:
+    """The page as it stands, with its list of files made anew."""
+    page = (DOCS / "architecture.md").read_text()
+    before, rest = page.split(FILES_BEGIN)
+    after = rest.split(FILES_END)[1]
+    tables = [_files_table(package) for package in PACKAGES]
+    return "\n\n".join([before + FILES_BEGIN, *tables, FILES_END + after])
+
+
+PAGES = {
+    "architecture.md": architecture_page,
+    "commands.md": commands_page,
+    "endpoints.md": endpoints_page,
+    "settings.md": settings_page,
+}
 
 
 def render(name: str) -> str:
@@ -70,6 +87,18 @@ def render(name: str) -> str:
         return PAGES[name]()
     finally:
         os.environ.update(ours)
+
+
+def _files_table(package: str) -> str:
+    root = DOCS.parent
+    files = sorted(path for path in (root / package).rglob("*.py") if "versions" not in path.parts)
+    rows = [f"| `{path.relative_to(root)}` | {_first_line(path)} |" for path in files if _first_line(path)]
+    return "\n".join([f"| {package} | |", "|---|---|", *rows])
+
+
+def _first_line(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return docstring.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 
 
 def _settings_table(settings: type[BaseSettings]) -> str:
@@ -84,8 +113,8 @@ def _settings_table(settings: type[BaseSettings]) -> str:
     return "\n".join(rows)
 
 
-def _commands(path: str, command: click.Command) -> list[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
+def _commands(path: str, command: Any) -> list[tuple[str, Any]]:
+    if hasattr(command, "commands"):
         found = []
         for name, child in command.commands.items():
             found += _commands(f"{path} {name}", child)
@@ -93,7 +122,7 @@ def _commands(path: str, command: click.Command) -> list[tuple[str, click.Comman
     return [(path, command)]
 
 
-def _command_text(path: str, command: click.Command) -> str:
+def _command_text(path: str, command: Any) -> str:
     lines = [f"## `{path}`", (command.help or "").strip()]
     rows = [_option_row(parameter) for parameter in command.params if parameter.name != "help"]
     if rows:
@@ -103,8 +132,8 @@ def _command_text(path: str, command: click.Command) -> str:
 
 def _option_row(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    if isinstance(parameter, click.Argument):
-        names = f"`{parameter.human_readable_name}`"
+    if parameter.param_type_name == "argument":
+        names = f"`{parameter.name.upper()}`"
     default = "" if parameter.default in {None, ""} or parameter.required else f"`{parameter.default}`"
     meaning = (getattr(parameter, "help", None) or "").replace("|", "\\|")
     return f"| {names} | {default} | {meaning} |"
