@@ -60,7 +60,7 @@ def embodiment_chart(scores: Mapping[str, ScoreView]) -> Options:
             bar | {"itemStyle": {"color": "transparent"}, "data": [_hundred(s.low) for _, s in ranked]},
             bar
             | {
-                "itemStyle": {"color": ACCENT, "opacity": 0.35, "borderRadius": 3},
+                "itemStyle": {"color": ACCENT, "opacity": 0.45, "borderRadius": 3},
                 "data": [_hundred(s.high - s.low) for _, s in ranked],
             },
             {

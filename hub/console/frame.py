@@ -85,5 +85,6 @@ def _refuse(error: ZunftError) -> None:
     ui.context.client.status_code = error.status
     with frame("Not found" if error.status == 404 else "Not available"):
         text("h1", "Nothing here under this name" if error.status == 404 else "Not available")
-        text("p", f"{error.message} {error.remedy}", "lead")
+        said = error.message[:1].upper() + error.message[1:]
+        text("p", f"{said} {error.remedy}", "lead")
         link("All skills and campaigns", "/")

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
 from hub.app import create_app
 from hub.settings import Settings
 from skills.messages import API
 from tests.hub.conftest import ADMIN, StubGate, ok, tiny_skill
+from zunft.cli import app
 
 
 @contextmanager
@@ -78,6 +80,23 @@ def test_an_unknown_thing_is_a_page_that_says_so(tmp_path: Path, path: str) -> N
 def test_an_empty_hub_says_what_to_do_next(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path) as client:
         assert "zunft skill publish weld-seam.skill --hub http://testserver" in ok(client.get("/")).text
+
+
+def test_commands_on_the_pages_are_commands_of_the_program(tmp_path: Path) -> None:
+    found: set[str] = set()
+    with hub_with_pages(tmp_path / "empty") as client:
+        found |= commands_in(client, "/")
+    with hub_with_pages(tmp_path / "reach", "reach") as client:
+        found |= commands_in(client, "/") | commands_in(client, "/skills/reach")
+    assert len(found) == 8
+    for line in found:
+        # With --help the program parses the whole line, refuses what it does not know, and runs nothing.
+        answer = CliRunner().invoke(app, [*line.split()[1:], "--help"])
+        assert answer.exit_code == 0, line
+
+
+def commands_in(client: TestClient, path: str) -> set[str]:
+    return set(re.findall(r'"(zunft [^"]+)"', ok(client.get(path)).text))
 
 
 def test_a_private_catalogue_has_no_pages(tmp_path: Path) -> None:

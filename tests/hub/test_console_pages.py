@@ -110,7 +110,7 @@ def test_a_skill_s_page_shows_its_history_and_how_to_run_it(guild: Guild, browse
         expect(page.get_by_role("img", name="ur5e").locator("svg")).to_contain_text("ur5e")
         expect(page.get_by_role("img", name="Lineage").locator("svg")).to_contain_text("v1")
         commands = page.locator("code").all_text_contents()
-        assert f"zunft robot use weld-seam --hub {guild.url}" in commands
+        assert f"zunft skill pull weld-seam@stable --hub {guild.url} -o weld-seam.skill" in commands
         download = next(line for line in commands if line.startswith("curl")).split()[2]
         stable = Skill.from_bytes(ok(httpx.get(download)).content)
         assert stable.digest == guild.operator.version("weld-seam", "stable").digest

@@ -171,17 +171,15 @@ def _show_figures(figures: Figures, skill: SkillView, now: datetime) -> None:
 
 def _commands(address: str, name: str) -> None:
     with section("Use it", "section card"):
-        text(
-            "p",
-            "Run it on a robot or in its simulated workshop; verified, and without torch or Ray.",
-            "note step",
-        )
-        Command(f"zunft robot use {name} --hub {address}")
-        text("p", "Take the file: the program checks its digest, curl does not.", "note step")
+        text("p", "Let a robot in, with a one-time token from an operator.", "note")
+        Command(f"zunft robot join --hub {address} --token TOKEN --name NAME --embodiment ur5e")
+        text("p", "Run the skill on it: verified, and without torch or Ray.", "note step")
+        Command(f"zunft robot use {name}")
+        text("p", "Or let it practise the skill and share what it learns.", "note step")
+        Command(f"zunft robot run --skill {name}")
+        text("p", "Only take the file. The program checks its digest, curl does not.", "note step")
         Command(f"zunft skill pull {name}@stable --hub {address} -o {name}.skill")
         Command(f"curl -fL {address}{API}/skills/{name}/versions/stable/file -o {name}.skill")
-        text("p", "Let an enrolled robot practise it and share what it learns.", "note step")
-        Command(f"zunft robot run --skill {name}")
 
 
 def _contract(contract: Contract | None) -> None:
