@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -17,6 +18,8 @@ __all__ = ["WeldSeamEnv", "make_registered"]
 
 IMAGE = (480, 640)
 """Height and width of a rendered frame, pixels."""
+SEAM_STRIDE = 10
+COLOUR = np.array([1.0, 0.45, 0.1, 1.0], dtype=np.float32)
 
 Observation = NDArray[np.float32]
 
@@ -75,7 +78,9 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._renderer = self._renderer or mujoco.Renderer(cells.model, *IMAGE)
         data = cells.state(0)
         mujoco.mj_forward(cells.model, data)
-        self._renderer.update_scene(data)
+        self._renderer.update_scene(data, "cell")
+        home = data.site("home").xpos
+        _draw_line(self._renderer.scene, self._vector.seam_in_home_frame(0)[::SEAM_STRIDE] + home)
         image: NDArray[np.uint8] = self._renderer.render()
         return image
 
@@ -84,6 +89,16 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+
+def _draw_line(scene: mujoco.MjvScene, points: NDArray[np.float64]) -> None:
+    for begin, end in pairwise(points):
+        geom = scene.geoms[scene.ngeom]
+        mujoco.mjv_initGeom(
+            geom, mujoco.mjtGeom.mjGEOM_CAPSULE, np.zeros(3), np.zeros(3), np.eye(3).ravel(), COLOUR
+        )
+        mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_CAPSULE, 0.0015, begin, end)
+        scene.ngeom += 1
 
 
 def _data_sheet(embodiment: str) -> Workshop:
