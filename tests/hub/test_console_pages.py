@@ -165,3 +165,12 @@ def test_everything_that_acts_can_be_reached_and_has_a_name(guild: Guild, browse
             assert acting.evaluate("element => element.tabIndex") >= 0
         assert page.locator("h1").count() == 1
         assert page.locator("html").get_attribute("lang")
+
+
+def test_a_command_can_be_copied(guild: Guild, browser: Browser) -> None:
+    with looking_at(browser, f"{guild.url}/skills/weld-seam") as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        line = f"zunft skill pull weld-seam@stable --hub {guild.url} -o weld-seam.skill"
+        page.get_by_role("button", name=f"Copy: {line}").click()
+        expect(page.get_by_text("Copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == line
