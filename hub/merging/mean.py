@@ -25,7 +25,6 @@ from skills.manifest import Parameters
 __all__ = ["Contribution", "MergeError", "StreamingMean", "merge_mean"]
 
 CHUNK = 2**14  # numbers: stays in a core's cache, and torch does not split it among threads
-LARGEST = float(np.finfo(np.float64).max)
 
 
 class MergeError(ZunftError):
@@ -120,13 +119,13 @@ class StreamingMean:
         """Mean <- keep * mean + take * tensor, each operation rounded by itself.
 
         A fused multiply-add would round vector lanes and loop tails, or two machines, differently.
+        It never overflows: rounding keep and take adds less than an ulp to their sum, and a product with
+        the largest number, all ones, loses one.
         """
         for part in _parts(tensor.size):
             staged = self._stage[: part.stop - part.start]
             np.multiply(tensor[part], take, out=staged, dtype=np.float64)
-            chunk = mean[part]
-            chunk.mul_(keep).add_(torch.from_numpy(staged).to(mean.device))
-            chunk.clamp_(-LARGEST, LARGEST)  # keep + take may round to just above 1
+            mean[part].mul_(keep).add_(torch.from_numpy(staged).to(mean.device))
 
 
 def _parts(size: int) -> Iterator[slice]:

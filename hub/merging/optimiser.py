@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +38,7 @@ class ServerMomentum:
             raise MergeError(f"step {self.step} is not a positive finite number.", where="step")
 
     def update(
-        self, state: Mapping[str, NDArray[Any]] | None, mean: Mapping[str, NDArray[Any]]
+        self, state: Mapping[str, NDArray[np.float64]] | None, mean: Mapping[str, NDArray[np.float64]]
     ) -> tuple[Update, Update]:
         """New velocity and the step to apply; neither argument is changed, no result is infinite.
 
@@ -60,7 +59,7 @@ class ServerMomentum:
             return velocity, {name: _finite(self.step * tensor) for name, tensor in velocity.items()}
 
 
-def _finite(tensor: NDArray[Any]) -> NDArray[np.float64]:
-    """A float64 copy in which what overflowed is the largest finite number."""
+def _finite(tensor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A copy in which what overflowed is the largest finite number."""
     largest = np.finfo(np.float64).max
-    return np.clip(tensor.astype(np.float64), -largest, largest)
+    return np.clip(tensor, -largest, largest)
