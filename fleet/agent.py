@@ -154,6 +154,15 @@ class Agent:
         self._failures = 0
         return wait
 
+    def look(self) -> None:
+        """Take the newest stable version at once, as when there is nothing else to do.
+
+        Raises:
+            HubUnreachableError: No answer.
+        """
+        while self._settings.adopts and self._take_stable():
+            pass
+
     def _step(self) -> float:
         owed = self._bench.pending()
         assignment = self._client.assignment(self._skill)  # 1

@@ -100,10 +100,12 @@ def run_robot(
     once: Annotated[bool, typer.Option(help="Work for one round at most, then exit.")] = False,
 ) -> None:
     """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
-    from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib
-
     settings = _settings(skill=skill, env=env, home=home)
     bench = Workbench(settings.home)
+    bench.identity()
+    own_env = _own_env(settings)
+    from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
+
     stop = threading.Event()
     phases: list[str] = []
 
@@ -112,7 +114,7 @@ def run_robot(
         out.print(f"{time.strftime('%H:%M:%S')} {describe(progress)}", highlight=False, markup=False)
 
     with bench.locked():
-        agent = make_agent(bench, settings, report, stop.is_set)
+        agent = make_agent(bench, settings, own_env, report, stop.is_set)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         while not stop.is_set():
@@ -211,6 +213,13 @@ def _check_given(settings: RobotSettings) -> None:
     for name in ("hub", "token", "name", "embodiment"):
         if not given[name]:
             raise typer.BadParameter(f"give --{name} or set ZUNFT_ROBOT_{name.upper()}")
+
+
+def _own_env(settings: RobotSettings) -> Any:
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+    from fleet.own_env import load_env  # noqa: PLC0415
+
+    return load_env(settings.env, load_task(settings.skill)) if settings.env else None
 
 
 def _facts(bench: Workbench, skill: str) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from zlib import crc32
 
 import numpy as np
 
-from envs.task import Task, load_task
+from envs.task import load_task
 from fleet.agent import Agent, Ground
 from fleet.ground import OwnGround, SimulatedGround
 from fleet.home import home_workshop
 from fleet.membership import connect
-from fleet.own_env import load_env
+from fleet.own_env import Env
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
+from fleet.trainer import TrainerSettings
 from fleet.workbench import Identity, Workbench
 
 __all__ = ["make_agent"]
@@ -23,23 +24,23 @@ __all__ = ["make_agent"]
 def make_agent(
     bench: Workbench,
     settings: RobotSettings,
+    own_env: Env | None,
     report: Callable[[Progress], None],
     stopped: Callable[[], bool],
 ) -> Agent:
-    """The agent of the robot that works at this bench.
+    """The agent of the robot that works at this bench, in its own environment or, without one, in its twin.
 
     Raises:
         NotFoundError: It has not joined a hub.
-        ContractError: Its workshop or its own environment does not fit.
+        ContractError: There is no such workshop or task.
     """
     identity = bench.identity()
-    seed = settings.seed + crc32(identity.robot_id.encode())
     return Agent(
         settings.skill,
         identity,
         bench,
         connect(bench),
-        _ground(identity, load_task(settings.skill), settings, seed % 2**31),
+        _ground(identity, own_env, settings),
         settings.for_agent(),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
         rng=np.random.default_rng(),
@@ -48,9 +49,13 @@ def make_agent(
     )
 
 
-def _ground(identity: Identity, task: Task, settings: RobotSettings, seed: int) -> Ground:
-    if settings.env:
-        env = load_env(settings.env, task)
-        return OwnGround(env, task, seed=seed, episodes=settings.rehearsal_episodes)
+def _ground(identity: Identity, own_env: Env | None, settings: RobotSettings) -> Ground:
+    task = load_task(settings.skill)
+    seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
+    minibatch = min(TrainerSettings.minibatch, settings.batch_steps)
+    trainer = TrainerSettings(batch=settings.batch_steps, minibatch=minibatch)
+    episodes = settings.rehearsal_episodes
+    if own_env is not None:
+        return OwnGround(own_env, task, seed=seed, episodes=episodes, settings=trainer)
     workshop = home_workshop(identity)
-    return SimulatedGround(task, workshop, seed=seed, episodes=settings.rehearsal_episodes)
+    return SimulatedGround(task, workshop, seed=seed, episodes=episodes, settings=trainer)

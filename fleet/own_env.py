@@ -15,10 +15,9 @@ from typing import Any
 import gymnasium
 
 from envs.check import check_env
-from envs.evaluate import Evaluation
+from envs.evaluate import Evaluation, Policy
 from envs.task import Task
 from skills.errors import ContractError
-from skills.policy import Policy
 
 __all__ = ["Env", "load_env", "rehearse"]
 

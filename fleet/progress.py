@@ -8,7 +8,17 @@ from typing import Literal
 __all__ = ["Phase", "Progress"]
 
 Phase = Literal[
-    "waiting", "scored", "pulling", "training", "kept", "pushed", "dropped", "failed", "adopted", "refused", "offline"
+    "waiting",
+    "scored",
+    "pulling",
+    "training",
+    "kept",
+    "pushed",
+    "dropped",
+    "failed",
+    "adopted",
+    "refused",
+    "offline",
 ]
 
 

@@ -7,6 +7,7 @@ campaign for them is an operator's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fleet.crew import Crew, Line
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.workbench import Workbench
+from skills.errors import HubUnreachableError
 from skills.manifest import Name
 
 __all__ = ["FleetPlan", "RobotPlan", "draw_robots", "draw_workshops", "simulate"]
@@ -76,7 +78,8 @@ def simulate(
         plan: Who works on what.
         crew: Robot i runs on worker i modulo their number.
         on_progress: Told of everything that robots do.
-        until: Asked a few times a second; once true, robots stop after their iteration.
+        until: Asked a few times a second; once true, robots end their iteration, look once for a new
+            stable version and stop.
 
     Returns:
         The last that each robot said, by its name.
@@ -118,15 +121,19 @@ def draw_workshops(count: int, seed: int) -> list[Workshop]:
 
 
 def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:
-    take_turns([_agent(line, plan, number) for number in numbers], line.stopped, line.wait)
+    agents = [_agent(line, plan, number) for number in numbers]
+    take_turns(agents, line.stopped, line.wait)
+    with suppress(HubUnreachableError):
+        for agent in agents:
+            agent.look()
 
 
 def _agent(line: Line, plan: FleetPlan, number: int) -> Agent:
-    from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
-
     robot = plan.robots[number]
     bench = Workbench(plan.home / robot.name)
     identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
+    from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
+
     return Agent(
         plan.skill,
         identity,

@@ -1,0 +1,64 @@
+"""Stand-ins for environments that people write for their own robots: one good, others wrong in one way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from envs.single import WeldSeamEnv
+
+Array = NDArray[Any]
+Env = gymnasium.Env[Array, Array]
+
+nothing_to_call = "not a function"
+
+
+def make_good() -> Env:
+    return WeldSeamEnv("panda")
+
+
+class Silent(gymnasium.Wrapper[Array, Array, Array, Array]):
+    """Never says whether an episode succeeded."""
+
+    def step(self, action: Array) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
+        return *self.env.step(action)[:4], {}
+
+
+def make_silent() -> Env:
+    return Silent(make_good())
+
+
+def make_with_a_sensor_missing() -> Env:
+    env = make_good()
+    env.observation_space = Box(-10, 10, (36,), np.float32)
+    return env
+
+
+def make_with_joint_commands() -> Env:
+    env = make_good()
+    env.action_space = Box(-1, 1, (6,), np.float32)
+    return env
+
+
+class Blind(gymnasium.ObservationWrapper[Array, Array, Array]):
+    """A dropped-out sensor."""
+
+    def observation(self, observation: Array) -> Array:
+        observation[3] = np.nan
+        return observation
+
+
+def make_blind() -> Env:
+    return Blind(make_good())
+
+
+def make_a_dictionary() -> dict[str, int]:
+    return {}
+
+
+def make_trouble() -> Env:
+    raise OSError("the controller does not answer")
