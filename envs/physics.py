@@ -34,9 +34,9 @@ class Cells:
     """
 
     def __init__(self, task: Task, workshop: Workshop, count: int, threads: int = 1) -> None:
-        self.model = build_model(task, workshop)
-        self._substeps = round(task.dt / self.model.opt.timestep)
-        self._batch = batch.Batch(self.model, count, threads, persistent=True)
+        model = build_model(task, workshop)
+        self._substeps = round(task.dt / model.opt.timestep)
+        self._batch = batch.Batch(model, count, threads, persistent=True)
         self._angles = self._batch.bind("qpos")
         self._control = self._batch.bind("ctrl")
         self.pose: Floats = self._batch.bind("actuator_length")
@@ -54,9 +54,10 @@ class Cells:
         self._control[:] = targets
         self._batch.step(nstep=self._substeps, stage=mujoco.mjtStage.mjSTAGE_VEL)
 
-    def state(self, cell: int) -> mujoco.MjData:
-        """One cell's whole state, for rendering."""
-        return self._batch.get_data(cell)
+    def joint_angles(self, cell: int) -> Floats:
+        """One robot's joint angles (joints,), rad: for pictures, not for policies."""
+        angles: Floats = self._angles[cell].copy()
+        return angles
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.embodiment import build_model
 from envs.task import load_task
 from envs.vector import WeldSeamVectorEnv, make_vector_env
 from envs.workshop import Workshop
@@ -74,10 +75,13 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """The cell as an image (height, width, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
-        cells = self._vector.cells
-        self._renderer = self._renderer or mujoco.Renderer(cells.model, *IMAGE)
-        data = cells.state(0)
-        mujoco.mj_forward(cells.model, data)
+        if self._renderer is None:
+            model = build_model(self._vector.task, self._vector.workshop, drawn=True)
+            self._renderer = mujoco.Renderer(model, *IMAGE)
+        data = mujoco.MjData(self._renderer.model)
+        data.qpos[:] = self._vector.cells.joint_angles(0)
+        mujoco.mj_kinematics(self._renderer.model, data)
+        mujoco.mj_camlight(self._renderer.model, data)
         self._renderer.update_scene(data, "cell")
         home = data.site("home").xpos
         _draw_line(self._renderer.scene, self._vector.seam_in_home_frame(0)[::SEAM_STRIDE] + home)
