@@ -2,26 +2,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import httpx
 import pytest
 
-from fleet.client import HubClient, OperatorClient
+from fleet.client import HubClient, OperatorClient, ProofAuth
 from fleet.connection import Connection
 from fleet.membership import connect, join
 from fleet.workbench import Workbench
 from skills.errors import (
     ArtefactError,
     ConflictError,
+    ForbiddenError,
     HubUnreachableError,
+    NotFoundError,
     RequestError,
     SignatureError,
     UnauthorizedError,
     ZunftError,
 )
-from skills.messages import ErrorBody, ErrorDetail
+from skills.messages import EnrolmentTokenRequest, ErrorBody, ErrorDetail, UserRequest
 from skills.signing import SigningKey
+from tests.fleet.conftest import Guild
 from tests.fleet.lying_hub import Fault, LyingHub
 from tests.fleet.small_robot import small_skill
 
@@ -225,3 +229,47 @@ def test_bytes_of_both_directions_are_counted(hub: LyingHub, client: HubClient) 
     client.push_delta("round-1", b"x" * 5000)
     assert 5000 < client.connection.traffic.sent < 7000
     assert version.size < client.connection.traffic.received < version.size + 3000
+
+
+def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -> None:
+    operator = guild.operator
+    bench = Workbench(tmp_path)
+    (token,) = guild.tokens(1)
+    identity = join(bench, guild.url, token=token, name="anna", embodiment="ur5e")
+    robot = connect(bench)
+    assert robot.assignment("weld-seam") is None
+    version = robot.version("weld-seam", "1")
+    assert robot.fetch_skill(version).digest == guild.skill.digest
+    assert operator.fetch_skill(version, identity.pinned_key).digest == guild.skill.digest
+    assert [skill.name for skill in operator.skills()] == [operator.skill("weld-seam").name]
+    assert operator.versions("weld-seam")[0].manifest == guild.skill.manifest
+    assert identity.robot_id in {each.robot_id for each in operator.robots()}
+    assert "stable" in operator.move_channel("weld-seam", "stable", version.version).channels
+    user = operator.create_user(UserRequest(name="maria", role="researcher"))
+    with pytest.raises(ForbiddenError):
+        OperatorClient.open(guild.url, user.token).create_tokens(EnrolmentTokenRequest())
+    with pytest.raises(UnauthorizedError):
+        OperatorClient.open(guild.url, "zt_wrong").campaigns()
+    with pytest.raises(NotFoundError):
+        robot.version("weld-seam", "99")
+    first, second = islice(operator.events(after=0), 2)
+    assert first.id < second.id
+    assert next(operator.events(after=first.id)) == second
+
+
+def test_a_campaign_is_started_watched_and_stopped_over_the_real_hub(guild: Guild) -> None:
+    campaign = guild.start_campaign(5)
+    assert campaign.campaign_id in {each.campaign_id for each in guild.operator.campaigns()}
+    assert guild.operator.stop_campaign(campaign.campaign_id).state == "stopped"
+
+
+def test_a_replayed_request_is_refused_by_the_real_hub(guild: Guild, tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    (token,) = guild.tokens(1)
+    identity = join(bench, guild.url, token=token, name="ben", embodiment="ur5e")
+    auth = ProofAuth(identity.robot_id, bench.key(), nonce=lambda: "always-the-same-nonce")
+    robot = HubClient(Connection(guild.url, auth=auth), bench.key(), identity.pinned_key)
+    robot.assignment("weld-seam")
+    with pytest.raises(ZunftError) as caught:
+        robot.assignment("weld-seam")
+    assert caught.value.status == 401
