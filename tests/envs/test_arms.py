@@ -20,10 +20,10 @@ LAST_TORQUE = {"iiwa": 40, "kinova3": 9, "panda": 12, "sawyer": 9, "ur5e": 28, "
 
 
 def test_the_catalogue_lists_the_six_arms() -> None:
-    assert embodiment_names() == ARMS
+    assert set(embodiment_names()) >= set(ARMS)
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", embodiment_names())
 def test_home_points_the_torch_straight_down_away_from_joint_limits(arm: str) -> None:
     embodiment = load_embodiment(arm)
     # The tool frame's z axis points back along the torch, x forward.
@@ -49,7 +49,7 @@ def test_joint_ranges_are_radians_and_torques_those_of_the_data_sheet(arm: str) 
     assert (model.body_mass[1:-1] > 0.1)[1:].all()
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", embodiment_names())
 def test_a_stiffer_robot_with_payload_differs_as_its_workshop_says(arm: str) -> None:
     plain = build_model(TASK, Workshop(name="plain", embodiment=arm))
     other = build_model(
@@ -62,7 +62,7 @@ def test_a_stiffer_robot_with_payload_differs_as_its_workshop_says(arm: str) -> 
     assert other.body_mass.sum() - plain.body_mass.sum() == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", embodiment_names())
 def test_the_impedance_control_follows_a_circle(arm: str) -> None:
     cells = Cells(TASK, Workshop(name="circle", embodiment=arm), 1)
     cells.reset(np.array([0]), np.random.default_rng(1))
