@@ -10,16 +10,17 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from hub.api import campaigns, events, health, robots, rounds, skills, users
-from hub.api.errors import install_errors
+from hub.api.errors import install_errors, refusals
 from hub.api.requests import RequestLog
 from hub.clock import Clock, utc_now
 from hub.gate import Gate
 from hub.services import open_services
 from hub.settings import Settings
-from skills.messages import API
+from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
+NOUNS = (robots, rounds, skills, campaigns, events, users)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
@@ -58,11 +59,12 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     app.state.services = services
     app.add_middleware(RequestLog)
     install_errors(app)
-    app.include_router(health.router)
-    for module in (robots, rounds, skills, campaigns, events, users):
-        app.include_router(module.router, prefix=API, max_body_size=settings.message_limit)
-    app.include_router(rounds.delta_router, prefix=API, max_body_size=settings.delta_limit)
-    app.include_router(skills.skill_router, prefix=API, max_body_size=settings.skill_limit)
+    # The one route that names the model: it brings the schema that all documented refusals point at.
+    app.include_router(health.router, responses={500: {"model": ErrorBody}})
+    limits = [(module.router, settings.message_limit) for module in NOUNS]
+    limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
+    for router, limit in limits:
+        app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422))
     if settings.console:
         from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
 

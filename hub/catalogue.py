@@ -113,7 +113,7 @@ class Catalogue:
 
         Raises:
             NotFoundError: No such skill or version.
-            ConflictError: Nothing unmeasured becomes stable.
+            ConflictError: Nothing unmeasured becomes stable, except a first version.
         """
         with self._database.write() as session:
             row = resolve(session, name, str(number))

@@ -6,6 +6,7 @@ The engine knows it as a `Gate`, a plain call. `HeldOutGate` measures in simulat
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class HeldOutGate:
 
     def __init__(self) -> None:
         self._measured: OrderedDict[tuple[str, str], ScoresByArm] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __call__(self, candidate: Skill, current: Skill | None, plan: GatePlan) -> GateReport:
         """Measure and judge.
@@ -51,12 +53,13 @@ class HeldOutGate:
 
     def _measure(self, skill: Skill, plan: GatePlan) -> ScoresByArm:
         key = (skill.digest, plan.model_dump_json(exclude={"tolerance"}))
-        if key not in self._measured:
-            self._measured[key] = measure(skill, plan)
-        self._measured.move_to_end(key)
-        while len(self._measured) > REMEMBERED:
-            self._measured.popitem(last=False)
-        return self._measured[key]
+        with self._lock:
+            if key not in self._measured:
+                self._measured[key] = measure(skill, plan)
+            self._measured.move_to_end(key)
+            while len(self._measured) > REMEMBERED:
+                self._measured.popitem(last=False)
+            return self._measured[key]
 
 
 def measure(skill: Skill, plan: GatePlan) -> ScoresByArm:

@@ -36,6 +36,7 @@ class HubServer(uvicorn.Server):
         """Wake everybody who waits, then go down."""
         self._services.close_streams()
         await super().shutdown(sockets)
+        structlog.get_logger("zunft.hub").info("hub.closed")
 
 
 def serve(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
 from hub.gate import Gate, HeldOutGate
+from hub.releases import Releases
 from hub.settings import Settings
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
@@ -45,6 +46,7 @@ class Services:
     engine: Engine
     enrolment: Enrolment
     events: EventLog
+    releases: Releases
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -82,7 +84,8 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     catalogue = Catalogue(database, store, key, clock)
     active = settings.robot_active_seconds
-    steps = Steps(database, store, catalogue, gate or HeldOutGate(), clock, active)
+    measuring = gate or HeldOutGate()
+    steps = Steps(database, store, catalogue, measuring, clock, active)
     return Services(
         settings=settings,
         database=database,
@@ -96,4 +99,5 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
+        releases=Releases(catalogue, measuring),
     )

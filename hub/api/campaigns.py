@@ -6,15 +6,16 @@ from fastapi import APIRouter
 
 from hub.api.deps import AnyLogin, Operator, ServicesDep
 from hub.api.errors import refusals
-from skills.messages import CampaignRequest, CampaignView
+from hub.api.examples import CampaignBody
+from skills.messages import CampaignView
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["campaigns"])
 
 
-@router.post("/campaigns", status_code=201, responses=refusals(401, 403, 404, 409, 422))
-def start_campaign(request: CampaignRequest, services: ServicesDep, _: Operator) -> CampaignView:
+@router.post("/campaigns", status_code=201, responses=refusals(401, 403, 404, 409, 413))
+def start_campaign(request: CampaignBody, services: ServicesDep, _: Operator) -> CampaignView:
     """Order rounds for a skill, starting from its stable version."""
     return services.campaigns.start(request)
 

@@ -59,17 +59,19 @@ def too_large_response(request_id: str) -> JSONResponse:
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for its documentation."""
     return {
-        status: {"model": ErrorBody, "description": HTTPStatus(status).phrase, "content": _example(status)}
+        status: {"description": HTTPStatus(status).phrase, "content": _content(status)}
         for status in sorted(statuses)
     }
 
 
-def _example(status: int) -> dict[str, Any]:
+def _content(status: int) -> dict[str, Any]:
     code, message, where, remedy = EXAMPLES[status]
     detail = ErrorDetail(
         code=code, message=message, where=where, remedy=remedy, request_id="4f1c20b7d9e84a55"
     )
-    return {"application/json": {"example": ErrorBody(error=detail).model_dump(mode="json")}}
+    example = ErrorBody(error=detail).model_dump(mode="json")
+    # Named here and not by `model`, which would document a stream's refusals as streams.
+    return {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}, "example": example}}
 
 
 EXAMPLES = {

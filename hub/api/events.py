@@ -20,7 +20,7 @@ LARGEST_ID = 2**63 - 1
 LONGEST_WAIT = 60.0  # seconds without a look at the log; FastAPI keeps the connection alive meanwhile
 
 
-@router.get("/events", response_class=EventSourceResponse, responses=refusals(401, 422))
+@router.get("/events", response_class=EventSourceResponse, responses=refusals(401))
 async def stream_events(
     services: ServicesDep,
     _: AnyLogin,

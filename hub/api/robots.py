@@ -10,13 +10,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from hub.api.deps import Operator, Robot, ServicesDep
 from hub.api.errors import refusals
+from hub.api.examples import EnrolmentBody, TokensBody
 from skills.manifest import Name
 from skills.messages import (
     Assignment,
     Enrolled,
-    EnrolmentRequest,
     EnrolmentToken,
-    EnrolmentTokenRequest,
     RobotView,
 )
 
@@ -25,16 +24,14 @@ __all__ = ["router"]
 router = APIRouter(tags=["robots"])
 
 
-@router.post("/enrolment-tokens", status_code=201, responses=refusals(401, 403, 422))
-def create_enrolment_tokens(
-    request: EnrolmentTokenRequest, services: ServicesDep, _: Operator
-) -> list[EnrolmentToken]:
+@router.post("/enrolment-tokens", status_code=201, responses=refusals(401, 403, 413))
+def create_enrolment_tokens(request: TokensBody, services: ServicesDep, _: Operator) -> list[EnrolmentToken]:
     """Hand out one-time tokens; each is shown only here and enrols one robot."""
     return services.enrolment.create_tokens(request)
 
 
-@router.post("/robots", status_code=201, responses=refusals(401, 409, 422))
-def enrol(request: EnrolmentRequest, services: ServicesDep) -> Enrolled:
+@router.post("/robots", status_code=201, responses=refusals(401, 409, 413))
+def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
     """Join with a one-time token and a public key; asked again with both, the answer is the same."""
     return services.enrolment.enrol(request)
 
@@ -54,7 +51,7 @@ def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
 @router.get(
     "/robots/me/assignment",
     response_model=Assignment,
-    responses={204: {"description": "Nothing to do now."}, **refusals(401, 403, 422)},
+    responses={204: {"description": "Nothing to do now."}, **refusals(401, 403)},
 )
 async def show_assignment(
     skill: Annotated[Name, Query(description="The skill that the robot works on.", examples=["weld-seam"])],

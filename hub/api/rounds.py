@@ -30,7 +30,7 @@ def show_round(round_id: str, services: ServicesDep, _: AnyLogin) -> RoundView:
     status_code=201,
     responses={
         200: {"model": DeltaReceipt, "description": "It was here already; it counts once."},
-        **refusals(401, 403, 404, 409, 413, 422, 503),
+        **refusals(401, 403, 404, 409, 413, 503),
     },
     openapi_extra={"requestBody": {**FILE, "description": "A delta file, see docs/format.md."}},
 )

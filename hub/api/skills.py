@@ -9,7 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from hub.api.deps import Operator, Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
-from skills.messages import BLOB, Channel, ChannelMove, SkillView, VersionView
+from hub.api.examples import MoveBody
+from skills.messages import BLOB, Channel, SkillView, VersionView
 
 __all__ = ["router", "skill_router"]
 
@@ -24,7 +25,7 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
     status_code=201,
     responses={
         200: {"model": VersionView, "description": "It was here already."},
-        **refusals(401, 403, 409, 413, 422, 503),
+        **refusals(401, 403, 409, 413, 503),
     },
     openapi_extra={
         "requestBody": {
@@ -94,9 +95,9 @@ def fetch_file(
     return Response(services.catalogue.file(version), media_type=BLOB, headers=headers)
 
 
-@router.put("/skills/{name}/channels/{channel}", responses=refusals(401, 403, 404, 409, 422))
+@router.put("/skills/{name}/channels/{channel}", responses=refusals(401, 403, 404, 409, 413))
 def move_channel(
-    name: str, channel: Channel, move: ChannelMove, services: ServicesDep, _: Operator
+    name: str, channel: Channel, move: MoveBody, services: ServicesDep, _: Operator
 ) -> VersionView:
-    """Point a channel at a version: a release or a rollback. Nothing unmeasured becomes stable."""
-    return services.catalogue.move_channel(name, channel, move.version)
+    """Point a channel at a version: a release or a rollback. What becomes stable is measured first."""
+    return services.releases.move(name, channel, move.version)

@@ -6,15 +6,16 @@ from fastapi import APIRouter
 
 from hub.api.deps import Admin, ServicesDep
 from hub.api.errors import refusals
-from skills.messages import UserCreated, UserRequest
+from hub.api.examples import UserBody
+from skills.messages import UserCreated
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
 
 
-@router.post("/users", status_code=201, responses=refusals(401, 403, 409, 422))
-def create_user(request: UserRequest, services: ServicesDep, _: Admin) -> UserCreated:
+@router.post("/users", status_code=201, responses=refusals(401, 403, 409, 413))
+def create_user(request: UserBody, services: ServicesDep, _: Admin) -> UserCreated:
     """Make a user; the token is shown only here."""
     return services.accounts.create(request)
 

@@ -120,13 +120,18 @@ class Robot:
     """Signs every request with its own key."""
 
     def __init__(
-        self, client: httpx.Client, clock: Callable[[], datetime], robot_id: str, key: SigningKey
+        self,
+        client: httpx.Client,
+        clock: Callable[[], datetime],
+        robot_id: str,
+        key: SigningKey,
+        first_nonce: int = 1,
     ) -> None:
         self.client = client
         self.clock = clock
         self.robot_id = robot_id
         self.key = key
-        self._nonces = itertools.count(1)
+        self._nonces = itertools.count(first_nonce)
 
     def headers(self, method: str, target: str, body: bytes, *, nonce: str = "") -> dict[str, str]:
         return RequestProof.sign(

@@ -1,11 +1,30 @@
 from __future__ import annotations
 
+import shutil
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from skills.delta import apply
+from hub.candidate import Received, make_candidate
+from hub.settings import Settings
+from hub.store import StoreError
+from skills.container import digest_of
+from skills.delta import Delta, apply
 from skills.errors import ContractError
-from tests.hub.conftest import Collecting, Hall, Robot, ok, random_tensors, tensors_like, tiny_skill
+from skills.messages import MergePlan
+from tests.hub.conftest import (
+    Collecting,
+    Hall,
+    Hands,
+    Robot,
+    StubGate,
+    ok,
+    random_tensors,
+    tensors_like,
+    tiny_skill,
+)
 
 
 def bring(robots: tuple[Robot, ...], seed: int) -> None:
@@ -197,3 +216,91 @@ def test_a_number_taken_by_an_upload_is_not_given_twice(collecting: Collecting) 
     hall.turn()
     assert hall.version("stable").version == 3
     assert hall.version(3).parents == (collecting.base.digest,)
+
+
+def test_merging_again_without_a_robot_equals_never_having_had_it(
+    settings: Settings, clock: Hands, tmp_path: Path
+) -> None:
+    base = tiny_skill()
+    with_three = Hall(settings, StubGate(), clock)
+    ok(with_three.publish(base))
+    robots = [with_three.enrol(name) for name in ("one", "two", "three")]
+    with_three.start(quorum=2)
+    with_three.turn()
+    works = [work for work in (robot.assignment() for robot in robots) if work]
+    datas = [robots[i].delta(works[i], random_tensors(base, i), samples=50 + 7 * i) for i in range(3)]
+    for robot, work, data in zip(robots[:2], works[:2], datas[:2], strict=True):
+        ok(robot.push(work.round_id, data))
+    copy = settings.model_copy(update={"data_dir": Path(shutil.copytree(settings.data_dir, tmp_path / "b"))})
+    ok(robots[2].push(works[2].round_id, datas[2]))
+    with_three.turn()
+    clock.advance(61)
+    with_two = Hall(copy, StubGate(), clock)
+    with_two.turn()
+
+    shapes = base.manifest.network.shapes()
+    received = {
+        digest_of(data): Received(50 + 7 * i, None, partial(Delta.from_bytes, data, shapes))
+        for i, data in reversed(list(enumerate(datas[:2])))
+    }
+    again = make_candidate(base, received, MergePlan(), version=2, round_id=works[0].round_id, momentum=None)
+    assert again.skill.digest == with_two.skill(2).digest
+    assert again.skill.digest != with_three.skill(2).digest
+    for hall in (with_three, with_two):
+        hall.close()
+
+
+def test_a_refused_delta_leaves_no_trace_in_the_result(
+    settings: Settings, clock: Hands, tmp_path: Path
+) -> None:
+    base = tiny_skill()
+    hall = Hall(settings, StubGate(), clock)
+    ok(hall.publish(base))
+    robots = (hall.enrol("one"), hall.enrol("two"))
+    hall.start()
+    hall.turn()
+    works = [work for work in (robot.assignment() for robot in robots) if work]
+    datas = [robots[i].delta(works[i], random_tensors(base, i)) for i in range(2)]
+    copy = settings.model_copy(update={"data_dir": Path(shutil.copytree(settings.data_dir, tmp_path / "b"))})
+    for tensors in (tensors_like(base, 1e4), {"log_std": np.zeros(2)}):
+        assert robots[0].push(works[0].round_id, robots[0].delta(works[0], tensors)).status_code == 422
+    results = []
+    for each in (hall, Hall(copy, StubGate(), clock)):
+        for robot, work, data in zip(robots, works, datas, strict=True):
+            clock.advance(1)
+            again = Robot(each.client, clock, robot.robot_id, robot.key, first_nonce=100)
+            ok(again.push(work.round_id, data))
+        each.turn()
+        results.append(each.skill(2).digest)
+        each.close()
+    assert results[0] == results[1]
+
+
+def test_a_blob_that_is_lost_fails_the_round_with_words(collecting: Collecting) -> None:
+    hall = collecting.hall
+    bring(collecting.robots, 0)
+    for path in (hall.settings.data_dir / "blobs").rglob("*"):
+        if path.is_file() and path.name != collecting.base.digest[9:]:
+            path.unlink()
+    hall.turn()
+    failed = hall.campaign(collecting.campaign_id).rounds[0]
+    assert failed.state == "failed"
+    assert "no blob" in failed.waiting_for
+
+
+def test_a_store_that_does_not_answer_is_waited_for(
+    collecting: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall = collecting.hall
+    bring(collecting.robots, 0)
+
+    def fail(*_: object) -> None:
+        raise StoreError("the store is asleep.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hall.services.store, "put", fail)
+        with pytest.raises(StoreError):
+            hall.turn()
+        assert hall.round(collecting.work.round_id).state == "merging"
+    hall.turn()
+    assert hall.round(collecting.work.round_id).state == "published"

@@ -1,0 +1,86 @@
+"""Examples of request bodies for the API's documentation; a test sends each one to a hub."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body
+from fastapi.openapi.models import Example
+from pydantic import BaseModel
+
+from skills.messages import (
+    CampaignRequest,
+    ChannelMove,
+    EnrolmentRequest,
+    EnrolmentTokenRequest,
+    GatePlan,
+    TrainingPlan,
+    UserRequest,
+)
+
+__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UserBody"]
+
+PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
+
+
+def _example(name: str, summary: str, message: BaseModel) -> dict[str, Example]:
+    return {name: {"summary": summary, "value": message.model_dump(mode="json", exclude_unset=True)}}
+
+
+TokensBody = Annotated[
+    EnrolmentTokenRequest,
+    Body(
+        openapi_examples=_example(
+            "fleet",
+            "Tokens for four robots, good for an hour",
+            EnrolmentTokenRequest(organisation="North Works", count=4, valid_seconds=3600),
+        )
+    ),
+]
+
+EnrolmentBody = Annotated[
+    EnrolmentRequest,
+    Body(
+        openapi_examples=_example(
+            "robot",
+            "A UR5e joins",
+            EnrolmentRequest(
+                token="ze_3q2-7wXkqk1bJt0a5VYc9J0m6mJf1kq0G2sJd4nT8xE",  # noqa: S106 - an example
+                name="cell 7",
+                embodiment="ur5e",
+                public_key=PUBLIC_KEY,
+            ),
+        )
+    ),
+]
+
+MoveBody = Annotated[
+    ChannelMove, Body(openapi_examples=_example("rollback", "Back to version 6", ChannelMove(version=6)))
+]
+
+CampaignBody = Annotated[
+    CampaignRequest,
+    Body(
+        openapi_examples=_example(
+            "weld",
+            "Twelve rounds for weld-seam, examined on three arms",
+            CampaignRequest(
+                skill="weld-seam",
+                rounds=12,
+                quorum=3,
+                deadline_seconds=900,
+                training=TrainingPlan(iterations=5, codec="int8+zstd"),
+                gate=GatePlan(embodiments=("ur5e", "panda", "iiwa"), episodes=64),
+            ),
+        )
+    ),
+]
+
+UserBody = Annotated[
+    UserRequest,
+    Body(
+        openapi_examples=_example(
+            "researcher", "A researcher who publishes skills", UserRequest(name="ada", role="researcher")
+        )
+    ),
+]

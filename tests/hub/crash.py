@@ -1,0 +1,204 @@
+"""Kills the hub's work at the lines that it runs, and looks at what a second process makes of it.
+
+Started by test_crash as a process of its own: it forks, and a fork must not inherit threads.
+`python -m tests.hub.crash engine|admission FOLDER STRIDE` tries every STRIDE-th line and prints one JSON
+document: how many lines were tried, and those after which something was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hub import admission, candidate, engine, steps
+from hub.auth import Principal
+from hub.services import Services, open_services
+from hub.settings import Settings
+from skills.delta import Delta, DeltaHeader
+from skills.errors import ZunftError
+from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
+from skills.signing import SigningKey, delta_statement
+from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
+
+Line = tuple[str, int]
+ENGINE = {str(module.__file__) for module in (engine, steps, candidate)}
+ADMISSION = {str(admission.__file__)}
+
+
+def open_hub(folder: Path) -> Services:
+    settings = Settings.model_validate({"data_dir": folder, "console": False, "admin_token": "zt_x"})
+    return open_services(settings, gate=StubGate(), clock=Hands())
+
+
+def turn(hub: Services) -> None:
+    while hub.engine.run_once():
+        pass
+
+
+def prepare(folder: Path) -> dict[str, Any]:
+    """A hub with an open round, one delta in, a second one made but not brought."""
+    hub = open_hub(folder)
+    base = tiny_skill()
+    hub.catalogue.publish(base.to_bytes())
+    keys = [SigningKey.generate(), SigningKey.generate()]
+    robots = []
+    for number, key in enumerate(keys):
+        token = hub.enrolment.create_tokens(EnrolmentTokenRequest())[0].token
+        request = EnrolmentRequest(
+            token=token, name=f"robot {number}", embodiment="ur5e", public_key=key.public.text
+        )
+        robots.append(hub.enrolment.enrol(request).robot_id)
+    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=2))
+    turn(hub)
+    deltas = []
+    for number, robot in enumerate(robots):
+        work = hub.campaigns.assignment(robot, "reach")
+        if work is None:
+            raise RuntimeError("no work")
+        header = DeltaHeader(
+            base=work.base.digest, round_id=work.round_id, robot_id=robot, codec="raw", samples=10 + number
+        )
+        data = Delta(header, random_tensors(base, number)).to_bytes()
+        deltas.append(
+            {"data": data.hex(), "signature": keys[number].sign(delta_statement(data)), "robot": robot}
+        )
+    round_id = f"{campaign.campaign_id}-1"
+    bring(hub, {"round_id": round_id, **deltas[0]})
+    hub.close()
+    return {"campaign_id": campaign.campaign_id, "round_id": round_id, **deltas[1]}
+
+
+def bring(hub: Services, delta: dict[str, Any]) -> str:
+    robot = Principal(delta["robot"], "robot", "guild")
+    data = bytes.fromhex(delta["data"])
+    return hub.admission.admit(delta["round_id"], data, delta["signature"], robot).status
+
+
+def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
+    """Everything that must not depend on crashes."""
+    turn(hub)
+    first, second = hub.campaigns.campaign(delta["campaign_id"]).rounds
+    stable = hub.catalogue.version("reach", "stable")
+    versions = len(hub.catalogue.versions("reach"))
+    return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
+
+
+def in_child(action: Callable[[], Any], kill_at: Line | None = None) -> Any:
+    """What `action` returns in a forked process; None when it was killed on the way."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if kill_at is not None:
+                sys.settrace(killer(kill_at))
+            os.write(writing, json.dumps(action()).encode())
+        except BaseException:  # noqa: BLE001 - a child must never return into its parent's code
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        return None
+    if status:
+        raise RuntimeError("a child failed, see above")
+    return json.loads(answer)
+
+
+def killer(line: Line) -> Callable[[FrameType, str, Any], Any]:
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
+        if frame.f_code.co_filename != line[0]:
+            return None
+        if event == "line" and frame.f_lineno == line[1]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    return trace
+
+
+def lines_of(action: Callable[[], Any], files: set[str]) -> list[Line]:
+    """Every line of these files that `action` runs."""
+    found: set[Line] = set()
+
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            found.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    action()
+    sys.settrace(None)
+    return sorted(found)
+
+
+def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
+    """Kill the engine at each of its lines; a second engine must come to the same bits."""
+    delta = in_child(lambda: prepare(folder / "start"))
+    in_child(lambda: bring(open_hub(folder / "start"), delta))
+
+    def work(name: str) -> list[Any]:
+        return outcome(open_hub(folder / name), delta)
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
+
+    copy("reference")
+    copy("traced")
+    expected = in_child(lambda: work("reference"))
+    lines = in_child(lambda: lines_of(lambda: work("traced"), ENGINE))[::stride]
+    wrong = []
+    for number, line in enumerate(lines):
+        copy(str(number))
+        killed = in_child(lambda name=str(number): work(name), tuple(line)) is None
+        found = in_child(lambda name=str(number): work(name))
+        if not killed or found != expected:
+            wrong.append([line, killed, found])
+        shutil.rmtree(folder / str(number))
+    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+
+
+def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
+    """Kill the hub at each line of taking a delta in; the robot sends it again, and it counts once."""
+    delta = in_child(lambda: prepare(folder / "start"))
+
+    def push(name: str) -> str:
+        try:
+            return bring(open_hub(folder / name), delta)
+        except ZunftError as error:
+            return error.code
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
+
+    copy("reference")
+    copy("traced")
+    in_child(lambda: push("reference"))
+    expected = in_child(lambda: outcome(open_hub(folder / "reference"), delta))
+    lines = in_child(lambda: lines_of(lambda: push("traced"), ADMISSION))[::stride]
+    wrong = []
+    for number, line in enumerate(lines):
+        copy(str(number))
+        killed = in_child(lambda name=str(number): push(name), tuple(line)) is None
+        again = in_child(lambda name=str(number): push(name))
+        found = in_child(lambda name=str(number): outcome(open_hub(folder / name), delta))
+        if not killed or again not in {"admitted", "duplicate"} or found != expected:
+            wrong.append([line, killed, again, found])
+        shutil.rmtree(folder / str(number))
+    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+
+
+if __name__ == "__main__":
+    scenario = {"engine": crash_engine, "admission": crash_admission}[sys.argv[1]]
+    sys.stdout.write(json.dumps(scenario(Path(sys.argv[2]), int(sys.argv[3]))))

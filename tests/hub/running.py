@@ -1,0 +1,79 @@
+"""A hub as a real process on a free port, for tests that need sockets, signals or a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.hub.conftest import ADMIN
+
+PATIENCE = 60  # seconds, far below the time that this hub gives to open requests
+START = "from hub.server import serve; from hub.settings import Settings; serve(Settings())"
+
+
+class RunningHub:
+    """The process, its address and its log."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.log: list[dict[str, object]] = []
+        self.address = self._read_address()
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """As an operator would; returns the exit status, or raises when requests hold the hub up."""
+        self._process.send_signal(signal.SIGTERM)
+        status = self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return status
+
+    def _read_address(self) -> str:
+        for line in self._stderr():
+            self.log.append(json.loads(line))
+            if self.log[-1]["event"] == "hub.listening":
+                return str(self.log[-1]["address"])
+        raise RuntimeError(f"the hub did not start: {self.log}")
+
+    def _read_log(self) -> None:
+        self.log.extend(json.loads(line) for line in self._stderr())
+
+    def _stderr(self) -> Iterator[str]:
+        if self._process.stderr is None:
+            raise RuntimeError("no log")
+        for line in self._process.stderr:  # not `yield from`, which would close the pipe with the generator
+            yield line
+
+
+@contextmanager
+def running_hub(data_dir: Path) -> Iterator[RunningHub]:
+    """Start a hub on this folder; killed at the end if it still runs."""
+    environment = {
+        **os.environ,
+        "ZUNFT_DATA_DIR": str(data_dir),
+        "ZUNFT_PORT": "0",
+        "ZUNFT_CONSOLE": "false",
+        "ZUNFT_ADMIN_TOKEN": ADMIN,
+        "ZUNFT_MESSAGE_LIMIT": "65536",
+        "ZUNFT_SHUTDOWN_SECONDS": "600",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", START], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield RunningHub(process)
+    finally:
+        process.kill()
+        process.wait()

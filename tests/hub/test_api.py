@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from hub.store import StoreError
+from skills.messages import API, Event
+from skills.signing import SigningKey
+from tests.hub.conftest import ADMIN, Collecting, Hall, Robot, ok, random_tensors, tiny_skill
+from tests.hub.running import RunningHub, running_hub
+
+OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("running")
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[RunningHub]:
+    with running_hub(folder) as hub:
+        yield hub
+
+
+@pytest.fixture
+def client(running: RunningHub) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=running.address, headers=OPERATOR, timeout=30) as found:
+        yield found
+
+
+def system_time() -> datetime:
+    return datetime.now(UTC)
+
+
+def enrol(client: httpx.Client, name: str) -> Robot:
+    token = ok(client.post(API + "/enrolment-tokens", json={})).json()[0]["token"]
+    key = SigningKey.generate()
+    request = {"token": token, "name": name, "embodiment": "ur5e", "public_key": key.public.text}
+    robot_id = ok(client.post(API + "/robots", json=request)).json()["robot_id"]
+    return Robot(client, system_time, robot_id, key)
+
+
+def stream(client: httpx.Client, last: int = 0) -> Iterator[Event]:
+    """Events after number `last`, as they come."""
+    with client.stream("GET", API + "/events", headers={"Last-Event-ID": str(last)}) as response:
+        for line in ok(response).iter_lines():
+            if line.startswith("data: "):
+                yield Event.model_validate_json(line.removeprefix("data: "))
+
+
+def test_events_can_be_taken_up_where_they_were_left(client: httpx.Client) -> None:
+    for number in range(3):
+        enrol(client, f"listened to {number}")
+    first = list(islice(stream(client), 2))
+    second = list(islice(stream(client, first[-1].id), 1))
+    ids = [event.id for event in (*first, *second)]
+    assert ids == sorted(set(ids))
+    assert first[0].kind == "robot.enrolled"
+    assert first[0].data["name"] == "listened to 0"
+
+
+def test_news_reach_a_listener_that_waits(client: httpx.Client) -> None:
+    enrol(client, "before")
+    found: list[Event] = []
+    listener = threading.Thread(target=lambda: found.extend(wait_for_name(client, "after")))
+    listener.start()
+    enrol(client, "after")
+    listener.join(30)
+    assert [event.data["name"] for event in found] == ["after"]
+
+
+def wait_for_name(client: httpx.Client, name: str) -> list[Event]:
+    return next([event] for event in stream(client) if event.data.get("name") == name)
+
+
+def test_a_last_event_id_that_is_none_is_refused(client: httpx.Client) -> None:
+    response = client.get(API + "/events", headers={"Last-Event-ID": "yesterday"})
+    assert response.status_code == 422
+    assert response.json()["error"]["where"] == "header.last-event-id"
+
+
+def test_a_body_without_an_end_is_broken_off(running: RunningHub) -> None:
+    host, port = running.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(
+            f"POST {API}/campaigns HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {ADMIN}\r\n"
+            "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        for _ in range(40):  # 160 kB of 64 kB allowed; the end of the body never comes
+            connection.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
+        answer = b""
+        while b"}}" not in answer:
+            part = connection.recv(65_536)
+            assert part, answer
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"too_large"' in answer
+
+
+def test_the_engine_works_by_itself(client: httpx.Client) -> None:
+    ok(client.post(API + "/skills", content=tiny_skill(name="unknown-task", task="none").to_bytes()))
+    started = ok(client.post(API + "/campaigns", json={"skill": "unknown-task"})).json()
+    for event in stream(client):
+        if event.kind == "campaign.failed":
+            break
+    campaign = ok(client.get(f"{API}/campaigns/{started['campaign_id']}")).json()
+    assert campaign["state"] == "failed"
+    assert "none" in campaign["reason"]
+
+
+def test_logs_are_json_with_the_requests_id_and_without_secrets(
+    running: RunningHub, client: httpx.Client
+) -> None:
+    ok(client.get(API + "/robots", headers={"X-Request-ID": "find-me"}))
+    deadline = time.monotonic() + 30
+    while not (found := [line for line in running.log if line.get("request_id") == "find-me"]):
+        assert time.monotonic() < deadline
+    assert (found[0]["event"], found[0]["status"], found[0]["path"]) == ("request", 200, API + "/robots")
+    assert ADMIN not in json.dumps(running.log)
+
+
+def test_what_was_acknowledged_survives_a_kill_and_open_streams_do_not_hold_up_the_end(
+    tmp_path: Path,
+) -> None:
+    with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+        ok(client.post(API + "/skills", content=tiny_skill().to_bytes()))
+        robot = enrol(client, "one")
+        hub.kill()
+    with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+        assert ok(client.get(API + "/skills/reach/versions/1/file")).content == tiny_skill().to_bytes()
+        robot.client = client
+        assert ok(robot.request("GET", "/robots/me")).json()["name"] == "one"
+        with client.stream("GET", API + "/events?after=0") as listening:
+            next(listening.iter_lines())
+            assert hub.stop() == -signal.SIGTERM  # uvicorn goes down in order, then hands the signal on
+        assert hub.log[-1]["event"] == "hub.closed"
+
+
+def test_a_robot_can_wait_for_work(collecting: Collecting) -> None:
+    """With the engine's own thread: the answer comes when the next round opens, not at the time-out."""
+    hall, robots = collecting.hall, collecting.robots
+    with hall.client:
+        for robot in robots:
+            data = robot.delta(collecting.work, random_tensors(collecting.base, 1))
+            ok(robot.push(collecting.work.round_id, data))
+        response = robots[0].request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30")
+        assert ok(response).status_code == 200
+        assert response.json()["number"] == 2
+
+
+def test_a_robot_that_need_not_wait_is_answered_at_once(hall: Hall) -> None:
+    robot = hall.enrol("one")
+    assert robot.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=0").status_code == 204
+    too_long = robot.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=900")
+    assert hall.error(too_long, 422)["where"] == "query.wait_seconds"
+
+
+def test_the_hub_says_whether_it_can_work(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the engine is not running."
+    with hall.client:
+        assert ok(hall.client.get("/readyz")).json() == {"status": "ok"}
+        with monkeypatch.context() as patch:
+            patch.setattr(hall.services.store, "check", failing(StoreError("the disk is full.")))
+            assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the disk is full."
+        with monkeypatch.context() as patch:
+            patch.setattr(hall.services.database, "check", failing(OperationalError("", None, OSError())))
+            assert hall.error(hall.client.get("/readyz"), 503)["where"] == "database_url"
+        assert ok(hall.client.get("/healthz")).json() == {"status": "ok"}
+
+
+def failing(error: Exception) -> Any:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_two_hubs_in_one_process_know_nothing_of_each_other(hall: Hall, tmp_path: Path) -> None:
+    other = Hall(hall.settings.model_copy(update={"data_dir": tmp_path / "other"}), hall.gate, hall.clock)
+    ok(hall.publish(tiny_skill()))
+    assert other.get("/skills") == []
+    other.close()
+
+
+def test_a_campaign_at_a_time_for_a_skill(collecting: Collecting) -> None:
+    error = collecting.hall.error(collecting.hall.post("/campaigns", {"skill": "reach"}), 409)
+    assert collecting.campaign_id in error["message"]
+    ok(collecting.hall.post(f"/campaigns/{collecting.campaign_id}/stop"))
+    collecting.hall.start()
+    assert len(collecting.hall.get("/campaigns")) == 2
+
+
+@pytest.mark.parametrize("path", ["/campaigns/c-none", "/rounds/c-none-1"])
+def test_what_is_not_there_is_not_found(hall: Hall, path: str) -> None:
+    hall.error(hall.client.get(API + path, headers=hall.operator), 404)
+
+
+def test_a_campaign_needs_a_skill_that_is_there(hall: Hall) -> None:
+    hall.error(hall.post("/campaigns", {"skill": "reach"}), 404)
+    hall.error(hall.post("/campaigns/c-none/stop"), 404)
+
+
+def test_the_gate_examines_the_arms_that_are_enrolled(collecting: Collecting) -> None:
+    order = collecting.hall.campaign(collecting.campaign_id).order
+    assert order.gate.embodiments == ("panda", "ur5e")

@@ -1,0 +1,30 @@
+"""What was acknowledged survives `kill -9` at any line, and a second process comes to the same bits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STRIDE = 12  # every twelfth line keeps this quick; 1 tries them all in some minutes
+ROOT = Path(__file__).parents[2]
+
+
+def crash(scenario: str, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.hub.crash", scenario, str(folder), str(STRIDE)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("scenario", "least"), [("engine", 12), ("admission", 5)])
+def test_a_hub_killed_at_any_line_goes_on(scenario: str, least: int, tmp_path: Path) -> None:
+    found = crash(scenario, tmp_path)
+    assert found["wrong"] == []
+    assert found["lines"] >= least
+    assert found["expected"][:2] == ["published", 2]

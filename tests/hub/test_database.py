@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from hub.bell import Bell
+from hub.database import Database, SettingsError
+from hub.events import EventLog, record
+from hub.models import Base, UserRow
+from hub.settings import Settings
+from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
+from tests.hub.servers import postgres
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    found = Database(url, Bell())
+    with found.write() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("DROP SCHEMA public CASCADE"))
+            session.execute(text("CREATE SCHEMA public"))
+    found.migrate()
+    yield found
+    found.close()
+
+
+def user(name: str) -> UserRow:
+    return UserRow(name=name, role="admin", organisation="o", token_hash=name, created_at=Hands()())
+
+
+def test_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_again_keeps_the_data(database: Database) -> None:
+    with database.write() as session:
+        session.add(user("ada"))
+    database.migrate()
+    with database.read() as session:
+        assert session.get_one(UserRow, "ada").created_at == Hands()()
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as session:
+            session.add(user("ada"))
+            session.flush()
+            session.execute(text("INSERT INTO users (name) VALUES ('bob')"))
+
+    with pytest.raises(IntegrityError):
+        fail()
+    with database.read() as session:
+        assert session.get(UserRow, "ada") is None
+
+
+def test_writers_at_once_wait_for_each_other_and_events_keep_their_order(database: Database) -> None:
+    seen: list[int] = []
+    log = EventLog(database)
+
+    def write(name: str) -> None:
+        for number in range(10):
+            with database.write() as session:
+                record(session, f"{name}.{number}", Hands()(), by=name)
+
+    def listen() -> None:
+        while len(seen) < 40:
+            seen.extend(event.id for event in log.after(seen[-1] if seen else 0))
+
+    threads = [threading.Thread(target=write, args=(f"w{i}",)) for i in range(4)]
+    listener = threading.Thread(target=listen, daemon=True)
+    for thread in (*threads, listener):
+        thread.start()
+    for thread in (*threads, listener):
+        thread.join(60)
+    assert len(seen) == 40
+    assert seen == sorted(seen)
+    assert [event.id for event in log.after(0)] == seen
+
+
+@pytest.mark.usefixtures("database")
+def test_the_bell_rings_after_a_commit_with_news_and_not_before(url: str) -> None:
+    bell = Bell()
+    other = Database(url, bell)
+    with other.write() as session:
+        record(session, "test", Hands()())
+        assert bell.rings == 0
+    assert bell.rings == 1
+    with other.write() as session:
+        session.add(user("bob"))
+    assert bell.rings == 1
+    other.close()
+
+
+def test_a_hub_does_a_round_on_either_database(
+    url: str, database: Database, settings: Settings, clock: Hands
+) -> None:
+    database.check()
+    hall = Hall(settings.model_copy(update={"database_url": url}), StubGate(), clock)
+    base = tiny_skill()
+    ok(hall.publish(base))
+    robots = (hall.enrol("one"), hall.enrol("two"))
+    campaign_id = hall.start(rounds=2)
+    for number in range(2):
+        hall.turn()
+        for robot in robots:
+            work = robot.assignment()
+            assert work is not None
+            data = robot.delta(work, random_tensors(base, number))
+            answers = [robot.push(work.round_id, data) for _ in range(2)]
+            assert [answer.status_code for answer in answers] == [201, 200]
+    hall.turn()
+    assert hall.campaign(campaign_id).state == "finished"
+    assert hall.version("stable").version == 3
+    hall.close()
+
+
+@pytest.mark.parametrize("url", ["nonsense", ""])
+def test_a_bad_address_is_refused_with_words(url: str) -> None:
+    with pytest.raises(SettingsError, match="database"):
+        Database(url, Bell())

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.evaluate import Evaluation
+from envs.task import load_task
+from hub import gate
+from hub.gate import HeldOutGate, judge
+from skills.errors import ContractError
+from skills.initial import initial_skill
+from skills.manifest import Manifest, Network
+from skills.messages import GatePlan
+from skills.skill import Skill
+from tests.hub.conftest import tiny_skill
+
+PLAN = GatePlan(embodiments=("ur5e", "panda"), episodes=2)
+
+
+def weld_skill(seed: int) -> Skill:
+    task = load_task("weld-seam")
+    contract = task.contract
+    network = Network(inputs=contract.observation_size, outputs=contract.action_size, hidden=(8,))
+    manifest = Manifest(
+        name="weld-seam", version=1, task=task.name, contract=contract, network=network, origin="initial"
+    )
+    return initial_skill(manifest, seed=seed)
+
+
+def test_the_real_gate_measures_both_on_every_arm_and_twice_the_same() -> None:
+    first = HeldOutGate()(weld_skill(0), weld_skill(1), PLAN)
+    again = HeldOutGate()(weld_skill(0), weld_skill(1), PLAN)
+    assert set(first.by_embodiment) == {"ur5e", "panda"}
+    assert first.candidate.episodes == 4
+    assert first.current is not None
+    assert first.model_copy(update={"seconds": 0}) == again.model_copy(update={"seconds": 0})
+
+
+def test_a_version_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def count(skill: Skill, _plan: GatePlan) -> dict[str, Evaluation]:
+        measured.append(skill.digest)
+        return {"ur5e": Evaluation.count(1, 2)}
+
+    monkeypatch.setattr(gate, "measure", count)
+    examine = HeldOutGate()
+    one, two = tiny_skill(), tiny_skill(seed=1)
+    examine(one, None, PLAN)
+    examine(two, one, PLAN)
+    examine(two, one, PLAN.model_copy(update={"tolerance": 0.5}))
+    assert measured == [one.digest, two.digest]
+    examine(one, None, PLAN.model_copy(update={"seed": 1}))
+    assert len(measured) == 3
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(ContractError, match="reach"):
+        HeldOutGate()(tiny_skill(), None, PLAN)
+
+
+def test_a_skill_with_another_contract_is_refused() -> None:
+    with pytest.raises(ContractError, match="does not fit"):
+        HeldOutGate()(tiny_skill(task="weld-seam"), None, PLAN)
+
+
+def test_arms_that_cannot_be_simulated_are_refused_when_none_is_left() -> None:
+    plan = PLAN.model_copy(update={"embodiments": ("my-own-arm",)})
+    with pytest.raises(ContractError, match="my-own-arm"):
+        HeldOutGate()(weld_skill(0), None, plan)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.floats(0, 1))
+def test_a_candidate_passes_when_it_is_within_the_tolerance(mine: int, theirs: int, tolerance: float) -> None:
+    found = judge(scores(mine), scores(theirs), tolerance, seconds=0)
+    assert found.passed == (mine / 40 >= theirs / 40 - tolerance)
+    assert ("does not pass" in found.reason) == (not found.passed)
+
+
+@given(st.integers(0, 40))
+def test_better_or_equal_always_passes(successes: int) -> None:
+    assert judge(scores(successes), scores(successes), 0.0, seconds=0).passed
+    assert judge(scores(successes), None, 0.0, seconds=0).passed
+
+
+def scores(successes: int) -> Any:
+    half = successes // 2
+    return {"ur5e": Evaluation.count(half, 20), "panda": Evaluation.count(successes - half, 20)}
