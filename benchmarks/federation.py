@@ -1,0 +1,153 @@
+"""Does federation pay? Four workshops with and without a guild: `python benchmarks/federation.py`.
+
+Rounds, learning rates and merging are those that a campaign orders by default; the hub with its HTTP,
+signatures, codecs and gate is left out. Prints one line per seed: success of the guild's skill and of
+robots that trained alone with as many own steps, at home, elsewhere and in fresh workshops of unseen arms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from envs.evaluate import evaluate
+from envs.scripted import controller
+from envs.task import load_task
+from envs.workshop import FLEET, fresh_workshop, load_workshop
+from fleet.crew import Crew, Line
+from fleet.ground import SimulatedGround
+from fleet.processes import Processes
+from fleet.solo import learning_rates, train_alone
+from hub.merging import Contribution, ServerMomentum, merge_mean
+from skills.container import Tensors
+from skills.delta import apply, subtract
+from skills.messages import CampaignRequest
+from skills.policy import Policy
+from skills.skill import Skill
+from zunft.starting import new_skill
+
+TASK = load_task("weld-seam")
+ORDER = CampaignRequest(skill=TASK.name)
+HOMES = [load_workshop(name) for name in FLEET]
+FRESH = [fresh_workshop(arm, 500 + number) for arm in ("kinova3", "sawyer") for number in range(4)]
+SCORE_SEED = 90_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """Mean success of one seed's run."""
+
+    guild: list[float]
+    guild_unseen: float
+    alone_home: float
+    alone_elsewhere: float
+    alone_unseen: float
+    together_seconds: float
+    alone_seconds: float
+
+    def __str__(self) -> str:
+        each = " ".join(f"{score:.2f}" for score in self.guild)
+        return (
+            f"guild {np.mean(self.guild):.3f} ({each}), unseen {self.guild_unseen:.3f} | "
+            f"alone at home {self.alone_home:.3f}, elsewhere {self.alone_elsewhere:.3f}, "
+            f"unseen {self.alone_unseen:.3f} | {self.together_seconds:.0f} s together, "
+            f"{self.alone_seconds:.0f} s alone"
+        )
+
+
+def main() -> None:
+    """Run each seed and print its line, after the scripted controllers' as a yardstick."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--episodes", type=int, default=64, help="in each workshop")
+    parser.add_argument("--rounds", type=int, default=ORDER.rounds)
+    options = parser.parse_args()
+    for name in ("p", "pd-look-ahead"):
+        print(f"scripted {name}: {scripted(name, options.episodes)}", flush=True)
+    with Crew(Processes(options.processes)) as crew:
+        for seed in options.seeds:
+            print(f"seed {seed}: {measure(crew, seed, options.rounds, options.episodes)}", flush=True)
+
+
+def scripted(name: str, episodes: int) -> str:
+    """Mean success of a controller written by hand."""
+    policy = controller("p" if name == "p" else "pd-look-ahead", TASK)
+    home, fresh = (
+        np.mean([evaluate(policy, TASK, shop, episodes, SCORE_SEED).score for shop in shops])
+        for shops in (HOMES, FRESH)
+    )
+    return f"fleet {home:.3f}, unseen {fresh:.3f}"
+
+
+def measure(crew: Crew, seed: int, rounds: int, episodes: int) -> Result:
+    """Train with and without the guild from one seed, and score all."""
+    start = time.perf_counter()
+    first = new_skill(TASK.name, seed=seed)
+    guild = learn_together(crew, first, seed, rounds)
+    together = time.perf_counter()
+    alone = run(crew, train_one_alone, [(first, number, seed, rounds) for number in range(len(HOMES))])
+    apart = time.perf_counter()
+    scores = run(crew, score, [(skill, episodes) for skill in (guild, *alone)])
+    own = np.array([each[: len(HOMES)] for each in scores[1:]])
+    return Result(
+        guild=scores[0][: len(HOMES)],
+        guild_unseen=float(np.mean(scores[0][len(HOMES) :])),
+        alone_home=float(np.diag(own).mean()),
+        alone_elsewhere=float(own[~np.eye(len(HOMES), dtype=bool)].mean()),
+        alone_unseen=float(np.mean([each[len(HOMES) :] for each in scores[1:]])),
+        together_seconds=together - start,
+        alone_seconds=apart - together,
+    )
+
+
+def learn_together(crew: Crew, skill: Skill, seed: int, rounds: int) -> Skill:
+    """The campaign: every robot trains from the same base, the mean of the deltas moves it on."""
+    optimiser, velocity = ServerMomentum(ORDER.merge.momentum, ORDER.merge.step), None
+    for rate in learning_rates(ORDER.training, rounds):
+        deltas = run(crew, train_one_round, [(skill, number, seed, rate) for number in range(len(HOMES))])
+        contributions = {str(i): Contribution(1.0, partial(dict, delta)) for i, delta in enumerate(deltas)}
+        mean = merge_mean(skill.manifest.network.shapes(), contributions)
+        velocity, step = optimiser.update(velocity, mean)
+        skill = Skill(skill.manifest, apply(skill.tensors, step))
+    return skill
+
+
+def run(crew: Crew, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Results of the function for all arguments, in order."""
+    return crew.run(function, arguments, labels=[""] * len(arguments), on_progress=lambda _: None)
+
+
+def train_one_round(_: Line, skill: Skill, number: int, seed: int, rate: float) -> Tensors:
+    """One robot's delta of one round."""
+    trainer = ground(number, seed).trainer(skill.manifest.network)
+    trainer.set_weights(skill.tensors)
+    trainer.train(ORDER.training.iterations, rate, proximal=ORDER.training.proximal)
+    return subtract(trainer.get_weights(), skill.tensors)
+
+
+def train_one_alone(_: Line, skill: Skill, number: int, seed: int, rounds: int) -> Skill:
+    """One robot's skill without the guild."""
+    return train_alone(skill, TASK, HOMES[number], ORDER.training, rounds, seed=seed + number)
+
+
+def score(_: Line, skill: Skill, episodes: int) -> list[float]:
+    """Success in the fleet's workshops, then in the fresh ones."""
+    policy = Policy(skill)
+    return [evaluate(policy, TASK, shop, episodes, SCORE_SEED).score for shop in (*HOMES, *FRESH)]
+
+
+@cache
+def ground(number: int, seed: int) -> SimulatedGround:
+    """A robot's simulation; it lives as long as its process."""
+    return SimulatedGround(TASK, HOMES[number], seed=seed + number)
+
+
+if __name__ == "__main__":
+    main()
