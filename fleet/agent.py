@@ -9,65 +9,40 @@
     7 take     a new stable version: verify it, try it in the twin, use it - or keep the old one and say why
 
 A robot may lose its hub or its power between any two steps: what is owed is on disk, and every
-request may be repeated. Decisions are `fleet.sync`'s, training and trying are the `Ground`'s.
+request may be repeated. Decisions are `fleet.sync`'s, step 7 is `fleet.adoption`'s, training and
+trying are the `Ground`'s.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 import numpy as np
 
+from fleet.adoption import Adoption
 from fleet.client import HubClient
-from fleet.progress import Phase, Progress
-from fleet.sync import Drop, Push, Train, backoff, check_fit, decide, judge
-from fleet.workbench import Identity, Pending, SkillInUse, Workbench
+from fleet.interfaces import Ground, Iteration
+from fleet.progress import Phase, Progress, Voice
+from fleet.shelf import DistrustError, Shelf
+from fleet.sync import Drop, Push, Train, Wait, backoff, decide
+from fleet.workbench import Identity, Pending, Workbench
 from skills.container import digest_of
 from skills.delta import Delta
 from skills.errors import (
     ForbiddenError,
     HubUnreachableError,
-    NotFoundError,
     SignatureError,
     UnauthorizedError,
     ZunftError,
 )
-from skills.manifest import Contract, Digest
-from skills.messages import Assignment, VersionView
+from skills.messages import Assignment
 from skills.skill import Skill
 
-__all__ = ["Agent", "AgentSettings", "Ground", "Iteration", "take_turns"]
-
-
-class Iteration(Protocol):
-    """What the robot hears of one iteration of its training."""
-
-    @property
-    def steps(self) -> int:
-        """Environment steps."""
-
-    @property
-    def success_rate(self) -> float | None:
-        """Share of successful episodes."""
-
-
-class Ground(Protocol):
-    """Where a robot practises and tries skills: its own environment, or its simulated twin."""
-
-    contract: Contract
-    task_digest: str | None
-
-    def practise(
-        self, base: Skill, assignment: Assignment, robot_id: str, on_iteration: Callable[[Iteration], None]
-    ) -> Delta:
-        """Train for a round; what `on_iteration` raises ends it."""
-
-    def rehearse(self, skill: Skill) -> float:
-        """Share of episodes in which the skill succeeds, the same episodes for every skill."""
+__all__ = ["Agent", "AgentSettings", "take_turns"]
 
 
 @dataclass(frozen=True)
@@ -119,16 +94,16 @@ class Agent:
         self._ground = ground
         self._settings = settings
         self._rng = rng
-        self._report = report
         self._stopped = stopped
         self._clock = clock
+        self._voice = Voice(identity.name, client.connection.traffic, report)
+        self._shelf = Shelf(skill, workbench, client, ground, self._voice)
+        self._adoption = Adoption(
+            skill, workbench, client, ground, self._voice, self._shelf, settings.tolerance
+        )
         self._failures = 0
         self._failed: dict[str, str] = {}
-        self._scores: dict[Digest, float] = {}
-        self._steps = 0
-        self._round = 0
         self._next_look = 0.0
-        self._last_said = ""
 
     def step(self) -> float:
         """Do the next thing there is to do.
@@ -145,23 +120,17 @@ class Agent:
         except _StoppedError:
             return 0.0
         except HubUnreachableError as error:
-            wait = backoff(
-                self._failures, self._rng, base=self._settings.backoff_seconds, cap=self._settings.backoff_cap
-            )
-            self._failures += 1
-            self._say("offline", f"{error} Asking again in {wait:.1f} s.")
-            return wait
+            return self._back_off("offline", error)
+        except DistrustError as error:
+            return self._back_off("refused", error)
         self._failures = 0
         return wait
 
     def look(self) -> None:
-        """Take the newest stable version at once, as when there is nothing else to do.
-
-        Raises:
-            HubUnreachableError: No answer.
-        """
-        while self._settings.adopts and self._take_stable():
-            pass
+        """Take the newest stable version now; not where there is no answer, or no trustworthy one."""
+        with suppress(HubUnreachableError, DistrustError):
+            while self._settings.adopts and self._adoption.look():
+                pass
 
     def _step(self) -> float:
         owed = self._bench.pending()
@@ -174,30 +143,37 @@ class Agent:
                 self._give_up(reason)
             case Train(order):
                 self._work(order)
-            case waiting:
-                return self._wait(getattr(waiting, "reason", ""))
+            case Wait(reason):
+                return self._wait(reason)
         return 0.0
+
+    def _back_off(self, phase: Phase, error: Exception) -> float:
+        settings = self._settings
+        wait = backoff(self._failures, self._rng, base=settings.backoff_seconds, cap=settings.backoff_cap)
+        self._failures += 1
+        self._voice.say(phase, f"{error} Asking again in {wait:.1f} s.")
+        return wait
 
     def _wait(self, reason: str) -> float:
         if self._settings.adopts and self._clock() >= self._next_look:
             self._next_look = self._clock() + self._settings.look_seconds
-            if self._take_stable():  # 7
+            if self._adoption.look():  # 7
                 return 0.0
-        if reason != self._last_said:
-            self._say("waiting", reason)
+        if reason != self._voice.last_text:
+            self._voice.say("waiting", reason)
         return self._settings.poll_seconds
 
     def _work(self, order: Assignment) -> None:
-        self._round = order.number
+        self._voice.round = order.number
         try:
-            base = self._pull(order.base)  # 2, 3
+            base = self._shelf.pull(order.base)  # 2, 3
             delta = self._practise(base, order)  # 4
             data = delta.to_bytes()
         except HubUnreachableError:
             raise
         except ZunftError as error:
             self._failed[order.round_id] = str(error)
-            self._say("failed", str(error))
+            self._voice.say("failed", str(error))
             return
         owed = Pending(
             skill=self._skill,
@@ -208,22 +184,8 @@ class Agent:
             deadline=order.deadline,
         )
         self._bench.keep_pending(owed, data)  # 5
-        self._say("kept", f"{len(data)} bytes", iteration=order.training.iterations)
+        self._voice.say("kept", f"{len(data)} bytes", iteration=order.training.iterations)
         self._push(owed, data)  # 6
-
-    def _pull(self, version: VersionView) -> Skill:
-        skill = self._bench.skill(version.digest)
-        if skill is None:
-            self._say("pulling", f"version {version.version}")
-            skill = self._client.fetch_skill(version)
-            self._bench.keep_skill(skill, self._bench.memory(self._skill).in_use)
-        check_fit(
-            skill.manifest,
-            skill=self._skill,
-            contract=self._ground.contract,
-            task_digest=self._ground.task_digest,
-        )
-        return skill
 
     def _practise(self, base: Skill, order: Assignment) -> Delta:
         done = 0
@@ -231,12 +193,12 @@ class Agent:
         def tell(iteration: Iteration) -> None:
             nonlocal done
             done += 1
-            self._steps += iteration.steps
-            self._say("training", success=iteration.success_rate, iteration=done)
+            self._voice.steps += iteration.steps
+            self._voice.say("training", success=iteration.success_rate, iteration=done)
             if self._stopped() and done < order.training.iterations:
                 raise _StoppedError
 
-        self._say("training", f"round {order.number} of {order.rounds}")
+        self._voice.say("training", f"round {order.number} of {order.rounds}")
         return self._ground.practise(base, order, self._identity.robot_id, tell)
 
     def _push(self, owed: Pending, data: bytes) -> None:
@@ -249,65 +211,11 @@ class Agent:
             self._failed[owed.round_id] = str(error)
             return
         self._bench.drop_pending()
-        self._say("pushed", receipt.status)
+        self._voice.say("pushed", receipt.status)
 
     def _give_up(self, reason: str) -> None:
         self._bench.drop_pending()
-        self._say("dropped", reason)
-
-    def _take_stable(self) -> bool:
-        """Whether there was a new stable version, taken or not."""
-        memory = self._bench.memory(self._skill)
-        try:
-            version = self._client.version(self._skill, "stable")
-        except NotFoundError:
-            return False
-        if version.digest in memory.refused or _uses(memory.in_use, version.digest):
-            return False
-        try:
-            candidate = self._pull(version)
-            verdict = judge(self._score(candidate), self._score_in_use(), self._settings.tolerance)
-        except HubUnreachableError:
-            raise
-        except ZunftError as error:
-            accepted, reason = False, str(error)
-        else:
-            accepted, reason = verdict.accepted, verdict.reason
-        if accepted:
-            memory = memory.use(version.digest, version.version)
-        else:
-            memory = memory.refuse(version.digest, reason)
-        self._bench.keep_memory(self._skill, memory)
-        score = self._scores.get(version.digest)
-        self._say("adopted" if accepted else "refused", f"version {version.version}: {reason}", success=score)
-        return True
-
-    def _score(self, skill: Skill) -> float:
-        if skill.digest not in self._scores:
-            self._scores[skill.digest] = self._ground.rehearse(skill)
-        return self._scores[skill.digest]
-
-    def _score_in_use(self) -> float | None:
-        in_use = self._bench.memory(self._skill).in_use
-        skill = self._bench.skill(in_use.digest) if in_use else None
-        return None if skill is None else self._score(skill)
-
-    def _say(self, phase: Phase, text: str = "", *, success: float | None = None, iteration: int = 0) -> None:
-        self._last_said = text
-        traffic = self._client.connection.traffic
-        self._report(
-            Progress(
-                robot=self._identity.name,
-                phase=phase,
-                round=self._round,
-                iteration=iteration,
-                steps=self._steps,
-                success=success,
-                sent=traffic.sent,
-                received=traffic.received,
-                text=text,
-            )
-        )
+        self._voice.say("dropped", reason)
 
 
 def take_turns(
@@ -323,7 +231,3 @@ def take_turns(
             if timer() >= due[place] and not stopped():
                 due[place] = timer() + agent.step()
         sleep(max(0.0, min(due) - timer()))
-
-
-def _uses(in_use: SkillInUse | None, digest: Digest) -> bool:
-    return in_use is not None and in_use.digest == digest

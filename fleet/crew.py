@@ -129,45 +129,73 @@ class Crew:
             WorkerDiedError: Says which job's worker died. The crew is of no more use then.
             ZunftError: What a job raised; likewise.
         """
-        todo = [deque(range(place, len(arguments), self.size)) for place in range(self.size)]
-        running: dict[int, int] = {}
-        results: list[Any] = [None] * len(arguments)
+        shift = _Shift(self._workers, function, arguments, labels)
+        try:
+            shift.work(on_progress, until)
+        except WorkerDiedError as error:
+            raise shift.name_lost(error) from error
+        return shift.results
 
-        def start(place: int) -> None:
-            running.pop(place, None)
-            if todo[place]:
-                running[place] = todo[place].popleft()
-                self._workers.start(place, (function, arguments[running[place]]))
 
-        for place in range(self.size):
-            start(place)
+class _Shift:
+    """One call of `Crew.run`: which job runs where, and what came of it."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        function: Callable[..., Any],
+        arguments: Sequence[tuple[Any, ...]],
+        labels: Sequence[str],
+    ) -> None:
+        self.results: list[Any] = [None] * len(arguments)
+        self._workers = workers
+        self._function = function
+        self._arguments = arguments
+        self._labels = labels
+        self._todo = [deque(range(place, len(arguments), workers.count)) for place in range(workers.count)]
+        self._running: dict[int, int] = {}
+
+    def work(self, on_progress: Callable[[Progress], None], until: Callable[[], bool]) -> None:
+        for place in range(self._workers.count):
+            self._start_next(place)
         look, stopping = time.monotonic(), False
-        while running:
-            for place, message in self._receive(running, labels):
-                if isinstance(message, Progress):
-                    on_progress(message)
-                elif isinstance(message, Failed):
-                    raise message.error
-                else:
-                    results[running[place]] = message.result
-                    start(place)
+        while self._running:
+            for place, message in self._workers.receive(LOOK_SECONDS):
+                self._take(place, message, on_progress)
             if not stopping and time.monotonic() >= look:
-                look += LOOK_SECONDS
+                look = time.monotonic() + LOOK_SECONDS
                 stopping = until()
                 if stopping:
-                    todo = [deque() for _ in todo]
-                    self._workers.stop()
-        return results
+                    self._stop()
 
-    def _receive(self, running: dict[int, int], labels: Sequence[str]) -> list[tuple[int, Message]]:
-        try:
-            return self._workers.receive(LOOK_SECONDS)
-        except WorkerDiedError as error:
-            lost = labels[running[int(error.where)]] if int(error.where) in running else "nothing"
-            raise WorkerDiedError(
-                f"worker {error.where} died ({error.message}) while at work on {lost}.",
-                remedy="Look for memory: a worker takes about 600 MB. Start again: robots go on from disk.",
-            ) from error
+    def name_lost(self, error: WorkerDiedError) -> WorkerDiedError:
+        """The same error, with what the dead worker had in hand."""
+        job = self._running.get(int(error.where))
+        lost = "nothing" if job is None else self._labels[job]
+        return WorkerDiedError(
+            f"worker {error.where} died ({error.message}) while at work on {lost}.",
+            remedy="Look for memory: a worker takes about 600 MB. Start again: robots go on from disk.",
+        )
+
+    def _start_next(self, place: int) -> None:
+        self._running.pop(place, None)
+        if self._todo[place]:
+            job = self._running[place] = self._todo[place].popleft()
+            self._workers.start(place, (self._function, self._arguments[job]))
+
+    def _take(self, place: int, message: Message, on_progress: Callable[[Progress], None]) -> None:
+        if isinstance(message, Progress):
+            on_progress(message)
+        elif isinstance(message, Failed):
+            raise message.error
+        else:
+            self.results[self._running[place]] = message.result
+            self._start_next(place)
+
+    def _stop(self) -> None:
+        for waiting in self._todo:
+            waiting.clear()
+        self._workers.stop()
 
 
 def perform(line: Line, job: Job) -> Done | Failed:

@@ -8,9 +8,10 @@ from zlib import crc32
 import numpy as np
 
 from envs.task import load_task
-from fleet.agent import Agent, Ground
+from fleet.agent import Agent
 from fleet.ground import OwnGround, SimulatedGround
 from fleet.home import home_workshop
+from fleet.interfaces import Ground
 from fleet.membership import connect
 from fleet.own_env import Env
 from fleet.progress import Progress

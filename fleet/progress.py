@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Phase", "Progress"]
+from fleet.connection import Traffic
+
+__all__ = ["Phase", "Progress", "Voice"]
 
 Phase = Literal[
     "waiting",
@@ -47,3 +50,32 @@ class Progress:
     sent: int = 0
     received: int = 0
     text: str = ""
+
+
+class Voice:
+    """A robot's voice: adds who it is, where it stands and what it sent so far to what it says."""
+
+    def __init__(self, robot: str, traffic: Traffic, report: Callable[[Progress], None]) -> None:
+        self.round = 0
+        self.steps = 0
+        self.last_text = ""
+        self._robot = robot
+        self._traffic = traffic
+        self._report = report
+
+    def say(self, phase: Phase, text: str = "", *, success: float | None = None, iteration: int = 0) -> None:
+        """Report a progress."""
+        self.last_text = text
+        self._report(
+            Progress(
+                robot=self._robot,
+                phase=phase,
+                round=self.round,
+                iteration=iteration,
+                steps=self.steps,
+                success=success,
+                sent=self._traffic.sent,
+                received=self._traffic.received,
+                text=text,
+            )
+        )

@@ -7,7 +7,7 @@ campaign for them is an operator's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from fleet.crew import Crew, Line
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.workbench import Workbench
-from skills.errors import HubUnreachableError
 from skills.manifest import Name
 
 __all__ = ["FleetPlan", "RobotPlan", "draw_robots", "draw_workshops", "simulate"]
@@ -121,16 +120,18 @@ def draw_workshops(count: int, seed: int) -> list[Workshop]:
 
 
 def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:
-    agents = [_agent(line, plan, number) for number in numbers]
-    take_turns(agents, line.stopped, line.wait)
-    with suppress(HubUnreachableError):
+    benches = [Workbench(plan.home / plan.robots[number].name) for number in numbers]
+    with ExitStack() as locks:
+        for bench in benches:
+            locks.enter_context(bench.locked())
+        agents = [_agent(line, plan, *each) for each in zip(numbers, benches, strict=True)]
+        take_turns(agents, line.stopped, line.wait)
         for agent in agents:
             agent.look()
 
 
-def _agent(line: Line, plan: FleetPlan, number: int) -> Agent:
+def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
     robot = plan.robots[number]
-    bench = Workbench(plan.home / robot.name)
     identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
     from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fleet.agent import Agent, AgentSettings, Iteration
+from fleet.agent import Agent, AgentSettings
+from fleet.interfaces import Iteration
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.workbench import Workbench

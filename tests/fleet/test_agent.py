@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from fleet.agent import AgentSettings, take_turns
-from fleet.workbench import Workbench
+from fleet.workbench import Memory, Workbench
 from skills.errors import ConflictError, UnauthorizedError
 from skills.manifest import Channel
 from skills.messages import ErrorDetail
-from skills.signing import SigningKey, VerifyKey
+from skills.signing import SigningKey
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.small_robot import CONTRACT, STEPS, SmallGround, SmallRobot, make_robot, small_skill
 
@@ -135,20 +135,23 @@ def test_a_robot_that_the_hub_does_not_know_stops_and_keeps_its_work(
     assert robot.bench.pending() is not None
 
 
-def test_a_base_with_a_flipped_bit_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
+def test_a_base_with_a_flipped_bit_is_not_trained_from_but_fetched_again(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
     hub.order(1)
     hub.faults.append(("/file", "wrong file"))
-    robot.agent.step()
-    assert robot.phases == ["pulling", "failed"]
+    assert robot.agent.step() > 0
+    assert robot.phases == ["pulling", "refused"]
     assert "digest" in robot.said[-1].text
     assert not robot.ground.trained
-    assert robot.agent.step() > 0
+    assert robot.agent.step() == 0
+    assert SLOT in hub.deltas
 
 
 def test_a_base_that_another_key_signed_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
     hub.publish(small_skill(2), signer=SigningKey.generate())
     hub.order(1)
-    robot.agent.step()
+    assert [robot.agent.step() > 0 for _ in range(3)] == [True] * 3
     assert "signature" in robot.said[-1].text
     assert not robot.ground.trained
 
@@ -251,12 +254,26 @@ def test_a_worse_version_is_refused_once_with_the_reason_and_the_old_one_stays(
     assert robot.phases.count("refused") == 1
 
 
-def test_a_version_with_a_wrong_signature_is_never_tried(hub: LyingHub, tmp_path: Path) -> None:
+def test_a_version_with_a_wrong_signature_is_never_tried_and_the_right_one_still_taken(
+    hub: LyingHub, tmp_path: Path
+) -> None:
     robot = adopter(hub, tmp_path, {1: 1.0})
     hub.publish(small_skill(), signer=SigningKey.generate())
     robot.agent.step()
-    assert robot.bench.memory("follow").in_use is None
-    assert [p.phase for p in robot.said if "signature" in p.text] == ["refused"]
+    assert (robot.said[-1].phase, "signature" in robot.said[-1].text) == ("refused", True)
+    assert robot.bench.memory("follow") == Memory()
+    hub.publish(small_skill())
+    robot.agent.step()
+    assert robot.phases[-1] == "adopted"
+
+
+def test_a_version_for_another_contract_is_refused_for_good(hub: LyingHub, tmp_path: Path) -> None:
+    robot = adopter(hub, tmp_path, {1: 1.0})
+    hub.publish(small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0})))
+    robot.agent.step()
+    robot.agent.step()
+    assert robot.phases == ["pulling", "refused", "waiting"]
+    assert "control rate 100.0 Hz" in str(robot.bench.memory("follow").refused)
 
 
 def test_a_rollback_to_a_known_version_is_taken_without_a_download(hub: LyingHub, tmp_path: Path) -> None:
@@ -357,5 +374,5 @@ def test_a_pinned_key_is_not_exchanged_when_the_hub_is(hub: LyingHub, robot: Sma
     hub.publish(small_skill(2))
     hub.order(1)
     robot.agent.step()
-    assert robot.phases[-1] == "failed"
-    assert isinstance(robot.bench.identity().pinned_key, VerifyKey)
+    assert robot.phases[-1] == "refused"
+    assert not robot.ground.trained

@@ -1,0 +1,93 @@
+"""A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
+
+Both outcomes and their reason are remembered on disk, so that no version is tried twice.
+"""
+
+from __future__ import annotations
+
+from fleet.client import HubClient
+from fleet.interfaces import Ground
+from fleet.progress import Voice
+from fleet.shelf import Shelf
+from fleet.sync import Verdict, judge
+from fleet.workbench import Workbench
+from skills.errors import HubUnreachableError, NotFoundError, ZunftError
+from skills.manifest import Digest
+from skills.messages import VersionView
+from skills.skill import Skill
+
+__all__ = ["Adoption"]
+
+
+class Adoption:
+    """One robot's choice of which version of a skill to use."""
+
+    def __init__(
+        self,
+        skill: str,
+        workbench: Workbench,
+        client: HubClient,
+        ground: Ground,
+        voice: Voice,
+        shelf: Shelf,
+        tolerance: float,
+    ) -> None:
+        self._skill = skill
+        self._bench = workbench
+        self._client = client
+        self._ground = ground
+        self._voice = voice
+        self._shelf = shelf
+        self._tolerance = tolerance
+        self._scores: dict[Digest, float] = {}
+
+    def look(self) -> bool:
+        """Look for a new stable version and try it; whether there was one.
+
+        Raises:
+            HubUnreachableError: No answer.
+            DistrustError: The hub's file is not what it signed.
+        """
+        try:
+            version = self._client.version(self._skill, "stable")
+        except NotFoundError:
+            return False
+        memory = self._bench.memory(self._skill)
+        in_use = memory.in_use.digest if memory.in_use else None
+        if version.digest in memory.refused or version.digest == in_use:
+            return False
+        self._decide(version)
+        return True
+
+    def _decide(self, version: VersionView) -> None:
+        verdict = self._try(version)
+        memory = self._bench.memory(self._skill)
+        if verdict.accepted:
+            memory = memory.use(version.digest, version.version)
+        else:
+            memory = memory.refuse(version.digest, verdict.reason)
+        self._bench.keep_memory(self._skill, memory)
+        self._voice.say(
+            "adopted" if verdict.accepted else "refused",
+            f"version {version.version}: {verdict.reason}",
+            success=self._scores.get(version.digest),
+        )
+
+    def _try(self, version: VersionView) -> Verdict:
+        try:
+            score = self._score(self._shelf.pull(version))
+            return judge(score, self._score_in_use(), self._tolerance)
+        except HubUnreachableError:
+            raise
+        except ZunftError as error:
+            return Verdict(accepted=False, reason=str(error))
+
+    def _score(self, skill: Skill) -> float:
+        if skill.digest not in self._scores:
+            self._scores[skill.digest] = self._ground.rehearse(skill)
+        return self._scores[skill.digest]
+
+    def _score_in_use(self) -> float | None:
+        in_use = self._bench.memory(self._skill).in_use
+        skill = self._bench.skill(in_use.digest) if in_use else None
+        return None if skill is None else self._score(skill)

@@ -1,0 +1,40 @@
+"""What the agent asks of the place where its robot practises. `fleet.ground` has the two that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from skills.delta import Delta
+from skills.manifest import Contract
+from skills.messages import Assignment
+from skills.skill import Skill
+
+__all__ = ["Ground", "Iteration"]
+
+
+class Iteration(Protocol):
+    """What the robot hears of one iteration of its training."""
+
+    @property
+    def steps(self) -> int:
+        """Environment steps."""
+
+    @property
+    def success_rate(self) -> float | None:
+        """Share of successful episodes."""
+
+
+class Ground(Protocol):
+    """Where a robot practises and tries skills: its own environment, or its simulated twin."""
+
+    contract: Contract
+    task_digest: str | None
+
+    def practise(
+        self, base: Skill, assignment: Assignment, robot_id: str, on_iteration: Callable[[Iteration], None]
+    ) -> Delta:
+        """Train for a round; what `on_iteration` raises ends it."""
+
+    def rehearse(self, skill: Skill) -> float:
+        """Share of episodes in which the skill succeeds, the same episodes for every skill."""
