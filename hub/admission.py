@@ -117,7 +117,7 @@ def _shapes_of(session: Session, digest: str) -> Parameters:
 def _check_welcome(session: Session, row: RoundRow, robot: Principal, now: datetime) -> None:
     if row.state != "open" or now >= row.deadline:
         raise ConflictError(
-            f"round {row.round_id} no longer takes deltas; it is {row.state}.",
+            f"round {row.round_id} no longer takes deltas: {_why_closed(row)}.",
             where="round_id",
             remedy="Drop this delta and ask for a new assignment.",
             code="round_closed",
@@ -130,6 +130,10 @@ def _check_welcome(session: Session, row: RoundRow, robot: Principal, now: datet
             remedy="Wait for the next round; a delta cannot be exchanged.",
             code="second_delta",
         )
+
+
+def _why_closed(row: RoundRow) -> str:
+    return "its deadline has passed" if row.state == "open" else f"it is {row.state}"
 
 
 def _check_content(delta: Delta, row: RoundRow, order: CampaignRequest, robot: Principal) -> float:

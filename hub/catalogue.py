@@ -16,7 +16,7 @@ from hub.database import Database
 from hub.events import record
 from hub.models import ChannelRow, SkillRow, VersionRow
 from hub.store import ObjectStore
-from skills.errors import ArtefactError, ConflictError, ContractError, NotFoundError
+from skills.errors import ArtefactError, ConflictError, ContractError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages import Channel, GateReport, ScoreView, SkillView, VersionView
 from skills.signing import SigningKey, skill_statement
@@ -56,11 +56,23 @@ class Catalogue:
                 return version_view(session, known), False
             _check_succession(session, skill.manifest)
         self._store.put(skill.digest, data)
+        try:
+            return self._enter(skill)
+        except ZunftError:
+            # Another upload was faster: nothing of this one stays.
+            self._store.delete(skill.digest)
+            raise
+
+    def _enter(self, skill: Skill) -> tuple[VersionView, bool]:
+        now = self._clock()
         with self._database.write() as session:
+            known = session.scalar(select(VersionRow).where(VersionRow.digest == skill.digest))
+            if known is not None:
+                return version_view(session, known), False
             _check_succession(session, skill.manifest)
-            row = add_version(session, skill, self.sign(skill.digest), self._clock())
+            row = add_version(session, skill, self.sign(skill.digest), now)
             if row.number == 1:
-                point_channel(session, skill.manifest.name, "stable", 1, self._clock())
+                point_channel(session, skill.manifest.name, "stable", 1, now)
             return version_view(session, row), True
 
     def sign(self, digest: str) -> str:

@@ -109,7 +109,6 @@ class Enrolment:
             "robot.enrolled",
             self._clock(),
             robot_id=robot.robot_id,
-            name=robot.name,
             embodiment=robot.embodiment,
         )
         return robot

@@ -129,7 +129,7 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
         func.count(), func.coalesce(func.sum(DeltaRow.samples), 0), func.coalesce(func.sum(DeltaRow.size), 0)
     ).where(DeltaRow.round_id == row.round_id)
     deltas, samples, size = session.execute(totals).one()
-    words = waiting_for(state_of(row), _with_names(session, collection), now)
+    words = waiting_for(state_of(row), collection, now, _arms_of(session, collection))
     return RoundView(
         round_id=row.round_id,
         campaign_id=row.campaign_id,
@@ -164,14 +164,6 @@ def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seco
     )
 
 
-def _with_names(session: Session, collection: Collection) -> Collection:
-    """The same with names that people gave in place of identifiers."""
-    ids = collection.arrived | collection.expected
-    rows = session.execute(select(RobotRow.robot_id, RobotRow.name).where(RobotRow.robot_id.in_(ids)))
-    names = {robot_id: name for robot_id, name in rows}  # noqa: C416 - dict() would take a result for a mapping
-    return Collection(
-        order=collection.order,
-        deadline=collection.deadline,
-        arrived=frozenset(names[each] for each in collection.arrived),
-        expected=frozenset(names[each] for each in collection.expected),
-    )
+def _arms_of(session: Session, collection: Collection) -> dict[str, str]:
+    robots = select(RobotRow).where(RobotRow.robot_id.in_(collection.expected))
+    return {robot.robot_id: robot.embodiment for robot in session.scalars(robots)}

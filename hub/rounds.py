@@ -9,6 +9,7 @@ No clock, no database, no network: `hub.engine` brings the facts and keeps the j
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -87,11 +88,18 @@ def collection_event(collection: Collection, now: datetime) -> RoundEvent | None
     return "late" if len(collection.arrived) >= collection.order.quorum else "starved"
 
 
-def waiting_for(state: RoundState, collection: Collection, now: datetime) -> str:
-    """Why the round is where it is, in words for people."""
+def waiting_for(state: RoundState, collection: Collection, now: datetime, arms: Mapping[str, str]) -> str:
+    """Why the round is where it is, in words for people.
+
+    Args:
+        state: Of the round.
+        collection: What is known of it.
+        now: The time.
+        arms: Robot to embodiment; other owners' robots are not called by their names.
+    """
     if state != "open":
         return WORDS[state]
-    missing = sorted(collection.expected - collection.arrived)
+    missing = sorted(arms[robot] for robot in collection.expected - collection.arrived)
     names = f" ({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''})" if missing else ""
     seconds = max(0, round((collection.deadline - now).total_seconds()))
     count = f"{len(collection.arrived)} of {needed(collection)} deltas"

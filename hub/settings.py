@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
 
 MEBIBYTE = 2**20
+SHORTEST_TOKEN = 16
 
 
 class Settings(BaseSettings):
@@ -69,6 +70,14 @@ class Settings(BaseSettings):
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="DEBUG, INFO, WARNING or ERROR; logs are one JSON document a line on standard error.",
     )
+
+    @field_validator("admin_token")
+    @classmethod
+    def _is_no_password(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < SHORTEST_TOKEN:
+            msg = f"an admin token has {SHORTEST_TOKEN} characters or more; `openssl rand -hex 32` makes one"
+            raise ValueError(msg)
+        return token
 
     @property
     def database(self) -> str:

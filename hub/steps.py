@@ -106,7 +106,9 @@ class Steps:
             if current is None:
                 return True
             if next_number(session, campaign.skill) != number:
-                return True  # somebody published meanwhile: the candidate gets the number after that
+                # Somebody published meanwhile: the next turn makes a candidate with the number after that.
+                self._store.delete(candidate.skill.digest)
+                return True
             now = self._clock()
             add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
             current.candidate, current.momentum_after = candidate.skill.digest, momentum

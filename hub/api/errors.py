@@ -90,7 +90,7 @@ EXAMPLES = {
     404: ("not_found", "there is no skill 'weld-saem'.", "name", "See the list of skills."),
     409: (
         "round_closed",
-        "round c-5f0c2a91b3-4 no longer takes deltas; it is merging.",
+        "round c-5f0c2a91b3-4 no longer takes deltas: it is merging.",
         "round_id",
         "Drop this delta and ask for a new assignment.",
     ),

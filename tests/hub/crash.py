@@ -34,7 +34,7 @@ ADMISSION = {str(admission.__file__)}
 
 
 def open_hub(folder: Path) -> Services:
-    settings = Settings.model_validate({"data_dir": folder, "console": False, "admin_token": "zt_x"})
+    settings = Settings.model_validate({"data_dir": folder, "console": False, "admin_token": "zt_for-crashes-only"})
     return open_services(settings, gate=StubGate(), clock=Hands())
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from hub.app import create_app
 from hub.settings import Settings
@@ -176,3 +177,14 @@ def test_a_wrong_signature_uses_up_no_nonce(hall: Hall, robot: Robot) -> None:
     stranger = Robot(hall.client, hall.clock, robot.robot_id, SigningKey.generate())
     hall.error(stranger.request("GET", "/robots/me"), 401)
     ok(robot.request("GET", "/robots/me"))
+
+
+def test_an_admin_token_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(ValidationError, match="16 characters"):
+        Settings.model_validate({"admin_token": "admin"})
+
+
+def test_every_setting_says_what_it_does_and_no_secret_is_shown() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+    assert ADMIN not in repr(Settings.model_validate({"admin_token": ADMIN, "s3_secret_key": ADMIN}))

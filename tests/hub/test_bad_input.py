@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hub.store import StoreError
 from skills.container import pack
 from skills.messages import API, DELTA_SIGNATURE_HEADER
 from skills.signing import SigningKey, delta_statement
-from tests.hub.conftest import Collecting, Robot, ok, random_tensors, tensors_like
+from tests.hub.conftest import Collecting, Hall, Robot, ok, random_tensors, tensors_like, tiny_skill
 
 ZERO_DIGEST = "sha256:" + "0" * 64
 
@@ -269,3 +270,48 @@ def test_a_fault_of_the_hub_shows_nothing_of_the_inside(
     error = no_trace.hall.error(response, 500)
     assert error["request_id"] == "mine-1"
     assert "secret" not in response.text
+
+
+def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
+    collecting: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall, robot = collecting.hall, collecting.robots[0]
+    store = hall.services.store
+    put = store.put
+
+    def put_and_close(digest: str, data: bytes) -> None:
+        put(digest, data)
+        hall.services.campaigns.stop(collecting.campaign_id)
+
+    blobs = hall.blobs()
+    monkeypatch.setattr(store, "put", put_and_close)
+    response = robot.push(collecting.work.round_id, good(collecting))
+    assert hall.error(response, 409)["code"] == "round_closed"
+    assert hall.blobs() == blobs
+    assert hall.round(collecting.work.round_id).deltas == 0
+
+
+def test_an_upload_that_comes_second_keeps_nothing(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = hall.services.store
+    put = store.put
+    rival = tiny_skill(seed=1)
+
+    def put_after_rival(digest: str, data: bytes) -> None:
+        monkeypatch.setattr(store, "put", put)
+        ok(hall.publish(rival))
+        put(digest, data)
+
+    monkeypatch.setattr(store, "put", put_after_rival)
+    assert hall.error(hall.publish(tiny_skill()), 409)["code"] == "wrong_version"
+    assert hall.blobs() == {rival.digest[9:]}
+
+
+def test_a_store_that_is_full_admits_nothing(no_trace: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("the disk is full.", remedy="Make room.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(no_trace.hall.services.store, "put", fail)
+        response = no_trace.robots[0].push(no_trace.work.round_id, good(no_trace))
+        assert no_trace.hall.error(response, 503)["message"] == "the disk is full."
+    assert no_trace.hall.round(no_trace.work.round_id).deltas == 0

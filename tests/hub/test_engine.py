@@ -109,13 +109,13 @@ def test_a_gate_that_cannot_work_ends_the_campaign_before_anybody_trains(hall: H
 
 
 def test_the_deadline_closes_a_round_that_has_its_quorum(collecting: Collecting) -> None:
-    third = collecting.hall.enrol("three")
+    third = collecting.hall.enrol("secret name", "iiwa")
     assert third.assignment() is not None
     bring(collecting.robots, 0)
     collecting.hall.turn()
     waiting = collecting.hall.round(collecting.work.round_id)
     assert waiting.state == "open"
-    assert "three" in waiting.waiting_for
+    assert "(iiwa)" in waiting.waiting_for
     collecting.hall.clock.advance(61)
     collecting.hall.turn()
     assert collecting.hall.round(collecting.work.round_id).state == "published"

@@ -23,6 +23,7 @@ EVENTS: list[Event] = [
     "broken",
     "stopped",
 ]
+ARMS = {"a": "panda", "b": "ur5e", "c": "iiwa"}
 ORDER: list[RoundState] = ["open", "closing", "merging", "gating"]
 names = st.frozensets(st.sampled_from("abcdefgh"))
 
@@ -86,13 +87,13 @@ def test_the_quorum_is_waited_for_also_when_fewer_robots_are_known() -> None:
 
 
 def test_a_round_says_whom_it_waits_for_and_how_long() -> None:
-    words = waiting_for("open", collection(frozenset("a"), frozenset("abc"), left=42), NOW)
-    assert words == "1 of 3 deltas; waiting for robots (b, c), at most 42 s more."
+    words = waiting_for("open", collection(frozenset("a"), frozenset("abc"), left=42), NOW, ARMS)
+    assert words == "1 of 3 deltas; waiting for robots (iiwa, ur5e), at most 42 s more."
 
 
 @pytest.mark.parametrize("state", [*ORDER[1:], *sorted(FINAL)])
 def test_every_state_has_words(state: RoundState) -> None:
-    assert waiting_for(state, collection(frozenset(), frozenset()), NOW)
+    assert waiting_for(state, collection(frozenset(), frozenset()), NOW, ARMS)
 
 
 @given(rounds=st.integers(2, 50), data=st.data())
