@@ -39,6 +39,13 @@ def test_the_real_gate_measures_both_on_every_arm_and_twice_the_same() -> None:
     assert first.model_copy(update={"seconds": 0}) == again.model_copy(update={"seconds": 0})
 
 
+def test_arms_measured_side_by_side_score_as_each_alone() -> None:
+    together = HeldOutGate()(weld_skill(0), None, PLAN).by_embodiment
+    for arm in PLAN.embodiments:
+        plan = PLAN.model_copy(update={"embodiments": (arm,)})
+        assert HeldOutGate()(weld_skill(0), None, plan).by_embodiment[arm] == together[arm]
+
+
 def test_a_version_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
