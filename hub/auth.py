@@ -23,7 +23,7 @@ from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
 
-__all__ = ["Authenticator", "Principal", "hash_token", "make_token"]
+__all__ = ["Authenticator", "Claim", "Principal", "hash_token", "make_token"]
 
 INCLUDES: dict[Role, frozenset[Role]] = {
     "robot": frozenset({"robot"}),
@@ -53,6 +53,15 @@ class Principal:
                 f"this needs the role {role}; {self.name} is a {self.role}.",
                 remedy="Ask an operator of the hub, or use another token.",
             )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A proof that is not verified yet, with the key to verify it by."""
+
+    proof: RequestProof
+    key: VerifyKey
+    principal: Principal
 
 
 def make_token(prefix: str) -> str:
@@ -90,15 +99,13 @@ class Authenticator:
             )
         return Principal(row.name, _role(row.role), row.organisation)
 
-    def robot(self, proof: RequestProof, *, method: str, target: str, body: bytes) -> Principal:
-        """The robot that signed exactly this request, now, and for the first time.
+    def claim(self, proof: RequestProof) -> Claim:
+        """Who says to have sent a request; asked before its body is read, so that strangers' bodies are not.
 
         Raises:
-            UnauthorizedError: Unknown robot, clock too far off, or a nonce that was used before.
-            SignatureError: Another request or another key.
+            UnauthorizedError: Unknown robot, or a clock that is too far off.
         """
-        now = self._clock()
-        self._check_fresh(proof, now)
+        self._check_fresh(proof, self._clock())
         with self._database.read() as session:
             robot = session.get(RobotRow, proof.robot_id)
         if robot is None:
@@ -108,9 +115,19 @@ class Authenticator:
                 remedy="Join this hub first: zunft robot join.",
                 code="unknown_robot",
             )
-        proof.verify(VerifyKey(robot.public_key), method=method, target=target, body=body)
-        self._use_nonce(proof, now)
-        return Principal(robot.robot_id, "robot", robot.organisation)
+        principal = Principal(robot.robot_id, "robot", robot.organisation)
+        return Claim(proof, VerifyKey(robot.public_key), principal)
+
+    def robot(self, claim: Claim, *, method: str, target: str, body: bytes) -> Principal:
+        """The robot that signed exactly this request, for the first time.
+
+        Raises:
+            SignatureError: Another request or another key.
+            UnauthorizedError: The request was made before.
+        """
+        claim.proof.verify(claim.key, method=method, target=target, body=body)
+        self._use_nonce(claim.proof, self._clock())
+        return claim.principal
 
     def _check_fresh(self, proof: RequestProof, now: datetime) -> None:
         if len(proof.nonce) not in NONCE_LENGTH:

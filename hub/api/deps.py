@@ -50,10 +50,10 @@ async def caller(
         UnauthorizedError, SignatureError: The claim does not hold.
     """
     if robot_id is not None:
-        proof = _read_proof(request)
+        claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
         body = await request.body()
         return await run_in_threadpool(
-            services.authenticator.robot, proof, method=request.method, target=_target(request), body=body
+            services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
         )
     if token is not None:
         return await run_in_threadpool(services.authenticator.user, token.credentials)

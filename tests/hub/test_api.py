@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from hub.store import StoreError
-from skills.messages import API, Event
+from skills.messages import API, Assignment, Event
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Collecting, Hall, Robot, ok, random_tensors, tiny_skill
 from tests.hub.running import RunningHub, running_hub
+from tests.hub.test_gate import weld_skill
 
 OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
 
@@ -139,17 +140,38 @@ def test_logs_are_json_with_the_requests_id_and_without_secrets(
     assert ADMIN not in json.dumps(running.log)
 
 
-def test_what_was_acknowledged_survives_a_kill_and_open_streams_do_not_hold_up_the_end(
-    tmp_path: Path,
-) -> None:
+def work_of(robot: Robot) -> Assignment:
+    response = robot.request("GET", "/robots/me/assignment?skill=weld-seam&wait_seconds=30")
+    return Assignment.model_validate_json(ok(response).content)
+
+
+def test_a_delta_that_was_acknowledged_survives_a_kill_of_the_hub(tmp_path: Path) -> None:
+    base = weld_skill(0)
+    order = {
+        "skill": "weld-seam",
+        "rounds": 2,
+        "gate": {"embodiments": ["ur5e"], "episodes": 1, "tolerance": 1},
+    }
     with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
-        ok(client.post(API + "/skills", content=tiny_skill().to_bytes()))
-        robot = enrol(client, "one")
+        ok(client.post(API + "/skills", content=base.to_bytes()))
+        robots = [enrol(client, "one"), enrol(client, "two")]
+        ok(client.post(API + "/campaigns", json=order))
+        works = [work_of(robot) for robot in robots]
+        deltas = [robots[i].delta(works[i], random_tensors(base, i)) for i in range(2)]
+        assert robots[0].push(works[0].round_id, deltas[0]).status_code == 201
         hub.kill()
     with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
-        assert ok(client.get(API + "/skills/reach/versions/1/file")).content == tiny_skill().to_bytes()
-        robot.client = client
-        assert ok(robot.request("GET", "/robots/me")).json()["name"] == "one"
+        for robot in robots:
+            robot.client = client
+        assert robots[0].push(works[0].round_id, deltas[0]).status_code == 200
+        assert robots[1].push(works[1].round_id, deltas[1]).status_code == 201
+        following = work_of(robots[0])
+        assert (following.number, following.base.version, following.base.contributors) == (2, 2, 2)
+
+
+def test_open_streams_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+        enrol(client, "one")
         with client.stream("GET", API + "/events?after=0") as listening:
             next(listening.iter_lines())
             assert hub.stop() == -signal.SIGTERM  # uvicorn goes down in order, then hands the signal on
