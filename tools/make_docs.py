@@ -19,7 +19,7 @@ from hub.app import create_app
 from hub.settings import Settings
 from zunft.cli import app as cli
 
-__all__ = ["PAGES", "render"]
+__all__ = ["PAGES", "leaf_commands", "render"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
@@ -44,9 +44,8 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """Every command with its options."""
-    group = typer.main.get_command(cli)
     lines = ["# Commands", ORIGIN, "`zunft COMMAND --help` says the same, with examples."]
-    lines += [_command_text(path, command) for path, command in _commands("zunft", group)]
+    lines += [_command_text(path, command) for path, command in leaf_commands().items()]
     return "\n\n".join(lines) + "\n"
 
 
@@ -111,6 +110,11 @@ def _settings_table(settings: type[BaseSettings]) -> str:
             f"| `{prefix.upper()}{name.upper()}` | {f'`{shown}`' if shown else ''} | {field.description} |"
         )
     return "\n".join(rows)
+
+
+def leaf_commands() -> dict[str, Any]:
+    """Every command that does something, by the words that call it."""
+    return dict(_commands("zunft", typer.main.get_command(cli)))
 
 
 def _commands(path: str, command: Any) -> list[tuple[str, Any]]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from fleet.cli import fleet_app, robot_app
-from skills.errors import RequestError, ZunftError
+from skills.errors import ZunftError
 from zunft.commands import campaign, skill
 from zunft.commands.demo import demo
 from zunft.commands.hub import hub, token_app, user_app
 
 __all__ = ["app", "main"]
-
-PACKAGES = ("skills", "envs", "fleet", "hub")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,35 +36,19 @@ app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("zunft"))  # noqa: T201 - the one line that a script reads
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     show_version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Robots learn from each other: a guild hall for skills."""
-    if show_version:
-        print(version("zunft"))  # noqa: T201 - the one line that a script reads
-        raise typer.Exit
-    check_packages()
-
-
-def check_packages() -> None:
-    """Refuse to run where somebody's own `envs` or `skills` folder hides ours.
-
-    Raises:
-        RequestError: Names the folder.
-    """
-    here = Path(__file__).resolve().parent.parent
-    for name in PACKAGES:
-        spec = find_spec(name)
-        found = Path(str(spec.origin if spec else None)).resolve().parent
-        if found != here / name:
-            raise RequestError(
-                f"the package {name!r} comes from {found}, not from Zunft.",
-                where=str(found),
-                remedy="Rename that folder, or run from another one.",
-            )
 
 
 def main() -> None:

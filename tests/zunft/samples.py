@@ -1,0 +1,43 @@
+"""A report with known figures."""
+
+from __future__ import annotations
+
+from envs.evaluate import Evaluation
+from zunft.report import FleetRow, Report, Score, UnseenRow
+
+
+def score(successes: int, episodes: int = 10) -> Score:
+    return Score.of(Evaluation.count(successes, episodes))
+
+
+def sample_report() -> Report:
+    fleet = [
+        FleetRow(
+            robot=robot,
+            embodiment=arm,
+            alone_home=score(10),
+            alone_elsewhere=score(3, 30),
+            guild=score(guild),
+            scripted=score(9),
+            scripted_p=score(5),
+        )
+        for robot, arm, guild in (("ada", "ur5e", 9), ("bela", "panda", 7))
+    ]
+    unseen = [
+        UnseenRow(embodiment=arm, alone=score(4, 40), guild=score(8), scripted=score(10), scripted_p=score(2))
+        for arm in ("kinova3", "sawyer")
+    ]
+    return Report(
+        task="weld-seam",
+        seed=0,
+        fleet=fleet,
+        unseen=unseen,
+        rounds=3,
+        seconds=12.3,
+        steps_per_robot=9600,
+        bytes_sent_per_robot=1_500_000,
+        bytes_received_per_robot=2_500_000,
+        hub_peak_mb=250.0,
+        guild_by_round=[0.2, 0.1, 0.8],
+        published_by_round=[True, False, True],
+    )

@@ -1,0 +1,37 @@
+"""The whole way of the data, for real: a hub process, four robots in two processes, two newcomers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from skills.policy import Policy
+from skills.skill import Skill
+
+
+def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
+    result_file, output = tmp_path / "result.json", tmp_path / "out"
+    command = [sys.executable, "-m", "zunft", "demo", "--fast", "--json", str(result_file)]
+    finished = subprocess.run(
+        [*command, "--output", str(output)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "140"},
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(result_file.read_text())
+    assert [row["embodiment"] for row in result["fleet"]] == ["ur5e", "panda", "iiwa", "xarm7"]
+    assert [row["embodiment"] for row in result["unseen"]] == ["kinova3", "sawyer"]
+    assert result["rounds"] == 2 == len(result["guild_by_round"])
+    assert result["steps_per_robot"] > 0
+    assert result["bytes_sent_per_robot"] > 50_000  # two deltas of fp16
+    assert result["hub_peak_mb"] > 0
+    assert "PD + look-ahead" in finished.stdout
+    guild = Skill.load(output / "robots" / "guild.skill")
+    assert guild.manifest.contributors == 4
+    assert Policy(guild).contract.control_hz == 50
+    assert (output / "result.svg").stat().st_size > 10_000
