@@ -1,7 +1,7 @@
 """RLlib's environment runner for vectorised robots: whole batches in, episode chunks out.
 
 RLlib's own runner hands each environment's each step to a chain of connectors, which takes two
-thirds of its time (docs/adr). A skill's observation needs no connector: its scale is fixed by the
+thirds of its time (docs/adr/0005). A skill's observation needs no connector: its scale is fixed by the
 task. What is learned from the chunks is left to `fleet.learner`.
 """
 
