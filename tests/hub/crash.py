@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,7 +35,9 @@ ADMISSION = {str(admission.__file__)}
 
 
 def open_hub(folder: Path) -> Services:
-    settings = Settings.model_validate({"data_dir": folder, "console": False, "admin_token": "zt_for-crashes-only"})
+    settings = Settings.model_validate(
+        {"data_dir": folder, "console": False, "admin_token": "zt_for-crashes-only"}
+    )
     return open_services(settings, gate=StubGate(), clock=Hands())
 
 
@@ -161,8 +164,8 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     wrong = []
     for number, line in enumerate(lines):
         copy(str(number))
-        killed = in_child(lambda name=str(number): work(name), tuple(line)) is None
-        found = in_child(lambda name=str(number): work(name))
+        killed = in_child(partial(work, str(number)), tuple(line)) is None
+        found = in_child(partial(work, str(number)))
         if not killed or found != expected:
             wrong.append([line, killed, found])
         shutil.rmtree(folder / str(number))
@@ -179,20 +182,23 @@ def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
         except ZunftError as error:
             return error.code
 
+    def look(name: str) -> Any:
+        return outcome(open_hub(folder / name), delta)
+
     def copy(name: str) -> Path:
         return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
 
     copy("reference")
     copy("traced")
     in_child(lambda: push("reference"))
-    expected = in_child(lambda: outcome(open_hub(folder / "reference"), delta))
+    expected = in_child(lambda: look("reference"))
     lines = in_child(lambda: lines_of(lambda: push("traced"), ADMISSION))[::stride]
     wrong = []
     for number, line in enumerate(lines):
         copy(str(number))
-        killed = in_child(lambda name=str(number): push(name), tuple(line)) is None
-        again = in_child(lambda name=str(number): push(name))
-        found = in_child(lambda name=str(number): outcome(open_hub(folder / name), delta))
+        killed = in_child(partial(push, str(number)), tuple(line)) is None
+        again = in_child(partial(push, str(number)))
+        found = in_child(partial(look, str(number)))
         if not killed or again not in {"admitted", "duplicate"} or found != expected:
             wrong.append([line, killed, again, found])
         shutil.rmtree(folder / str(number))

@@ -53,8 +53,8 @@ class RunningHub:
     def _stderr(self) -> Iterator[str]:
         if self._process.stderr is None:
             raise RuntimeError("no log")
-        for line in self._process.stderr:  # not `yield from`, which would close the pipe with the generator
-            yield line
+        # Not the pipe itself, which would be closed with the generator.
+        yield from iter(self._process.stderr.readline, "")
 
 
 @contextmanager
