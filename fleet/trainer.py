@@ -51,7 +51,7 @@ class TrainerSettings:
 
     batch: int = 3200
     minibatch: int = 400
-    epochs: int = 8
+    epochs: int = 5
     discount: float = 0.95
     trace: float = 0.9
     clip: float = 0.2

@@ -207,7 +207,7 @@ class TrainingPlan(Message):
         clip_norm: Largest Euclidean norm of a delta.
     """
 
-    iterations: int = Field(default=5, ge=1, le=10_000)
+    iterations: int = Field(default=3, ge=1, le=10_000)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     final_learning_rate: float = Field(default=1e-4, gt=0, le=1)
     proximal: float = Field(default=0.0, ge=0, le=100)
@@ -216,16 +216,18 @@ class TrainingPlan(Message):
 
 
 class MergePlan(Message):
-    """How deltas become one update: a rule, a cap on each robot's weight, and server momentum.
+    """How deltas become one update: a rule, a cap on each robot's weight, and the server's step.
 
     Attributes:
         sample_cap: Environment steps beyond which a robot's weight no longer grows.
+        momentum: Share of the last step that is taken again.
+        step: Factor on the merged delta; robots' deltas are nearly orthogonal, so their mean is short.
     """
 
     rule: Literal["mean"] = "mean"
     sample_cap: int = Field(default=100_000, ge=1)
-    momentum: float = Field(default=0.5, ge=0, lt=1)
-    step: float = Field(default=1.0, gt=0, le=10)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    step: float = Field(default=1.5, gt=0, le=10)
 
 
 class GatePlan(Message):
@@ -246,7 +248,7 @@ class CampaignRequest(Message):
     """An operator's standing order to improve one skill."""
 
     skill: Name
-    rounds: int = Field(default=12, ge=1, le=100_000)
+    rounds: int = Field(default=16, ge=1, le=100_000)
     quorum: int = Field(default=2, ge=1, le=100_000)
     target: int = Field(
         default=0, ge=0, le=100_000, description="Close as soon as so many came; 0 = every robot"

@@ -23,14 +23,14 @@ out = Console()
 
 
 @app.command(
-    epilog="Examples: [bold]zunft campaign start weld-seam --rounds 12 --quorum 3[/]; "
+    epilog="Examples: [bold]zunft campaign start weld-seam --rounds 16 --quorum 3[/]; "
     "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
 )
 def start(
     skill: str,
     token: Token,
     hub: Hub = DEFAULT_HUB,
-    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 12,
+    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 16,
     quorum: Annotated[int, typer.Option(help="Fewest deltas that make a round.")] = 2,
     target: Annotated[int, typer.Option(help="Close a round at so many deltas; 0 waits for all robots.")] = 0,
     deadline: Annotated[
