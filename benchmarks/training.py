@@ -25,13 +25,12 @@ from envs.workshop import FLEET, load_workshop
 from fleet.learner import log_probability
 from fleet.network import ActorCritic
 from fleet.trainer import Trainer, TrainerSettings
-from skills.initial import initial_tensors
-from skills.manifest import Network
+from zunft.starting import new_skill
 
 COPIES, ITERATIONS, REPEATS = 32, 2, 4
 TASK = load_task("weld-seam")
-NETWORK = Network(inputs=TASK.contract.observation_size, outputs=TASK.contract.action_size, hidden=(128, 128))
-BASE = initial_tensors(NETWORK, seed=0, log_std=-0.7, first_layer=0.1)
+FIRST = new_skill(TASK.name, seed=0)
+NETWORK, BASE = FIRST.manifest.network, FIRST.tensors
 SETTINGS = TrainerSettings()
 LEARNING_RATE = 1e-3
 

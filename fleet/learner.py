@@ -20,7 +20,7 @@ from torch import Tensor
 from fleet.network import ActorCritic
 from skills.manifest import Network
 
-__all__ = ["SkillLearner", "SkillModule"]
+__all__ = ["SkillLearner", "SkillModule", "log_probability"]
 
 LEARNED_FROM = (
     Columns.OBS,

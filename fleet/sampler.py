@@ -20,6 +20,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 
+from fleet.learner import log_probability
 from skills.errors import ContractError
 
 __all__ = ["MakeEnv", "Sampler", "vectorise"]
@@ -36,7 +37,7 @@ class _Rollout:
 
     observations: Array
     actions: Array
-    means: Array
+    inputs: Array  # of the action's distribution: means, then log deviations
     log_probabilities: Array
     rewards: Array
     terminated: Array
@@ -85,18 +86,19 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
             rollout.terminated[step], rollout.truncated[step] = terminated, truncated
             self._book(reward, terminated | truncated, infos)
         rollout.observations[length] = _finite(self._observation, "observation")
+        rollout.log_probabilities = log_probability(
+            torch.from_numpy(rollout.inputs), torch.from_numpy(rollout.actions)
+        ).numpy()
         return rollout
 
     def _act(self, rollout: _Rollout, step: int) -> Array:
         observation = torch.from_numpy(rollout.observations[step])
         inputs = self.module.forward_exploration({Columns.OBS: observation})[Columns.ACTION_DIST_INPUTS]
-        distribution = self.module.get_exploration_action_dist_cls().from_logits(inputs)
-        action = distribution.sample()
-        rollout.means[step] = inputs.numpy()
-        rollout.log_probabilities[step] = distribution.logp(action).numpy()
-        taken: Array = action.numpy()
-        rollout.actions[step] = taken
-        return taken
+        mean, log_std = inputs.chunk(2, dim=-1)
+        rollout.inputs[step] = inputs.numpy()
+        action: Array = torch.normal(mean, log_std.exp()).numpy()
+        rollout.actions[step] = action
+        return action
 
     def _book(self, reward: Array, done: Array, infos: dict[str, Any]) -> None:
         self._returns += np.where(self._resetting, 0.0, reward)
@@ -144,7 +146,7 @@ def _allocate(length: int, envs: int, observation: int, action: int) -> _Rollout
     return _Rollout(
         observations=np.zeros((length + 1, envs, observation), dtype=np.float32),
         actions=zeros(action),
-        means=zeros(2 * action),
+        inputs=zeros(2 * action),
         log_probabilities=zeros(),
         rewards=zeros(),
         terminated=zeros(dtype=bool),
@@ -175,7 +177,7 @@ def _chunk(rollout: _Rollout, column: int, steps: slice) -> SingleAgentEpisode:
         terminated=bool(rollout.terminated[last, column]),
         truncated=bool(rollout.truncated[last, column]),
         extra_model_outputs={
-            Columns.ACTION_DIST_INPUTS: rollout.means[steps, column],
+            Columns.ACTION_DIST_INPUTS: rollout.inputs[steps, column],
             Columns.ACTION_LOGP: rollout.log_probabilities[steps, column],
         },
         infos=[{}] * (steps.stop - steps.start + 1),
