@@ -134,7 +134,7 @@ def status(skill: SkillName = None, home: Home = None, as_json: Json = False) ->
         out.print_json(data=facts)
         return
     for name, value in facts.items():
-        out.print(f"{name.replace('_', ' '):>12}  {'-' if value in (None, {}) else value}", soft_wrap=True)
+        out.print(f"{name.replace('_', ' '):>12}  {_in_words(value)}", soft_wrap=True)
 
 
 @robot_app.command(
@@ -220,6 +220,12 @@ def _own_env(settings: RobotSettings) -> Any:
     from fleet.own_env import load_env  # noqa: PLC0415
 
     return load_env(settings.env, load_task(settings.skill)) if settings.env else None
+
+
+def _in_words(fact: Any) -> str:
+    if isinstance(fact, dict):
+        fact = ", ".join(f"{name} {value}" for name, value in fact.items())
+    return str(fact) if fact else "-"
 
 
 def _facts(bench: Workbench, skill: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from zunft.report import Report, Score
 
 __all__ = ["draw_report"]
 
-COLOURS = {"alone": "#b7c3cc", "home": "#7d94a5", "guild": "#c8502a", "scripted": "#3c5a6e"}
+COLOURS = {"alone": "#b7c3cc", "home": "#7d94a5", "guild": "#c8502a", "p": "#8ba86b", "scripted": "#3c5a6e"}
 INK = "#22303a"
 
 
@@ -34,7 +34,7 @@ def draw_report(report: Report, path: Path) -> None:
         _draw_rounds(rounds, report)
         for axes in (fleet, unseen, rounds):
             _tidy(axes)
-        figure.legend(*fleet.get_legend_handles_labels(), loc="outside lower left", ncols=4, frameon=False)
+        figure.legend(*fleet.get_legend_handles_labels(), loc="outside lower left", ncols=5, frameon=False)
         figure.savefig(path, dpi=130, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
@@ -47,6 +47,7 @@ def _draw_fleet(axes: Axes, report: Report) -> None:
             ("alone, elsewhere", "alone"): [row.alone_elsewhere for row in rows],
             ("alone, at home", "home"): [row.alone_home for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
+            ("scripted P", "p"): [row.scripted_p for row in rows],
             ("PD + look-ahead", "scripted"): [row.scripted for row in rows],
         },
     )
@@ -62,6 +63,7 @@ def _draw_unseen(axes: Axes, report: Report) -> None:
         {
             ("alone policies", "alone"): [row.alone for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
+            ("scripted P", "p"): [row.scripted_p for row in rows],
             ("PD + look-ahead", "scripted"): [row.scripted for row in rows],
         },
     )

@@ -29,7 +29,15 @@ def hub(
     from hub.settings import Settings  # noqa: PLC0415
 
     options: dict[str, Any] = {"data_dir": data_dir, "host": host, "port": port}
-    serve(Settings(**{name: value for name, value in options.items() if value is not None}))
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    token = (
+        "ZUNFT_ADMIN_TOKEN" if settings.admin_token.get_secret_value() else settings.data_dir / "admin-token"
+    )
+    out.print(
+        f"The hub comes up at http://{settings.host}:{settings.port}; the admin's token is in {token}. "
+        "Its log follows, one JSON document a line. Ctrl-C stops it."
+    )
+    serve(settings)
 
 
 @token_app.command("create", epilog="Example: [bold]zunft token create --count 4[/]")

@@ -32,7 +32,7 @@ def new(
     """Make version 1 of a skill: an untrained network for a task."""
     skill = new_skill(task, seed=seed, hidden=_widths(hidden))
     skill.save(output)
-    out.print(f"{output}: {skill.manifest.name} v1, {skill.digest}")
+    out.print(f"{output}: {skill.manifest.name} v1, {skill.digest}", soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]zunft skill show weld-seam.skill --json[/]")
@@ -44,6 +44,8 @@ def show(file: Path, as_json: Json = False) -> None:
         return
     manifest, network = skill.manifest, skill.manifest.network
     table = Table(title=f"{manifest.name} v{manifest.version}", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     numbers = sum(tensor.size for tensor in skill.tensors.values())
     rows = {
         "digest": skill.digest,
@@ -65,7 +67,7 @@ def show(file: Path, as_json: Json = False) -> None:
 def publish(file: Path, token: Token, hub: Hub = DEFAULT_HUB) -> None:
     """Put a skill file into the hub's catalogue."""
     version = connect(hub, token).publish_skill(Skill.load(file))
-    out.print(f"published {version.skill} v{version.version} ({version.digest})")
+    out.print(f"published {version.skill} v{version.version} ({version.digest})", soft_wrap=True)
 
 
 @app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
@@ -99,7 +101,7 @@ def pull(
     version = client.version(name, ref or "stable")
     skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None)
     skill.save(output)
-    out.print(f"{output}: {version.skill} v{version.version}, {skill.digest}")
+    out.print(f"{output}: {version.skill} v{version.version}, {skill.digest}", soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]zunft skill release weld-seam 6[/] - back to version 6")
