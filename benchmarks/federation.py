@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.evaluate import evaluate
+from envs.evaluate import evaluate_many
 from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import FLEET, fresh_workshop, load_workshop
@@ -79,11 +79,8 @@ def main() -> None:
 def scripted(name: str, episodes: int) -> str:
     """Mean success of a controller written by hand."""
     policy = controller("p" if name == "p" else "pd-look-ahead", TASK)
-    home, fresh = (
-        np.mean([evaluate(policy, TASK, shop, episodes, SCORE_SEED).score for shop in shops])
-        for shops in (HOMES, FRESH)
-    )
-    return f"fleet {home:.3f}, unseen {fresh:.3f}"
+    scores = [each.score for each in evaluate_many(policy, TASK, [*HOMES, *FRESH], episodes, SCORE_SEED)]
+    return f"fleet {np.mean(scores[: len(HOMES)]):.3f}, unseen {np.mean(scores[len(HOMES) :]):.3f}"
 
 
 def measure(crew: Crew, seed: int, rounds: int, episodes: int) -> Result:
@@ -139,8 +136,8 @@ def train_one_alone(_: Line, skill: Skill, number: int, seed: int, rounds: int) 
 
 def score(_: Line, skill: Skill, episodes: int) -> list[float]:
     """Success in the fleet's workshops, then in the fresh ones."""
-    policy = Policy(skill)
-    return [evaluate(policy, TASK, shop, episodes, SCORE_SEED).score for shop in (*HOMES, *FRESH)]
+    shops = [*HOMES, *FRESH]
+    return [each.score for each in evaluate_many(Policy(skill), TASK, shops, episodes, SCORE_SEED)]
 
 
 @cache
