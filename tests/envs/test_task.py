@@ -41,7 +41,7 @@ def test_a_copied_bundle_has_the_same_digest_and_any_change_another(bundle: Path
     [
         ("horizon = 100", "horizon = 0", "horizon"),
         ("grace = 20", "grace = 100", "grace"),
-        ("jerk = 0.02", "jerk = nan", "jerk"),
+        ("jerk = 0.05", "jerk = nan", "jerk"),
         ("share = 0.9", "share = 0.9\nbribe = 1", "bribe"),
         ("[start]", "[start", "task.toml"),
         ('name = "weld-seam"', "", "name"),

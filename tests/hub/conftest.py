@@ -44,6 +44,7 @@ structlog.configure(
     wrapper_class=structlog.make_filtering_bound_logger(30),
 )
 
+MERGE = {"momentum": 0.5, "step": 1.0}
 ADMIN = "zt_admin-token-of-the-tests"
 Tensors = dict[str, NDArray[np.float64]]
 
@@ -209,7 +210,14 @@ class Hall:
         return Robot(self.client, self.clock, robot_id, key)
 
     def start(self, **order: Any) -> str:
-        request = {"skill": "reach", "rounds": 3, "quorum": 2, "deadline_seconds": 60, **order}
+        request = {
+            "skill": "reach",
+            "rounds": 3,
+            "quorum": 2,
+            "deadline_seconds": 60,
+            "merge": MERGE,
+            **order,
+        }
         return str(ok(self.post("/campaigns", request)).json()["campaign_id"])
 
     def campaign(self, campaign_id: str) -> CampaignView:

@@ -15,6 +15,7 @@ from skills.delta import Delta, apply
 from skills.errors import ContractError
 from skills.messages import MergePlan
 from tests.hub.conftest import (
+    MERGE,
     Collecting,
     Hall,
     Hands,
@@ -198,7 +199,7 @@ def test_the_sample_cap_bounds_a_robots_weight(hall: Hall) -> None:
     base = tiny_skill()
     ok(hall.publish(base))
     robots = (hall.enrol("one"), hall.enrol("two"))
-    hall.start(merge={"sample_cap": 300, "momentum": 0.0})
+    hall.start(merge={"sample_cap": 300, "momentum": 0.0, "step": 1.0})
     hall.turn()
     for robot, fill, samples in zip(robots, (0.0, 0.4), (100, 10**9), strict=True):
         work = robot.assignment()
@@ -243,7 +244,9 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
         digest_of(data): Received(50 + 7 * i, None, partial(Delta.from_bytes, data, shapes))
         for i, data in reversed(list(enumerate(datas[:2])))
     }
-    again = make_candidate(base, received, MergePlan(), version=2, round_id=works[0].round_id, momentum=None)
+    again = make_candidate(
+        base, received, MergePlan.model_validate(MERGE), version=2, round_id=works[0].round_id, momentum=None
+    )
     assert again.skill.digest == with_two.skill(2).digest
     assert again.skill.digest != with_three.skill(2).digest
     for hall in (with_three, with_two):
