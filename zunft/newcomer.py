@@ -20,6 +20,7 @@ from fleet.workbench import Workbench
 from skills.errors import ContractError
 from skills.messages import EnrolmentToken
 from skills.policy import Policy
+from zunft.scoreboard import episodes_seed
 
 __all__ = ["Newcomer", "visit"]
 
@@ -66,7 +67,9 @@ def _visit(
     client = connect(bench)
     policy = Policy(client.fetch_skill(client.version(skill_name, "stable")))
     task = load_task(skill_name)
-    scores = {shop: evaluate(policy, task, shop, episodes, seed) for shop in newcomer.workshops}
+    scores = {
+        shop: evaluate(policy, task, shop, episodes, episodes_seed(shop, seed)) for shop in newcomer.workshops
+    }
     if loaded := TRAINING_STACK & sys.modules.keys():
         raise ContractError(f"running a skill loaded {', '.join(sorted(loaded))}.", where="zunft.newcomer")
     return scores

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+
 from envs.evaluate import Evaluation, evaluate
 from envs.scripted import controller
 from envs.task import load_task
@@ -18,7 +20,7 @@ from fleet.progress import Progress
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["SCRIPTED", "Cell", "measure"]
+__all__ = ["SCRIPTED", "Cell", "episodes_seed", "measure"]
 
 SCRIPTED = ("p", "pd-look-ahead")
 
@@ -41,15 +43,23 @@ def measure(
     seed: int,
     on_progress: Callable[[Progress], None],
 ) -> dict[Cell, Evaluation]:
-    """Score every cell; the same seed for all, so that all players of a workshop face the same episodes."""
+    """Score every cell; all players of a workshop face the same episodes, see `episodes_seed`."""
     files = {player: skill.to_bytes() for player, skill in skills.items()}
     results = crew.run(
         _score,
-        [(cell, files.get(cell.player), task, episodes, seed) for cell in cells],
+        [
+            (cell, files.get(cell.player), task, episodes, episodes_seed(cell.workshop, seed))
+            for cell in cells
+        ],
         labels=[f"{cell.player} in {cell.workshop.name}" for cell in cells],
         on_progress=on_progress,
     )
     return dict(zip(cells, results, strict=True))
+
+
+def episodes_seed(workshop: Workshop, seed: int) -> int:
+    """A seed for each workshop: with one for all, the same unlucky job would count in each of them."""
+    return int(np.random.SeedSequence([seed, *workshop.name.encode()]).generate_state(1)[0])
 
 
 def _score(
