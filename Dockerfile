@@ -4,9 +4,9 @@
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
-# torch from here comes without the gigabytes of CUDA packages that the plain wheel pulls on Linux;
-# for robots with a GPU build with --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The plain torch wheel pulls gigabytes of CUDA packages on Linux. Where no GPU is, build with
+# --build-arg TORCH_INDEX=<address of PyTorch's CPU wheels> and the image is a fraction of that.
+ARG TORCH_INDEX=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/zunft
 WORKDIR /src
@@ -16,7 +16,7 @@ COPY envs envs
 COPY fleet fleet
 COPY hub hub
 COPY zunft zunft
-RUN /opt/zunft/bin/pip install --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" .
+RUN /opt/zunft/bin/pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} .
 
 FROM python:${PYTHON}
 # No GL in this image: neither training nor the console renders on the server.

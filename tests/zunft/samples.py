@@ -1,9 +1,11 @@
-"""A report with known figures."""
+"""A report with known figures, and a skill that has learned nothing."""
 
 from __future__ import annotations
 
 from envs.evaluate import Evaluation
+from skills.skill import Skill
 from zunft.report import FleetRow, Report, Score, UnseenRow
+from zunft.starting import new_skill
 
 
 def score(successes: int, episodes: int = 10) -> Score:
@@ -41,3 +43,7 @@ def sample_report() -> Report:
         guild_by_round=[0.2, 0.1, 0.8],
         published_by_round=[True, False, True],
     )
+
+
+def untrained() -> Skill:
+    return new_skill("weld-seam", seed=0)
