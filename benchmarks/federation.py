@@ -23,7 +23,7 @@ from envs.workshop import FLEET, fresh_workshop, load_workshop
 from fleet.crew import Crew, Line
 from fleet.ground import SimulatedGround
 from fleet.processes import Processes
-from fleet.solo import learning_rates, train_alone
+from fleet.solo import train_alone
 from hub.merging import Contribution, ServerMomentum, merge_mean
 from skills.container import Tensors
 from skills.delta import apply, subtract
@@ -107,8 +107,9 @@ def measure(crew: Crew, seed: int, rounds: int, episodes: int) -> Result:
 def learn_together(crew: Crew, skill: Skill, seed: int, rounds: int) -> Skill:
     """The campaign: every robot trains from the same base, the mean of the deltas moves it on."""
     optimiser, velocity = ServerMomentum(ORDER.merge.momentum, ORDER.merge.step), None
-    for rate in learning_rates(ORDER.training, rounds):
-        deltas = run(crew, train_one_round, [(skill, number, seed, rate) for number in range(len(HOMES))])
+    for number in range(1, rounds + 1):
+        rate = ORDER.training.rate_of_round(number, rounds)
+        deltas = run(crew, train_one_round, [(skill, robot, seed, rate) for robot in range(len(HOMES))])
         contributions = {str(i): Contribution(1.0, partial(dict, delta)) for i, delta in enumerate(deltas)}
         mean = merge_mean(skill.manifest.network.shapes(), contributions)
         velocity, step = optimiser.update(velocity, mean)

@@ -12,7 +12,7 @@ from fleet.simulate import FleetPlan
 from skills.messages import TrainingPlan
 from skills.skill import Skill
 
-__all__ = ["learning_rates", "train_all_alone", "train_alone"]
+__all__ = ["train_all_alone", "train_alone"]
 
 
 def train_all_alone(
@@ -66,7 +66,7 @@ def train_alone(
     trainer = SimulatedGround(task, workshop, seed=seed).trainer(skill.manifest.network)
     trainer.set_weights(skill.tensors)
     steps = 0
-    for rate in learning_rates(plan, rounds):
+    for rate in (plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)):
         report = trainer.train(
             plan.iterations,
             rate,
@@ -82,12 +82,6 @@ def train_alone(
         "summary": f"Trained alone in {workshop.name}",
     }
     return Skill(skill.manifest.model_copy(update=changes), trainer.get_weights())
-
-
-def learning_rates(plan: TrainingPlan, rounds: int) -> list[float]:
-    """Learning rate of each round: a straight line from first to last."""
-    fall = (plan.final_learning_rate - plan.learning_rate) / max(rounds - 1, 1)
-    return [plan.learning_rate + fall * number for number in range(rounds)]
 
 
 def _train(line: Line, fleet: FleetPlan, number: int, skill: Skill, plan: TrainingPlan, rounds: int) -> Skill:

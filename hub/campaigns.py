@@ -26,7 +26,7 @@ from hub.journal import (
     state_of,
 )
 from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow, VersionRow
-from hub.rounds import FINAL, learning_rate
+from hub.rounds import FINAL
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView, VersionView
@@ -145,7 +145,7 @@ def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Ass
         base=base,
         deadline=row.deadline,
         training=order.training,
-        learning_rate=learning_rate(order, row.number),
+        learning_rate=order.training.rate_of_round(row.number, order.rounds),
     )
 
 

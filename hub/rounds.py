@@ -22,7 +22,6 @@ __all__ = [
     "Collection",
     "RoundEvent",
     "collection_event",
-    "learning_rate",
     "needed",
     "next_state",
     "waiting_for",
@@ -114,10 +113,3 @@ WORDS: dict[RoundState, str] = {
     "rejected": "Nothing: the candidate was not good enough and is kept for study.",
     "failed": "Nothing: the round gave no candidate.",
 }
-
-
-def learning_rate(order: CampaignRequest, number: int) -> float:
-    """The rate of round `number` (from 1): it falls in a straight line from first to last."""
-    first, last = order.training.learning_rate, order.training.final_learning_rate
-    share = (number - 1) / max(1, order.rounds - 1)
-    return first + (last - first) * share

@@ -214,6 +214,11 @@ class TrainingPlan(Message):
     clip_norm: float = Field(default=50.0, gt=0, le=1e6)
     codec: str = Field(default="fp16", max_length=32)
 
+    def rate_of_round(self, number: int, rounds: int) -> float:
+        """The rate of round `number` (from 1) of `rounds`: a straight line from first to last."""
+        share = (number - 1) / max(1, rounds - 1)
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * share
+
 
 class MergePlan(Message):
     """How deltas become one update: a rule, a cap on each robot's weight, and the server's step.

@@ -15,7 +15,7 @@ from fleet.membership import connect
 from fleet.processes import Processes
 from fleet.progress import Progress
 from fleet.simulate import FleetPlan, draw_robots, draw_workshops, simulate
-from fleet.solo import learning_rates, train_all_alone
+from fleet.solo import train_all_alone
 from fleet.workbench import Workbench
 from skills.errors import UnauthorizedError
 from skills.messages import TrainingPlan
@@ -116,9 +116,3 @@ def test_workshops_differ_from_each_other_and_begin_with_the_fleets_four() -> No
     assert len({shop.model_dump_json() for shop in workshops}) == 10
     assert draw_workshops(10, seed=3) == workshops
     assert draw_workshops(2, seed=3) == workshops[:2]
-
-
-def test_a_lone_robots_learning_rate_falls_as_in_the_campaign() -> None:
-    plan = TrainingPlan(learning_rate=1e-3, final_learning_rate=1e-4)
-    assert learning_rates(plan, 4) == pytest.approx([1e-3, 7e-4, 4e-4, 1e-4])
-    assert learning_rates(plan, 1) == [1e-3]

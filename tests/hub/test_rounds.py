@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.rounds import FINAL, Collection, collection_event, learning_rate, needed, next_state, waiting_for
+from hub.rounds import FINAL, Collection, collection_event, needed, next_state, waiting_for
 from hub.rounds import RoundEvent as Event
 from skills.errors import ConflictError
 from skills.messages import CampaignRequest, RoundState
@@ -94,17 +94,3 @@ def test_a_round_says_whom_it_waits_for_and_how_long() -> None:
 @pytest.mark.parametrize("state", [*ORDER[1:], *sorted(FINAL)])
 def test_every_state_has_words(state: RoundState) -> None:
     assert waiting_for(state, collection(frozenset(), frozenset()), NOW, ARMS)
-
-
-@given(rounds=st.integers(2, 50), data=st.data())
-def test_the_learning_rate_falls_from_first_to_last(rounds: int, data: st.DataObject) -> None:
-    order = CampaignRequest(skill="reach", rounds=rounds)
-    number = data.draw(st.integers(1, rounds - 1))
-    assert learning_rate(order, 1) == order.training.learning_rate
-    assert learning_rate(order, rounds) == pytest.approx(order.training.final_learning_rate)
-    assert learning_rate(order, number + 1) < learning_rate(order, number)
-
-
-def test_a_single_round_uses_the_first_rate() -> None:
-    order = CampaignRequest(skill="reach", rounds=1)
-    assert learning_rate(order, 1) == order.training.learning_rate
