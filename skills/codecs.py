@@ -18,9 +18,23 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from skills.container import Blob
 from skills.errors import CodecError
 
-__all__ = ["CODECS", "Codec", "compress", "decompress", "parse_codec"]
+__all__ = [
+    "BLOCK",
+    "CODECS",
+    "Codec",
+    "Encoded",
+    "Quantised",
+    "compress",
+    "decode",
+    "decompress",
+    "parse_codec",
+]
+
+BLOCK = 256
+"""Consecutive numbers of a quantised tensor that share a scale."""
 
 Parts = dict[str, NDArray[Any]]
 """What one tensor becomes: suffix to array; the suffix is "" for the numbers themselves."""
@@ -29,14 +43,41 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_WINDOW_LIMIT = 2**27  # bytes a hostile frame may make us hold
 
 
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """A tensor in int8 blocks: number i of the flattened tensor is `codes[i] * scales[i // BLOCK]`.
+
+    Attributes:
+        codes: int8, of the tensor's shape.
+        scales: float32, one for each block of the flattened tensor.
+    """
+
+    codes: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor."""
+        return self.codes.shape
+
+    def decode(self) -> NDArray[np.float64]:
+        """The numbers."""
+        scales = np.repeat(self.scales.astype(np.float64), BLOCK)[: self.codes.size]
+        return (self.codes.ravel() * scales).reshape(self.shape)
+
+
+Encoded = NDArray[np.float16] | NDArray[np.float64] | Quantised
+"""One tensor as it lies in a file."""
+
+
 class Codec(Protocol):
-    """Both directions for one tensor. `|decode(encode(x)) - x| <= bound(x)`, element by element."""
+    """Both directions for one tensor. `|decode(open(encode(x))) - x| <= bound(x)`, element by element."""
 
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         """Arrays to store; raises CodecError where the bound cannot be kept."""
 
-    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The tensor again; raises CodecError when parts do not belong to `shape`."""
+    def open(self, parts: Parts, shape: tuple[int, ...]) -> Encoded:
+        """The tensor, not expanded; raises CodecError when parts do not belong to `shape`."""
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
         """Largest absolute error of each element, same shape."""
@@ -48,7 +89,7 @@ class Raw:
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         return {"": tensor}
 
-    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    def open(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
         return _expect(parts, "", shape, np.float64)
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,40 +104,36 @@ class Half:
             raise CodecError("a number is beyond float16's 65504.", remedy="Clip the delta or use codec raw.")
         return {"": tensor.astype(np.float16)}
 
-    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        return _expect(parts, "", shape, np.float16).astype(np.float64)
+    def open(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float16]:
+        return _expect(parts, "", shape, np.float16)
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.abs(tensor) * 2.0**-11 + 2.0**-25
 
 
-@dataclass(frozen=True)
 class Int8Blocks:
-    """Symmetric linear quantisation: `block` consecutive numbers share one float32 scale."""
-
-    block: int = 256
+    """Symmetric linear quantisation: `BLOCK` consecutive numbers share one float32 scale."""
 
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         scales = self._scales(tensor)
         codes = np.rint(self._blocks(tensor) / np.where(scales > 0, scales, 1)[:, None])
         return {"": codes.astype(np.int8).ravel()[: tensor.size].reshape(tensor.shape), ".scale": scales}
 
-    def decode(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        size = int(np.prod(shape))
+    def open(self, parts: Parts, shape: tuple[int, ...]) -> Quantised:
         codes = _expect(parts, "", shape, np.int8)
-        scales = _expect(parts, ".scale", (-(-size // self.block),), np.float32)
+        scales = _expect(parts, ".scale", (-(-codes.size // BLOCK),), np.float32)
         if not np.isfinite(scales).all():
             raise CodecError("a block's scale is NaN or infinite.", where=".scale", code="not_finite")
-        return (codes.ravel() * np.repeat(scales.astype(np.float64), self.block)[:size]).reshape(shape)
+        return Quantised(codes, scales)
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
-        half = np.repeat(self._scales(tensor).astype(np.float64) / 2, self.block)[: tensor.size]
+        half = np.repeat(self._scales(tensor).astype(np.float64) / 2, BLOCK)[: tensor.size]
         return half.reshape(tensor.shape) * (1 + 2.0**-40)
 
     def _blocks(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
-        padded = np.zeros(-(-tensor.size // self.block) * self.block)
+        padded = np.zeros(-(-tensor.size // BLOCK) * BLOCK)
         padded[: tensor.size] = tensor.ravel()
-        return padded.reshape(-1, self.block)
+        return padded.reshape(-1, BLOCK)
 
     def _scales(self, tensor: NDArray[np.float64]) -> NDArray[np.float32]:
         peak = np.abs(self._blocks(tensor)).max(axis=1, initial=0.0)
@@ -108,6 +145,11 @@ class Int8Blocks:
 
 
 CODECS: dict[str, Codec] = {"fp16": Half(), "int8": Int8Blocks(), "raw": Raw()}
+
+
+def decode(tensor: Encoded) -> NDArray[np.float64]:
+    """The numbers of one tensor, in an array of their own."""
+    return tensor.decode() if isinstance(tensor, Quantised) else tensor.astype(np.float64)
 
 
 def parse_codec(name: str) -> tuple[Codec, bool]:
@@ -130,13 +172,13 @@ def compress(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3).compress(data)
 
 
-def decompress(data: bytes, limit: int) -> bytes:
+def decompress(data: Blob, limit: int) -> Blob:
     """Undo `compress` where `data` is a zstd frame, else return it as it is.
 
     Raises:
         CodecError: Damaged, or more than `limit` bytes when unpacked; never holds more than that.
     """
-    if data.startswith(ZSTD_MAGIC):
+    if data[: len(ZSTD_MAGIC)] == ZSTD_MAGIC:
         reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT).stream_reader(io.BytesIO(data))
         try:
             data = reader.read(limit + 1)

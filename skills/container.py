@@ -10,24 +10,42 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any
+from math import prod
+from typing import Any, Protocol
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from skills.errors import ArtefactError
 
-__all__ = ["Tensors", "check_finite", "check_shapes", "digest_of", "pack", "unpack"]
+__all__ = ["Blob", "Shaped", "Tensors", "check_finite", "check_shapes", "digest_of", "pack", "unpack"]
+
+Blob = bytes | memoryview
+"""A whole file: bytes, or a view of a memory-mapped one."""
 
 Tensors = dict[str, NDArray[Any]]
 
 HEADER_LIMIT = 1_000_000  # bytes of JSON; a manifest is a few kB
 METADATA_KEY = "zunft"
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F16": np.dtype(np.float16),
+    "F32": np.dtype(np.float32),
+    "F64": np.dtype(np.float64),
+    "I8": np.dtype(np.int8),
+}
+"""Every kind of number that our files have, by its safetensors name."""
 
 
-def digest_of(data: bytes) -> str:
+class Shaped(Protocol):
+    """An array, or anything else that stands for one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of its axes."""
+
+
+def digest_of(data: Blob) -> str:
     """Content address of a blob: `sha256:` and 64 hex digits."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
@@ -38,48 +56,74 @@ def pack(document: str, tensors: Mapping[str, NDArray[Any]]) -> bytes:
     return safetensors.numpy.save(contiguous, metadata={METADATA_KEY: document})
 
 
-def unpack(data: bytes, what: str) -> tuple[str, Tensors]:
-    """Read a file written by `pack`.
+def unpack(data: Blob, what: str) -> tuple[str, Tensors]:
+    """Read a file written by `pack`; nothing is copied.
 
     Args:
         data: The whole file.
         what: Word for error messages, such as "skill" or "delta".
 
+    Returns:
+        The document, and the tensors as read-only views of `data` (copies where they are not aligned).
+
     Raises:
         ArtefactError: Not a safetensors file, truncated, or without our document.
     """
-    document = _read_document(data, what)
+    header, body = _read_header(data, what)
     try:
-        tensors = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+        document = header.pop("__metadata__")[METADATA_KEY]
+        tensors = _view_tensors(header, body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
             f"the {what} is damaged or truncated ({error}).", remedy="Send it again whole."
         ) from error
+    if not isinstance(document, str):
+        raise _no_such_file(data, what)
     return document, tensors
 
 
-def _read_document(data: bytes, what: str) -> str:
-    refusal = ArtefactError(
+def _read_header(data: Blob, what: str) -> tuple[dict[str, Any], memoryview]:
+    """The header, which is a JSON object, and the bytes after it."""
+    if len(data) < 8:
+        raise _no_such_file(data, what)
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > min(HEADER_LIMIT, len(data) - 8):
+        raise _no_such_file(data, what)
+    try:
+        header = json.loads(bytes(data[8 : 8 + length]))
+    except (ValueError, RecursionError) as error:
+        raise _no_such_file(data, what) from error
+    if not isinstance(header, dict):
+        raise _no_such_file(data, what)
+    return header, memoryview(data)[8 + length :]
+
+
+def _view_tensors(header: dict[str, Any], body: memoryview) -> Tensors:
+    """Tensors as the header describes them; together they are the whole body, without gap or overlap."""
+    tensors: Tensors = {}
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        dtype, shape, (start, stop) = DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+        sound = all(type(number) is int and number >= 0 for number in (*shape, start, stop))
+        if not sound or start != end or stop - start != prod(shape) * dtype.itemsize or stop > len(body):
+            msg = f"{name} is not where the header says"
+            raise ValueError(msg)
+        tensors[name] = np.require(np.frombuffer(body[start:stop], dtype).reshape(shape), requirements="A")
+        end = stop
+    if end != len(body):
+        msg = f"{len(body) - end} bytes too many"
+        raise ValueError(msg)
+    return tensors
+
+
+def _no_such_file(data: Blob, what: str) -> ArtefactError:
+    return ArtefactError(
         f"this is not a {what}: {len(data)} bytes that do not begin with a Zunft header.",
         remedy=f"Send a file made by Zunft's own {what} writer (docs/format.md).",
     )
-    if len(data) < 8:
-        raise refusal
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > min(HEADER_LIMIT, len(data) - 8):
-        raise refusal
-    try:
-        document = json.loads(data[8 : 8 + length])["__metadata__"][METADATA_KEY]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise refusal from error
-    if not isinstance(document, str):
-        raise refusal
-    return document
 
 
-def check_shapes(
-    tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]], what: str
-) -> None:
+def check_shapes(tensors: Mapping[str, Shaped], shapes: Mapping[str, tuple[int, ...]], what: str) -> None:
     """Hold tensors to names and shapes.
 
     Raises:

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from skills.codecs import compress, decompress, parse_codec
-from skills.container import Tensors, check_finite, check_shapes, pack, unpack
+from skills.codecs import Encoded, Quantised, compress, decode, decompress, parse_codec
+from skills.container import Blob, Tensors, check_finite, check_shapes, pack, unpack
 from skills.errors import ArtefactError
 from skills.manifest import Digest, Parameters
 
-__all__ = ["Delta", "DeltaHeader", "apply", "clip", "norm", "subtract", "unpacked_limit"]
+__all__ = ["Delta", "DeltaHeader", "EncodedDelta", "apply", "clip", "norm", "subtract", "unpacked_limit"]
 
 HEADER_ALLOWANCE = 1_000_000  # bytes of a delta file that are not numbers
 
@@ -69,8 +69,28 @@ class Delta:
         return compress(data) if compressed else data
 
     @classmethod
-    def from_bytes(cls, data: bytes, shapes: Parameters) -> Delta:
-        """Decode a delta of a network with these shapes; holds at most `unpacked_limit(shapes)` bytes.
+    def from_bytes(cls, data: Blob, shapes: Parameters) -> Delta:
+        """Decode a delta of a network with these shapes.
+
+        Raises:
+            ArtefactError, CodecError: See `EncodedDelta.from_bytes`.
+        """
+        encoded = EncodedDelta.from_bytes(data, shapes)
+        return cls(encoded.header, {name: decode(tensor) for name, tensor in encoded.tensors.items()})
+
+
+@dataclass(frozen=True)
+class EncodedDelta:
+    """A delta as it lies in its file: checked, but not expanded."""
+
+    header: DeltaHeader
+    tensors: dict[str, Encoded]
+
+    @classmethod
+    def from_bytes(cls, data: Blob, shapes: Parameters) -> EncodedDelta:
+        """Open a delta of a network with these shapes; unpacks at most `unpacked_limit(shapes)` bytes.
+
+        The tensors are read-only views of `data` where it is not compressed.
 
         Raises:
             ArtefactError: Not a delta, damaged, wrong tensors, NaN or infinite numbers.
@@ -84,11 +104,13 @@ class Delta:
             name = key if key in by_tensor else key.rpartition(".")[0]
             by_tensor.setdefault(name, {})[key[len(name) :]] = part
         tensors = {
-            name: codec.decode(by_tensor[name], shapes[name]) if name in shapes else np.zeros(0)
+            name: codec.open(by_tensor[name], shapes[name]) if name in shapes else np.zeros(0)
             for name in by_tensor
         }
         check_shapes(tensors, shapes, "delta")
-        check_finite(tensors, "delta")
+        # Of quantised tensors only the scales could be non-finite, and their codec has looked at them.
+        floats = {name: each for name, each in tensors.items() if not isinstance(each, Quantised)}
+        check_finite(floats, "delta")
         return cls(header, tensors)
 
 

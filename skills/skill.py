@@ -71,7 +71,7 @@ class Skill:
             first = error.errors()[0]
             where = "manifest." + ".".join(str(part) for part in first["loc"])
             raise ArtefactError(f"{first['msg']}.", where=where) from error
-        skill = cls(manifest, tensors)
+        skill = cls(manifest, {name: tensor.copy() for name, tensor in tensors.items()})
         # The digest names the bytes that were received, also when another writer ordered them differently.
         skill.__dict__["_data"] = data
         return skill

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from skills.codecs import CODECS, compress, decompress, parse_codec
-from skills.container import pack
-from skills.delta import Delta, DeltaHeader, apply, clip, norm, subtract, unpacked_limit
+from skills.codecs import CODECS, Quantised, compress, decode, decompress, parse_codec
+from skills.container import pack, unpack
+from skills.delta import Delta, DeltaHeader, EncodedDelta, apply, clip, norm, subtract, unpacked_limit
 from skills.errors import ArtefactError, CodecError
 from tests.skills.samples import small_skill
 
@@ -36,7 +38,7 @@ def delta(codec: str = "raw", **changes: NDArray[Any]) -> Delta:
 @given(tensor=doubles, name=st.sampled_from(sorted(CODECS)))
 def test_decode_of_encode_is_within_the_stated_bound(tensor: NDArray[np.float64], name: str) -> None:
     codec = CODECS[name]
-    restored = codec.decode(codec.encode(tensor), tensor.shape)
+    restored = decode(codec.open(codec.encode(tensor), tensor.shape))
     assert (np.abs(restored - tensor) <= codec.bound(tensor)).all()
 
 
@@ -44,7 +46,7 @@ def test_decode_of_encode_is_within_the_stated_bound(tensor: NDArray[np.float64]
 @pytest.mark.parametrize("name", sorted(CODECS))
 def test_bounds_hold_in_the_corners(name: str, value: float) -> None:
     codec, tensor = CODECS[name], np.array([value, -value / 3, 0.0])
-    assert (np.abs(codec.decode(codec.encode(tensor), (3,)) - tensor) <= codec.bound(tensor)).all()
+    assert (np.abs(decode(codec.open(codec.encode(tensor), (3,))) - tensor) <= codec.bound(tensor)).all()
 
 
 @given(
@@ -61,7 +63,7 @@ def test_base_plus_raw_delta_is_the_child_bit_for_bit(
     assume(((np.abs(base) < 2.0**28 * np.abs(child)) | (child == 0)).all())
     codec = CODECS["raw"]
     difference = subtract({"w": child}, {"w": base})["w"]
-    sent = codec.decode(codec.encode(difference), base.shape)
+    sent = decode(codec.open(codec.encode(difference), base.shape))
     restored = apply({"w": base}, {"w": sent})["w"]
     assert np.array_equal(restored, child)
 
@@ -74,6 +76,21 @@ def test_file_round_trip_keeps_header_and_numbers_within_bound(codec: str) -> No
     plain, _ = parse_codec(codec)
     for name, tensor in sent.tensors.items():
         assert (np.abs(received.tensors[name] - tensor) <= plain.bound(tensor)).all()
+
+
+@pytest.mark.parametrize("codec", NAMES)
+def test_an_opened_delta_has_the_numbers_of_the_decoded_one_and_copies_none(codec: str) -> None:
+    data = delta(codec).to_bytes()
+    opened, decoded = EncodedDelta.from_bytes(memoryview(data), SHAPES), Delta.from_bytes(data, SHAPES)
+    assert opened.header == decoded.header
+    for name, tensor in opened.tensors.items():
+        assert np.array_equal(decode(tensor), decoded.tensors[name])
+        assert isinstance(tensor, Quantised) == codec.startswith("int8")
+        parts = (tensor.codes, tensor.scales) if isinstance(tensor, Quantised) else (tensor,)
+        part: NDArray[Any]
+        for part in parts:
+            assert np.shares_memory(part, np.frombuffer(data, np.uint8)) == (not codec.endswith("zstd"))
+            assert not part.flags.writeable
 
 
 def test_codecs_are_as_small_as_they_say() -> None:
@@ -109,6 +126,40 @@ def test_a_flipped_byte_never_crashes_the_decoder(position: int, value: int, cod
     except (ArtefactError, CodecError):
         return
     assert all(np.isfinite(tensor).all() for tensor in received.tensors.values())
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F64", "shape": [2], "data_offsets": [8, 24]},  # a gap before it
+        {"dtype": "F64", "shape": [2], "data_offsets": [0, 16]},  # bytes after it
+        {"dtype": "F64", "shape": [3], "data_offsets": [0, 16]},
+        {"dtype": "F64", "shape": [-2, -1], "data_offsets": [0, 16]},
+        {"dtype": "F64", "shape": [2], "data_offsets": [0, 160]},
+        {"dtype": "F64", "shape": [2.0], "data_offsets": [0, 16]},
+        {"dtype": "F64", "shape": [True, 2], "data_offsets": [0, 16]},
+        {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]},
+        {"dtype": "F64", "shape": 2, "data_offsets": [0, 16]},
+        {"dtype": ["F64"], "shape": [2], "data_offsets": [0, 16]},
+        {"shape": [2]},
+        [],
+    ],
+)
+def test_a_header_that_does_not_describe_its_bytes_is_refused(entry: object) -> None:
+    document = delta().header.model_dump_json()
+    text = json.dumps({"__metadata__": {"zunft": document}, "w": entry}).encode()
+    with pytest.raises(ArtefactError, match="damaged or truncated"):
+        unpack(struct.pack("<Q", len(text)) + text + bytes(24), "delta")
+
+
+@given(shift=st.integers(0, 9))
+def test_files_whose_writer_did_not_align_them_are_read(shift: int) -> None:
+    numbers = np.arange(3.0)
+    entry = {"dtype": "F64", "shape": [3], "data_offsets": [0, 24]}
+    text = json.dumps({"__metadata__": {"zunft": "{}"}, "w": entry}).encode() + b" " * shift
+    _, tensors = unpack(struct.pack("<Q", len(text)) + text + numbers.tobytes(), "delta")
+    assert tensors["w"].flags.aligned
+    assert np.array_equal(tensors["w"], numbers)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
