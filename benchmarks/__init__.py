@@ -1,0 +1,1 @@
+"""Measurements that take minutes, one script each; their results are in `results`."""
