@@ -8,7 +8,9 @@ spread away from the mean, and `BOUND` allows a robust rule no more than twice t
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -220,3 +222,11 @@ def test_a_huge_delta_and_an_inflated_count_do_not_pass_the_hub(hall: Hall) -> N
     hall.turn()
     step = hall.skill(2).tensors["log_std"] - base.tensors["log_std"]
     np.testing.assert_allclose(step, (3 * 0.1 - 0.1) / 4, rtol=1e-5)
+
+
+def test_the_example_on_the_operators_page_runs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "merging.md").read_text()
+    examples = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    assert examples
+    for example in examples:
+        exec(compile(example, "docs/merging.md", "exec"), {})  # noqa: S102 - our own page
