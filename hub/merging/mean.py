@@ -18,20 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hub.merging.errors import MergeError
 from skills.container import check_finite, check_shapes
-from skills.errors import ZunftError
 from skills.manifest import Parameters
 
 __all__ = ["Contribution", "MergeError", "StreamingMean", "merge_mean"]
 
 CHUNK = 2**14  # numbers: stays in a core's cache, and torch does not split it among threads
-
-
-class MergeError(ZunftError):
-    """Deltas cannot be merged: none there, or a weight that is no weight."""
-
-    code = "cannot_merge"
-    status = 422
 
 
 @dataclass(frozen=True)

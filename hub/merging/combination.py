@@ -1,0 +1,72 @@
+"""What an engine computes in its last pass: few kinds of combination, each a plain description.
+
+A rule's `solve` chooses one and fills in the numbers; `hub.merging.cpu` and `hub.merging.device` know how
+to compute it. Rows and factors refer to the stack's updates in their order; P is the number of weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Combination", "DroppedSum", "NearMedianMean", "SignElection", "SortedMean", "WeightedSum"]
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WeightedSum:
+    """Sum over updates of factor * update; `factors` has one number for each update."""
+
+    factors: Vector
+
+
+@dataclass(frozen=True)
+class SortedMean:
+    """Of each coordinate of `rows @ updates`, the mean of the ranks low..high-1, counted from the smallest.
+
+    `rows` is (m, updates): unit rows select, others mix.
+    """
+
+    rows: Matrix
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class NearMedianMean:
+    """Of each coordinate of `rows @ updates`, the mean of the `count` numbers nearest its median."""
+
+    rows: Matrix
+    count: int
+
+
+@dataclass(frozen=True)
+class SignElection:
+    """TIES: numbers below their update's threshold are 0; of the rest those of the heavier sign are averaged.
+
+    Update i is multiplied by `stretch[i]` after that and weighed by `weights[i]`, the result by `scale`.
+    """
+
+    weights: Vector
+    stretch: Vector
+    thresholds: Vector
+    scale: float
+
+
+@dataclass(frozen=True)
+class DroppedSum:
+    """DARE: sum of factor * update, each number left out with probability `drop`.
+
+    Which ones follows from the update's key and the position alone, so every engine drops the same.
+    """
+
+    factors: Vector
+    keys: NDArray[np.uint64]
+    drop: float
+
+
+Combination = WeightedSum | SortedMean | NearMedianMean | SignElection | DroppedSum

@@ -1,0 +1,61 @@
+"""What computes: one interface for processor, GPU and cluster, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hub.merging.combination import Combination
+from hub.merging.cpu import CpuEngine
+from hub.merging.errors import MergeError
+from hub.merging.stack import Stack
+
+__all__ = ["ENGINES", "Engine", "choose_engine"]
+
+
+class Engine(Protocol):
+    """Two passes over a stack. All engines give the same numbers within float32 rounding."""
+
+    name: str
+
+    def grams(self, stack: Stack) -> NDArray[np.float64]:
+        """Inner products of all pairs of updates, for each chunk: (chunks, n, n) in float64."""
+
+    def combine(self, stack: Stack, combination: Combination) -> tuple[dict[str, NDArray[Any]], bool]:
+        """The combination as tensors of `stack.dtype`, and whether all numbers met were finite."""
+
+
+def choose_engine(device: str = "auto", *, ray_address: str = "") -> Engine:
+    """The engine for `cpu`, `cuda`, `ray`, or `auto`: CUDA where there is a GPU, else the processor.
+
+    Raises:
+        MergeError: No such device, or it is not here.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ENGINES:
+        raise MergeError(
+            f"there is no device {device!r}.", where="device", remedy=f"Use auto, {', '.join(ENGINES)}."
+        )
+    return ENGINES[device](ray_address)
+
+
+def _cuda(_: str) -> Engine:
+    from hub.merging.device import DeviceEngine  # noqa: PLC0415 - only where it is wanted
+
+    if not torch.cuda.is_available():
+        raise MergeError("no CUDA device is here.", where="device", remedy="Use auto or cpu.")
+    return DeviceEngine("cuda")
+
+
+def _ray(address: str) -> Engine:
+    from hub.merging.cluster import ClusterEngine  # noqa: PLC0415 - importing Ray takes seconds
+
+    return ClusterEngine(address)
+
+
+ENGINES: dict[str, Callable[[str], Engine]] = {"cpu": lambda _: CpuEngine(), "cuda": _cuda, "ray": _ray}

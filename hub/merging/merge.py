@@ -1,0 +1,163 @@
+"""One merge: check, gather facts, solve, combine. The same few lines for every rule, engine and caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.merging.chain import Chain, make_chain
+from hub.merging.engine import Engine, choose_engine
+from hub.merging.errors import MergeError
+from hub.merging.stack import Stack, Update, find_bad_number
+from skills.manifest import Parameters
+
+__all__ = ["Merged", "merge", "merge_arrays"]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The result, and what was learned about the updates on the way.
+
+    Attributes:
+        tensors: The merged update; float32, or float64 if an input is.
+        gram: (n, n) inner products of the updates that count, in their order; None where the rule needs none.
+    """
+
+    tensors: dict[str, NDArray[Any]]
+    gram: NDArray[np.float64] | None
+
+
+def merge_arrays(
+    updates: Iterable[Update],
+    weights: Sequence[float] | None = None,
+    *,
+    rule: str = "mean",
+    clip: float | None = None,
+    mixing: bool = False,
+    root: Update | Sequence[float] | None = None,
+    device: str = "cpu",
+    **options: Any,
+) -> dict[str, NDArray[Any]]:
+    """Merge updates that are at hand as arrays.
+
+    Args:
+        updates: Mappings of the same names to arrays of the same shapes (float16, 32 or 64). Arrays are read
+            once or twice and never copied; memory-mapped ones may be larger than memory.
+        weights: One for each update, 0 = as if it were not there; None: equal.
+        rule: See `hub.merging.rules.RULES` and docs/merging.md.
+        clip: Scale updates down to so many times the median length first.
+        mixing: Nearest-neighbour mixing first; needs the option `byzantine`.
+        root: For `fltrust`: an update, or one number for each update, of which the root is the weighted sum.
+        device: `cpu`, `cuda`, `ray`, or `auto`.
+        options: The rule's own.
+
+    Raises:
+        MergeError: Bad rule, option or weight; too few updates.
+        ArtefactError: Names, shapes or types differ; NaN or infinite numbers.
+    """
+    chain = make_chain(rule, options, clip=clip, mixing=mixing)
+    return merge(updates, weights, chain, root=root, engine=choose_engine(device)).tensors
+
+
+def merge(
+    updates: Iterable[Update],
+    weights: Sequence[float] | None,
+    chain: Chain,
+    *,
+    engine: Engine,
+    shapes: Parameters | None = None,
+    root: Update | Sequence[float] | None = None,
+) -> Merged:
+    """Run a chain over updates; see `merge_arrays`.
+
+    Raises:
+        MergeError, ArtefactError: See `merge_arrays`.
+    """
+    rows = list(updates)
+    shares, counted = _shares(weights, len(rows))
+    rows = [rows[number] for number in counted]
+    chain.check(len(rows))
+    factors = _root_factors(chain, root, counted)
+    if isinstance(root, Mapping):
+        rows.append(root)
+    stack = Stack.of(rows, shapes)
+    gram = _gram(engine, stack) if chain.needs_gram else None
+    combination = chain.rule.solve(chain.facts(stack, shares, gram, factors))
+    tensors, finite = engine.combine(stack, combination)
+    if not finite:
+        _refuse_bad_numbers(stack)
+        largest = np.finfo(stack.dtype).max  # only rounding took a sum of finite numbers beyond the largest
+        tensors = {name: np.clip(tensor, -largest, largest) for name, tensor in tensors.items()}
+    return Merged(tensors, None if gram is None else gram[: len(shares), : len(shares)])
+
+
+def _shares(weights: Sequence[float] | None, count: int) -> tuple[NDArray[np.float64], list[int]]:
+    """Weights that sum to 1, and which updates have one."""
+    given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
+    if given.shape != (count,):
+        raise MergeError(
+            f"there are {given.size} weights for {count} updates.",
+            where="weights",
+            remedy="Give one for each.",
+        )
+    for number, weight in enumerate(given):
+        if not (np.isfinite(weight) and weight >= 0):
+            raise MergeError(
+                f"weight {weight} of update {number} is not a finite number of at least 0.",
+                where="weights",
+                remedy="Weigh an update by its samples.",
+            )
+    counted = np.flatnonzero(given)
+    if not len(counted):
+        raise MergeError(
+            "no update has a weight above 0." if count else "there is no update to merge.",
+            where="weights" if count else "updates",
+            remedy="Wait for the quorum.",
+        )
+    kept = given[counted] / given.max()
+    return kept / kept.sum(), [int(number) for number in counted]
+
+
+def _root_factors(
+    chain: Chain, root: Update | Sequence[float] | None, counted: list[int]
+) -> NDArray[np.float64] | None:
+    """The root update as factors of the stack's rows."""
+    if (root is not None) != chain.rule.needs_root:
+        lacking = root is None
+        raise MergeError(
+            "fltrust needs a root update." if lacking else "only fltrust takes a root update.",
+            where="root",
+            remedy="Give root=, an update that you trust." if lacking else "Leave root out.",
+        )
+    if root is None:
+        return None
+    if isinstance(root, Mapping):
+        return np.append(np.zeros(len(counted)), 1.0)
+    factors = np.asarray(root, np.float64)
+    if not np.isfinite(factors).all() or len(factors) <= max(counted):
+        raise MergeError("root needs one finite number for each update.", where="root", remedy="Correct it.")
+    return factors[counted]
+
+
+def _gram(engine: Engine, stack: Stack) -> NDArray[np.float64]:
+    gram = np.zeros((len(stack), len(stack)))
+    for chunk in engine.grams(stack):
+        gram += chunk
+    if not np.isfinite(gram).all():
+        _refuse_bad_numbers(stack)
+        raise MergeError(
+            "the updates are too long: their squares overflow.",
+            where="updates",
+            remedy="Clip each update before it is sent; lengths up to 1e150 are fine.",
+        )
+    return gram
+
+
+def _refuse_bad_numbers(stack: Stack) -> None:
+    error = find_bad_number(stack)
+    if error is not None:
+        raise error
