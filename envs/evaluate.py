@@ -32,19 +32,20 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Share of successful episodes with its 95 % interval."""
+    """Share of successful episodes with its 95 % interval, and the mean sum of rewards where it is known."""
 
     score: float
     low: float
     high: float
     episodes: int
     successes: int
+    mean_return: float | None = None
 
     @classmethod
-    def count(cls, successes: int, episodes: int) -> Evaluation:
+    def count(cls, successes: int, episodes: int, mean_return: float | None = None) -> Evaluation:
         """The evaluation that this many successes are."""
         low, high = wilson_interval(successes, episodes)
-        return cls(successes / episodes, low, high, episodes, successes)
+        return cls(successes / episodes, low, high, episodes, successes, mean_return)
 
 
 def evaluate(policy: Policy, task: Task, workshop: Workshop, episodes: int, seed: int) -> Evaluation:
@@ -59,14 +60,16 @@ def evaluate(policy: Policy, task: Task, workshop: Workshop, episodes: int, seed
     observations, _ = env.reset()
     success = np.zeros(episodes, dtype=np.bool_)
     running = np.ones(episodes, dtype=np.bool_)
+    returns = np.zeros(episodes)
     while running.any():
         actions = policy.act(observations)
         _check_actions(actions, (episodes, task.contract.action_size))
-        observations, _, failed, ended, infos = env.step(actions)
+        observations, reward, failed, ended, infos = env.step(actions)
+        returns += np.where(running, reward, 0.0)
         if infos:
             success |= running & infos["success"]
             running &= ~(failed | ended)
-    return Evaluation.count(int(success.sum()), episodes)
+    return Evaluation.count(int(success.sum()), episodes, float(returns.mean()))
 
 
 def evaluate_many(
@@ -83,7 +86,10 @@ def evaluate_many(
 def pool(evaluations: Iterable[Evaluation]) -> Evaluation:
     """Several evaluations as one, every episode counting the same."""
     found = list(evaluations)
-    return Evaluation.count(sum(each.successes for each in found), sum(each.episodes for each in found))
+    episodes = sum(each.episodes for each in found)
+    totals = [each.mean_return * each.episodes for each in found if each.mean_return is not None]
+    mean_return = sum(totals) / episodes if len(totals) == len(found) else None
+    return Evaluation.count(sum(each.successes for each in found), episodes, mean_return)
 
 
 def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:

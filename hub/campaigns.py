@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.candidate import chain_of
 from hub.catalogue import resolve, version_view
 from hub.clock import Clock
 from hub.database import Database
@@ -49,8 +50,10 @@ class Campaigns:
             NotFoundError: No such skill, or it has no stable version to start from.
             ConflictError: A campaign for this skill is running.
             CodecError: The plan names an unknown codec.
+            MergeError: The rule does not take these options, or needs a larger quorum.
         """
         parse_codec(request.training.codec)
+        chain_of(request.merge).check(request.quorum)
         now = self._clock()
         with self._database.write() as session:
             resolve(session, request.skill, "stable")
@@ -146,6 +149,7 @@ def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Ass
         deadline=row.deadline,
         training=order.training,
         learning_rate=order.training.rate_of_round(row.number, order.rounds),
+        max_staleness=order.merge.max_staleness,
     )
 
 

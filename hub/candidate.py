@@ -1,34 +1,47 @@
-"""From deltas to a candidate: weights, the merge, server momentum, and the new version's manifest.
+"""From deltas to a candidate: weights, the merge, the server optimiser, and the new version's manifest.
 
-Pure apart from the `load` calls that bring one delta at a time. Same deltas, same bits, whichever
-process merges them: they are added in the order of their digests.
+Pure. Same deltas, same bits, whichever process merges them on the same kind of device: deltas are taken in
+the order of their digests. Where they come from is `hub.merger`'s business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.merging import Contribution, ServerMomentum, merge_mean
+from hub.merging import Chain, Engine, make_chain, merge
+from hub.merging.optimiser import Adaptive, Mean, Optimiser, ServerMomentum
+from hub.merging.stack import Update
+from hub.staleness import discount
 from skills.container import pack, unpack
-from skills.delta import Delta, apply, norm
+from skills.delta import apply, norm
+from skills.manifest import Parameters
 from skills.messages import MergePlan
 from skills.skill import Skill
 
-__all__ = ["Candidate", "Received", "make_candidate"]
+__all__ = ["Candidate", "Received", "chain_of", "length_of_sum", "make_candidate"]
 
 
 @dataclass(frozen=True)
 class Received:
-    """One admitted delta: its samples, the success that its robot reported, and how to read it."""
+    """One admitted delta.
+
+    Attributes:
+        samples: Environment steps behind it.
+        success: What its robot reported.
+        norm: Its Euclidean length.
+        staleness: Rounds that it came late.
+        tensors: Its numbers, as they lie in its file.
+    """
 
     samples: int
     success: float | None
-    load: Callable[[], Delta]
+    norm: float
+    staleness: int
+    tensors: Update
 
 
 @dataclass(frozen=True)
@@ -36,13 +49,13 @@ class Candidate:
     """What a round made.
 
     Attributes:
-        momentum: State of the server optimiser after this round, as a file.
+        optimiser_state: State of the server optimiser after this round, as a file.
         metrics: `cosine` (mean over pairs of deltas), `norm` of the step, `success` (mean of what robots
             reported), as far as they are defined.
     """
 
     skill: Skill
-    momentum: bytes
+    optimiser_state: bytes
     metrics: dict[str, float]
 
 
@@ -53,30 +66,36 @@ def make_candidate(
     *,
     version: int,
     round_id: str,
-    momentum: bytes | None,
+    optimiser_state: bytes | None,
+    engine: Engine,
+    root: Mapping[str, float] | None = None,
 ) -> Candidate:
     """Merge a round's deltas into the next version.
 
     Args:
-        base: What all deltas start from.
+        base: What the update is added to.
         deltas: By digest.
-        plan: Weights and server optimiser.
+        plan: Weights, rule and server optimiser.
         version: Number of the new version.
         round_id: Goes into its manifest.
-        momentum: State of the server optimiser after the round that made `base`; None at the start.
+        optimiser_state: After the round that made `base`; None at the start. That of another kind of
+            optimiser is left aside.
+        engine: What computes.
+        root: For `fltrust`: a factor for each delta; the root update is their sum.
 
     Raises:
-        MergeError: No deltas.
+        MergeError: No deltas, or too few for the rule.
         ArtefactError, StoreError: A delta cannot be read.
     """
-    cosines = _Cosines()
-    contributions = {
-        digest: Contribution(min(each.samples, plan.sample_cap), partial(cosines.watch, each.load))
-        for digest, each in deltas.items()
-    }
-    mean = merge_mean(base.manifest.network.shapes(), contributions)
-    before = unpack(momentum, "momentum")[1] if momentum is not None else None
-    after, step = ServerMomentum(plan.momentum, plan.step).update(before, mean)
+    digests = sorted(deltas)
+    received = [deltas[digest] for digest in digests]
+    updates = [each.tensors for each in received]
+    weights = [min(each.samples, plan.sample_cap) * discount(each.staleness) for each in received]
+    shapes = base.manifest.network.shapes()
+    factors = None if root is None else [root[digest] for digest in digests]
+    merged = merge(updates, weights, chain_of(plan), engine=engine, shapes=shapes, root=factors)
+    optimiser = optimiser_of(plan)
+    after, step = optimiser.update(_state_for(optimiser, optimiser_state), merged.tensors)
     manifest = base.manifest.model_copy(
         update={
             "version": version,
@@ -84,34 +103,58 @@ def make_candidate(
             "origin": "merge",
             "round_id": round_id,
             "contributors": len(deltas),
-            "samples": sum(each.samples for each in deltas.values()),
+            "samples": sum(each.samples for each in received),
         }
     )
-    reported = [each.success for each in deltas.values() if each.success is not None]
-    metrics = {"norm": norm(step), **cosines.metrics()}
+    metrics = {"norm": norm(step), **_cosine(received, merged.gram, engine, shapes)}
+    reported = [each.success for each in received if each.success is not None]
     if reported:
         metrics["success"] = sum(reported) / len(reported)
-    return Candidate(Skill(manifest, apply(base.tensors, step)), pack("momentum", after), metrics)
+    return Candidate(Skill(manifest, apply(base.tensors, step)), pack(optimiser.kind, after), metrics)
 
 
-class _Cosines:
-    """Mean cosine over all pairs in one pass: |sum of unit vectors|^2 = n + sum over pairs of cosines."""
+def chain_of(plan: MergePlan) -> Chain:
+    """The plan's chain.
 
-    def __init__(self) -> None:
-        self._sum: dict[str, NDArray[np.float64]] = {}
-        self._count = 0
+    Raises:
+        MergeError: Options that the rule does not have or that make no sense.
+    """
+    return make_chain(plan.rule, plan.options, clip=plan.clip, mixing=plan.mixing)
 
-    def watch(self, load: Callable[[], Delta]) -> dict[str, NDArray[np.float64]]:
-        """Read a delta and note its direction on the way."""
-        tensors = load().tensors
-        length = norm(tensors)
-        if length > 0:
-            self._count += 1
-            for name, tensor in tensors.items():
-                self._sum[name] = self._sum.get(name, np.zeros(tensor.shape)) + tensor / length
-        return tensors
 
-    def metrics(self) -> dict[str, float]:
-        """`cosine`, when there were two directions at least."""
-        n = self._count
-        return {"cosine": (norm(self._sum) ** 2 - n) / (n * (n - 1))} if n > 1 else {}
+def optimiser_of(plan: MergePlan) -> Optimiser:
+    """The plan's server optimiser."""
+    if plan.optimiser == "momentum":
+        return ServerMomentum(plan.momentum, plan.step)
+    return Adaptive(plan.optimiser, plan.learning_rate, plan.beta1, plan.beta2, plan.tau)
+
+
+def length_of_sum(
+    updates: Sequence[Update], factors: Sequence[float], engine: Engine, shapes: Parameters
+) -> float:
+    """Euclidean length of the sum of factor * update, in one pass; factors are 0 or more, not all 0."""
+    mean = merge(updates, factors, make_chain("mean"), engine=engine, shapes=shapes).tensors
+    return norm(mean) * sum(factors)
+
+
+def _state_for(optimiser: Optimiser, data: bytes | None) -> Mean | None:
+    """The state, if it is one of this kind of optimiser."""
+    if data is None:
+        return None
+    kind, state = unpack(data, "optimiser state")
+    return state if kind == optimiser.kind else None
+
+
+def _cosine(
+    received: Sequence[Received], gram: NDArray[np.float64] | None, engine: Engine, shapes: Parameters
+) -> dict[str, float]:
+    """Mean cosine over all pairs of deltas: |sum of unit vectors|^2 = n + sum over pairs of cosines."""
+    inverse = np.array([1 / each.norm if each.norm else 0.0 for each in received])
+    n = np.count_nonzero(inverse)
+    if n < 2:
+        return {}
+    if gram is None:
+        square = length_of_sum([each.tensors for each in received], list(inverse), engine, shapes) ** 2
+    else:
+        square = float(inverse @ gram @ inverse)
+    return {"cosine": (square - n) / (n * (n - 1))}

@@ -127,4 +127,10 @@ def _reason(mine: Evaluation, theirs: Evaluation | None, tolerance: float, *, pa
 
 
 def _view(score: Evaluation) -> ScoreView:
-    return ScoreView(score=score.score, low=score.low, high=score.high, episodes=score.episodes)
+    return ScoreView(
+        score=score.score,
+        low=score.low,
+        high=score.high,
+        episodes=score.episodes,
+        mean_return=score.mean_return,
+    )

@@ -1,6 +1,6 @@
 """Tables of the hub's database; times are UTC, documents are JSON.
 
-Blobs are not here: skills, deltas and momentum lie in the object store under the digests named here.
+Blobs are not here: skills, deltas and optimiser states lie in the object store under the digests named here.
 The schema is made by the migrations; a test holds both to each other.
 """
 
@@ -153,7 +153,8 @@ class CampaignRow(Base):
 class RoundRow(Base):
     """The journal of one round: everything that an engine needs to go on from here.
 
-    `momentum_before` and `momentum_after` name blobs of the server optimiser's state.
+    `optimiser_before` and `optimiser_after` name blobs of the server optimiser's state; `device` says what
+    merged, and `root` how far each delta was trusted, for whoever merges again.
     """
 
     __tablename__ = "rounds"
@@ -169,12 +170,17 @@ class RoundRow(Base):
     candidate: Mapped[str | None] = mapped_column(index=True)
     gate: Mapped[dict[str, Any] | None]
     metrics: Mapped[dict[str, Any]]
-    momentum_before: Mapped[str | None]
-    momentum_after: Mapped[str | None]
+    optimiser_before: Mapped[str | None]
+    optimiser_after: Mapped[str | None]
+    device: Mapped[str | None]
+    root: Mapped[dict[str, Any] | None]
 
 
 class DeltaRow(Base):
-    """An admitted delta. One for each robot and round: that is what makes it count once."""
+    """An admitted delta. One for each robot and round: that is what makes it count once.
+
+    `round_id` is the round in which it counts, `staleness` rounds after the one it was made for.
+    """
 
     __tablename__ = "deltas"
     __table_args__ = (UniqueConstraint("round_id", "robot_id"),)
@@ -188,6 +194,7 @@ class DeltaRow(Base):
     metrics: Mapped[dict[str, Any]]
     signature: Mapped[str]
     received_at: Mapped[datetime]
+    staleness: Mapped[int] = mapped_column(default=0)
 
 
 class AssignmentRow(Base):

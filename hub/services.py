@@ -19,8 +19,11 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
 from hub.gate import Gate, HeldOutGate
+from hub.merger import Merger
+from hub.merging import choose_engine
 from hub.releases import Releases
 from hub.settings import Settings
+from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
 from skills.signing import SigningKey
@@ -28,6 +31,7 @@ from skills.signing import SigningKey
 __all__ = ["Services", "open_services"]
 
 KEY_FILE = "hub-key.pem"
+SPOOL_FOLDER = "spool"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
         clock: The time.
 
     Raises:
-        SettingsError, StoreError: The database or the store cannot be used.
+        SettingsError, StoreError, MergeError: The database, the store or the merging device cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
@@ -85,7 +89,12 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
     catalogue = Catalogue(database, store, key, clock)
     active = settings.robot_active_seconds
     measuring = gate or HeldOutGate()
-    steps = Steps(database, store, catalogue, measuring, clock, active)
+    merger = Merger(
+        store,
+        Spool(store, settings.data_dir / SPOOL_FOLDER),
+        choose_engine(settings.merge_device, ray_address=settings.ray_address),
+    )
+    steps = Steps(database, store, merger, catalogue, measuring, clock, active)
     return Services(
         settings=settings,
         database=database,

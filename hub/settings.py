@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    merge_device: str = Field(
+        default="auto",
+        pattern="^(auto|cpu|cuda|ray)$",
+        description="What merges: cpu, cuda, ray (a cluster), or auto: a GPU where there is one.",
+    )
+    ray_address: str = Field(
+        default="",
+        description="Ray cluster for merge_device ray, such as ray://head:10001; empty: one is started here.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")
     admin_token: SecretStr = Field(

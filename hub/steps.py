@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.candidate import Candidate, Received, make_candidate
 from hub.catalogue import Catalogue, add_version, next_number, point_channel, resolve
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
 from hub.gate import Gate
 from hub.journal import collection_of, deltas_of, enter_state, find_round, order_of, rounds_of, state_of
-from hub.models import CampaignRow, DeltaRow, RoundRow, VersionRow
+from hub.merger import Merger
+from hub.models import CampaignRow, RoundRow, VersionRow
 from hub.rounds import FINAL, collection_event
 from hub.store import ObjectStore
 from skills.container import digest_of
-from skills.delta import Delta, unpacked_limit
-from skills.manifest import Parameters
 from skills.messages import GateReport, RoundState
-from skills.skill import SIZE_LIMIT, Skill
+from skills.skill import Skill
 
 __all__ = ["Steps"]
 
@@ -42,6 +39,7 @@ class Steps:
         self,
         database: Database,
         store: ObjectStore,
+        merger: Merger,
         catalogue: Catalogue,
         gate: Gate,
         clock: Clock,
@@ -49,6 +47,7 @@ class Steps:
     ) -> None:
         self._database = database
         self._store = store
+        self._merger = merger
         self._catalogue = catalogue
         self._gate = gate
         self._clock = clock
@@ -97,9 +96,11 @@ class Steps:
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
-        candidate = self._make(campaign, row, deltas, number)
-        momentum = digest_of(candidate.momentum)
-        self._store.put(momentum, candidate.momentum)
+        order = order_of(campaign)
+        root = self._merger.trust(row, deltas, order, self._gate)
+        candidate = self._merger.candidate(row, deltas, order, version=number, root=root)
+        state = digest_of(candidate.optimiser_state)
+        self._store.put(state, candidate.optimiser_state)
         self._store.put(candidate.skill.digest, candidate.skill.to_bytes())
         with self._database.write() as session:
             current = _still(session, row, "merging")
@@ -111,14 +112,15 @@ class Steps:
                 return True
             now = self._clock()
             add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
-            current.candidate, current.momentum_after = candidate.skill.digest, momentum
+            current.candidate, current.optimiser_after = candidate.skill.digest, state
+            current.device, current.root = self._merger.engine.name, root
             current.metrics = {**candidate.metrics, "merge_seconds": time.monotonic() - started}
             enter_state(session, current, "merged", now)
         return True
 
     def examine(self, campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version; publish it or keep it for study."""
-        candidate = self._skill(str(row.candidate))
+        candidate = self._merger.skill(str(row.candidate))
         stable, _ = self._stable(campaign.skill)
         report = self._gate(candidate, stable, order_of(campaign).gate)
         if report.current is not None:
@@ -159,9 +161,8 @@ class Steps:
         if campaign.state != "running":
             return
         base = resolve(session, campaign.skill, "stable").digest
-        made_base = select(RoundRow.momentum_after).where(
-            RoundRow.campaign_id == campaign_id, RoundRow.candidate == base
-        )
+        # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.
+        made_base = select(RoundRow.optimiser_after).where(RoundRow.candidate == base)
         now = self._clock()
         row = RoundRow(
             round_id=f"{campaign_id}-{number}",
@@ -173,7 +174,7 @@ class Steps:
             opened_at=now,
             deadline=now + timedelta(seconds=order_of(campaign).deadline_seconds),
             metrics={},
-            momentum_before=session.scalar(made_base),
+            optimiser_before=session.scalar(made_base),
         )
         session.add(row)
         session.flush()
@@ -203,38 +204,11 @@ class Steps:
         if report.passed:
             point_channel(session, version.skill, "stable", version.number, now)
 
-    def _make(self, campaign: CampaignRow, row: RoundRow, deltas: list[DeltaRow], number: int) -> Candidate:
-        base = self._skill(row.base)
-        shapes = base.manifest.network.shapes()
-        received = {
-            each.digest: Received(
-                each.samples,
-                each.metrics.get("success"),
-                partial(self._delta, each.digest, each.size, shapes),
-            )
-            for each in deltas
-        }
-        before = row.momentum_before
-        return make_candidate(
-            base,
-            received,
-            order_of(campaign).merge,
-            version=number,
-            round_id=row.round_id,
-            momentum=self._store.get(before, limit=unpacked_limit(shapes)) if before else None,
-        )
-
-    def _delta(self, digest: str, size: int, shapes: Parameters) -> Delta:
-        return Delta.from_bytes(self._store.get(digest, limit=size), shapes)
-
-    def _skill(self, digest: str) -> Skill:
-        return Skill.from_bytes(self._store.get(digest, limit=SIZE_LIMIT), digest=digest)
-
     def _stable(self, name: str) -> tuple[Skill, bool]:
         """The stable version, and whether it has a score."""
         with self._database.read() as session:
             row = resolve(session, name, "stable")
-        return self._skill(row.digest), row.score is not None
+        return self._merger.skill(row.digest), row.score is not None
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import zstandard
@@ -30,6 +30,8 @@ __all__ = [
     "compress",
     "decode",
     "decompress",
+    "decompress_file",
+    "is_compressed",
     "parse_codec",
 ]
 
@@ -40,6 +42,7 @@ Parts = dict[str, NDArray[Any]]
 """What one tensor becomes: suffix to array; the suffix is "" for the numbers themselves."""
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+PIECE = 2**20  # bytes unpacked at a time
 ZSTD_WINDOW_LIMIT = 2**27  # bytes a hostile frame may make us hold
 
 
@@ -178,17 +181,40 @@ def decompress(data: Blob, limit: int) -> Blob:
     Raises:
         CodecError: Damaged, or more than `limit` bytes when unpacked; never holds more than that.
     """
-    if data[: len(ZSTD_MAGIC)] == ZSTD_MAGIC:
-        reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT).stream_reader(io.BytesIO(data))
-        try:
-            data = reader.read(limit + 1)
-        except zstandard.ZstdError as error:
-            raise CodecError(f"damaged zstd frame ({error}).", remedy="Send the file again.") from error
+    if is_compressed(data):
+        unpacked = io.BytesIO()
+        decompress_file(io.BytesIO(data), unpacked, limit)
+        return unpacked.getbuffer().toreadonly()
     if len(data) > limit:
-        raise CodecError(
-            f"more than {limit} bytes when unpacked.", remedy="Send a delta of this skill's size."
-        )
+        raise _too_large(limit)
     return data
+
+
+def decompress_file(source: BinaryIO, target: BinaryIO, limit: int) -> None:
+    """Undo `compress` from one file to another, a piece at a time.
+
+    Raises:
+        CodecError: Damaged, or more than `limit` bytes when unpacked; never writes more than that.
+    """
+    reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT).stream_reader(source)
+    left = limit
+    try:
+        while piece := reader.read(PIECE):
+            left -= len(piece)
+            if left < 0:
+                raise _too_large(limit)
+            target.write(piece)
+    except zstandard.ZstdError as error:
+        raise CodecError(f"damaged zstd frame ({error}).", remedy="Send the file again.") from error
+
+
+def is_compressed(start: Blob) -> bool:
+    """Whether a file that begins so is a zstd frame."""
+    return start[: len(ZSTD_MAGIC)] == ZSTD_MAGIC
+
+
+def _too_large(limit: int) -> CodecError:
+    return CodecError(f"more than {limit} bytes when unpacked.", remedy="Send a delta of this skill's size.")
 
 
 def _expect(parts: Parts, suffix: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:

@@ -33,10 +33,12 @@ __all__ = [
     "GatePlan",
     "GateReport",
     "MergePlan",
+    "OptimiserName",
     "RobotView",
     "Role",
     "RoundState",
     "RoundView",
+    "RuleName",
     "ScoreView",
     "SkillView",
     "TrainingPlan",
@@ -54,6 +56,22 @@ Label = Annotated[
 ]
 Role = Literal["robot", "researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
+RuleName = Literal[
+    "mean",
+    "median",
+    "trimmed-mean",
+    "krum",
+    "multi-krum",
+    "bulyan",
+    "geometric-median",
+    "centred-clipping",
+    "mda",
+    "fltrust",
+    "task-arithmetic",
+    "ties",
+    "dare",
+]
+OptimiserName = Literal["momentum", "adam", "yogi", "adagrad"]
 RoundState = Literal["open", "closing", "merging", "gating", "published", "rejected", "failed"]
 
 
@@ -140,12 +158,13 @@ class UserCreated(Message):
 
 
 class ScoreView(Message):
-    """Success rate with a Wilson 95 % interval, over `episodes` held-out episodes."""
+    """Success rate with a Wilson 95 % interval over held-out episodes, and their mean sum of rewards."""
 
     score: float = Field(ge=0, le=1)
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
     episodes: int = Field(ge=1)
+    mean_return: float | None = None
 
 
 class GateReport(Message):
@@ -221,18 +240,37 @@ class TrainingPlan(Message):
 
 
 class MergePlan(Message):
-    """How deltas become one update: a rule, a cap on each robot's weight, and the server's step.
+    """How deltas become one update: clip, mix, rule, and the server's step. See docs/merging.md.
 
     Attributes:
+        rule: What is done with the deltas of a round; `fltrust` costs the gate one measurement a delta.
+        options: The rule's own, such as `trim` or `byzantine`.
+        clip: Deltas longer than so many times the median length are scaled down to it; None: none is.
+        mixing: Whether each delta is first replaced by the mean of its nearest; needs `byzantine`.
         sample_cap: Environment steps beyond which a robot's weight no longer grows.
+        max_staleness: How many rounds late a delta may come and still count, with weight / sqrt(1 + rounds).
+        optimiser: What turns the merged delta into a step; `momentum` with momentum 0 only scales it.
         momentum: Share of the last step that is taken again.
         step: Factor on the merged delta; robots' deltas are nearly orthogonal, so their mean is short.
+        learning_rate: Of `adam`, `yogi` and `adagrad`: about how far a weight moves in a round.
+        beta1: Of the same: share of the merged delta's running mean that is kept.
+        beta2: Of `adam` and `yogi`: share of its running square that is kept.
+        tau: Of the same: merged deltas far below it hardly move a weight.
     """
 
-    rule: Literal["mean"] = "mean"
+    rule: RuleName = "mean"
+    options: dict[str, int | float] = Field(default_factory=dict, max_length=16)
+    clip: float | None = Field(default=None, gt=0, le=1e6)
+    mixing: bool = False
     sample_cap: int = Field(default=100_000, ge=1)
+    max_staleness: int = Field(default=0, ge=0, le=1000)
+    optimiser: OptimiserName = "momentum"
     momentum: float = Field(default=0.0, ge=0, lt=1)
     step: float = Field(default=1.5, gt=0, le=10)
+    learning_rate: float = Field(default=0.01, gt=0, le=10)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    tau: float = Field(default=1e-3, gt=0, le=10)
 
 
 class GatePlan(Message):
@@ -302,7 +340,10 @@ class CampaignView(Message):
 
 
 class Assignment(Message):
-    """What a robot is asked to do now: train from `base` as `training` says and push to `round_id`."""
+    """What a robot is asked to do now: train from `base` as `training` says and push to `round_id`.
+
+    A delta that the robot still owes to one of the last `max_staleness` rounds is welcome, too.
+    """
 
     campaign_id: str
     round_id: str
@@ -312,14 +353,20 @@ class Assignment(Message):
     deadline: datetime
     training: TrainingPlan
     learning_rate: float
+    max_staleness: int = 0
 
 
 class DeltaReceipt(Message):
-    """The hub has the delta, durably. `duplicate` when it had it already."""
+    """The hub has the delta, durably. `duplicate` when it had it already.
+
+    Attributes:
+        round_id: The round in which it counts, `staleness` rounds after the one it was made for.
+    """
 
     round_id: str
     digest: Digest
     status: Literal["admitted", "duplicate"]
+    staleness: int = 0
 
 
 class Event(Message):

@@ -10,24 +10,31 @@ go, to the catalogue and the engine.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from skills.container import digest_of
 from skills.errors import ArtefactError, NotFoundError, ZunftError
 from skills.skill import SIZE_LIMIT
 
 __all__ = [
+    "PIECE",
     "ObjectStore",
     "StoreError",
     "check_size",
     "missing",
     "path_of",
     "probe",
+    "verify_file",
     "verify_incoming",
     "verify_stored",
 ]
+
+PIECE = 2**20
+"""Bytes of a large blob that are held at a time."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -56,6 +63,18 @@ class ObjectStore(Protocol):
         Raises:
             NotFoundError: No such blob.
             StoreError: Larger than `limit`, damaged, or the store failed.
+        """
+
+    def open(self, digest: str, folder: Path, limit: int | None = None) -> BinaryIO:
+        """The blob as a local file at its start, verified, to be mapped into memory; the caller closes it.
+
+        Args:
+            digest: Of the blob.
+            folder: Where a store that is not local may lay down a file, which is gone once it is closed.
+            limit: As for `get`.
+
+        Raises:
+            NotFoundError, StoreError: As `get`.
         """
 
     def exists(self, digest: str) -> bool:
@@ -108,17 +127,34 @@ def check_size(digest: str, size: int, limit: int | None) -> None:
 def verify_stored(digest: str, data: bytes) -> bytes:
     """Hold what a store returned to its name."""
     if digest_of(data) != digest:
-        raise StoreError(
-            f"blob {digest} is damaged in the store.",
-            remedy="Restore it from a backup, or publish it again.",
-            code="damaged_blob",
-        )
+        raise _damaged(digest)
     return data
+
+
+def verify_file(digest: str, file: BinaryIO) -> BinaryIO:
+    """Hold a file to its name without reading it whole; afterwards it is at its start, or closed."""
+    found = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(PIECE):
+        found.update(piece)
+    file.seek(0)
+    if "sha256:" + found.hexdigest() != digest:
+        file.close()
+        raise _damaged(digest)
+    return file
 
 
 def missing(digest: str) -> NotFoundError:
     """The error for a blob that is not there."""
     return NotFoundError(f"there is no blob {digest} in the store.", remedy="Check the digest.")
+
+
+def _damaged(digest: str) -> StoreError:
+    return StoreError(
+        f"blob {digest} is damaged in the store.",
+        remedy="Restore it from a backup, or publish it again.",
+        code="damaged_blob",
+    )
 
 
 def probe(store: ObjectStore) -> None:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from hub.store.contract import (
     StoreError,
@@ -17,6 +18,7 @@ from hub.store.contract import (
     missing,
     path_of,
     probe,
+    verify_file,
     verify_incoming,
     verify_stored,
 )
@@ -50,6 +52,16 @@ class FileStore:
                     return verify_stored(digest, file.read())
             except FileNotFoundError as error:
                 raise missing(digest) from error
+
+    def open(self, digest: str, folder: Path, limit: int | None = None) -> BinaryIO:  # noqa: ARG002
+        """The blob's own file, verified."""
+        path = self._root / path_of(digest)
+        with _refusals(path):
+            size = _size(path)
+            if size is None:
+                raise missing(digest)
+            check_size(digest, size, limit)
+            return verify_file(digest, path.open("rb"))
 
     def exists(self, digest: str) -> bool:
         """Whether the blob is there."""

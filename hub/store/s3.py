@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 import certifi
 import urllib3
@@ -18,11 +21,13 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 
 from hub.store.contract import (
+    PIECE,
     StoreError,
     check_size,
     missing,
     path_of,
     probe,
+    verify_file,
     verify_incoming,
     verify_stored,
 )
@@ -78,6 +83,23 @@ class S3Store:
 
     def get(self, digest: str, limit: int | None = None) -> bytes:
         """The blob, verified; its size is checked before it is read."""
+        with self._body(digest, limit) as response:
+            return verify_stored(digest, response.read())
+
+    def open(self, digest: str, folder: Path, limit: int | None = None) -> BinaryIO:
+        """The blob in a nameless file in `folder`, verified: the system drops it even where we are killed."""
+        with self._body(digest, limit) as response:
+            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller closes it
+            try:
+                for piece in response.stream(PIECE):
+                    file.write(piece)
+            except BaseException:
+                file.close()
+                raise
+            return verify_file(digest, file)
+
+    @contextmanager
+    def _body(self, digest: str, limit: int | None) -> Iterator[urllib3.BaseHTTPResponse]:
         key = self._key(digest)
         with self._refusals():
             try:
@@ -89,7 +111,7 @@ class S3Store:
             try:
                 # S3 always announces the length; urllib3 holds the body to it.
                 check_size(digest, int(response.headers["Content-Length"]), limit)
-                return verify_stored(digest, response.read())
+                yield response
             finally:
                 response.close()
                 response.release_conn()

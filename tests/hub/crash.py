@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hub import admission, candidate, engine, steps
+from hub import admission, candidate, engine, merger, steps
 from hub.auth import Principal
 from hub.services import Services, open_services
 from hub.settings import Settings
@@ -30,7 +30,7 @@ from skills.signing import SigningKey, delta_statement
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
-ENGINE = {str(module.__file__) for module in (engine, steps, candidate)}
+ENGINE = {str(module.__file__) for module in (engine, steps, merger, candidate)}
 ADMISSION = {str(admission.__file__)}
 
 

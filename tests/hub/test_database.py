@@ -5,18 +5,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from hub.bell import Bell
-from hub.database import Database, SettingsError
+from hub.database import MIGRATIONS, Database, SettingsError
 from hub.events import EventLog, record
-from hub.models import Base, UserRow
+from hub.models import Base, DeltaRow, RoundRow, UserRow
 from hub.settings import Settings
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres
+
+FIRST_SCHEMA = [
+    "INSERT INTO robots VALUES ('ada', 'ada', 'o', 'ur5e', 'key', '2026-01-01 00:00:00', NULL)",
+    "INSERT INTO skills VALUES ('reach', 'reach', '', '2026-01-01 00:00:00')",
+    "INSERT INTO campaigns VALUES ('c', 'reach', 'running', '', '{}', '2026-01-01 00:00:00')",
+    """INSERT INTO rounds VALUES ('c-1', 'c', 1, 'published', '', 'sha256:b', '2026-01-01 00:00:00',
+    '2026-01-01 00:00:00', 'sha256:c', NULL, '{}', 'sha256:m', 'sha256:n')""",
+    "INSERT INTO deltas VALUES ('sha256:d', 'c-1', 'ada', 1, 1, 1, 'raw', '{}', 's', '2026-01-01 00:00:00')",
+]
+"""Rows as the first release wrote them."""
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +153,24 @@ def test_a_hub_does_a_round_on_either_database(
 def test_a_bad_address_is_refused_with_words(url: str) -> None:
     with pytest.raises(SettingsError, match="database"):
         Database(url, Bell())
+
+
+def test_a_hub_of_the_first_schema_keeps_its_rounds_and_deltas(url: str) -> None:
+    database = Database(url, Bell())
+    with database.write() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("DROP SCHEMA public CASCADE"))
+            session.execute(text("CREATE SCHEMA public"))
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0001")
+        for statement in FIRST_SCHEMA:
+            session.execute(text(statement))
+    database.migrate()
+    with database.read() as session:
+        row, delta = session.get_one(RoundRow, "c-1"), session.get_one(DeltaRow, "sha256:d")
+        assert (row.optimiser_before, row.optimiser_after) == ("sha256:m", "sha256:n")
+        assert (row.device, row.root) == (None, None)
+        assert (delta.round_id, delta.staleness) == ("c-1", 0)
+    database.close()

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hub.candidate import Received, make_candidate
+from hub.merging import choose_engine
 from hub.settings import Settings
 from hub.store import StoreError
 from skills.container import digest_of
-from skills.delta import Delta, apply
+from skills.delta import EncodedDelta, apply
 from skills.errors import ContractError
 from skills.messages import MergePlan
 from tests.hub.conftest import (
@@ -240,12 +240,19 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
     with_two.turn()
 
     shapes = base.manifest.network.shapes()
+    opened = [EncodedDelta.from_bytes(data, shapes).tensors for data in datas[:2]]
     received = {
-        digest_of(data): Received(50 + 7 * i, None, partial(Delta.from_bytes, data, shapes))
-        for i, data in reversed(list(enumerate(datas[:2])))
+        digest_of(datas[i]): Received(50 + 7 * i, None, 1.0, 0, opened[i])
+        for i in (1, 0)  # not in the order in which they came
     }
     again = make_candidate(
-        base, received, MergePlan.model_validate(MERGE), version=2, round_id=works[0].round_id, momentum=None
+        base,
+        received,
+        MergePlan.model_validate(MERGE),
+        version=2,
+        round_id=works[0].round_id,
+        optimiser_state=None,
+        engine=choose_engine("cpu"),
     )
     assert again.skill.digest == with_two.skill(2).digest
     assert again.skill.digest != with_three.skill(2).digest

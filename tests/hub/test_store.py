@@ -111,6 +111,32 @@ def test_a_blob_under_a_wrong_name_is_refused_without_trace(backend: Backend) ->
     assert backend.everything() == []
 
 
+@pytest.mark.parametrize("data", [b"", bytes(12_000_000)], ids=["empty", "12 MB"])
+def test_an_opened_blob_is_a_file_at_its_start_that_leaves_nothing_behind(
+    backend: Backend, data: bytes, tmp_path: Path
+) -> None:
+    digest = digest_of(data)
+    backend.store.put(digest, data)
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    with backend.store.open(digest, folder, limit=len(data)) as file:
+        assert os.fstat(file.fileno()).st_size == len(data)
+        assert file.read() == data
+    assert list(folder.iterdir()) == []
+
+
+def test_what_cannot_be_got_cannot_be_opened(backend: Backend, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=DIGEST):
+        backend.store.open(DIGEST, tmp_path)
+    backend.store.put(DIGEST, BLOB)
+    with pytest.raises(StoreError, match="more than"):
+        backend.store.open(DIGEST, tmp_path, limit=len(BLOB) - 1)
+    backend.overwrite(BLOB[:-1] + b"X")
+    with pytest.raises(StoreError) as refusal:
+        backend.store.open(DIGEST, tmp_path)
+    assert refusal.value.code == "damaged_blob"
+
+
 @pytest.mark.parametrize("data", [BLOB[:-1], BLOB[:-1] + b"X", b""], ids=["cut", "changed", "emptied"])
 def test_damaged_bytes_are_never_returned(backend: Backend, data: bytes) -> None:
     backend.store.put(DIGEST, BLOB)
