@@ -25,6 +25,7 @@ ENV PATH=/opt/zunft/bin:$PATH \
     MUJOCO_GL=disable \
     OMP_NUM_THREADS=1 \
     RAY_USAGE_STATS_ENABLED=0 \
+    NUMBA_CACHE_DIR=/var/lib/zunft/.numba \
     ZUNFT_DATA_DIR=/var/lib/zunft \
     ZUNFT_HOST=0.0.0.0
 RUN useradd --system --uid 10001 --home-dir /var/lib/zunft --create-home zunft

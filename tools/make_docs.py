@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import tempfile
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings
 
 from fleet.settings import RobotSettings
 from hub.app import create_app
+from hub.merging.rules import RULES
 from hub.settings import Settings
 from zunft.cli import app as cli
 
@@ -25,6 +27,8 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
 FILES_BEGIN = "<!-- files: made by `python -m tools.make_docs` from each module's first line -->"
 FILES_END = "<!-- end of files -->"
+RULES_BEGIN = "<!-- rules: made by `python -m tools.make_docs` from each rule's card -->"
+RULES_END = "<!-- /rules -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
 
@@ -71,10 +75,44 @@ def architecture_page() -> str:
     return "\n\n".join([before + FILES_BEGIN, *tables, FILES_END + after])
 
 
+def merging_page() -> str:
+    """The page as it stands, with its table of rules made anew."""
+    page = (DOCS / "merging.md").read_text()
+    before, rest = page.split(RULES_BEGIN)
+    after = rest.split(RULES_END)[1]
+    return "\n\n".join([before + RULES_BEGIN, _rules_table(), RULES_END + after])
+
+
+def _rules_table() -> str:
+    rows = [
+        "| rule | options | formula | source | reads | work a weight | survives | heeds weights |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, rule in RULES.items():
+        card = rule.card
+        options = ", ".join(_option_text(field) for field in fields(rule)) or "-"
+        cells = [
+            f"`{name}`",
+            options,
+            card.formula.replace("|", "\\|"),
+            card.source,
+            str(card.reads),
+            card.cost,
+        ]
+        cells += [card.survives, "yes" if card.weights else "no"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _option_text(field: Field[Any]) -> str:
+    return f"`{field.name}`" if field.default is MISSING else f"`{field.name}={field.default}`"
+
+
 PAGES = {
     "architecture.md": architecture_page,
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
+    "merging.md": merging_page,
     "settings.md": settings_page,
 }
 

@@ -79,9 +79,9 @@ def merge(
     """
     rows = list(updates)
     shares, counted = _shares(weights, len(rows))
+    chain.check(len(counted))
+    factors = _root_factors(chain, root, len(rows), counted)
     rows = [rows[number] for number in counted]
-    chain.check(len(rows))
-    factors = _root_factors(chain, root, counted)
     if isinstance(root, Mapping):
         rows.append(root)
     stack = Stack.of(rows, shapes)
@@ -123,7 +123,7 @@ def _shares(weights: Sequence[float] | None, count: int) -> tuple[NDArray[np.flo
 
 
 def _root_factors(
-    chain: Chain, root: Update | Sequence[float] | None, counted: list[int]
+    chain: Chain, root: Update | Sequence[float] | None, count: int, counted: list[int]
 ) -> NDArray[np.float64] | None:
     """The root update as factors of the stack's rows."""
     if (root is not None) != chain.rule.needs_root:
@@ -138,7 +138,7 @@ def _root_factors(
     if isinstance(root, Mapping):
         return np.append(np.zeros(len(counted)), 1.0)
     factors = np.asarray(root, np.float64)
-    if not np.isfinite(factors).all() or len(factors) <= max(counted):
+    if not np.isfinite(factors).all() or factors.shape != (count,):
         raise MergeError("root needs one finite number for each update.", where="root", remedy="Correct it.")
     return factors[counted]
 

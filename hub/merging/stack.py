@@ -74,7 +74,7 @@ class Stack:
         """
         if not updates:
             raise MergeError("there is no update to merge.", where="updates", remedy="Wait for the quorum.")
-        first = {name: entry.shape for name, entry in updates[0].items()} if shapes is None else shapes
+        first = {name: np.shape(entry) for name, entry in updates[0].items()} if shapes is None else shapes
         rows = [_checked(update, first, number) for number, update in enumerate(updates)]
         wide = any(_is_wide(entry) for row in rows for entry in row.values())
         starts = accumulate((prod(shape) for shape in first.values()), initial=0)
@@ -138,16 +138,20 @@ def find_bad_number(stack: Stack) -> ArtefactError | None:
 
 
 def _checked(update: Update, shapes: Parameters, number: int) -> dict[str, Entry]:
-    check_shapes(update, shapes, f"update {number}")
     for name, entry in update.items():
-        if not (_is_sound_blocks(entry) if isinstance(entry, Quantised) else entry.dtype.type in FLOATS):
-            found = "blocks that do not fit" if isinstance(entry, Quantised) else entry.dtype
+        if not (_is_sound_blocks(entry) if isinstance(entry, Quantised) else _is_floats(entry)):
+            found = getattr(entry, "dtype", type(entry).__name__)
             raise ArtefactError(
                 f"update {number} has {found} where float16, float32 or float64 numbers are merged.",
                 where=name,
                 remedy="Convert it with `.astype(numpy.float32)`.",
             )
+    check_shapes(update, shapes, f"update {number}")
     return {name: _flat(update[name]) for name in shapes}
+
+
+def _is_floats(entry: object) -> bool:
+    return isinstance(entry, np.ndarray | np.generic) and entry.dtype.type in FLOATS
 
 
 def _is_sound_blocks(entry: Quantised) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from math import isfinite
 from typing import Any
 
 from hub.merging.errors import MergeError
@@ -64,7 +65,7 @@ def _converted(field: Field[Any], value: Any) -> int | float | None:
     kind = str(field.type)
     if value is None and "None" in kind:
         return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not number or ("int" in kind and value != int(value)):
         expected = "a whole number" if "int" in kind else "a number"
         raise MergeError(f"{value!r} is not {expected}.", where=f"options.{field.name}", remedy="Correct it.")

@@ -56,7 +56,7 @@ class MultiKrum(Rule):
 
     card: ClassVar = Card(
         formula="mean of the m = n - f - 2 updates with the least Krum scores",
-        source="Blanchard et al. 2017, section 5; m as El Mhamdi et al. 2019 (AggregaThor)",
+        source="Blanchard et al. 2017, section 5; m as Damaskinos et al. 2019 (AggregaThor)",
         reads=2,
         cost="n²/2",
         survives="f ≤ (n - 3)/2",
@@ -131,7 +131,7 @@ class MinimumDiameter(Rule):
 
     card: ClassVar = Card(
         formula="mean of the n - f updates with the least diameter max |xᵢ - xⱼ|",
-        source="El Mhamdi et al. 2021 (MDA), after Rousseeuw 1985",
+        source="El Mhamdi et al. 2020, section 3.2, after Rousseeuw 1985",
         reads=2,
         cost="n²/2",
         survives=f"f < n/2, f ≤ {LARGEST_SEARCH}",
