@@ -120,22 +120,27 @@ def krum_scores(rows: Rows, byzantine: int) -> Vector:
     return np.array(scores)
 
 
+def krum_order(rows: Rows, byzantine: int) -> NDArray[np.int64]:
+    """From the best score on; of equal ones, which mutual neighbours have, the nearer to all rows first."""
+    return np.lexsort((squared_distances(rows).sum(axis=1), krum_scores(rows, byzantine)))
+
+
 def krum(rows: Rows, share: Vector, byzantine: int) -> Vector:
     """Blanchard et al. 2017, section 4."""
-    return np.asarray(rows[krum_scores(rows, byzantine).argmin()])
+    return np.asarray(rows[krum_order(rows, byzantine)[0]])
 
 
 def multi_krum(rows: Rows, share: Vector, byzantine: int, select: int | None = None) -> Vector:
     """Blanchard et al. 2017, section 5."""
-    order = krum_scores(rows, byzantine).argsort(kind="stable")
-    return np.asarray(rows[order[: select or len(rows) - byzantine - 2]].mean(axis=0))
+    chosen = krum_order(rows, byzantine)[: select or len(rows) - byzantine - 2]
+    return np.asarray(rows[chosen].mean(axis=0))
 
 
 def bulyan(rows: Rows, share: Vector, byzantine: int) -> Vector:
     """El Mhamdi et al. 2018, section 4: select by repeated Krum, then average near the median."""
     left, chosen = rows, []
     for _ in range(len(rows) - 2 * byzantine):
-        best = krum_scores(left, byzantine).argmin() if len(left) > 1 else 0
+        best = krum_order(left, byzantine)[0] if len(left) > 1 else 0
         chosen.append(left[best])
         left = np.delete(left, best, axis=0)
     found = np.array(chosen)

@@ -74,6 +74,13 @@ def test_finite_updates_never_make_a_number_that_is_not(rule: str, rows: Rows) -
     assert np.isfinite(found).all()
 
 
+@laws
+@given(rows=matrices(np.float32, singles, least=3))
+def test_krum_returns_one_of_its_inputs_bit_for_bit(rows: Rows) -> None:
+    found = merged(rows, rule="krum", **options_for("krum", len(rows)))
+    assert (found == rows).all(axis=1).any()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rule", ["mean", "median", "trimmed-mean", "task-arithmetic", "ties", "dare"])
 def test_sums_of_the_greatest_numbers_do_not_overflow(rule: str, dtype: type[np.floating[Any]]) -> None:
@@ -176,7 +183,8 @@ def test_no_number_in_a_rule_has_a_unit(rule: str, seed: int, count: int, power:
 def test_moving_every_update_moves_the_merge(rule: str, seed: int, count: int, step: float) -> None:
     rows, options = random_rows(seed, count), options_for(rule, count)
     moved = merged(rows + step, rule=rule, **options)
-    np.testing.assert_allclose(moved, merged(rows, rule=rule, **options) + step, rtol=0, atol=1e-6)
+    slack = 1e-3 if rule == "geometric-median" else 1e-9  # it may lie on an update, at a distance of rounding
+    np.testing.assert_allclose(moved, merged(rows, rule=rule, **options) + step, rtol=0, atol=slack)
 
 
 @pytest.mark.parametrize("rule", ALL)

@@ -31,7 +31,7 @@ from tests.hub.merging.samples import (
 Merged = Mapping[str, NDArray[Any]]
 
 PLAIN = sorted(reference.RULES.keys() - {"fltrust", "mda"})  # mda: several subsets may be equally narrow
-COUNTS = (1, 2, 3, 4, 5, 7, 8, 11, 16, 21)
+COUNTS = (1, 2, 3, 4, 5, 7, 8, 11, 16, 33, 64, 65)
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("trimmed-mean", {"trim": 0.0}),
     ("trimmed-mean", {"trim": 0.2}),
@@ -65,7 +65,7 @@ def check(got: Merged, want: Merged, updates: Sequence[Update], *, slack: float 
 
 
 def slack_of(rule: str) -> float:
-    """The geometric median is smoothed at 1e-6 of the distances; centred clipping's factors have 12 digits."""
+    """Geometric median: smoothed at 1e-6 of the distances. Centred clipping: factors of 12 digits."""
     return {"geometric-median": 2e7, "centred-clipping": 100}.get(rule, 10)
 
 
@@ -90,7 +90,7 @@ def test_at_its_largest_f_for_any_number_of_updates(
 ) -> None:
     for count in COUNTS:
         settings = largest_settings(rule, count)
-        if settings is None:
+        if settings is None or (rule == "bulyan" and count > 33):  # the reference takes long
             continue
         updates = encoded(random_updates(rng, count), "float64")
         weights = rng.uniform(0.1, 5, count).tolist()
