@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.attacks import ATTACKS, flatten, forge, unflatten
 from hub.merging import MergeError, merge_arrays
 from skills.errors import ArtefactError
-from tests.hub.conftest import Collecting, Hall, ok, tensors_like, tiny_skill
+from tests.hub.conftest import Hall, ok, tensors_like, tiny_skill
 
 SIGNAL = 4.0
 BOUND = 2.0
@@ -190,20 +190,28 @@ def test_alie_moves_each_coordinate_by_the_papers_z() -> None:
     np.testing.assert_allclose(rows.mean(axis=0) - down, z * rows.std(axis=0), rtol=1e-4)
 
 
-def test_a_delta_of_an_earlier_round_is_not_counted_again(collecting: Collecting) -> None:
-    hall, (replayer, other) = collecting.hall, collecting.robots
-    stale = replayer.delta(collecting.work, tensors_like(collecting.base, 0.1))
-    ok(replayer.push(collecting.work.round_id, stale))
-    ok(other.push(collecting.work.round_id, other.delta(collecting.work, tensors_like(collecting.base, 0.3))))
+@pytest.mark.parametrize("staleness", [0, 2])
+def test_a_delta_that_counted_is_not_counted_again(hall: Hall, staleness: int) -> None:
+    base = tiny_skill()
+    ok(hall.publish(base))
+    replayer, other = hall.enrol("replayer"), hall.enrol("other")
+    hall.start(merge={"max_staleness": staleness})
     hall.turn()
-    work = replayer.assignment()
-    assert work is not None
-    assert work.number == 2
-    assert replayer.push(work.round_id, stale).status_code == 409
-    assert other.push(work.round_id, stale).status_code == 403  # nor in another robot's name
-    assert ok(replayer.push(collecting.work.round_id, stale)).json()["status"] == "duplicate"
-    assert hall.round(work.round_id).deltas == 0
-    assert hall.round(collecting.work.round_id).deltas == 2
+    first, _ = replayer.assignment(), other.assignment()
+    assert first is not None
+    stale = replayer.delta(first, tensors_like(base, 0.1))
+    ok(replayer.push(first.round_id, stale))
+    ok(other.push(first.round_id, other.delta(first, tensors_like(base, 0.3))))
+    hall.turn()
+    second = replayer.assignment()
+    assert second is not None
+    assert second.number == 2
+    again = replayer.push(second.round_id, stale)
+    assert again.status_code == 409 or again.json()["status"] == "duplicate"
+    assert other.push(second.round_id, stale).status_code == 403  # nor in another robot's name
+    assert ok(replayer.push(first.round_id, stale)).json()["status"] == "duplicate"
+    assert hall.round(second.round_id).deltas == 0
+    assert hall.round(first.round_id).deltas == 2
 
 
 def test_a_huge_delta_and_an_inflated_count_do_not_pass_the_hub(hall: Hall) -> None:
