@@ -91,7 +91,8 @@ def test_sums_of_the_greatest_numbers_do_not_overflow(rule: str, dtype: type[np.
         for options in TRIMS if rule == "trimmed-mean" else ({},):
             found = merged(rows[:count], rule=rule, **options)
             assert np.isfinite(found).all()
-            if rule not in LINEAGES:
+            # Of float64 numbers that add up to more than the greatest, only the mean promises more than that.
+            if rule == "mean" or (rule in SORTING and dtype is np.float32):
                 want = reference.merge(matrix_updates(shares[:count]), rule=rule, **options)["w"]
                 np.testing.assert_allclose(found / np.float64(greatest), want, rtol=0, atol=1e-6)
 
@@ -183,7 +184,8 @@ def test_no_number_in_a_rule_has_a_unit(rule: str, seed: int, count: int, power:
 def test_moving_every_update_moves_the_merge(rule: str, seed: int, count: int, step: float) -> None:
     rows, options = random_rows(seed, count), options_for(rule, count)
     moved = merged(rows + step, rule=rule, **options)
-    slack = 1e-3 if rule == "geometric-median" else 1e-9  # it may lie on an update, at a distance of rounding
+    # Distances from a Gram matrix keep half the digits of the vectors' lengths.
+    slack = 1e-9 + (1e-6 * abs(step) if rule == "geometric-median" else 0)
     np.testing.assert_allclose(moved, merged(rows, rule=rule, **options) + step, rtol=0, atol=slack)
 
 
