@@ -21,8 +21,8 @@ flwr 1.42.0: right for the mean, median, trimmed mean (it now refuses to cut .5)
     one NaN update makes its median NaN and wins its Krum;
     MultiKrum averages by sample counts that robots report themselves;
     Bulyan removes what it selects from its caller's list.
-    It cannot be installed beside our versions (it wants FastAPI < 0.139, Rich < 15, Typer < 0.21), so the
-    test below runs only where somebody has put it in by hand; `benchmarks/merging.py --others` measures it.
+    Its own dependencies clash with ours (FastAPI < 0.139, Rich < 15, Typer < 0.21), so it and byzfl are
+    installed without them (Makefile); its rules need none.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def byzfl() -> Any:
     """The rules of byzfl alone: its `__init__` imports experiments that need torchvision."""
     found = importlib.util.find_spec("byzfl")
     if found is None:
-        pytest.skip("byzfl is not installed: pip install --no-deps byzfl")
+        pytest.skip("byzfl is not installed: see the Makefile")
     package = ModuleType("byzfl")
     package.__path__ = list(found.submodule_search_locations or [])
     sys.modules["byzfl"] = package
