@@ -211,7 +211,8 @@ class Agent:
             self._failed[owed.round_id] = str(error)
             return
         self._bench.drop_pending()
-        self._voice.say("pushed", receipt.status)
+        late = f", {receipt.staleness} rounds late" if receipt.staleness else ""
+        self._voice.say("pushed", f"{receipt.status}{late}")
 
     def _give_up(self, reason: str) -> None:
         self._bench.drop_pending()

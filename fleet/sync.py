@@ -54,8 +54,9 @@ def decide(
 ) -> Action:
     """What to do next.
 
-    A delta is dropped only when the hub itself names another round of the same campaign: whether it
-    is late is the hub's to say, for the robot's clock may be wrong and a deadline may have moved.
+    A delta is dropped only when the hub itself names another round of the same campaign, beyond those
+    from which it still takes late ones: whether it is late is the hub's to say, for the robot's clock
+    may be wrong and a deadline may have moved.
 
     Args:
         pending: The delta that is owed.
@@ -77,7 +78,7 @@ def decide(
 def _settle(pending: Pending, assignment: Assignment | None) -> Push | Drop:
     if assignment is None or assignment.campaign_id != pending.campaign_id:
         return Push()
-    if assignment.round_id == pending.round_id:
+    if assignment.number - pending.number <= assignment.max_staleness:
         return Push()
     return Drop(f"round {pending.number} is over, the hub is at round {assignment.number}.")
 

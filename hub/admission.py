@@ -1,5 +1,7 @@
 """Admission of deltas: who sent it, for what, finite, bounded and in time; then kept for good.
 
+Where a late one counts is `hub.staleness`'s rule.
+
 The blob is in the store before the one transaction that admits it, and the robot gets its answer
 after both: what was acknowledged survives any crash. A refused delta leaves no trace.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,20 +19,29 @@ from hub.auth import Principal
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
-from hub.journal import find_round, order_of
+from hub.journal import find_round, newest_round, order_of, state_of
 from hub.models import CampaignRow, DeltaRow, RobotRow, RoundRow, VersionRow
+from hub.staleness import place
 from hub.store import ObjectStore
+from skills.codecs import decode
 from skills.container import digest_of
-from skills.delta import Delta, norm
+from skills.delta import EncodedDelta, norm
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest, Parameters
-from skills.messages import CampaignRequest, DeltaReceipt
+from skills.messages import CampaignRequest, DeltaReceipt, RoundState
 from skills.signing import VerifyKey, delta_statement
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "BetweenRoundsError"]
 
 NORM_ALLOWANCE = 1.01
 """A robot clips before it encodes: a codec's rounding may lengthen the delta by so much."""
+
+
+class BetweenRoundsError(ZunftError):
+    """A late delta is welcome, but no round is open at this moment."""
+
+    code = "between_rounds"
+    status = 503
 
 
 class Admission:
@@ -43,30 +55,33 @@ class Admission:
     def admit(self, round_id: str, data: bytes, signature: str, robot: Principal) -> DeltaReceipt:
         """Take a delta in, once; the same delta again is a duplicate and changes nothing.
 
+        One that comes late counts in the round that is open now, where the campaign allows so many rounds.
+
         Raises:
             NotFoundError: No such round.
             ArtefactError, CodecError: Not a sound delta of this round's base, see `skills.delta`.
             SignatureError: Not signed by this robot's key.
             ForbiddenError: It is another robot's.
             ConflictError: Too late, or a second and different delta of this robot.
+            BetweenRoundsError: No round is open; send it again soon.
             StoreError: Nothing was kept; send it again.
         """
         digest = digest_of(data)
         with self._database.read() as session:
-            if _is_known(session, digest, round_id, robot):
-                return DeltaReceipt(round_id=round_id, digest=digest, status="duplicate")
             row = find_round(session, round_id)
+            known = _receipt_of(session, digest, row, robot)
+            if known is not None:
+                return known
             order = order_of(session.get_one(CampaignRow, row.campaign_id))
             key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
             shapes = _shapes_of(session, row.base)
-            _check_welcome(session, row, robot, self._clock())
+            self._find_place(session, row, robot)
         key.verify(signature, delta_statement(data))
-        delta = Delta.from_bytes(data, shapes)
+        delta = EncodedDelta.from_bytes(data, shapes)
         length = _check_content(delta, row, order, robot)
         self._store.put(digest, data)
         admitted = DeltaRow(
             digest=digest,
-            round_id=round_id,
             robot_id=robot.name,
             samples=delta.header.samples,
             size=len(data),
@@ -76,37 +91,117 @@ class Admission:
             signature=signature,
             received_at=self._clock(),
         )
-        return self._enter(admitted, robot)
+        return self._enter(admitted, round_id, robot)
 
-    def _enter(self, delta: DeltaRow, robot: Principal) -> DeltaReceipt:
-        digest, round_id = delta.digest, delta.round_id
+    def _enter(self, delta: DeltaRow, round_id: str, robot: Principal) -> DeltaReceipt:
+        digest = delta.digest
         try:
             with self._database.write() as session:
                 row = find_round(session, round_id, lock=True)
-                if _is_known(session, digest, round_id, robot):
-                    return DeltaReceipt(round_id=round_id, digest=digest, status="duplicate")
-                _check_welcome(session, row, robot, self._clock())
+                known = _receipt_of(session, digest, row, robot)
+                if known is not None:
+                    return known
+                counting = self._find_place(session, row, robot, lock=True)
+                delta.round_id, delta.staleness = counting.round_id, counting.number - row.number
                 session.add(delta)
                 session.flush()
                 record(
                     session,
                     "delta.admitted",
                     delta.received_at,
-                    round_id=round_id,
+                    round_id=delta.round_id,
                     robot_id=robot.name,
                     digest=digest,
                     samples=delta.samples,
+                    staleness=delta.staleness,
                 )
+                return _receipt(delta, "admitted")
         except ZunftError:
             # The round closed, or another delta came, between the two looks: nothing of this one stays.
             self._store.delete(digest)
             raise
-        return DeltaReceipt(round_id=round_id, digest=digest, status="admitted")
+
+    def _find_place(
+        self, session: Session, row: RoundRow, robot: Principal, *, lock: bool = False
+    ) -> RoundRow:
+        """The round in which a delta made for `row` counts now."""
+        campaign = session.get_one(CampaignRow, row.campaign_id)
+        newest = newest_round(session, row.campaign_id) or row
+        if lock and newest is not row:
+            newest = find_round(session, newest.round_id, lock=True)
+        now, order = self._clock(), order_of(campaign)
+        staleness = newest.number - row.number
+        allowed = order.merge.max_staleness
+        found = place(
+            state=_state_at(row, now),
+            newest=_state_at(newest, now),
+            staleness=staleness,
+            allowed=allowed,
+            rounds_left=order.rounds - newest.number,
+            running=campaign.state == "running",
+        )
+        if found == "closed":
+            raise ConflictError(
+                f"round {row.round_id} no longer takes deltas: {_why_closed(row, staleness, allowed)}.",
+                where="round_id",
+                remedy="Drop this delta and ask for a new assignment.",
+                code="round_closed",
+            )
+        if found == "later":
+            raise BetweenRoundsError(
+                f"no round of campaign {row.campaign_id} is open: the last one is {newest.state}.",
+                where="round_id",
+                remedy="Send it again in a moment: it counts in the next round.",
+            )
+        counting = row if found == "in time" else newest
+        _check_first(session, row, counting, robot)
+        return counting
 
 
-def _is_known(session: Session, digest: str, round_id: str, robot: Principal) -> bool:
+def _receipt(delta: DeltaRow, status: Literal["admitted", "duplicate"]) -> DeltaReceipt:
+    return DeltaReceipt(
+        round_id=delta.round_id, digest=delta.digest, status=status, staleness=delta.staleness
+    )
+
+
+def _receipt_of(session: Session, digest: str, row: RoundRow, robot: Principal) -> DeltaReceipt | None:
+    """The receipt of this robot's very delta for this round, if it is here already."""
     known = session.get(DeltaRow, digest)
-    return known is not None and (known.round_id, known.robot_id) == (round_id, robot.name)
+    if known is None or known.robot_id != robot.name or known.digest not in _made_for(session, row, robot):
+        return None
+    return _receipt(known, "duplicate")
+
+
+def _made_for(session: Session, row: RoundRow, robot: Principal) -> list[str]:
+    """Digests of the robot's deltas that were made for a round, wherever they count."""
+    statement = (
+        select(DeltaRow.digest)
+        .join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
+        .where(DeltaRow.robot_id == robot.name, RoundRow.campaign_id == row.campaign_id)
+        .where(RoundRow.number - DeltaRow.staleness == row.number)
+    )
+    return list(session.scalars(statement))
+
+
+def _check_first(session: Session, row: RoundRow, counting: RoundRow, robot: Principal) -> None:
+    """Hold a robot to one delta made for each round and one counting in each, and to one network."""
+    there = select(DeltaRow.digest).where(
+        DeltaRow.round_id == counting.round_id, DeltaRow.robot_id == robot.name
+    )
+    if _made_for(session, row, robot) or session.scalar(there) is not None:
+        raise ConflictError(
+            "this robot's delta for this round is in already, and it is another one.",
+            where="round_id",
+            remedy="Wait for the next round; a delta cannot be exchanged.",
+            code="second_delta",
+        )
+    if counting.base != row.base and _shapes_of(session, counting.base) != _shapes_of(session, row.base):
+        raise ConflictError(
+            f"round {counting.round_id} improves another network than round {row.round_id} did.",
+            where="delta.base",
+            remedy="Drop this delta and ask for a new assignment.",
+            code="unknown_base",
+        )
 
 
 def _shapes_of(session: Session, digest: str) -> Parameters:
@@ -114,29 +209,17 @@ def _shapes_of(session: Session, digest: str) -> Parameters:
     return Manifest.model_validate(row.manifest).network.shapes()
 
 
-def _check_welcome(session: Session, row: RoundRow, robot: Principal, now: datetime) -> None:
-    if row.state != "open" or now >= row.deadline:
-        raise ConflictError(
-            f"round {row.round_id} no longer takes deltas: {_why_closed(row)}.",
-            where="round_id",
-            remedy="Drop this delta and ask for a new assignment.",
-            code="round_closed",
-        )
-    other = select(DeltaRow.digest).where(DeltaRow.round_id == row.round_id, DeltaRow.robot_id == robot.name)
-    if session.scalar(other) is not None:
-        raise ConflictError(
-            "this robot's delta for this round is in already, and it is another one.",
-            where="round_id",
-            remedy="Wait for the next round; a delta cannot be exchanged.",
-            code="second_delta",
-        )
+def _state_at(row: RoundRow, now: datetime) -> RoundState:
+    """The round's state; beyond its deadline it is as good as closing."""
+    return "closing" if row.state == "open" and now >= row.deadline else state_of(row)
 
 
-def _why_closed(row: RoundRow) -> str:
-    return "its deadline has passed" if row.state == "open" else f"it is {row.state}"
+def _why_closed(row: RoundRow, staleness: int, allowed: int) -> str:
+    why = "its deadline has passed" if row.state == "open" else f"it is {row.state}"
+    return f"{why}, and {staleness} rounds late is more than {allowed}" if staleness > allowed > 0 else why
 
 
-def _check_content(delta: Delta, row: RoundRow, order: CampaignRequest, robot: Principal) -> float:
+def _check_content(delta: EncodedDelta, row: RoundRow, order: CampaignRequest, robot: Principal) -> float:
     """Hold a sound delta to its round; returns its norm."""
     header = delta.header
     if header.robot_id != robot.name:
@@ -162,7 +245,7 @@ def _check_content(delta: Delta, row: RoundRow, order: CampaignRequest, robot: P
     for name, figure in header.metrics.items():
         if not math.isfinite(figure):
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
-    length = norm(delta.tensors)
+    length = norm({name: decode(tensor) for name, tensor in delta.tensors.items()})
     if length > order.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(
             f"the delta's norm {length:.4g} is over the plan's {order.training.clip_norm:g}.",

@@ -113,6 +113,16 @@ def test_work_for_a_round_that_is_over_is_dropped_and_the_next_one_done(
     assert list(hub.deltas) == ["r-anna round-2"]
 
 
+def test_late_work_is_handed_in_where_the_hub_still_takes_it(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "503"))
+    robot.agent.step()
+    hub.assignment = hub.order(2).model_copy(update={"max_staleness": 1})
+    robot.agent.step()
+    assert list(hub.deltas) == [SLOT]
+    assert robot.ground.trained == ["round-1"]
+
+
 def test_work_that_the_hub_refuses_is_dropped_with_its_words_and_not_done_again(
     hub: LyingHub, robot: SmallRobot
 ) -> None:

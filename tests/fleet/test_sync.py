@@ -19,7 +19,9 @@ from tests.fleet.small_robot import CONTRACT, small_skill
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def assignment(number: int = 1, *, campaign: str = "c", seconds: float = 60) -> Assignment:
+def assignment(
+    number: int = 1, *, campaign: str = "c", seconds: float = 60, max_staleness: int = 0
+) -> Assignment:
     return Assignment(
         campaign_id=campaign,
         round_id=f"{campaign}-{number}",
@@ -29,6 +31,7 @@ def assignment(number: int = 1, *, campaign: str = "c", seconds: float = 60) -> 
         deadline=NOW + timedelta(seconds=seconds),
         training=TrainingPlan(),
         learning_rate=1e-3,
+        max_staleness=max_staleness,
     )
 
 
@@ -61,6 +64,11 @@ def test_work_for_a_round_that_is_over_is_dropped_with_the_reason() -> None:
     action = decide(pending(1), assignment(2), NOW, {})
     assert isinstance(action, Drop)
     assert action.reason == "round 1 is over, the hub is at round 2."
+
+
+def test_late_work_is_handed_in_as_long_as_the_hub_takes_it() -> None:
+    assert decide(pending(1), assignment(3, max_staleness=2), NOW, {}) == Push()
+    assert isinstance(decide(pending(1), assignment(4, max_staleness=2), NOW, {}), Drop)
 
 
 def test_a_round_that_is_over_is_not_begun() -> None:

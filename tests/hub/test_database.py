@@ -133,10 +133,19 @@ def test_a_hub_does_a_round_on_either_database(
     hall = Hall(settings.model_copy(update={"database_url": url}), StubGate(), clock)
     base = tiny_skill()
     ok(hall.publish(base))
-    robots = (hall.enrol("one"), hall.enrol("two"))
-    campaign_id = hall.start(rounds=2)
+    robots = [hall.enrol("one"), hall.enrol("two")]
+    late = hall.enrol("late")
+    merge = {"rule": "fltrust", "optimiser": "yogi", "max_staleness": 1}
+    campaign_id = hall.start(rounds=2, target=2, merge=merge)
+    hall.turn()
+    owed = late.assignment()
+    assert owed is not None
     for number in range(2):
         hall.turn()
+        if number:
+            answer = ok(late.push(owed.round_id, late.delta(owed, random_tensors(base, 7))))
+            assert answer.json()["staleness"] == 1
+            robots = robots[:1]
         for robot in robots:
             work = robot.assignment()
             assert work is not None
