@@ -24,13 +24,16 @@ import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
-from benchmarks.merging_cases import Inputs, make_inputs, our_cases, their_cases
+from benchmarks.merging_cases import Case, Inputs, make_inputs, our_cases, their_cases
 from benchmarks.merging_memory import extra_memory
 
 COUNTS = (4, 16, 64)
 SIZES = (100_000, 10_000_000)
 SMALL = (64, 20_000)  # updates of a small policy
+THEIR_MOST = 160_000_000  # numbers in all; with more, other libraries take minutes and tens of GB
 REPEATS, PATIENCE = 7, 4.0  # of one case, and seconds after which no further repeat begins
 SLICE = 2**20  # numbers that one thread reads at a time
 
@@ -50,21 +53,16 @@ class Row:
 def main() -> None:
     """Measure and print."""
     wanted = parse()
-    cases = [*our_cases(wanted.device), *(their_cases() if wanted.others else [])]
-    if wanted.rules:
-        cases = [case for case in cases if case.name in wanted.rules]
+    sizes = [*((count, size) for size in wanted.sizes for count in wanted.counts), SMALL]
     rows, floors = [], []
-    for count, size in [*((count, size) for size in wanted.sizes for count in wanted.counts), SMALL]:
+    for count, size in track(sizes, "Measuring", console=Console(stderr=True), transient=True):
         inputs = {encoding: make_inputs(count, size, encoding) for encoding in ("float32", "int8")}
         floor, how = find_floor(inputs["float32"], wanted.device)
         speed = count * size * 4 / floor / 1e9
         floors.append(f"{count} x {size:,}: {floor * 1e3:.2f} ms, {speed:.1f} GB/s, {how}")
-        for case in cases:
-            case.prepare(make_inputs(count, 1000, case.encoding))()  # compile
-            seconds = best_of(case.prepare(inputs[case.encoding]))
-            weigh = wanted.memory and size == max(wanted.sizes)
-            extra = extra_memory(case.name, count, size, wanted.device) if weigh else None
-            rows.append(Row(case.name, count, size, seconds, seconds / floor, extra))
+        rows += [
+            measure(case, inputs[case.encoding], size, floor, wanted) for case in choose(wanted, count, size)
+        ]
     machine = describe_machine(wanted.device)
     if wanted.json:
         text = json.dumps({"machine": machine, "reading": floors, "rows": [asdict(row) for row in rows]})
@@ -91,6 +89,23 @@ def parse() -> argparse.Namespace:
         "--output", type=Path, help="also write a page, such as benchmarks/results/merging.md"
     )
     return parser.parse_args()
+
+
+def choose(wanted: argparse.Namespace, count: int, size: int) -> list[Case]:
+    """The cases to measure at a size."""
+    others = wanted.others and count * size <= THEIR_MOST
+    cases = [*our_cases(wanted.device), *(their_cases() if others else [])]
+    return [case for case in cases if not wanted.rules or case.name in wanted.rules]
+
+
+def measure(case: Case, inputs: Inputs, size: int, floor: float, wanted: argparse.Namespace) -> Row:
+    """Time a case, and at the most weights its memory."""
+    count = len(inputs)
+    case.prepare(make_inputs(count, 1000, case.encoding))()  # compiles what it needs
+    seconds = best_of(case.prepare(inputs))
+    weigh = wanted.memory and size == max(wanted.sizes)
+    extra = extra_memory(case.name, count, size, wanted.device) if weigh else None
+    return Row(case.name, count, size, seconds, seconds / floor, extra)
 
 
 def find_floor(inputs: Inputs, device: str) -> tuple[float, str]:
@@ -133,18 +148,29 @@ def best_of(work: Callable[[], object]) -> float:
 
 def table(rows: Sequence[Row], device: str) -> list[str]:
     """Figures of all sizes side by side, the small policy in milliseconds, and memory."""
+    found = {(row.case, row.updates, row.weights): row for row in rows}
     sizes = list(dict.fromkeys((row.updates, row.weights) for row in rows))
-    weighed = list(dict.fromkeys(row.updates for row in rows if row.extra is not None))
+    weighed = list(dict.fromkeys((row.updates, row.weights) for row in rows if row.extra is not None))
     titles = [f"{count}x{size / 1e6:g}M" for count, size in sizes[:-1]]
-    titles += [f"{SMALL[0]}x{SMALL[1] // 1000}k", *(f"mem {count}" for count in weighed)]
+    titles += [f"{SMALL[0]}x{SMALL[1] // 1000}k", *(f"mem {count}" for count, _ in weighed)]
     lines = [f"{'':24}" + "".join(f"{title:>10}" for title in titles)]
     for name in dict.fromkeys(row.case for row in rows):
-        of_case = [row for row in rows if row.case == name]
-        cells = [f"{1 / row.ratio:.0%}" if device == "cuda" else f"{row.ratio:.2f}x" for row in of_case[:-1]]
-        cells += [f"{of_case[-1].seconds * 1e3:.2f} ms"]
-        cells += [f"{row.extra / 1e6:.0f} MB" for row in of_case if row.extra is not None]
+        cells = [_speed(found.get((name, *size)), device) for size in sizes]
+        cells += [_memory(found.get((name, *size))) for size in weighed]
         lines.append(f"{name:24}" + "".join(f"{cell:>10}" for cell in cells))
     return lines
+
+
+def _speed(row: Row | None, device: str) -> str:
+    if row is None:
+        return "-"
+    if (row.updates, row.weights) == SMALL:
+        return f"{row.seconds * 1e3:.2f} ms"
+    return f"{1 / row.ratio:.0%}" if device == "cuda" else f"{row.ratio:.2f}x"
+
+
+def _memory(row: Row | None) -> str:
+    return "-" if row is None or row.extra is None else f"{row.extra / 1e6:.0f} MB"
 
 
 def page(text: str) -> str:
