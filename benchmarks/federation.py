@@ -11,7 +11,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from fleet.crew import Crew, Line
 from fleet.ground import SimulatedGround
 from fleet.processes import Processes
 from fleet.solo import train_alone
-from hub.merging import Contribution, ServerMomentum, merge_mean
+from hub.merging import ServerMomentum, merge_arrays
 from skills.container import Tensors
 from skills.delta import apply, subtract
 from skills.messages import CampaignRequest
@@ -110,9 +110,7 @@ def learn_together(crew: Crew, skill: Skill, seed: int, rounds: int) -> Skill:
     for number in range(1, rounds + 1):
         rate = ORDER.training.rate_of_round(number, rounds)
         deltas = run(crew, train_one_round, [(skill, robot, seed, rate) for robot in range(len(HOMES))])
-        contributions = {str(i): Contribution(1.0, partial(dict, delta)) for i, delta in enumerate(deltas)}
-        mean = merge_mean(skill.manifest.network.shapes(), contributions)
-        velocity, step = optimiser.update(velocity, mean)
+        velocity, step = optimiser.update(velocity, merge_arrays(deltas))
         skill = Skill(skill.manifest, apply(skill.tensors, step))
     return skill
 

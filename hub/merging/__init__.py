@@ -3,21 +3,17 @@
 from hub.merging.chain import Chain, make_chain
 from hub.merging.engine import Engine, choose_engine
 from hub.merging.errors import MergeError
-from hub.merging.mean import Contribution, StreamingMean, merge_mean
 from hub.merging.merge import Merged, merge, merge_arrays
 from hub.merging.optimiser import ServerMomentum
 
 __all__ = [
     "Chain",
-    "Contribution",
     "Engine",
     "MergeError",
     "Merged",
     "ServerMomentum",
-    "StreamingMean",
     "choose_engine",
     "make_chain",
     "merge",
     "merge_arrays",
-    "merge_mean",
 ]

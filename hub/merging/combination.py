@@ -6,7 +6,7 @@ to compute it. Rows and factors refer to the stack's updates in their order; P i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ class WeightedSum:
 
     factors: Vector
 
+    def scaled(self, factor: float) -> WeightedSum:
+        """`factor` times this."""
+        return replace(self, factors=factor * self.factors)
+
 
 @dataclass(frozen=True)
 class SortedMean:
@@ -35,6 +39,10 @@ class SortedMean:
     low: int
     high: int
 
+    def scaled(self, factor: float) -> SortedMean:
+        """`factor` times this."""
+        return replace(self, rows=factor * self.rows)
+
 
 @dataclass(frozen=True)
 class NearMedianMean:
@@ -42,6 +50,10 @@ class NearMedianMean:
 
     rows: Matrix
     count: int
+
+    def scaled(self, factor: float) -> NearMedianMean:
+        """`factor` times this."""
+        return replace(self, rows=factor * self.rows)
 
 
 @dataclass(frozen=True)
@@ -56,17 +68,25 @@ class SignElection:
     thresholds: Vector
     scale: float
 
+    def scaled(self, factor: float) -> SignElection:
+        """`factor` times this."""
+        return replace(self, stretch=factor * self.stretch)
+
 
 @dataclass(frozen=True)
 class DroppedSum:
-    """DARE: sum of factor * update, each number left out with probability `drop`.
+    """DARE: sum of factor * update, each number left out with probability limit / 2^64.
 
-    Which ones follows from the update's key and the position alone, so every engine drops the same.
+    Which ones follows from the update's key and the place alone, so every engine drops the same.
     """
 
     factors: Vector
     keys: NDArray[np.uint64]
-    drop: float
+    limit: np.uint64
+
+    def scaled(self, factor: float) -> DroppedSum:
+        """`factor` times this."""
+        return replace(self, factors=factor * self.factors)
 
 
 Combination = WeightedSum | SortedMean | NearMedianMean | SignElection | DroppedSum

@@ -111,9 +111,9 @@ def _compute(combination: Combination, stack: Stack) -> Callable[[_Work, NDArray
             return lambda each, out: kernels.weighted_sum(
                 each.table, factors, each.chunk.start, each.chunk.stop, out
             )
-        case DroppedSum(factors, keys, drop):
+        case DroppedSum(factors, keys, limit):
             return lambda each, out: kernels.dropped_sum(
-                each.table, factors, keys, drop, each.chunk.offset, each.chunk.start, each.chunk.stop, out
+                each.table, factors, keys, limit, each.chunk.offset, each.chunk.start, each.chunk.stop, out
             )
         case SignElection(weights, stretch, thresholds, scale):
             return lambda each, out: kernels.sign_election(

@@ -84,8 +84,8 @@ def _combine(numbers: Tensor, combination: Combination, chunk: Chunk) -> Tensor:
     match combination:
         case WeightedSum(factors):
             return _send_like(factors, numbers) @ numbers
-        case DroppedSum(factors, keys, drop):
-            kept = numbers * _mask(keys, drop, chunk, numbers.device)
+        case DroppedSum(factors, keys, limit):
+            kept = numbers * _mask(keys, limit, chunk, numbers.device)
             return _send_like(factors, numbers) @ kept
         case SignElection(shares, stretch, thresholds, scale):
             weights = _send_like(shares, numbers)[:, None]
@@ -124,14 +124,15 @@ def _near_median(ordered: Tensor, count: int) -> Tensor:
     return torch.where((rank >= first) & (rank < first + count), ordered, 0.0).sum(dim=0) / count
 
 
-def _mask(keys: NDArray[np.uint64], drop: float, chunk: Chunk, device: torch.device) -> Tensor:
+def _mask(keys: NDArray[np.uint64], limit: np.uint64, chunk: Chunk, device: torch.device) -> Tensor:
     """The kernel `dropped_sum`'s choice, in torch's signed integers: they wrap around in the same way."""
     places = torch.arange(chunk.offset + chunk.start, chunk.offset + chunk.stop, device=device)
     bits = torch.from_numpy(keys.view(np.int64)).to(device)[:, None] + places * _signed(GOLDEN)
     bits = (bits ^ _shifted(bits, 30)) * _signed(MIX_A)
     bits = (bits ^ _shifted(bits, 27)) * _signed(MIX_B)
     bits = bits ^ _shifted(bits, 31)
-    return _shifted(bits, 11).double() * 2.0**-53 >= drop
+    smallest = torch.iinfo(torch.int64).min  # unsigned order is signed order with the top bit turned
+    return (bits ^ smallest) >= (_signed(limit) ^ smallest)
 
 
 def _shifted(bits: Tensor, places: int) -> Tensor:

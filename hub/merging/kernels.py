@@ -133,15 +133,14 @@ def _divide_scaled(total: Any, weight: Any, scale: float, out: Any) -> None:
 
 
 @kernel
-def _add_kept(numbers: Any, factor: float, key: Any, first: Any, drop: float, row: Any) -> None:
-    """As `_add` for what the draw for key and place does not drop (SplitMix64, Steele et al. 2014)."""
+def _add_kept(numbers: Any, factor: float, key: Any, first: Any, limit: Any, row: Any) -> None:
+    """As `_add` for the places whose draw (SplitMix64, Steele et al. 2014) is not below the limit."""
     for j in range(numbers.size):
         bits = key + (first + np.uint64(j)) * GOLDEN
         bits = (bits ^ (bits >> np.uint64(30))) * MIX_A
         bits = (bits ^ (bits >> np.uint64(27))) * MIX_B
         bits ^= bits >> np.uint64(31)
-        kept = np.float64(np.int64(bits >> np.uint64(11))) * 2.0**-53 >= drop
-        row[j] += factor * numbers[j] if kept else 0.0
+        row[j] += factor * numbers[j] if bits >= limit else 0.0
 
 
 @kernel
@@ -273,9 +272,9 @@ def weighted_sum(table: Any, factors: Any, start: int, stop: int, out: Any) -> b
 
 @kernel
 def dropped_sum(
-    table: Any, factors: Any, keys: Any, drop: float, offset: int, start: int, stop: int, out: Any
+    table: Any, factors: Any, keys: Any, limit: Any, offset: int, start: int, stop: int, out: Any
 ) -> bool:
-    """As `weighted_sum`, but input i lacks each number with probability `drop`, drawn for key and place."""
+    """As `weighted_sum`, without the places of input i whose draw from keys[i] is below the limit."""
     finite = True
     raw, sums = np.empty(ROW_TILE), np.empty(ROW_TILE)
     for at in range(start, stop, ROW_TILE):
@@ -285,7 +284,7 @@ def dropped_sum(
         for i in range(table.shape[0]):
             _read(table[i], at, numbers)
             finite &= _finite(numbers)
-            _add_kept(numbers, factors[i], keys[i], np.uint64(offset + at), drop, row)
+            _add_kept(numbers, factors[i], keys[i], np.uint64(offset + at), limit, row)
         _copy(row, out[at : at + n])
         finite &= _finite(out[at : at + n])
     return finite

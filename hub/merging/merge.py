@@ -18,6 +18,10 @@ from skills.manifest import Parameters
 __all__ = ["Merged", "merge", "merge_arrays"]
 
 
+HEADROOM = 2.0**10
+"""Sums of so many times the largest number are still finite when all are divided by it."""
+
+
 @dataclass(frozen=True)
 class Merged:
     """The result, and what was learned about the updates on the way.
@@ -90,8 +94,8 @@ def merge(
     tensors, finite = engine.combine(stack, combination)
     if not finite:
         _refuse_bad_numbers(stack)
-        largest = np.finfo(stack.dtype).max  # only rounding took a sum of finite numbers beyond the largest
-        tensors = {name: np.clip(tensor, -largest, largest) for name, tensor in tensors.items()}
+        lower, _ = engine.combine(stack, combination.scaled(1 / HEADROOM))
+        tensors = {name: _mended(tensor, lower[name]) for name, tensor in tensors.items()}
     return Merged(tensors, None if gram is None else gram[: len(shares), : len(shares)])
 
 
@@ -155,6 +159,12 @@ def _gram(engine: Engine, stack: Stack) -> NDArray[np.float64]:
             remedy="Clip each update before it is sent; lengths up to 1e150 are fine.",
         )
     return gram
+
+
+def _mended(tensor: NDArray[Any], lower: NDArray[Any]) -> NDArray[Any]:
+    """What overflowed on the way, from sums with headroom; what is too large itself becomes the largest."""
+    largest = np.finfo(tensor.dtype).max / HEADROOM
+    return np.where(np.isfinite(tensor), tensor, np.clip(lower, -largest, largest) * HEADROOM)
 
 
 def _refuse_bad_numbers(stack: Stack) -> None:

@@ -100,7 +100,7 @@ class Dare(Rule):
         """Task arithmetic's factors, and a key for each update's mask."""
         keys = np.array([_key(facts.stack, row, self.seed) for row in range(len(facts.stack))], np.uint64)
         factors = self.scale / (1 - self.drop) * len(facts.weights) * facts.weights @ facts.transform
-        return DroppedSum(factors, keys, self.drop)
+        return DroppedSum(factors, keys, np.uint64(int(self.drop * 2**64)))
 
 
 def _check_scale(scale: float) -> None:
@@ -108,10 +108,14 @@ def _check_scale(scale: float) -> None:
 
 
 def _threshold(stack: Stack, row: int, density: float) -> float:
-    magnitudes = np.empty(stack.size)
+    magnitudes = np.empty(stack.size, stack.dtype)
     for chunk in stack.chunks():
-        target = magnitudes[chunk.offset + chunk.start : chunk.offset + chunk.stop]
-        np.abs(decode(stack.columns[chunk.name][row], chunk.start, chunk.stop), out=target)
+        exact = np.abs(decode(stack.columns[chunk.name][row], chunk.start, chunk.stop))
+        rounded = exact.astype(stack.dtype)
+        # Rounded towards zero, so that no number falls below a threshold that it set itself.
+        magnitudes[chunk.offset + chunk.start : chunk.offset + chunk.stop] = np.where(
+            rounded > exact, np.nextafter(rounded, 0, dtype=stack.dtype), rounded
+        )
     if not stack.size:
         return 0.0
     rank = stack.size - int(np.ceil(density * stack.size))
