@@ -28,7 +28,7 @@ from hub.steps import Steps
 from hub.store import ObjectStore, open_store
 from skills.signing import SigningKey
 
-__all__ = ["Services", "open_services"]
+__all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
 
 KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
@@ -79,11 +79,7 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
-    store = open_store(
-        settings.store,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
-    )
+    store = connect_store(settings)
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     catalogue = Catalogue(database, store, key, clock)
@@ -109,4 +105,17 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
         releases=Releases(catalogue, measuring),
+    )
+
+
+def connect_store(settings: Settings) -> ObjectStore:
+    """The object store of these settings.
+
+    Raises:
+        StoreError: The address or the credentials cannot be used.
+    """
+    return open_store(
+        settings.store,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
     )

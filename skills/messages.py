@@ -272,6 +272,19 @@ class MergePlan(Message):
     beta2: float = Field(default=0.99, ge=0, lt=1)
     tau: float = Field(default=1e-3, gt=0, le=10)
 
+    def rule_in_words(self) -> str:
+        """Chain and rule on one line: `clip 3, mixing, trimmed-mean (trim 0.2)`."""
+        options = ", ".join(f"{name} {value:g}" for name, value in self.options.items())
+        rule = f"{self.rule} ({options})" if options else self.rule
+        clip = [] if self.clip is None else [f"clip {self.clip:g}"]
+        return ", ".join([*clip, *(["mixing"] if self.mixing else []), rule])
+
+    def optimiser_in_words(self) -> str:
+        """The server optimiser on one line: `momentum 0.5, step 1.5`."""
+        if self.optimiser == "momentum":
+            return f"momentum {self.momentum:g}, step {self.step:g}"
+        return f"{self.optimiser}, learning rate {self.learning_rate:g}"
+
 
 class GatePlan(Message):
     """How a candidate is examined on held-out variations.

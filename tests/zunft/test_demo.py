@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from skills.policy import Policy
 from skills.skill import Skill
+from zunft.cli import app
 
 
 def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
@@ -35,3 +38,7 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
     assert guild.manifest.contributors == 4
     assert Policy(guild).contract.control_hz == 50
     assert (output / "result.svg").stat().st_size > 10_000
+    assert "zunft merge rebuild weld-seam@stable" in finished.stdout
+    for version in ("v2", "v3"):
+        again = ["merge", "rebuild", f"weld-seam@{version}", "--data-dir", str(output / "hub")]
+        assert CliRunner().invoke(app, again).exit_code == 0

@@ -1,10 +1,10 @@
-"""`zunft campaign`: what an operator does with campaigns - start, watch, list, stop."""
+"""`zunft campaign`: what an operator does with campaigns - start, watch, show, list, stop."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.errors import RequestError
-from skills.messages import CampaignRequest, CampaignView
+from skills.messages import CampaignRequest, CampaignView, OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.merge import Clip, Options, parse_options
 
 __all__ = ["app"]
 
@@ -24,6 +25,8 @@ out = Console()
 
 @app.command(
     epilog="Examples: [bold]zunft campaign start weld-seam --rounds 16 --quorum 3[/]; "
+    "[bold]zunft campaign start weld-seam --quorum 5 --rule trimmed-mean --option trim=.2 --clip 3[/]; "
+    "[bold]zunft campaign start weld-seam --optimiser adam --max-staleness 2[/]; "
     "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
 )
 def start(
@@ -36,13 +39,37 @@ def start(
     deadline: Annotated[
         float, typer.Option(help="Seconds after which a round closes with its quorum.")
     ] = 600,
+    rule: Annotated[RuleName, typer.Option(help="How deltas are merged; see docs/merging.md.")] = "mean",
+    option: Options = None,
+    clip: Clip = None,
+    mixing: Annotated[
+        bool, typer.Option("--mixing", help="Mix each delta with its nearest first; needs byzantine=.")
+    ] = False,
+    optimiser: Annotated[OptimiserName, typer.Option(help="What the server steps with.")] = "momentum",
+    max_staleness: Annotated[int, typer.Option(help="How many rounds late a delta may count.")] = 0,
     order: Annotated[
-        Path | None, typer.Option(help="A JSON file with any field of a campaign request.")
+        Path | None,
+        typer.Option(help="A JSON file with any field of a campaign request, instead of the options above."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Start a campaign."""
-    campaign = connect(hub, token).start_campaign(_read_order(order, skill, rounds, quorum, target, deadline))
+    wanted = {
+        "skill": skill,
+        "rounds": rounds,
+        "quorum": quorum,
+        "target": target,
+        "deadline_seconds": deadline,
+        "merge": {
+            "rule": rule,
+            "options": parse_options(option),
+            "clip": clip,
+            "mixing": mixing,
+            "optimiser": optimiser,
+            "max_staleness": max_staleness,
+        },
+    }
+    campaign = connect(hub, token).start_campaign(_order(wanted) if order is None else _read(order, skill))
     if as_json:
         out.print_json(campaign.model_dump_json())
     else:
@@ -73,6 +100,28 @@ def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
         raise RequestError(f"the campaign failed: {campaign.reason}", where=campaign_id)
 
 
+@app.command(epilog="Example: [bold]zunft campaign show CAMPAIGN[/]")
+def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Say what was ordered, how it is merged, and what its rounds came to."""
+    campaign = connect(hub, token).campaign(campaign_id)
+    if as_json:
+        out.print_json(campaign.model_dump_json())
+        return
+    order, merge = campaign.order, campaign.order.merge
+    facts = Table(title=f"{campaign.campaign_id}: {order.skill}", show_header=False)
+    rows = {
+        "state": " ".join(filter(None, (campaign.state, campaign.reason))),
+        "rounds": f"{_done(campaign)} of {order.rounds}",
+        "merge": merge.rule_in_words(),
+        "server optimiser": merge.optimiser_in_words(),
+        "late deltas": f"up to {merge.max_staleness} rounds" if merge.max_staleness else "refused",
+        "now": _line(campaign),
+    }
+    for name, value in rows.items():
+        facts.add_row(name, value)
+    out.print(facts, _table(campaign))
+
+
 @app.command("list", epilog="Example: [bold]zunft campaign list --json[/]")
 def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all campaigns."""
@@ -93,13 +142,16 @@ def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
     out.print(f"campaign {connect(hub, token).stop_campaign(campaign_id).campaign_id} is stopped")
 
 
-def _read_order(
-    file: Path | None, skill: str, rounds: int, quorum: int, target: int, deadline: float
-) -> CampaignRequest:
-    if file is None:
-        return CampaignRequest(
-            skill=skill, rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline
-        )
+def _order(wanted: dict[str, Any]) -> CampaignRequest:
+    try:
+        return CampaignRequest.model_validate(wanted)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RequestError(f"{first['msg']}.", where=where, remedy="See --help.") from error
+
+
+def _read(file: Path, skill: str) -> CampaignRequest:
     try:
         order = CampaignRequest.model_validate_json(file.read_text())
     except (OSError, ValidationError) as error:

@@ -51,6 +51,8 @@ def demo(
             for name in ("result.svg", "result.png"):
                 draw_report(report, output / name)
             out.print(f"Skills, pictures and the hub's data are in {output}.")
+            again = f"zunft merge rebuild {plan.order.skill}@stable --data-dir {output / 'hub'}"
+            out.print(f"Merge its last version again and compare: [bold]{again}[/]", soft_wrap=True)
         if keep:
             _wait(hub)
 

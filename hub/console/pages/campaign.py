@@ -166,7 +166,9 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
         "A round closes": f"with {full}, or after {late}",
         "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
         "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
-        "Merge": f"{merge.rule}, server momentum {merge.momentum:g}, step {merge.step:g}",
+        "Merge": merge.rule_in_words(),
+        "Server optimiser": merge.optimiser_in_words(),
+        "Late deltas": f"up to {plural(merge.max_staleness, 'round')}" if merge.max_staleness else "refused",
         "Gate": f"{plural(gate.episodes, 'episode')} an arm, tolerance {percent(gate.tolerance)}",
         "Arms at the gate": ", ".join(gate.embodiments) or "those of the enrolled robots",
     }

@@ -1,0 +1,76 @@
+"""Skills merged as files: what each learned beyond a common base, by any rule. No campaign, no robots.
+
+The rules are `hub.merging`'s; publishing the result is its owner's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.merging import Chain, Engine, MergeError, merge
+from skills.delta import apply, subtract
+from skills.errors import ContractError
+from skills.manifest import Manifest
+from skills.skill import Skill
+
+__all__ = ["merge_skills"]
+
+
+def merge_skills(
+    skills: Sequence[Skill], base: Skill, chain: Chain, weights: Sequence[float] | None, *, engine: Engine
+) -> Skill:
+    """Base + merge of (skill - base).
+
+    Args:
+        skills: With one task, contract and network.
+        base: What differences are taken from; the mean and the median do not depend on it.
+        chain: Clipping and rule.
+        weights: One for each skill; None: equal.
+        engine: What computes.
+
+    Returns:
+        A skill of the first one's name; its version follows the newest, its parents are the skills' digests.
+
+    Raises:
+        ContractError: The skills do not belong together.
+        MergeError: See `hub.merging.merge`.
+    """
+    for number, skill in enumerate(skills, start=1):
+        _check_same(skill.manifest, base.manifest, f"file {number}")
+    if chain.rule.needs_root:
+        raise MergeError(
+            "fltrust needs the rollouts of a hub's gate.",
+            where="rule",
+            remedy="Choose another rule here, or fltrust in a campaign.",
+        )
+    updates = [subtract(skill.tensors, base.tensors) for skill in skills]
+    merged = merge(updates, weights, chain, engine=engine, shapes=base.manifest.network.shapes())
+    manifest = skills[0].manifest.model_copy(
+        update={
+            "version": 1 + max(skill.manifest.version for skill in skills),
+            "parents": tuple(skill.digest for skill in skills),
+            "origin": "merge",
+            "round_id": None,
+            "contributors": sum(skill.manifest.contributors for skill in skills),
+            "samples": sum(skill.manifest.samples for skill in skills),
+        }
+    )
+    return Skill(manifest, apply(base.tensors, merged.tensors))
+
+
+def _check_same(manifest: Manifest, base: Manifest, where: str) -> None:
+    remedy = "Merge only skills of one task that began from one network."
+    if manifest.task != base.task:
+        raise ContractError(f"its task is {manifest.task}, not {base.task}.", where=where, remedy=remedy)
+    differences = base.contract.differences(manifest.contract)
+    if differences:
+        raise ContractError(f"its contract differs: {'; '.join(differences)}.", where=where, remedy=remedy)
+    if manifest.network != base.network:
+        raise ContractError(
+            f"its network is {_in_words(manifest)}, not {_in_words(base)}.", where=where, remedy=remedy
+        )
+
+
+def _in_words(manifest: Manifest) -> str:
+    network = manifest.network
+    return f"{network.inputs} -> {network.hidden} -> {network.outputs}, {network.activation}"

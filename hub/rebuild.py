@@ -1,0 +1,167 @@
+"""Merge a round again, from what the hub has kept of it, and see whether the same version comes out.
+
+Needs database and store, not a running hub; writes nothing into either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from hub.bell import Bell
+from hub.catalogue import resolve
+from hub.database import Database
+from hub.journal import deltas_of, order_of
+from hub.merger import Merger
+from hub.merging import Engine, MergeError, choose_engine
+from hub.models import CampaignRow, DeltaRow, RoundRow, VersionRow
+from hub.services import SPOOL_FOLDER, connect_store
+from hub.settings import Settings
+from hub.spool import Spool
+from skills.delta import EncodedDelta
+from skills.errors import NotFoundError
+from skills.manifest import Parameters
+from skills.messages import CampaignRequest
+from skills.skill import Skill
+
+__all__ = ["Rebuilt", "rebuild"]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A version, and what came out now.
+
+    Attributes:
+        expected: Digest of the version.
+        found: Digest of what came out.
+        deltas: How many were merged.
+        rule: By which rule.
+        device: What merged then; empty where an older hub did not record it.
+        device_now: What merged now.
+        differences: By tensor, the largest absolute difference; `manifest` for anything else: empty if equal.
+    """
+
+    skill: str
+    version: int
+    expected: str
+    found: str
+    deltas: int
+    rule: str
+    device: str
+    device_now: str
+    differences: dict[str, float]
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the very same file."""
+        return self.found == self.expected
+
+
+@dataclass(frozen=True)
+class _Merge:
+    """What the journal knows of the merge that made a version."""
+
+    version: VersionRow
+    round: RoundRow
+    order: CampaignRequest
+    deltas: list[DeltaRow]
+
+
+def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, int], None]) -> Rebuilt:
+    """Merge the round again that made a version.
+
+    Args:
+        settings: The hub's.
+        name: The skill.
+        ref: Number or channel.
+        on_delta: Told how many deltas are open and how many there are.
+
+    Raises:
+        NotFoundError: No such database, skill or version; not merged by this hub; or something is no longer
+            in the store.
+        MergeError, StoreError: See `hub.merger`.
+    """
+    made = _read(settings, name, ref)
+    store = connect_store(settings)
+    opened = 0
+
+    class WatchedSpool(Spool):
+        def open(self, digest: str, size: int, shapes: Parameters) -> EncodedDelta:
+            nonlocal opened
+            opened += 1
+            on_delta(opened, len(made.deltas))
+            return super().open(digest, size, shapes)
+
+    engine = _engine(settings, made.round.device or "")
+    merger = Merger(store, WatchedSpool(store, settings.data_dir / SPOOL_FOLDER), engine)
+    number = made.version.number
+    candidate = merger.candidate(made.round, made.deltas, made.order, version=number, root=made.round.root)
+    return Rebuilt(
+        skill=name,
+        version=number,
+        expected=made.version.digest,
+        found=candidate.skill.digest,
+        deltas=len(made.deltas),
+        rule=made.order.merge.rule,
+        device=made.round.device or "",
+        device_now=engine.name,
+        differences=_differences(merger.skill(made.version.digest), candidate.skill),
+    )
+
+
+def _read(settings: Settings, name: str, ref: str) -> _Merge:
+    _check_there(settings)
+    database = Database(settings.database, Bell())
+    try:
+        database.migrate()
+        with database.read() as session:
+            return _merge_of(session, name, ref)
+    finally:
+        database.close()
+
+
+def _check_there(settings: Settings) -> None:
+    """Refuse to make an empty database where there is none."""
+    address = make_url(settings.database)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise NotFoundError(
+            "there is no hub's database.",
+            where=str(address.database),
+            remedy="Name the hub's folder with --data-dir, or set ZUNFT_DATABASE_URL as for the hub.",
+        )
+
+
+def _merge_of(session: Session, name: str, ref: str) -> _Merge:
+    version = resolve(session, name, ref)
+    row = session.scalar(select(RoundRow).where(RoundRow.candidate == version.digest))
+    if row is None:
+        raise NotFoundError(
+            f"v{version.number} of {name} was published, not merged here.",
+            where="version",
+            remedy="Name a version whose origin is `merge`.",
+        )
+    order = order_of(session.get_one(CampaignRow, row.campaign_id))
+    return _Merge(version, row, order, deltas_of(session, row.round_id))
+
+
+def _engine(settings: Settings, device: str) -> Engine:
+    """What merged then, where it is here; else what this hub merges with now."""
+    try:
+        return choose_engine(device or settings.merge_device, ray_address=settings.ray_address)
+    except MergeError:
+        return choose_engine(settings.merge_device, ray_address=settings.ray_address)
+
+
+def _differences(expected: Skill, found: Skill) -> dict[str, float]:
+    differences = {
+        name: float(np.abs(found.tensors[name].astype(np.float64) - tensor).max(initial=0.0))
+        for name, tensor in expected.tensors.items()
+        if found.tensors[name].tobytes() != tensor.tobytes()
+    }
+    return differences | ({"manifest": 0.0} if found.manifest != expected.manifest else {})

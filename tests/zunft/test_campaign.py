@@ -1,0 +1,101 @@
+"""`zunft campaign`: what is written on the command line is what the hub takes as an order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from fleet.client import OperatorClient
+from hub.settings import Settings
+from skills.errors import ZunftError
+from skills.messages import MergePlan
+from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
+from zunft.cli import app
+from zunft.commands import campaign
+
+RUNNER = CliRunner()
+
+
+class _Within(httpx.BaseTransport):
+    """Requests go straight into the hub's app."""
+
+    def __init__(self, hall: Hall) -> None:
+        self._hall = hall
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        target = request.url.raw_path.decode()
+        headers = {name: value for name, value in request.headers.items() if name != "host"}
+        answer = self._hall.client.request(request.method, target, content=request.read(), headers=headers)
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
+        )
+
+
+@pytest.fixture
+def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
+    settings = Settings.model_validate({"data_dir": tmp_path, "admin_token": ADMIN, "console": False})
+    found = Hall(settings, StubGate(), Hands())
+    ok(found.publish(tiny_skill()))
+    monkeypatch.setattr(
+        campaign, "connect", lambda hub, token: OperatorClient.open(hub, token, _Within(found))
+    )
+    yield found
+    found.close()
+
+
+def run(*arguments: str) -> Result:
+    return RUNNER.invoke(app, ["campaign", *arguments, "--token", ADMIN], env={"COLUMNS": "200"})
+
+
+def plan_of(*arguments: str) -> MergePlan:
+    result = run("start", "reach", *arguments, "--json")
+    assert result.exit_code == 0, result.exception
+    found: dict[str, Any] = json.loads(result.output)
+    return MergePlan.model_validate(found["order"]["merge"])
+
+
+def test_without_options_a_campaign_is_merged_as_ever(hall: Hall) -> None:
+    assert plan_of() == MergePlan()
+    assert hall.get("/campaigns")[0]["order"]["merge"]["step"] == 1.5
+
+
+def test_every_part_of_a_merge_can_be_ordered_and_is_shown(hall: Hall) -> None:
+    words = "--quorum 5 --rule trimmed-mean --option trim=.2 --option byzantine=1 --clip 3 --mixing"
+    found = plan_of(*words.split(), "--optimiser", "adam", "--max-staleness", "2")
+    assert found == MergePlan(
+        rule="trimmed-mean",
+        options={"trim": 0.2, "byzantine": 1},
+        clip=3,
+        mixing=True,
+        optimiser="adam",
+        max_staleness=2,
+    )
+    hall.turn()
+    shown = run("show", hall.get("/campaigns")[0]["campaign_id"])
+    assert shown.exit_code == 0, shown.exception
+    assert "clip 3, mixing, trimmed-mean (trim 0.2, byzantine 1)" in shown.output
+    assert "adam, learning rate 0.01" in shown.output
+    assert "up to 2 rounds" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("--rule krum", "options.byzantine: rule krum needs the option 'byzantine'"),
+        ("--rule krum --option byzantine=1", "needs 5 updates or more, not 2"),
+        ("--rule median --option trim=.2", "rule median has no option 'trim'"),
+        ("--option trim", "is no option. Write NAME=NUMBER"),
+        ("--clip 0", "merge.clip: Input should be greater than 0"),
+    ],
+)
+def test_a_merge_that_makes_no_sense_is_refused_in_words(hall: Hall, words: str, found: str) -> None:
+    result = run("start", "reach", *words.split())
+    assert isinstance(result.exception, ZunftError)
+    assert found in str(result.exception)
+    assert hall.get("/campaigns") == []
