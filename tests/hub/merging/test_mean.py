@@ -22,7 +22,7 @@ Vector = NDArray[np.float64]
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 weights = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 parts = st.lists(st.tuples(hnp.arrays(np.float64, 3, elements=numbers), weights), min_size=1, max_size=6)
-laws = settings(max_examples=100, deadline=None)
+laws = settings(max_examples=50, deadline=None)
 
 
 def mean(given: list[tuple[Vector, float]]) -> NDArray[Any]:
@@ -43,7 +43,7 @@ def test_the_mean_is_the_weighted_mean(parts: list[tuple[Vector, float]]) -> Non
         assert abs(Fraction(float(found[place])) - exact) <= slack
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(heaviness=st.lists(weights, min_size=1, max_size=20))
 def test_the_largest_numbers_do_not_overflow(heaviness: list[float]) -> None:
     largest = np.finfo(np.float64).max

@@ -179,9 +179,9 @@ def test_a_root_may_be_a_combination_of_the_updates(engine: Engine, rng: np.rand
     check(got, want, updates, slack=10)
 
 
-@pytest.mark.parametrize("rule", PLAIN)
+@pytest.mark.parametrize("rule", ["mean", "median", "krum", "bulyan", "geometric-median", "ties"])
 def test_over_several_chunks_and_tensors(rule: str, rng: np.random.Generator) -> None:
-    shapes = {"a": (CHUNK + 300,), "b": (3,), "c": (CHUNK // 64, 65)}
+    shapes = {"a": (CHUNK + 300,), "b": (3,), "c": (70, 65)}
     updates = encoded(random_updates(rng, 7, shapes), "float32")
     settings = largest_settings(rule, 7) or {}
     want = reference.merge(updates, rule=rule, **settings)
@@ -191,7 +191,7 @@ def test_over_several_chunks_and_tensors(rule: str, rng: np.random.Generator) ->
 @pytest.mark.parametrize("rule", ["median", "trimmed-mean", "bulyan"])
 def test_every_number_of_updates_up_to_65_is_sorted_right(rule: str, rng: np.random.Generator) -> None:
     """Columns of zeros and ones, with every count of ones: what sorts these sorts all (Knuth, 5.3.4)."""
-    for count in range(3, 66, 3) if rule == "bulyan" else range(1, 66):
+    for count in range(3, 66, 6) if rule == "bulyan" else range(1, 66):
         settings = largest_settings(rule, count) or {}
         ranks = rng.permuted(np.tile(np.arange(count), (300, 1)), axis=1).T
         rows = (ranks < rng.integers(0, count + 1, 300)).astype(np.float32)
