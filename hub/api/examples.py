@@ -14,6 +14,7 @@ from skills.messages import (
     EnrolmentRequest,
     EnrolmentTokenRequest,
     GatePlan,
+    MergePlan,
     TrainingPlan,
     UserRequest,
 )
@@ -71,6 +72,18 @@ CampaignBody = Annotated[
                 deadline_seconds=900,
                 training=TrainingPlan(iterations=5, codec="int8+zstd"),
                 gate=GatePlan(embodiments=("ur5e", "panda", "iiwa"), episodes=64),
+            ),
+        )
+        | _example(
+            "strangers",
+            "Robots of strangers, of which one in five may lie; late deltas count, too",
+            CampaignRequest(
+                skill="weld-seam",
+                quorum=5,
+                target=10,
+                merge=MergePlan(
+                    rule="trimmed-mean", options={"trim": 0.2, "byzantine": 1}, clip=3.0, max_staleness=2
+                ),
             ),
         )
     ),

@@ -57,6 +57,21 @@ def test_many_workshops_get_one_evaluation_each_in_their_order() -> None:
     assert pool(found).successes == sum(each.successes for each in found)
 
 
+def test_returns_tell_controllers_apart_that_both_fail() -> None:
+    half = [Idle(), Idle(value=0.4)]
+    found = [evaluate(policy, TASK, SHOP, 12, seed=1) for policy in (*half, controller("p", TASK))]
+    assert [each.successes for each in found[:2]] == [0, 0]
+    returns = [each.mean_return for each in found if each.mean_return is not None]
+    assert len(set(returns)) == 3
+    assert max(returns) == returns[2]
+
+
+def test_pooled_returns_weigh_every_episode_the_same_and_are_unknown_where_one_is() -> None:
+    few, many = Evaluation.count(1, 10, 1.0), Evaluation.count(1, 30, 3.0)
+    assert pool([few, many]).mean_return == 2.5
+    assert pool([few, Evaluation.count(1, 30)]).mean_return is None
+
+
 # Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
 @pytest.mark.parametrize(
     ("successes", "episodes", "low", "high"),

@@ -36,6 +36,9 @@ def test_the_real_gate_measures_both_on_every_arm_and_twice_the_same() -> None:
     assert set(first.by_embodiment) == {"ur5e", "panda"}
     assert first.candidate.episodes == 4
     assert first.current is not None
+    returns = [arm.mean_return for arm in first.by_embodiment.values() if arm.mean_return is not None]
+    assert first.candidate.mean_return == pytest.approx(sum(returns) / 2)
+    assert first.candidate.mean_return != first.current.mean_return
     assert first.model_copy(update={"seconds": 0}) == again.model_copy(update={"seconds": 0})
 
 
