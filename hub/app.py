@@ -9,13 +9,16 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import campaigns, events, health, robots, rounds, skills, users
+from hub.api import campaigns, events, health, metrics, robots, rounds, skills, users
 from hub.api.errors import install_errors, refusals
 from hub.api.requests import RequestLog
+from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
 from hub.gate import Gate
-from hub.services import open_services
+from hub.metrics import Metrics
+from hub.services import Services, open_services
 from hub.settings import Settings
+from hub.standing import Standing
 from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
@@ -40,7 +43,8 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
     """
-    services = open_services(settings, gate=gate, clock=clock)
+    counted = Metrics()
+    services = open_services(settings, gate=gate, clock=clock, metrics=counted)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +62,8 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     )
     app.state.services = services
     app.add_middleware(RequestLog)
+    if settings.metrics:
+        _measure(app, services, counted, clock)
     install_errors(app)
     # The one route that names the model: it brings the schema that all documented refusals point at.
     app.include_router(health.router, responses={500: {"model": ErrorBody}})
@@ -70,3 +76,12 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
         mount_console(app, services)
     return app
+
+
+def _measure(app: FastAPI, services: Services, counted: Metrics, clock: Clock) -> None:
+    """Count requests, and answer those who scrape."""
+    standing = Standing(services.database, services.engine, clock, services.settings.robot_active_seconds)
+    counted.registry.register(standing)
+    app.state.metrics = counted
+    app.add_middleware(Traffic, metrics=counted)
+    app.include_router(metrics.router)

@@ -21,6 +21,7 @@ from hub.events import EventLog
 from hub.gate import Gate, HeldOutGate
 from hub.merger import Merger
 from hub.merging import choose_engine
+from hub.metrics import Metrics
 from hub.releases import Releases
 from hub.settings import Settings
 from hub.spool import Spool
@@ -63,13 +64,16 @@ class Services:
         self.database.close()
 
 
-def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> Services:
+def open_services(
+    settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now, metrics: Metrics | None = None
+) -> Services:
     """Wire a hub; the engine is not started.
 
     Args:
         settings: The hub's configuration.
         gate: How candidates are measured; by default in simulation on held-out variations.
         clock: The time.
+        metrics: Where merging and gating are timed; nobody reads them by default.
 
     Raises:
         SettingsError, StoreError, MergeError: The database, the store or the merging device cannot be used.
@@ -84,13 +88,14 @@ def open_services(settings: Settings, *, gate: Gate | None = None, clock: Clock 
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     catalogue = Catalogue(database, store, key, clock)
     active = settings.robot_active_seconds
-    measuring = gate or HeldOutGate()
+    metrics = metrics or Metrics()
+    measuring = metrics.timed(gate or HeldOutGate())
     merger = Merger(
         store,
         Spool(store, settings.data_dir / SPOOL_FOLDER),
         choose_engine(settings.merge_device, ray_address=settings.ray_address),
     )
-    steps = Steps(database, store, merger, catalogue, measuring, clock, active)
+    steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
     return Services(
         settings=settings,
         database=database,

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         default=True, description="Whether skills and their files may be read without a login."
     )
     console: bool = Field(default=True, description="Whether the hub serves its web pages.")
+    metrics: bool = Field(default=True, description="Whether the hub counts and times, for GET /metrics.")
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token that reads GET /metrics and nothing else; empty: only operators' tokens do.",
+    )
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
     )
@@ -80,11 +85,11 @@ class Settings(BaseSettings):
         description="DEBUG, INFO, WARNING or ERROR; logs are one JSON document a line on standard error.",
     )
 
-    @field_validator("admin_token")
+    @field_validator("admin_token", "metrics_token")
     @classmethod
     def _is_no_password(cls, token: SecretStr) -> SecretStr:
         if 0 < len(token.get_secret_value()) < SHORTEST_TOKEN:
-            msg = f"an admin token has {SHORTEST_TOKEN} characters or more; `openssl rand -hex 32` makes one"
+            msg = f"a token has {SHORTEST_TOKEN} characters or more; `openssl rand -hex 32` makes one"
             raise ValueError(msg)
         return token
 

@@ -19,6 +19,7 @@ from hub.events import record
 from hub.gate import Gate
 from hub.journal import collection_of, deltas_of, enter_state, find_round, order_of, rounds_of, state_of
 from hub.merger import Merger
+from hub.metrics import Metrics
 from hub.models import CampaignRow, RoundRow, VersionRow
 from hub.rounds import FINAL, collection_event
 from hub.store import ObjectStore
@@ -44,6 +45,7 @@ class Steps:
         gate: Gate,
         clock: Clock,
         active_seconds: float,
+        metrics: Metrics,
     ) -> None:
         self._database = database
         self._store = store
@@ -52,6 +54,7 @@ class Steps:
         self._gate = gate
         self._clock = clock
         self._active_seconds = active_seconds
+        self._metrics = metrics
 
     def begin(self, campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
@@ -102,6 +105,8 @@ class Steps:
         state = digest_of(candidate.optimiser_state)
         self._store.put(state, candidate.optimiser_state)
         self._store.put(candidate.skill.digest, candidate.skill.to_bytes())
+        seconds = time.monotonic() - started
+        self._metrics.merge_seconds.labels(order.merge.rule).observe(seconds)
         with self._database.write() as session:
             current = _still(session, row, "merging")
             if current is None:
@@ -114,7 +119,7 @@ class Steps:
             add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
             current.candidate, current.optimiser_after = candidate.skill.digest, state
             current.device, current.root = self._merger.engine.name, root
-            current.metrics = {**candidate.metrics, "merge_seconds": time.monotonic() - started}
+            current.metrics = {**candidate.metrics, "merge_seconds": seconds}
             enter_state(session, current, "merged", now)
         return True
 

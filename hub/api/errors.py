@@ -117,7 +117,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     )
     headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
     structlog.get_logger("zunft.api").info("request.refused", code=error.code, reason=error.message)
-    return error_response(error.status, detail, headers)
+    return _refuse(request, error.status, detail, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -136,7 +136,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         remedy="Compare the request with /docs.",
         request_id=request.state.request_id,
     )
-    return error_response(422, detail)
+    return _refuse(request, 422, detail)
 
 
 async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
@@ -151,4 +151,11 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
         remedy=REMEDIES.get(error.status_code, "See /docs."),
         request_id=request.state.request_id,
     )
-    return error_response(error.status_code, detail, dict(error.headers or {}))
+    return _refuse(request, error.status_code, detail, dict(error.headers or {}))
+
+
+def _refuse(
+    request: Request, status: int, detail: ErrorDetail, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    request.state.error_code = detail.code  # for whoever counts refusals
+    return error_response(status, detail, headers)
