@@ -7,6 +7,7 @@ files meanwhile, which vanish with the process.
 from __future__ import annotations
 
 import mmap
+import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ class Spool:
     def __init__(self, store: ObjectStore, folder: Path) -> None:
         self._store = store
         self._folder = folder
+        # Each mapped file keeps a descriptor, and many a system begins with 1024 of them.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def open(self, digest: str, size: int, shapes: Parameters) -> EncodedDelta:
         """A stored delta of a network with these shapes; its tensors are views of a file.

@@ -13,7 +13,14 @@ from playwright.sync_api import Browser, expect
 
 from fleet.client import OperatorClient, enrol
 from hub.console.words import percent
-from skills.messages import CampaignRequest, CampaignView, EnrolmentRequest, EnrolmentTokenRequest, GatePlan
+from skills.messages import (
+    CampaignRequest,
+    CampaignView,
+    EnrolmentRequest,
+    EnrolmentTokenRequest,
+    GatePlan,
+    MergePlan,
+)
 from skills.signing import SigningKey
 from skills.skill import Skill
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
@@ -23,6 +30,7 @@ from zunft.starting import new_skill
 
 HOSTILE = '<img src=x onerror="document.title=1"> `${document.title=2}` </script>'
 GATE = GatePlan(embodiments=("ur5e",), episodes=4, tolerance=1)
+MERGE = MergePlan(rule="trimmed-mean", options={"trim": 0.1}, clip=3, optimiser="yogi", max_staleness=2)
 ROUNDS = 3
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -75,7 +83,7 @@ def guild(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guild]:
             token=token, name="welder-1", embodiment="ur5e", public_key=key.public.text
         )
         robot = Robot(client, lambda: datetime.now(UTC), enrol(hub.url, request).robot_id, key)
-        order = CampaignRequest(skill="weld-seam", rounds=ROUNDS, quorum=1, target=1, gate=GATE)
+        order = CampaignRequest(skill="weld-seam", rounds=ROUNDS, quorum=1, target=1, gate=GATE, merge=MERGE)
         campaign = operator.start_campaign(order)
         found = Guild(hub.url, operator, robot, campaign.campaign_id, skill)
         found.wait_for_round(1)
@@ -120,6 +128,8 @@ def test_a_campaign_s_page_follows_a_round_without_being_loaded_again(guild: Gui
     with looking_at(browser, f"{guild.url}/campaigns/{guild.campaign_id}") as page:
         expect(page.get_by_text("0 of 1 deltas")).to_be_visible()
         expect(page.get_by_role("heading", name=f"Round 2 of {ROUNDS}")).to_be_visible()
+        for words in ("clip 3, trimmed-mean (trim 0.1)", "yogi, learning rate 0.01", "up to 2 rounds"):
+            expect(page.get_by_text(words)).to_be_visible()
         page.locator("svg[width]").first.evaluate("drawing => { drawing.wasHere = true }")
         first_row = page.get_by_role("row").nth(2).element_handle()
         guild.work()

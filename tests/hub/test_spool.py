@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,20 @@ def test_a_mapped_delta_has_the_numbers_of_a_decoded_one(codec: str, tmp_path: P
         assert np.array_equal(decode(found), tensor)
         assert isinstance(_backing(found.codes if isinstance(found, Quantised) else found), mmap.mmap)
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_more_robots_than_a_process_may_open_files_at_first(tmp_path: Path) -> None:
+    data = delta_file("fp16+zstd")
+    store = FileStore(tmp_path / "blobs")
+    store.put(digest_of(data), data)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        spool = Spool(store, tmp_path / "spool")
+        opened = [spool.open(digest_of(data), len(data), SHAPES) for _ in range(400)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert all(np.array_equal(each.tensors["log_std"], opened[0].tensors["log_std"]) for each in opened)
 
 
 def test_a_compressed_delta_that_grows_beyond_its_shapes_is_refused(tmp_path: Path) -> None:
