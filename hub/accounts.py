@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from hub.audit import HUB, note
 from hub.auth import hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
@@ -30,7 +32,7 @@ class Accounts:
         self._database = database
         self._clock = clock
 
-    def create(self, request: UserRequest) -> UserCreated:
+    def create(self, request: UserRequest, *, by: str = HUB) -> UserCreated:
         """Make a user and show the token once.
 
         Raises:
@@ -45,9 +47,10 @@ class Accounts:
                     remedy="Choose another name, or revoke that user first.",
                 )
             session.add(self._row(request, token))
+            self._note_created(session, request, by)
         return UserCreated(name=request.name, role=request.role, token=token)
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: str, *, by: str = HUB) -> None:
         """Remove a user; the token is refused from now on.
 
         Raises:
@@ -62,6 +65,7 @@ class Accounts:
             if list(admins) == [name]:
                 raise ConflictError("this is the last admin.", where="name", remedy="Create another first.")
             session.delete(user)
+            note(session, "user.revoked", self._clock(), by=by, subject=name)
 
     def ensure_admin(self, token: str, folder: Path) -> None:
         """Give the first admin this token, or a new one that is kept in `folder` when there is no admin."""
@@ -72,7 +76,15 @@ class Accounts:
             if not token:
                 token = make_token("zt")
                 write_atomically(folder / TOKEN_FILE, token.encode(), mode=0o600)
-            session.merge(self._row(UserRequest(name=FIRST_ADMIN, role="admin"), token))
+            known = session.get(UserRow, FIRST_ADMIN)
+            if known is None or known.token_hash != hash_token(token):
+                request = UserRequest(name=FIRST_ADMIN, role="admin")
+                session.merge(self._row(request, token))
+                self._note_created(session, request, HUB)
+
+    def _note_created(self, session: Session, request: UserRequest, by: str) -> None:
+        details = {"role": request.role, "organisation": request.organisation}
+        note(session, "user.created", self._clock(), by=by, subject=request.name, **details)
 
     def _row(self, request: UserRequest, token: str) -> UserRow:
         return UserRow(

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import campaigns, events, health, metrics, robots, rounds, skills, users
+from hub.api import audit, campaigns, events, health, metrics, robots, rounds, skills, users
 from hub.api.errors import install_errors, refusals
 from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
@@ -23,7 +23,7 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, campaigns, events, users)
+NOUNS = (robots, rounds, skills, campaigns, events, users, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.

@@ -42,6 +42,11 @@ class Principal:
     role: Role
     organisation: str
 
+    @property
+    def actor(self) -> str:
+        """This one in the audit log."""
+        return f"{'robot' if self.role == 'robot' else 'user'}:{self.name}"
+
     def must_be(self, role: Role) -> None:
         """Hold to a role.
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.audit import HUB, note
 from hub.candidate import chain_of
 from hub.catalogue import resolve, version_view
 from hub.clock import Clock
@@ -43,7 +44,7 @@ class Campaigns:
         self._clock = clock
         self._active_seconds = active_seconds
 
-    def start(self, request: CampaignRequest) -> CampaignView:
+    def start(self, request: CampaignRequest, *, by: str = HUB) -> CampaignView:
         """Take an order; the engine opens its first round.
 
         Raises:
@@ -75,6 +76,7 @@ class Campaigns:
             session.add(row)
             session.flush()
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
+            note(session, "campaign.started", now, by=by, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
 
     def campaigns(self) -> tuple[CampaignView, ...]:
@@ -95,7 +97,7 @@ class Campaigns:
         with self._database.read() as session:
             return campaign_view(session, _find(session, campaign_id), self._clock(), self._active_seconds)
 
-    def stop(self, campaign_id: str) -> CampaignView:
+    def stop(self, campaign_id: str, *, by: str = HUB) -> CampaignView:
         """End a campaign now; its unfinished round gives no candidate. Stopping twice is stopping once.
 
         Raises:
@@ -110,6 +112,7 @@ class Campaigns:
                     if state_of(each) not in FINAL:
                         enter_state(session, find_round(session, each.round_id, lock=True), "stopped", now)
                 record(session, "campaign.stopped", now, campaign_id=campaign_id, skill=row.skill)
+                note(session, "campaign.stopped", now, by=by, subject=campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
 
     def round(self, round_id: str) -> RoundView:

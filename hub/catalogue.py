@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub.audit import HUB, note
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
@@ -34,7 +35,7 @@ class Catalogue:
         self._key = key
         self._clock = clock
 
-    def publish(self, data: bytes) -> tuple[VersionView, bool]:
+    def publish(self, data: bytes, *, by: str = HUB) -> tuple[VersionView, bool]:
         """Take an uploaded skill file into the catalogue; the same file again changes nothing.
 
         The first version of a skill becomes stable, so that robots have something to start from; a
@@ -57,22 +58,22 @@ class Catalogue:
             _check_succession(session, skill.manifest)
         self._store.put(skill.digest, data)
         try:
-            return self._enter(skill)
+            return self._enter(skill, by)
         except ZunftError:
             # Another upload was faster: nothing of this one stays.
             self._store.delete(skill.digest)
             raise
 
-    def _enter(self, skill: Skill) -> tuple[VersionView, bool]:
+    def _enter(self, skill: Skill, by: str) -> tuple[VersionView, bool]:
         now = self._clock()
         with self._database.write() as session:
             known = session.scalar(select(VersionRow).where(VersionRow.digest == skill.digest))
             if known is not None:
                 return version_view(session, known), False
             _check_succession(session, skill.manifest)
-            row = add_version(session, skill, self.sign(skill.digest), now)
+            row = add_version(session, skill, self.sign(skill.digest), now, by=by)
             if row.number == 1:
-                point_channel(session, skill.manifest.name, "stable", 1, now)
+                point_channel(session, skill.manifest.name, "stable", 1, now, by=by)
             return version_view(session, row), True
 
     def sign(self, digest: str) -> str:
@@ -120,7 +121,7 @@ class Catalogue:
         """The version's file, verified against its digest."""
         return self._store.get(version.digest, limit=version.size)
 
-    def move_channel(self, name: str, channel: Channel, number: int) -> VersionView:
+    def move_channel(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
         """Point a channel at a version: a release or a rollback.
 
         Raises:
@@ -136,7 +137,7 @@ class Catalogue:
                     remedy="Choose a version with a score.",
                     code="unmeasured",
                 )
-            point_channel(session, name, channel, number, self._clock())
+            point_channel(session, name, channel, number, self._clock(), by=by)
             return version_view(session, row)
 
     def record_score(self, digest: str, score: ScoreView) -> None:
@@ -174,7 +175,9 @@ def next_number(session: Session, name: str) -> int:
     return (newest or 0) + 1
 
 
-def add_version(session: Session, skill: Skill, signature: str, now: datetime) -> VersionRow:
+def add_version(
+    session: Session, skill: Skill, signature: str, now: datetime, *, by: str = HUB
+) -> VersionRow:
     """Enter a version whose file is in the store already, and make it the candidate."""
     manifest = skill.manifest
     session.merge(SkillRow(name=manifest.name, task=manifest.task, summary=manifest.summary, updated_at=now))
@@ -190,12 +193,16 @@ def add_version(session: Session, skill: Skill, signature: str, now: datetime) -
     )
     session.add(row)
     session.flush()
-    record(session, "version.added", now, skill=manifest.name, version=manifest.version, digest=skill.digest)
-    point_channel(session, manifest.name, "candidate", manifest.version, now)
+    added: dict[str, str | int] = {"version": manifest.version, "digest": skill.digest}
+    record(session, "version.added", now, skill=manifest.name, **added)
+    note(session, "skill.published", now, by=by, subject=manifest.name, **added)
+    point_channel(session, manifest.name, "candidate", manifest.version, now, by=by)
     return row
 
 
-def point_channel(session: Session, name: str, channel: Channel, number: int, now: datetime) -> None:
+def point_channel(
+    session: Session, name: str, channel: Channel, number: int, now: datetime, *, by: str = HUB
+) -> None:
     """Move a channel and tell listeners; a channel that is there already stays."""
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
@@ -204,6 +211,7 @@ def point_channel(session: Session, name: str, channel: Channel, number: int, no
     session.get_one(SkillRow, name).updated_at = now
     session.flush()
     record(session, "channel.moved", now, skill=name, channel=channel, version=number)
+    note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
 
 
 def _check_origin(manifest: Manifest) -> None:

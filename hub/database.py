@@ -20,9 +20,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hub.bell import Bell
-from skills.errors import ZunftError
+from skills.errors import NotFoundError, ZunftError
 
-__all__ = ["Database", "SettingsError"]
+__all__ = ["Database", "SettingsError", "existing_database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
@@ -77,6 +77,28 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+@contextmanager
+def existing_database(url: str) -> Iterator[Database]:
+    """The database of a hub that is there, for commands beside it; its schema is brought up to date.
+
+    Raises:
+        NotFoundError: There is none, and none is made.
+    """
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise NotFoundError(
+            "there is no hub's database.",
+            where=str(address.database),
+            remedy="Name the hub's folder with --data-dir, or set ZUNFT_DATABASE_URL as for the hub.",
+        )
+    database = Database(url, Bell())
+    try:
+        database.migrate()
+        yield database
+    finally:
+        database.close()
 
 
 def _create_engine(url: str) -> Engine:

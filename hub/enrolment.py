@@ -12,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.audit import HUB, note
 from hub.auth import hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
@@ -32,9 +33,10 @@ class Enrolment:
         self._clock = clock
         self._hub_key = hub_key
 
-    def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
+    def create_tokens(self, request: EnrolmentTokenRequest, *, by: str = HUB) -> list[EnrolmentToken]:
         """New one-time tokens, shown once."""
-        expires = self._clock() + timedelta(seconds=request.valid_seconds)
+        now = self._clock()
+        expires = now + timedelta(seconds=request.valid_seconds)
         tokens = [make_token("ze") for _ in range(request.count)]
         with self._database.write() as session:
             session.add_all(
@@ -43,6 +45,7 @@ class Enrolment:
                 )
                 for token in tokens
             )
+            note(session, "tokens.issued", now, by=by, subject=request.organisation, count=request.count)
         return [
             EnrolmentToken(token=token, organisation=request.organisation, expires_at=expires)
             for token in tokens
@@ -110,6 +113,14 @@ class Enrolment:
             self._clock(),
             robot_id=robot.robot_id,
             embodiment=robot.embodiment,
+        )
+        note(
+            session,
+            "robot.enrolled",
+            robot.enrolled_at,
+            by=f"robot:{robot.robot_id}",
+            subject=robot.robot_id,
+            organisation=organisation,
         )
         return robot
 

@@ -16,7 +16,7 @@ from hub.database import NEWS, Database
 from hub.models import EventRow
 from skills.messages import Event
 
-__all__ = ["EventLog", "record"]
+__all__ = ["EventLog", "record", "take_turn"]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
@@ -24,12 +24,20 @@ POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
 
 def record(session: Session, kind: str, at: datetime, /, **data: Any) -> None:
     """Add an event to this transaction; listeners are woken after the commit."""
-    if session.get_bind().dialect.name == "postgresql":
-        # Numbers must become visible in their order, or a listener would pass over a late one.
-        session.execute(text(POSTGRES_LOCK))
+    take_turn(session)
     session.add(EventRow(kind=kind, at=at, data=data))
     session.flush()
     session.info[NEWS] = True
+
+
+def take_turn(session: Session) -> None:
+    """Wait until no other transaction writes to a log, and hold the turn until this one ends.
+
+    Numbers must become visible in their order, or a listener would pass over a late one. One lock for all
+    logs, so that two transactions that write to several never wait for each other in a circle.
+    """
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        session.execute(text(POSTGRES_LOCK))
 
 
 class EventLog:

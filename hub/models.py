@@ -16,6 +16,8 @@ from sqlalchemy.types import TypeDecorator
 
 __all__ = [
     "AssignmentRow",
+    "AuditHeadRow",
+    "AuditRow",
     "Base",
     "CampaignRow",
     "ChannelRow",
@@ -213,6 +215,29 @@ class InterestRow(Base):
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
     skill: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """An entry of the audit log; triggers of the database refuse to change or delete one."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    details: Mapped[dict[str, Any]]
+    previous: Mapped[str] = mapped_column(unique=True)
+    hash: Mapped[str]
+
+
+class AuditHeadRow(Base):
+    """Where the audit log ends: its one row has the number and hash of the last entry."""
+
+    __tablename__ = "audit_head"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    hash: Mapped[str]
 
 
 class EventRow(Base):

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from hub.bell import Bell
 from hub.catalogue import resolve
-from hub.database import Database
+from hub.database import existing_database
 from hub.journal import deltas_of, order_of
 from hub.merger import Merger
 from hub.merging import Engine, MergeError, choose_engine
@@ -116,25 +113,8 @@ def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, in
 
 
 def _read(settings: Settings, name: str, ref: str) -> _Merge:
-    _check_there(settings)
-    database = Database(settings.database, Bell())
-    try:
-        database.migrate()
-        with database.read() as session:
-            return _merge_of(session, name, ref)
-    finally:
-        database.close()
-
-
-def _check_there(settings: Settings) -> None:
-    """Refuse to make an empty database where there is none."""
-    address = make_url(settings.database)
-    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-        raise NotFoundError(
-            "there is no hub's database.",
-            where=str(address.database),
-            remedy="Name the hub's folder with --data-dir, or set ZUNFT_DATABASE_URL as for the hub.",
-        )
+    with existing_database(settings.database) as database, database.read() as session:
+        return _merge_of(session, name, ref)
 
 
 def _merge_of(session: Session, name: str, ref: str) -> _Merge:

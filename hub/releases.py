@@ -5,6 +5,7 @@ The gate that compares candidates of a campaign is the engine's business, see `h
 
 from __future__ import annotations
 
+from hub.audit import HUB
 from hub.catalogue import Catalogue
 from hub.gate import Gate
 from skills.messages import Channel, GatePlan, VersionView
@@ -20,7 +21,7 @@ class Releases:
         self._catalogue = catalogue
         self._gate = gate
 
-    def move(self, name: str, channel: Channel, number: int) -> VersionView:
+    def move(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
         """Point a channel at a version. May take as long as a measurement.
 
         Raises:
@@ -32,4 +33,4 @@ class Releases:
             skill = Skill.from_bytes(self._catalogue.file(version), digest=version.digest)
             report = self._gate(skill, None, GatePlan())
             self._catalogue.record_score(version.digest, report.candidate)
-        return self._catalogue.move_channel(name, channel, number)
+        return self._catalogue.move_channel(name, channel, number, by=by)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.audit import AuditLog
 from hub.auth import Authenticator
 from hub.bell import Bell
 from hub.campaigns import Campaigns
@@ -45,6 +46,7 @@ class Services:
     bell: Bell
     accounts: Accounts
     admission: Admission
+    audit: AuditLog
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
@@ -103,6 +105,7 @@ def open_services(
         bell=bell,
         accounts=accounts,
         admission=Admission(database, store, clock),
+        audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,

@@ -18,6 +18,7 @@ __all__ = [
     "BLOB",
     "DELTA_SIGNATURE_HEADER",
     "Assignment",
+    "AuditEntry",
     "CampaignRequest",
     "CampaignView",
     "Channel",
@@ -380,6 +381,19 @@ class DeltaReceipt(Message):
     digest: Digest
     status: Literal["admitted", "duplicate"]
     staleness: int = 0
+
+
+class AuditEntry(Message):
+    """One entry of the audit log: who did what to what, chained by `hash` to `previous`."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: dict[str, str | int]
+    previous: str
+    hash: str
 
 
 class Event(Message):

@@ -15,9 +15,9 @@ router = APIRouter(tags=["campaigns"])
 
 
 @router.post("/campaigns", status_code=201, responses=refusals(401, 403, 404, 409, 413))
-def start_campaign(request: CampaignBody, services: ServicesDep, _: Operator) -> CampaignView:
+def start_campaign(request: CampaignBody, services: ServicesDep, operator: Operator) -> CampaignView:
     """Order rounds for a skill, starting from its stable version."""
-    return services.campaigns.start(request)
+    return services.campaigns.start(request, by=operator.actor)
 
 
 @router.get("/campaigns", responses=refusals(401))
@@ -33,6 +33,6 @@ def show_campaign(campaign_id: str, services: ServicesDep, _: AnyLogin) -> Campa
 
 
 @router.post("/campaigns/{campaign_id}/stop", responses=refusals(401, 403, 404))
-def stop_campaign(campaign_id: str, services: ServicesDep, _: Operator) -> CampaignView:
+def stop_campaign(campaign_id: str, services: ServicesDep, operator: Operator) -> CampaignView:
     """End it now; a round that is under way gives no candidate."""
-    return services.campaigns.stop(campaign_id)
+    return services.campaigns.stop(campaign_id, by=operator.actor)

@@ -25,9 +25,11 @@ router = APIRouter(tags=["robots"])
 
 
 @router.post("/enrolment-tokens", status_code=201, responses=refusals(401, 403, 413))
-def create_enrolment_tokens(request: TokensBody, services: ServicesDep, _: Operator) -> list[EnrolmentToken]:
+def create_enrolment_tokens(
+    request: TokensBody, services: ServicesDep, operator: Operator
+) -> list[EnrolmentToken]:
     """Hand out one-time tokens; each is shown only here and enrols one robot."""
-    return services.enrolment.create_tokens(request)
+    return services.enrolment.create_tokens(request, by=operator.actor)
 
 
 @router.post("/robots", status_code=201, responses=refusals(401, 409, 413))

@@ -36,11 +36,11 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
     },
 )
 async def publish_skill(
-    request: Request, response: Response, services: ServicesDep, _: Researcher
+    request: Request, response: Response, services: ServicesDep, researcher: Researcher
 ) -> VersionView:
     """Take a skill file into the catalogue; the hub signs its digest."""
     body = await request.body()
-    version, is_new = await run_in_threadpool(services.catalogue.publish, body)
+    version, is_new = await run_in_threadpool(services.catalogue.publish, body, by=researcher.actor)
     if not is_new:
         response.status_code = 200
     return version
@@ -97,7 +97,7 @@ def fetch_file(
 
 @router.put("/skills/{name}/channels/{channel}", responses=refusals(401, 403, 404, 409, 413))
 def move_channel(
-    name: str, channel: Channel, move: MoveBody, services: ServicesDep, _: Operator
+    name: str, channel: Channel, move: MoveBody, services: ServicesDep, operator: Operator
 ) -> VersionView:
     """Point a channel at a version: a release or a rollback. What becomes stable is measured first."""
-    return services.releases.move(name, channel, move.version)
+    return services.releases.move(name, channel, move.version, by=operator.actor)

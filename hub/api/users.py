@@ -15,12 +15,12 @@ router = APIRouter(tags=["users"])
 
 
 @router.post("/users", status_code=201, responses=refusals(401, 403, 409, 413))
-def create_user(request: UserBody, services: ServicesDep, _: Admin) -> UserCreated:
+def create_user(request: UserBody, services: ServicesDep, admin: Admin) -> UserCreated:
     """Make a user; the token is shown only here."""
-    return services.accounts.create(request)
+    return services.accounts.create(request, by=admin.actor)
 
 
 @router.delete("/users/{name}", status_code=204, responses=refusals(401, 403, 404, 409))
-def revoke_user(name: str, services: ServicesDep, _: Admin) -> None:
+def revoke_user(name: str, services: ServicesDep, admin: Admin) -> None:
     """Revoke a user's token for good."""
-    services.accounts.revoke(name)
+    services.accounts.revoke(name, by=admin.actor)

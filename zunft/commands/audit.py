@@ -1,0 +1,84 @@
+"""`zunft audit`: look at a hub's audit log and prove it whole, on its own database, without the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from zunft.commands.connection import Json
+
+if TYPE_CHECKING:
+    from hub.audit import AuditLog
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Who did what: the hub's audit log, read from its database.")
+out = Console()
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="The hub's folder; other settings come from the environment.")
+]
+
+
+@app.command(
+    epilog="Examples: [bold]zunft audit verify[/]; against a hash that was noted earlier: "
+    "[bold]zunft audit verify --head 9c41...[/]"
+)
+def verify(
+    data_dir: DataDir = None,
+    head: Annotated[
+        str, typer.Option(help="Hash that an earlier verify printed; shows a log that was rewritten whole.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Follow the chain of all entries; exit status 1 where it breaks."""
+    with _log(data_dir) as log:
+        found = log.verify(head)
+    if as_json:
+        out.print_json(data=asdict(found))
+    elif found.broken_at is None:
+        out.print(f"[green]OK[/] {found.entries} entries; note the head: {found.head}", soft_wrap=True)
+    else:
+        out.print(f"[red]BROKEN[/] at entry {found.broken_at}: {found.reason}.", soft_wrap=True)
+    if found.broken_at is not None:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]zunft audit show --after 1200 --limit 50 --json[/]")
+def show(
+    data_dir: DataDir = None,
+    after: Annotated[int, typer.Option(min=0, help="Only entries with a greater number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="How many, oldest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show entries, oldest first."""
+    with _log(data_dir) as log:
+        entries = log.after(after, limit)
+    if as_json:
+        out.print_json(data=[entry.model_dump(mode="json") for entry in entries])
+        return
+    table = Table("number", "when (UTC)", "who", "did", "to", "details")
+    for entry in entries:
+        details = ", ".join(f"{name} {value}" for name, value in entry.details.items())
+        when = f"{entry.at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(entry.number), when, entry.actor, entry.action, entry.subject, details)
+    out.print(table)
+
+
+@contextmanager
+def _log(data_dir: Path | None) -> Iterator[AuditLog]:
+    # Imported here: the other commands should not wait for the hub's modules.
+    from hub.audit import AuditLog  # noqa: PLC0415
+    from hub.database import existing_database  # noqa: PLC0415
+    from hub.settings import Settings  # noqa: PLC0415
+
+    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    with existing_database(settings.database) as database:
+        yield AuditLog(database)
