@@ -39,6 +39,8 @@ ENVIRONMENT = {
     "POSTGRES_PASSWORD": "hush",
     "MINIO_ROOT_USER": "owner",
     "MINIO_ROOT_PASSWORD": "quiet",
+    "ZUNFT_METRICS_TOKEN": "zt_a-token-for-prometheus",
+    "GRAFANA_PASSWORD": "whisper",
 }
 FLEET_TOKEN = {"ZUNFT_FLEET_TOKEN": "zt_an-operator"}
 OUR_SERVICES = [name for name, service in SERVICES.items() if str(service["image"]).startswith("zunft:")]
@@ -86,7 +88,7 @@ def test_a_misspelt_key_would_not_pass(tmp_path: Path) -> None:
     assert "health_check" in _validate(tmp_path / "broken.yml").stdout
 
 
-@pytest.mark.parametrize("kind", ["networks", "volumes"])
+@pytest.mark.parametrize("kind", ["networks", "volumes", "secrets"])
 def test_what_services_refer_to_is_declared_and_used(kind: str) -> None:
     used = {str(item).partition(":")[0] for service in SERVICES.values() for item in service.get(kind, ())}
     assert used == set(DOCUMENT[kind])
@@ -121,11 +123,16 @@ def test_our_containers_have_no_privileges(name: str) -> None:
     assert not SERVICES[name].get("privileged")
 
 
-def test_only_the_hub_is_published_and_only_on_this_machine() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["hub"]
-    assert [_interpolate(port) for port in SERVICES["hub"]["ports"]] == ["127.0.0.1:8080:8080"]
+def test_only_hub_and_dashboard_are_published_and_only_on_this_machine() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert {name: [_interpolate(port) for port in ports] for name, ports in published.items()} == {
+        "hub": ["127.0.0.1:8080:8080"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
     inside = {name for name, network in DOCUMENT["networks"].items() if network and network.get("internal")}
-    assert all(set(service["networks"]) <= inside for name, service in SERVICES.items() if name != "hub")
+    assert all(
+        set(service["networks"]) <= inside for name, service in SERVICES.items() if name not in published
+    )
 
 
 @pytest.mark.parametrize("missing", ENVIRONMENT)
