@@ -11,7 +11,6 @@ import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -143,9 +142,7 @@ def _byzfl_rules() -> Any:
     found = importlib.util.find_spec("byzfl")
     if found is None:
         return None
-    package = ModuleType("byzfl")
-    package.__path__ = list(found.submodule_search_locations or [])
-    sys.modules["byzfl"] = package
+    sys.modules["byzfl"] = importlib.util.module_from_spec(found)  # known by its folder, but not run
     return importlib.import_module("byzfl.aggregators")
 
 

@@ -123,6 +123,18 @@ def test_with_other_options(
     )
 
 
+@pytest.mark.parametrize("size", [1e-40, 1e-30, 1e30])  # float32 is denormal below 1.2e-38
+def test_of_tiny_and_huge_numbers(size: float, engine: Engine, rng: np.random.Generator) -> None:
+    updates = matrix_updates((size * rng.standard_normal((11, 40))).astype(np.float32))
+    greatest = max(float(np.abs(each["w"]).max()) for each in updates)
+    for rule in PLAIN:
+        options = {**(largest_settings(rule, 11) or {}), "clip": 1.5}
+        got = run(engine, updates, rule=rule, **options)["w"]
+        want = reference.merge(updates, rule=rule, **options)["w"]
+        bound = 2e-6 * greatest + float(np.finfo(np.float32).smallest_subnormal)
+        np.testing.assert_allclose(got.astype(np.float64), want, rtol=0, atol=bound, err_msg=rule)
+
+
 @pytest.mark.parametrize("clip", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("rule", PLAIN)
 def test_after_clipping(rule: str, clip: float, engine: Engine, rng: np.random.Generator) -> None:
