@@ -81,7 +81,7 @@ def test_every_part_of_a_merge_can_be_ordered_and_is_shown(hall: Hall) -> None:
     assert shown.exit_code == 0, shown.exception
     assert "clip 3, mixing, trimmed-mean (trim 0.2, byzantine 1)" in shown.output
     assert "adam, learning rate 0.01" in shown.output
-    assert "up to 2 rounds" in shown.output
+    assert "staleness up to 2" in shown.output
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
         "rounds": f"{_done(campaign)} of {order.rounds}",
         "merge": merge.rule_in_words(),
         "server optimiser": merge.optimiser_in_words(),
-        "late deltas": f"up to {merge.max_staleness} rounds" if merge.max_staleness else "refused",
+        "late deltas": f"staleness up to {merge.max_staleness}" if merge.max_staleness else "refused",
         "now": _line(campaign),
     }
     for name, value in rows.items():
