@@ -35,6 +35,7 @@ from skills.messages import (
     SkillView,
     UserCreated,
     UserRequest,
+    UserView,
     VersionView,
 )
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
@@ -226,6 +227,14 @@ class OperatorClient:
     def create_user(self, request: UserRequest) -> UserCreated:
         """A user and the token that is shown once."""
         return self.connection.ask(UserCreated, "POST", f"{API}/users", request)
+
+    def users(self) -> list[UserView]:
+        """All users, for admins."""
+        return self.connection.ask(list[UserView], "GET", f"{API}/users")
+
+    def revoke_user(self, name: str) -> None:
+        """Refuse a user's token from now on."""
+        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}")
 
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""

@@ -91,7 +91,7 @@ class Authenticator:
         """Whose API token this is.
 
         Raises:
-            UnauthorizedError: Nobody's.
+            UnauthorizedError: Nobody's, or one that is no longer valid.
         """
         digest = hash_token(token)
         with self._database.read() as session:
@@ -101,6 +101,13 @@ class Authenticator:
                 "this token belongs to nobody.",
                 where="Authorization",
                 remedy="Send `Authorization: Bearer zt_...` with a token that is not revoked.",
+            )
+        if row.expires_at is not None and row.expires_at <= self._clock():
+            raise UnauthorizedError(
+                f"this token expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+                where="Authorization",
+                remedy="Ask an admin to revoke it and to create a new one: zunft user create.",
+                code="expired_token",
             )
         return Principal(row.name, _role(row.role), row.organisation)
 

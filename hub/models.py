@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
 
 
 class UserRow(Base):
-    """A person or program with an API token, of which only the SHA-256 is kept."""
+    """A person or program with an API token, of which only the SHA-256 is kept; None: it does not expire."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -72,6 +72,7 @@ class UserRow(Base):
     organisation: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
 
 
 class EnrolmentTokenRow(Base):

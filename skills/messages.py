@@ -45,6 +45,7 @@ __all__ = [
     "TrainingPlan",
     "UserCreated",
     "UserRequest",
+    "UserView",
     "VersionView",
 ]
 
@@ -148,6 +149,7 @@ class UserRequest(Message):
     name: Label
     role: Literal["researcher", "operator", "admin"]
     organisation: Label = "guild"
+    valid_days: int = Field(default=365, ge=1, le=3650)
 
 
 class UserCreated(Message):
@@ -156,6 +158,17 @@ class UserCreated(Message):
     name: str
     role: Role
     token: str
+    expires_at: datetime
+
+
+class UserView(Message):
+    """A user as admins see it; `expires_at` is None where a token never does: the hub's own admin's."""
+
+    name: str
+    role: Role
+    organisation: str
+    created_at: datetime
+    expires_at: datetime | None
 
 
 class ScoreView(Message):

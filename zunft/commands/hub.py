@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from skills.messages import EnrolmentTokenRequest, UserRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -66,11 +67,34 @@ def create_user(
     role: Annotated[Literal["researcher", "operator", "admin"], typer.Option(help="What they may do.")],
     hub: Hub = DEFAULT_HUB,
     organisation: Annotated[str, typer.Option(help="Where they belong.")] = "guild",
+    valid_days: Annotated[int, typer.Option(help="How long the token is valid.")] = 365,
     as_json: Json = False,
 ) -> None:
     """Create a user and show the API token, once."""
-    made = connect(hub, token).create_user(UserRequest(name=name, role=role, organisation=organisation))
+    request = UserRequest(name=name, role=role, organisation=organisation, valid_days=valid_days)
+    made = connect(hub, token).create_user(request)
     if as_json:
         out.print_json(made.model_dump_json())
     else:
         out.print(f"{made.name} ({made.role}): {made.token}", highlight=False, soft_wrap=True)
+
+
+@user_app.command("list", epilog="Example: [bold]zunft user list --json[/]")
+def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show all users and how long their tokens are valid."""
+    users = connect(hub, token).users()
+    if as_json:
+        out.print_json(data=[user.model_dump(mode="json") for user in users])
+        return
+    table = Table("name", "role", "organisation", "token valid until")
+    for user in users:
+        until = f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
+        table.add_row(user.name, user.role, user.organisation, until)
+    out.print(table)
+
+
+@user_app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
+def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """Refuse a user's token from now on, for good."""
+    connect(hub, token).revoke_user(name)
+    out.print(f"{name} is revoked.", highlight=False)
