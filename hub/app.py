@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from hub.api import audit, campaigns, events, health, metrics, robots, rounds, skills, users
 from hub.api.errors import install_errors, refusals
+from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
@@ -64,6 +65,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     app.add_middleware(RequestLog)
     if settings.metrics:
         _measure(app, services, counted, clock)
+    app.add_middleware(SecurityHeaders, public_catalogue=settings.public_catalogue)
     install_errors(app)
     # The one route that names the model: it brings the schema that all documented refusals point at.
     app.include_router(health.router, responses={500: {"model": ErrorBody}})

@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+POLICY = "Content Security Policy"  # in what the browser says of anything that it did not load or run
 TIMEOUT_MS = 60_000  # generous: a busy machine is slow, not wrong
 
 
@@ -52,7 +53,7 @@ def open_browser() -> Iterator[Browser]:
 
 @contextmanager
 def looking_at(browser: Browser, url: str, *, width: int = 1280, dark: bool = False) -> Iterator[Page]:
-    """A page in a window of its own; it must have asked no other server and raised no error."""
+    """A page in a window of its own; it must have asked no other server, and broken no policy or script."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
     )
@@ -62,6 +63,7 @@ def looking_at(browser: Browser, url: str, *, width: int = 1280, dark: bool = Fa
     wrong: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if POLICY in message.text else None)
     try:
         page.goto(url)
         page.wait_for_selector("h1")
