@@ -14,6 +14,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -63,11 +65,16 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; data stays."""
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config = _migrations()
         with self._engine.execution_options(zunft_write=True).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def schema(self) -> tuple[str, str]:
+        """The schema that the database has, empty where it has none, and the one of this program."""
+        newest = ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+        with self._engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or "", newest
 
     def check(self) -> None:
         """One trip to the database; raises SQLAlchemy's errors."""
@@ -80,8 +87,12 @@ class Database:
 
 
 @contextmanager
-def existing_database(url: str) -> Iterator[Database]:
+def existing_database(url: str, *, migrate: bool = True) -> Iterator[Database]:
     """The database of a hub that is there, for commands beside it; its schema is brought up to date.
+
+    Args:
+        url: SQLAlchemy address.
+        migrate: False leaves the schema as it is.
 
     Raises:
         NotFoundError: There is none, and none is made.
@@ -95,10 +106,17 @@ def existing_database(url: str) -> Iterator[Database]:
         )
     database = Database(url, Bell())
     try:
-        database.migrate()
+        if migrate:
+            database.migrate()
         yield database
     finally:
         database.close()
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
 
 
 def _create_engine(url: str) -> Engine:

@@ -17,7 +17,17 @@ def test_generated_pages_are_current(name: str) -> None:
     assert (DOCS / name).read_text() == render(name), "run: python -m tools.make_docs"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/format.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "deploy/README.md",
+        "docs/architecture.md",
+        "docs/format.md",
+        "docs/operations.md",
+    ],
+)
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     source = ROOT / page
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", source.read_text())

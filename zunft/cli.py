@@ -11,9 +11,9 @@ from rich.console import Console
 
 from fleet.cli import fleet_app, robot_app
 from skills.errors import ZunftError
-from zunft.commands import audit, campaign, merge, skill
+from zunft.commands import audit, backup, campaign, merge, skill
 from zunft.commands.demo import demo
-from zunft.commands.hub import hub, token_app, user_app
+from zunft.commands.hub import token_app, user_app
 
 __all__ = ["app", "main"]
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 app.command(
     epilog="Example: [bold]zunft demo --json result.json[/]; a short one: [bold]zunft demo --fast[/]"
 )(demo)
-app.command(epilog="Example: [bold]zunft hub --data-dir zunft-data --port 8080[/]")(hub)
+app.add_typer(backup.app, name="hub")
 app.add_typer(robot_app, name="robot")
 app.add_typer(fleet_app, name="fleet")
 app.add_typer(skill.app, name="skill")

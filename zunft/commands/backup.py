@@ -1,0 +1,135 @@
+"""`zunft hub`: run a hub, back one up, restore it. The last two work on its settings, without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from typer.core import TyperGroup
+
+from zunft.commands.connection import Json
+from zunft.commands.hub import hub
+
+if TYPE_CHECKING:
+    from hub.archive import BackupManifest
+    from hub.settings import Settings
+
+__all__ = ["app"]
+
+
+class _RunByDefault(TyperGroup):
+    """`zunft hub --port 8080` is `zunft hub run --port 8080`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command's name before arguments that begin with no command."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault,
+    help="Run a hub, back it up, restore it. [bold]zunft hub[/] alone is [bold]zunft hub run[/].",
+)
+app.command("run", epilog="Example: [bold]zunft hub --data-dir zunft-data --port 8080[/]")(hub)
+out = Console()
+err = Console(stderr=True)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="The hub's folder; other settings come from the environment, as for the hub."),
+]
+
+
+@app.command(
+    epilog="Examples: [bold]zunft hub backup backups/[/]; with the key: "
+    "[bold]zunft hub backup /mnt/safe/hub.tar --with-key --json[/]"
+)
+def backup(
+    target: Annotated[Path, typer.Argument(help="A folder, or a new FILE.tar.")],
+    data_dir: DataDir = None,
+    with_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-key",
+            help="Put the hub's signing key in. Whoever reads the file can then publish skills in the hub's "
+            "name; without the key, a restored hub that lost it is a stranger to its robots.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Back a hub up, running or not: rows of one moment and their blobs; status 1 where blobs are lost."""
+    # Imported here: the other commands should not wait for the hub's modules.
+    from hub.backup import back_up  # noqa: PLC0415
+
+    with _progress("blobs copied") as progress:
+        path, manifest = back_up(
+            _settings(data_dir), target, datetime.now(UTC), with_key=with_key, progress=progress
+        )
+    _show(path, manifest, as_json=as_json)
+    if not with_key and not as_json:
+        err.print("Not in it: the hub's signing key (--with-key, or keep hub-key.pem apart).", soft_wrap=True)
+    if manifest.missing:
+        err.print(
+            f"[bold red]{len(manifest.missing)} blobs are missing or damaged in the store[/]; "
+            f"the backup is without them. The first: {manifest.missing[0]}",
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: [bold]zunft hub restore backups/zunft-20260301T120000Z.tar --data-dir new-data[/]; "
+    "[bold]zunft hub restore hub.tar --json[/]"
+)
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Fill a new hub from a backup, before its first start. Databases and stores may be of other kinds."""
+    # Imported here: the other commands should not wait for the hub's modules.
+    from hub.restore import restore as restore_hub  # noqa: PLC0415
+
+    with _progress("blobs restored") as progress:
+        restored = restore_hub(_settings(data_dir), file, progress=progress)
+    _show(file, restored.manifest, as_json=as_json)
+    if not restored.has_key:
+        err.print(
+            "[bold yellow]This hub has no signing key yet.[/] Put the old hub-key.pem into its folder before "
+            "the first start; otherwise it makes a new one and every robot has to enrol again.",
+            soft_wrap=True,
+        )
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    from hub.settings import Settings  # noqa: PLC0415
+
+    return Settings() if data_dir is None else Settings(data_dir=data_dir)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def _show(path: Path, manifest: BackupManifest, *, as_json: bool) -> None:
+    blobs = sum(1 for name in manifest.members if name.startswith("blobs/"))
+    size = sum(member.size for member in manifest.members.values())
+    if as_json:
+        facts = manifest.model_dump(mode="json", exclude={"members"})
+        with_key = "hub-key.pem" in manifest.members
+        out.print_json(data={"file": str(path), "bytes": size, "blobs": blobs, "with_key": with_key, **facts})
+        return
+    rows = sum(manifest.rows.values())
+    made = f"{manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, Zunft {manifest.zunft}"
+    out.print(f"{path}: {rows} rows, {blobs} blobs, {size / 1e6:.1f} MB; {made}", soft_wrap=True)
