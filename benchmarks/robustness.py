@@ -50,7 +50,7 @@ BATCH = 1600  # half of a trainer's default, to pay for more cells
 
 RULES: dict[str, dict[str, Any]] = {
     "mean": {"rule": "mean"},
-    "clip 1, mean": {"rule": "mean", "clip": 1.0},
+    "clip+mean": {"rule": "mean", "clip": 1.0},
     "median": {"rule": "median", "byzantine": LIARS},
     "trimmed-mean": {"rule": "trimmed-mean", "trim": 0.3, "byzantine": LIARS},
     "krum": {"rule": "krum", "byzantine": LIARS},
@@ -58,7 +58,7 @@ RULES: dict[str, dict[str, Any]] = {
     "geometric-median": {"rule": "geometric-median", "byzantine": LIARS},
     "centred-clipping": {"rule": "centred-clipping", "byzantine": LIARS},
     "mda": {"rule": "mda", "byzantine": LIARS},
-    "mixing, trimmed-mean": {"rule": "trimmed-mean", "trim": 0.3, "byzantine": LIARS, "mixing": True},
+    "mixing+trimmed-mean": {"rule": "trimmed-mean", "trim": 0.3, "byzantine": LIARS, "mixing": True},
 }
 NO_ATTACK = "none"
 COLUMNS = (NO_ATTACK, *ATTACKS)
@@ -221,10 +221,11 @@ def report(findings: Iterator[Finding], plans: Sequence[Plan]) -> str:
         f"{', '.join(str(plan.seed) for plan in plans)}: after {plans[0].peaceful} rounds without and "
         f"{plans[0].rounds} with attack by {LIARS} of {len(ROBOTS)} robots. The mean without attack reaches "
         f"{free.score:.2f} (Wilson 95 % {free.low:.2f}-{free.high:.2f}); **bold** is more than {TOLERANCE} "
-        "below that."
+        "below that, empty was not run."
     )
     rows = [f"| rule | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    rows += [f"| {rule} | {' | '.join(_cells(scores, rule, free.score - TOLERANCE))} |" for rule in RULES]
+    measured = [rule for rule in RULES if any(rule == found for found, _ in scores)]
+    rows += [f"| {rule} | {' | '.join(_cells(scores, rule, free.score - TOLERANCE))} |" for rule in measured]
     return "\n".join([intro, "", *rows])
 
 

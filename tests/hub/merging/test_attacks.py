@@ -25,7 +25,7 @@ from tests.hub.conftest import Hall, ok, tensors_like, tiny_skill
 SIGNAL = 4.0
 BOUND = 2.0
 LIKE = {"actor.0.weight": np.zeros((20, 15)), "log_std": np.zeros(100)}
-SEEDS = range(3)
+SEEDS = range(2)
 STRONG = ("sign-flip", "scaled", "ipm-2", "gaussian", "huge-norm")
 
 Update = dict[str, NDArray[np.float64]]
