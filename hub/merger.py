@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from hub.candidate import Candidate, Received, make_candidate
 from hub.gate import Gate
-from hub.merging import Engine
+from hub.merging import Engine, make_chain, merge
 from hub.models import DeltaRow, RoundRow
 from hub.spool import Spool
 from hub.store import ObjectStore
@@ -32,6 +34,11 @@ class Merger:
         self._store = store
         self._spool = spool
         self.engine = engine
+
+    def prepare(self) -> None:
+        """Compile the mean: on a new machine that takes seconds for which no round should wait."""
+        for kind in (np.float32, np.float64):
+            merge([{"w": np.zeros(1, kind)}], None, make_chain("mean"), engine=self.engine)
 
     def skill(self, digest: str) -> Skill:
         """A version's file."""

@@ -97,6 +97,7 @@ def open_services(
         Spool(store, settings.data_dir / SPOOL_FOLDER),
         choose_engine(settings.merge_device, ray_address=settings.ray_address),
     )
+    merger.prepare()
     steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
     return Services(
         settings=settings,
