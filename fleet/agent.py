@@ -120,7 +120,7 @@ class Agent:
         except _StoppedError:
             return 0.0
         except HubUnreachableError as error:
-            return self._back_off("offline", error)
+            return self._back_off("offline", error, error.retry_after)
         except DistrustError as error:
             return self._back_off("refused", error)
         self._failures = 0
@@ -147,9 +147,11 @@ class Agent:
                 return self._wait(reason)
         return 0.0
 
-    def _back_off(self, phase: Phase, error: Exception) -> float:
+    def _back_off(self, phase: Phase, error: Exception, asked: float = 0.0) -> float:
         settings = self._settings
         wait = backoff(self._failures, self._rng, base=settings.backoff_seconds, cap=settings.backoff_cap)
+        # Beyond what the hub asks for, so that robots do not all come back at that moment.
+        wait += min(asked, settings.backoff_cap)
         self._failures += 1
         self._voice.say(phase, f"{error} Asking again in {wait:.1f} s.")
         return wait

@@ -228,11 +228,24 @@ def _error_from(response: httpx.Response, content: bytes) -> ZunftError:
         detail = ErrorBody.model_validate_json(content).error
     except ValidationError:
         kind = HubUnreachableError if _passes(status) else _BY_STATUS.get(status, RequestError)
-        return kind(f"answered with status {status}, and not as a hub does.", where=str(response.url))
+        message = f"answered with status {status}, and not as a hub does."
+        return kind(message, where=str(response.url), retry_after=_retry_after(response))
     kind = _BY_CODE.get(detail.code) or _BY_STATUS.get(status, RequestError)
     if _passes(status):
         kind = HubUnreachableError
-    return kind(detail.message, where=detail.where, remedy=detail.remedy, code=detail.code)
+    return kind(
+        detail.message,
+        where=detail.where,
+        remedy=detail.remedy,
+        code=detail.code,
+        retry_after=_retry_after(response),
+    )
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Seconds that the answer asks to wait; 0 where it says none, or a date, which we never send."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
 def _passes(status: int) -> bool:

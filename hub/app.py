@@ -16,6 +16,7 @@ from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
 from hub.gate import Gate
+from hub.limits import RateLimits
 from hub.metrics import Metrics
 from hub.services import Services, open_services
 from hub.settings import Settings
@@ -62,6 +63,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
         lifespan=lifespan,
     )
     app.state.services = services
+    app.state.limits = RateLimits(settings)
     app.add_middleware(RequestLog)
     if settings.metrics:
         _measure(app, services, counted, clock)
@@ -72,7 +74,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
     for router, limit in limits:
-        app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422))
+        app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429))
     if settings.console:
         from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
 

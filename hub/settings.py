@@ -68,6 +68,23 @@ class Settings(BaseSettings):
     skill_limit: int = Field(
         default=256 * MEBIBYTE, ge=1024, description="Largest skill file, in bytes; larger ones are not read."
     )
+    rate_limit: float = Field(
+        default=100,
+        ge=0,
+        allow_inf_nan=False,
+        description="Requests a second that each user or robot may make over time; 0: no limit. "
+        "Each hub process counts for itself.",
+    )
+    rate_burst: int = Field(
+        default=1000, ge=1, description="Requests that each user or robot may make at once."
+    )
+    stranger_rate_limit: float = Field(
+        default=100,
+        ge=0,
+        allow_inf_nan=False,
+        description="The same for each address, of requests with no credentials or wrong ones; 0: no limit.",
+    )
+    stranger_rate_burst: int = Field(default=2000, ge=1, description="The same at once.")
     clock_skew_seconds: float = Field(
         default=300, gt=0, description="How far a robot's clock may differ from the hub's."
     )

@@ -6,7 +6,8 @@
     ├── CodecError         a tensor cannot be encoded or decoded within the codec's bound
     ├── SignatureError     a signature, key or proof does not hold
     ├── RequestError       a request is understood but refused (carries the HTTP status)
-    │   ├── NotFoundError, ConflictError, ForbiddenError, UnauthorizedError, TooLargeError
+    │   ├── NotFoundError, ConflictError, ForbiddenError, UnauthorizedError, TooLargeError,
+    │   │   TooManyRequestsError
     └── HubUnreachableError   the hub did not answer; nothing is known about what it did
 
 Each says what was wrong (message), where, and what to do about it (remedy). The hub turns them
@@ -26,6 +27,7 @@ __all__ = [
     "RequestError",
     "SignatureError",
     "TooLargeError",
+    "TooManyRequestsError",
     "UnauthorizedError",
     "ZunftError",
 ]
@@ -39,17 +41,21 @@ class ZunftError(Exception):
         where: The field, file or tensor at fault.
         remedy: What the reader can do about it.
         code: A stable word for programs; each class has its own, a call may be more precise.
+        retry_after: Seconds after which the same request may be taken; 0 where nobody said.
     """
 
     code = "error"
     status = 400
 
-    def __init__(self, message: str, *, where: str = "", remedy: str = "", code: str = "") -> None:
+    def __init__(
+        self, message: str, *, where: str = "", remedy: str = "", code: str = "", retry_after: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.remedy = remedy
         self.code = code or type(self).code
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -125,6 +131,13 @@ class TooLargeError(RequestError):
 
     code = "too_large"
     status = 413
+
+
+class TooManyRequestsError(RequestError):
+    """The caller asks more often than it may; nothing was done."""
+
+    code = "too_many_requests"
+    status = 429
 
 
 class HubUnreachableError(ZunftError):

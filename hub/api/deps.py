@@ -10,8 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from hub.auth import Principal
+from hub.limits import RateLimits
 from hub.services import Services
-from skills.errors import UnauthorizedError
+from skills.errors import SignatureError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof
 
@@ -44,11 +45,30 @@ async def caller(
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
 ) -> Principal | None:
-    """Who asks; None when nobody claims to.
+    """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
+
+    A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        TooManyRequestsError: More requests than are allowed.
     """
+    limits: RateLimits = request.app.state.limits
+    try:
+        principal = await _identify(request, services, token, robot_id)
+    except (UnauthorizedError, SignatureError):
+        limits.stranger(_address(request))
+        raise
+    if principal is None:
+        limits.stranger(_address(request))
+    else:
+        limits.known(principal.actor)
+    return principal
+
+
+async def _identify(
+    request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
+) -> Principal | None:
     if robot_id is not None:
         claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
         body = await request.body()
@@ -58,6 +78,20 @@ async def caller(
     if token is not None:
         return await run_in_threadpool(services.authenticator.user, token.credentials)
     return None
+
+
+async def count_stranger(request: Request) -> None:
+    """Of a route that asks nobody who it is.
+
+    Raises:
+        TooManyRequestsError: More requests than are allowed.
+    """
+    limits: RateLimits = request.app.state.limits
+    limits.stranger(_address(request))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 Caller = Annotated[Principal | None, Depends(caller)]

@@ -6,6 +6,7 @@ the answer names only that id.
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -101,6 +102,12 @@ EXAMPLES = {
         "Send less; the limits are settings of the hub.",
     ),
     422: ("invalid_request", "Field required.", "body.skill", "Compare the request with /docs."),
+    429: (
+        "too_many_requests",
+        "too many requests.",
+        "",
+        "Ask again in 2.5 s; what is allowed is a setting of the hub.",
+    ),
     503: ("store_unavailable", "the store did not answer.", "store_url", "Try again later."),
 }
 
@@ -115,7 +122,9 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         remedy=error.remedy,
         request_id=request.state.request_id,
     )
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+    if error.retry_after:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
     structlog.get_logger("zunft.api").info("request.refused", code=error.code, reason=error.message)
     return _refuse(request, error.status, detail, headers)
 

@@ -42,7 +42,7 @@ async def scraper(
             "content": {"text/plain": {"schema": {"type": "string"}}},
             "description": "The text format of Prometheus.",
         },
-        **refusals(401, 403),
+        **refusals(401, 403, 429),
     },
     dependencies=[Depends(scraper)],
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api.deps import Operator, Robot, ServicesDep
+from hub.api.deps import Operator, Robot, ServicesDep, count_stranger
 from hub.api.errors import refusals
 from hub.api.examples import EnrolmentBody, TokensBody
 from skills.manifest import Name
@@ -32,7 +32,12 @@ def create_enrolment_tokens(
     return services.enrolment.create_tokens(request, by=operator.actor)
 
 
-@router.post("/robots", status_code=201, responses=refusals(401, 409, 413))
+@router.post(
+    "/robots",
+    status_code=201,
+    responses=refusals(401, 409, 413),
+    dependencies=[Depends(count_stranger)],
+)
 def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
     """Join with a one-time token and a public key; asked again with both, the answer is the same."""
     return services.enrolment.enrol(request)

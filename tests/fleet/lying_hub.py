@@ -28,7 +28,8 @@ from skills.messages import (
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import Skill
 
-Fault = Literal["503", "lose answer", "break off", "not json", "too much", "wrong file"]
+Fault = Literal["503", "busy", "lose answer", "break off", "not json", "too much", "wrong file"]
+BUSY = ErrorDetail(code="too_many_requests", message="too many requests.")
 
 
 @dataclass
@@ -132,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.down or fault == "503":
             self._send(503, b"<html>the proxy is sorry</html>")
             return
+        if fault == "busy":
+            self._send(429, ErrorBody(error=BUSY).model_dump_json().encode(), retry_after=40)
+            return
         status, answer = self._route(path, body)
         if fault == "lose answer":
             self.close_connection = True
@@ -195,8 +199,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, detail: ErrorDetail) -> tuple[int, bytes]:
         return status, ErrorBody(error=detail).model_dump_json().encode()
 
-    def _send(self, status: int, body: bytes, length: int | None = None) -> None:
+    def _send(self, status: int, body: bytes, length: int | None = None, retry_after: int = 0) -> None:
         self.send_response(status)
+        if retry_after:
+            self.send_header("Retry-After", str(retry_after))
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)

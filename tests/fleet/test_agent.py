@@ -74,6 +74,15 @@ def test_work_is_kept_while_the_hub_is_away_and_pushed_once_when_it_is_back(
     assert SLOT in hub.deltas
 
 
+def test_a_hub_that_is_busy_is_left_alone_as_long_as_it_says(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "busy"))
+    assert 40 <= robot.agent.step() < 60
+    assert robot.phases[-1] == "offline"
+    robot.agent.step()
+    assert SLOT in hub.deltas
+
+
 def test_pauses_grow_while_the_hub_is_away_and_start_anew_when_it_answers(
     hub: LyingHub, robot: SmallRobot
 ) -> None:

@@ -142,6 +142,19 @@ def test_each_status_and_code_has_its_class(status: int, code: str, kind: type[Z
     assert type(caught.value) is kind
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7.0), ("", 0.0), ("-7", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)]
+)
+@pytest.mark.parametrize("body", [b"<html>", b'{"error": {"code": "too_many_requests", "message": "no."}}'])
+def test_a_hub_may_say_when_to_ask_again(said: str, seconds: float, body: bytes) -> None:
+    answer = reply(429, body)
+    answer.headers["Retry-After"] = said
+    transport = httpx.MockTransport(lambda _: answer)
+    with pytest.raises(HubUnreachableError) as caught:
+        Connection("http://hub", transport=transport).send("GET", "/")
+    assert caught.value.retry_after == seconds
+
+
 def test_an_answer_that_trickles_is_cut_off() -> None:
     class Trickle(httpx.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
