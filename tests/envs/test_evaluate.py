@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from envs.evaluate import Evaluation, evaluate, evaluate_many, pool, wilson_interval
+from envs.evaluate import Evaluation, Policy, evaluate, evaluate_many, pool, wilson_interval
 from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import fresh_workshop, load_workshop
@@ -58,8 +58,8 @@ def test_many_workshops_get_one_evaluation_each_in_their_order() -> None:
 
 
 def test_returns_tell_controllers_apart_that_both_fail() -> None:
-    half = [Idle(), Idle(value=0.4)]
-    found = [evaluate(policy, TASK, SHOP, 12, seed=1) for policy in (*half, controller("p", TASK))]
+    policies: list[Policy] = [Idle(), Idle(value=0.4), controller("p", TASK)]
+    found = [evaluate(policy, TASK, SHOP, 12, seed=1) for policy in policies]
     assert [each.successes for each in found[:2]] == [0, 0]
     returns = [each.mean_return for each in found if each.mean_return is not None]
     assert len(set(returns)) == 3
