@@ -67,7 +67,7 @@ def back_up(
     Raises:
         NotFoundError: There is no hub, or no key, to back up.
         BackupError: The target cannot be written, or the database is of another version of Zunft.
-        StoreError: The store does not answer.
+        SettingsError, StoreError: Database or store do not answer.
     """
     path = _free_path(target, now)
     with ExitStack() as stack:

@@ -18,13 +18,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hub.bell import Bell
 from skills.errors import NotFoundError, ZunftError
 
-__all__ = ["Database", "SettingsError", "existing_database"]
+__all__ = ["Database", "SettingsError", "existing_database", "open_database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
@@ -96,6 +96,7 @@ def existing_database(url: str, *, migrate: bool = True) -> Iterator[Database]:
 
     Raises:
         NotFoundError: There is none, and none is made.
+        SettingsError: See `open_database`.
     """
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
@@ -104,11 +105,28 @@ def existing_database(url: str, *, migrate: bool = True) -> Iterator[Database]:
             where=str(address.database),
             remedy="Name the hub's folder with --data-dir, or set ZUNFT_DATABASE_URL as for the hub.",
         )
-    database = Database(url, Bell())
-    try:
+    with open_database(url) as database:
         if migrate:
             database.migrate()
         yield database
+
+
+@contextmanager
+def open_database(url: str) -> Iterator[Database]:
+    """A database for the time of one command.
+
+    Raises:
+        SettingsError: The address is none, or nobody answers there.
+    """
+    database = Database(url, Bell())
+    try:
+        yield database
+    except OperationalError as error:
+        raise SettingsError(
+            f"the database does not answer: {error.orig}.",
+            where="database_url",
+            remedy="Check that it is up, and address and password; then repeat the command.",
+        ) from error
     finally:
         database.close()
 

@@ -30,8 +30,7 @@ from hub.archive import (
     tables,
 )
 from hub.backup import Progress
-from hub.bell import Bell
-from hub.database import Database
+from hub.database import Database, open_database
 from hub.services import KEY_FILE, connect_store
 from hub.settings import Settings
 from hub.store import ObjectStore
@@ -71,13 +70,12 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
     Raises:
         BackupError: Not a backup, damaged, or of another version of Zunft. Nothing was written.
         ConflictError: The hub has data, or another key. Nothing was written.
-        StoreError: The store cannot be used; repeat the command later.
+        SettingsError, StoreError: Database or store cannot be used; repeat the command later.
     """
     with _opened(path) as archive:
         manifest = _checked(archive)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        database = Database(settings.database, Bell())
-        try:
+        with open_database(settings.database) as database:
             database.migrate()
             _check_version(database, manifest)
             _check_empty(database)
@@ -88,8 +86,6 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
             if KEY in manifest.members:
                 write_atomically(settings.data_dir / KEY_FILE, archive.file(KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
-        finally:
-            database.close()
     return Restored(manifest, has_key)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from hub.archive import KEY, MANIFEST, BackupError, BackupManifest, tables
 from hub.backup import back_up
 from hub.bell import Bell
-from hub.database import Database
+from hub.database import Database, SettingsError
 from hub.restore import Restored, restore
 from hub.services import KEY_FILE, Services, connect_store
 from hub.settings import Settings
@@ -293,6 +293,18 @@ def test_every_blob_that_a_row_names_is_in_the_backup(worked: Collecting, tmp_pa
 def _files(services: Services) -> list[Path]:
     folder = services.settings.data_dir / "blobs" / "sha256"
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_database_that_does_not_answer_is_named_and_no_file_is_left(hall: Hall, tmp_path: Path) -> None:
+    path = save(hall, tmp_path / "backups")
+    away = other(
+        hall.settings, tmp_path / "away", database_url="postgresql+psycopg://zunft@127.0.0.1:9/zunft"
+    )
+    with pytest.raises(SettingsError, match="does not answer"):
+        back_up(away, tmp_path / "hub.tar", hall.clock(), progress=quiet)
+    with pytest.raises(SettingsError, match="does not answer"):
+        load(away, path)
+    assert not (tmp_path / "hub.tar").exists()
 
 
 def test_there_must_be_a_hub_and_room_for_the_file(hall: Hall, tmp_path: Path) -> None:
