@@ -191,10 +191,16 @@ def test_a_root_may_be_a_combination_of_the_updates(engine: Engine, rng: np.rand
     check(got, want, updates, slack=10)
 
 
-@pytest.mark.parametrize("rule", ["mean", "median", "krum", "bulyan", "geometric-median", "ties"])
-def test_over_several_chunks_and_tensors(rule: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    ("rule", "encoding"),
+    [
+        *((rule, "float32") for rule in ("mean", "median", "krum", "bulyan", "geometric-median", "ties")),
+        *((rule, "int8") for rule in ("mean", "median", "krum")),
+    ],
+)
+def test_over_several_chunks_and_tensors(rule: str, encoding: str, rng: np.random.Generator) -> None:
     shapes = {"a": (CHUNK + 300,), "b": (3,), "c": (70, 65)}
-    updates = encoded(random_updates(rng, 7, shapes), "float32")
+    updates = encoded(random_updates(rng, 7, shapes), encoding)
     settings = largest_settings(rule, 7) or {}
     want = reference.merge(updates, rule=rule, **settings)
     check(run(CpuEngine(threads=2), updates, rule=rule, **settings), want, updates, slack=slack_of(rule))
