@@ -49,7 +49,7 @@ def merge_skills(
         update={
             "version": 1 + max(skill.manifest.version for skill in skills),
             "parents": tuple(skill.digest for skill in skills),
-            "origin": "merge",
+            "origin": "upload",  # `merge` is what a hub has merged itself, from deltas that it can show
             "round_id": None,
             "contributors": sum(skill.manifest.contributors for skill in skills),
             "samples": sum(skill.manifest.samples for skill in skills),

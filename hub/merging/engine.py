@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hub.merging.combination import Combination
@@ -36,7 +35,7 @@ def choose_engine(device: str = "auto", *, ray_address: str = "") -> Engine:
         MergeError: No such device, or it is not here.
     """
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if _has_gpu() else "cpu"
     if device not in ENGINES:
         raise MergeError(
             f"there is no device {device!r}.", where="device", remedy=f"Use auto, {', '.join(ENGINES)}."
@@ -44,10 +43,16 @@ def choose_engine(device: str = "auto", *, ray_address: str = "") -> Engine:
     return ENGINES[device](ray_address)
 
 
-def _cuda(_: str) -> Engine:
-    from hub.merging.device import DeviceEngine  # noqa: PLC0415 - only where it is wanted
+def _has_gpu() -> bool:
+    import torch  # noqa: PLC0415 - takes seconds
 
-    if not torch.cuda.is_available():
+    return torch.cuda.is_available()
+
+
+def _cuda(_: str) -> Engine:
+    from hub.merging.device import DeviceEngine  # noqa: PLC0415 - imports torch
+
+    if not _has_gpu():
         raise MergeError("no CUDA device is here.", where="device", remedy="Use auto or cpu.")
     return DeviceEngine("cuda")
 

@@ -78,7 +78,7 @@ def test_the_result_says_where_it_comes_from(files: list[Path], tmp_path: Path) 
     assert shown["digest"] == skill.digest
     assert shown["manifest"] == skill.manifest.model_dump(mode="json")
     manifest = skill.manifest
-    assert (manifest.origin, manifest.version, manifest.round_id) == ("merge", 4, None)
+    assert (manifest.origin, manifest.version, manifest.round_id) == ("upload", 4, None)
     assert manifest.parents == (Skill.load(a).digest, Skill.load(c).digest)
 
 

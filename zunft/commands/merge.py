@@ -69,14 +69,14 @@ def files(
     as_json: Json = False,
 ) -> None:
     """Merge skill files into one."""
-    # Imported here: the other commands should not wait for torch and the compiled kernels.
+    # Imported here: the other commands should not wait for the compiled kernels.
     from hub.lineages import merge_skills  # noqa: PLC0415
     from hub.merging import choose_engine, make_chain  # noqa: PLC0415
 
     chain = make_chain(rule, parse_options(option), clip=clip)
     loaded = [_load(path) for path in skills]
     start = _load(base) if base else loaded[0]
-    merged = merge_skills(loaded, start, chain, weight or None, engine=choose_engine("auto"))
+    merged = merge_skills(loaded, start, chain, weight or None, engine=choose_engine("cpu"))
     merged.save(output)
     if as_json:
         out.print_json(data={"digest": merged.digest, "manifest": merged.manifest.model_dump(mode="json")})
