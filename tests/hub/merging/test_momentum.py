@@ -1,4 +1,4 @@
-"""The laws of server optimisers, over all finite float64 numbers. Merging: see `tests.hub.merging`."""
+"""The laws of server momentum, over all finite float64 numbers; the other optimisers: `test_optimiser`."""
 
 from __future__ import annotations
 
