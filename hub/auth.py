@@ -23,7 +23,7 @@ from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
 
-__all__ = ["Authenticator", "Claim", "Principal", "hash_token", "make_token"]
+__all__ = ["INCLUDES", "Authenticator", "Claim", "Principal", "hash_token", "make_token"]
 
 INCLUDES: dict[Role, frozenset[Role]] = {
     "robot": frozenset({"robot"}),

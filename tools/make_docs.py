@@ -16,6 +16,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 from fleet.settings import RobotSettings
+from hub.api.doors import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
 from hub.merging.rules import RULES
 from hub.settings import Settings
@@ -29,6 +30,8 @@ FILES_BEGIN = "<!-- files: made by `python -m tools.make_docs` from each module'
 FILES_END = "<!-- end of files -->"
 RULES_BEGIN = "<!-- rules: made by `python -m tools.make_docs` from each rule's card -->"
 RULES_END = "<!-- /rules -->"
+DOORS_BEGIN = "<!-- doors: made by `python -m tools.make_docs` from the routes' dependencies -->"
+DOORS_END = "<!-- /doors -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
 
@@ -83,6 +86,33 @@ def merging_page() -> str:
     return "\n\n".join([before + RULES_BEGIN, _rules_table(), RULES_END + after])
 
 
+def security_page() -> str:
+    """The page as it stands, with its table of endpoints and roles made anew."""
+    page = (DOCS / "security.md").read_text()
+    before, rest = page.split(DOORS_BEGIN)
+    after = rest.split(DOORS_END)[1]
+    return "\n\n".join([before + DOORS_BEGIN, _doors_table(), DOORS_END + after])
+
+
+def _doors_table() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(Settings(data_dir=Path(folder), console=False))
+    rows = [f"| endpoint | {' | '.join(CALLERS)} |", "|---" * (len(CALLERS) + 1) + "|"]
+    both = zip(doors_of(app, public_catalogue=True), doors_of(app, public_catalogue=False), strict=True)
+    for public, closed in both:
+        cells = [_door_text(caller, public, closed) for caller in CALLERS]
+        rows.append(f"| `{public.method} {public.path}` | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _door_text(caller: str, public: Door, closed: Door) -> str:
+    if caller in closed.open_to:
+        return "yes"
+    if caller in public.open_to:
+        return "if public"
+    return "401" if caller == ANONYMOUS else "403"
+
+
 def _rules_table() -> str:
     rows = [
         "| rule | options | formula | source | reads | work a weight | survives | heeds weights |",
@@ -113,6 +143,7 @@ PAGES = {
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "merging.md": merging_page,
+    "security.md": security_page,
     "settings.md": settings_page,
 }
 

@@ -16,7 +16,19 @@ from skills.errors import SignatureError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof
 
-__all__ = ["Admin", "AnyLogin", "Operator", "Reader", "Researcher", "Robot", "ServicesDep"]
+__all__ = [
+    "REQUIRED",
+    "Admin",
+    "AnyLogin",
+    "Operator",
+    "Reader",
+    "Researcher",
+    "Robot",
+    "ServicesDep",
+    "count_stranger",
+    "login",
+    "reader",
+]
 
 API_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="A user's API token, `zt_...`.")
 PROOF = APIKeyHeader(
@@ -120,11 +132,16 @@ def reader(principal: Caller, services: ServicesDep) -> Principal | None:
     return principal if services.settings.public_catalogue else login(principal)
 
 
+REQUIRED: dict[Callable[..., object], Role] = {}
+"""The role that a dependency asks for, see `hub.api.doors`."""
+
+
 def _require(role: Role) -> Callable[[AnyLogin], Principal]:
     def require(principal: AnyLogin) -> Principal:
         principal.must_be(role)
         return principal
 
+    REQUIRED[require] = role
     return require
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.api.deps import API_TOKEN, PROOF, ServicesDep, caller, login
+from hub.api.deps import API_TOKEN, PROOF, REQUIRED, ServicesDep, caller, login
 from hub.api.errors import refusals
 
 __all__ = ["router"]
@@ -32,6 +32,9 @@ async def scraper(
     if expected and token is not None and hmac.compare_digest(token.credentials.encode(), expected):
         return
     login(await caller(request, services, token, robot_id)).must_be("operator")
+
+
+REQUIRED[scraper] = "operator"
 
 
 @router.get(
