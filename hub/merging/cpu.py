@@ -108,8 +108,10 @@ def _compute(combination: Combination, stack: Stack) -> Callable[[_Work, NDArray
     """The kernel for a combination, as a call on a chunk and the flat tensor to write to."""
     match combination:
         case WeightedSum(factors):
+            # Who has no part in the sum is not read: rules that leave updates out saw the Gram matrix.
+            used = np.flatnonzero(factors) if factors.any() else np.arange(1)
             return lambda each, out: kernels.weighted_sum(
-                each.table, factors, each.chunk.start, each.chunk.stop, out
+                each.table[used], factors[used], each.chunk.start, each.chunk.stop, out
             )
         case DroppedSum(factors, keys, limit):
             return lambda each, out: kernels.dropped_sum(

@@ -35,7 +35,7 @@ __all__ = [
 KIND_FLOAT32, KIND_FLOAT64, KIND_FLOAT16, KIND_INT8 = range(4)
 """Encodings: first column of a table. The others: address of the numbers, address of the scales."""
 
-SUM_TILE = 2**14  # numbers whose float64 sums stay in a core's second cache
+SUM_TILE = 2**13  # numbers whose float64 sums stay in a core's second cache
 PRODUCT_TILE = 512
 ROW_TILE = 512
 GOLDEN, MIX_A, MIX_B = (
@@ -88,15 +88,16 @@ def _copy_half(bits: Any, row: Any) -> None:
 
 
 @kernel
-def _scale(numbers: Any, factor: float, row: Any) -> None:
-    for j in range(row.size):
-        row[j] = factor * numbers[j]
-
-
-@kernel
 def _add(numbers: Any, factor: float, row: Any) -> None:
     for j in range(row.size):
         row[j] += factor * numbers[j]
+
+
+@kernel
+def _add_four(a: Any, b: Any, c: Any, d: Any, p: float, q: float, r: float, s: float, row: Any) -> None:
+    """Four `_add` one after another, with a quarter of the traffic on the row."""
+    for j in range(row.size):
+        row[j] = (((row[j] + p * a[j]) + q * b[j]) + r * c[j]) + s * d[j]
 
 
 @kernel
@@ -228,6 +229,45 @@ def _add_blocks(source: Any, start: int, factor: float, row: Any) -> None:
 
 
 @kernel
+def _accumulate_four(sources: Any, start: int, factors: Any, row: Any) -> None:
+    """Four `_accumulate` one after another; faster where all four are float32 or all are int8."""
+    kind, stop = sources[0, 0], start + row.size
+    same = sources[1, 0] == kind and sources[2, 0] == kind and sources[3, 0] == kind
+    if same and kind == KIND_FLOAT32:
+        a = numba.carray(_pointer(sources[0, 1]), stop, np.float32)[start:]
+        b = numba.carray(_pointer(sources[1, 1]), stop, np.float32)[start:]
+        c = numba.carray(_pointer(sources[2, 1]), stop, np.float32)[start:]
+        d = numba.carray(_pointer(sources[3, 1]), stop, np.float32)[start:]
+        _add_four(a, b, c, d, factors[0], factors[1], factors[2], factors[3], row)
+    elif same and kind == KIND_INT8:
+        _add_four_blocks(sources, start, factors, row)
+    else:
+        for i in range(4):
+            _accumulate(sources[i], start, factors[i], row)
+
+
+@kernel
+def _add_four_blocks(sources: Any, start: int, factors: Any, row: Any) -> None:
+    stop = start + row.size
+    a = numba.carray(_pointer(sources[0, 1]), stop, np.int8)
+    b = numba.carray(_pointer(sources[1, 1]), stop, np.int8)
+    c = numba.carray(_pointer(sources[2, 1]), stop, np.int8)
+    d = numba.carray(_pointer(sources[3, 1]), stop, np.int8)
+    at, scaled = start, np.empty(4)
+    while at < stop:
+        block = at // BLOCK
+        end = min((block + 1) * BLOCK, stop)
+        for i in range(4):
+            scale = numba.carray(_pointer(sources[i, 2]), block + 1, np.float32)[block]
+            scaled[i] = factors[i] * np.float64(scale)
+        part = row[at - start : end - start]
+        _add_four(
+            a[at:end], b[at:end], c[at:end], d[at:end], scaled[0], scaled[1], scaled[2], scaled[3], part
+        )
+        at = end
+
+
+@kernel
 def _gather(table: Any, rows: Any, single: Any, start: int, n: int, raw: Any, buffer: Any) -> bool:
     """Buffer <- rows @ the n numbers from `start` on; False when an input is NaN or infinite.
 
@@ -245,7 +285,7 @@ def _gather(table: Any, rows: Any, single: Any, start: int, n: int, raw: Any, bu
             _read(table[i], start, row)
             finite &= _finite(row)
             if rows[r, i] != 1.0:
-                _scale(row, rows[r, i], row)
+                row *= rows[r, i]
             continue
         mixed[:] = 0
         for k in range(table.shape[0]):
@@ -263,7 +303,10 @@ def weighted_sum(table: Any, factors: Any, start: int, stop: int, out: Any) -> b
     for at in range(start, stop, SUM_TILE):
         row = sums[: min(SUM_TILE, stop - at)]
         row[:] = -0.0  # the neutral element: -0.0 + x is x, also for x = -0.0
-        for i in range(table.shape[0]):
+        fours = len(factors) // 4 * 4
+        for i in range(0, fours, 4):
+            _accumulate_four(table[i : i + 4], at, factors[i : i + 4], row)
+        for i in range(fours, len(factors)):
             _accumulate(table[i], at, factors[i], row)
         _copy(row, out[at : at + row.size])
         finite &= _finite(out[at : at + row.size])
