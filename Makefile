@@ -13,7 +13,7 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (abou
 	$(BIN)/zunft demo --output demo-output
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/ruff check .
