@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.merging.combination import WeightedSum
-from hub.merging.rules.rule import Card, Facts, Rule, check_count, check_option
+from hub.merging.rules.rule import Card, Facts, Rule, check_byzantine, check_count, check_option
 
 __all__ = ["CentredClipping", "GeometricMedian"]
 
@@ -50,7 +50,7 @@ class GeometricMedian(Rule):
         check_option(
             holds=self.iterations >= 1, option="iterations", value=self.iterations, bounds="1 or more"
         )
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
 
     def check(self, count: int) -> None:
         """More good updates than bad ones."""
@@ -99,7 +99,7 @@ class CentredClipping(Rule):
         check_option(
             holds=self.iterations >= 1, option="iterations", value=self.iterations, bounds="1 or more"
         )
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
 
     def check(self, count: int) -> None:
         """More good updates than bad ones."""

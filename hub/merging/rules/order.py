@@ -10,7 +10,7 @@ from math import floor
 from typing import ClassVar
 
 from hub.merging.combination import SortedMean
-from hub.merging.rules.rule import Card, Facts, Rule, check_count, check_option
+from hub.merging.rules.rule import Card, Facts, Rule, check_byzantine, check_count, check_option
 
 __all__ = ["Median", "TrimmedMean"]
 
@@ -31,7 +31,7 @@ class Median(Rule):
     )
 
     def __post_init__(self) -> None:
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
 
     def check(self, count: int) -> None:
         """More good updates than bad ones."""
@@ -61,7 +61,7 @@ class TrimmedMean(Rule):
 
     def __post_init__(self) -> None:
         check_option(holds=0 <= self.trim < 0.5, option="trim", value=self.trim, bounds="0 <= trim < 0.5")
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
 
     def check(self, count: int) -> None:
         """At least `byzantine` numbers go on each side."""

@@ -18,7 +18,7 @@ from hub.merging.combination import Combination
 from hub.merging.errors import MergeError
 from hub.merging.stack import Stack
 
-__all__ = ["Card", "Facts", "Rule", "check_count", "check_option"]
+__all__ = ["Card", "Facts", "Rule", "check_byzantine", "check_count", "check_option"]
 
 
 class Card(NamedTuple):
@@ -123,3 +123,12 @@ def check_option(*, holds: bool, option: str, value: float | None, bounds: str) 
             where=f"options.{option}",
             remedy="Choose another value.",
         )
+
+
+def check_byzantine(byzantine: int) -> None:
+    """Refuse a negative number of bad robots.
+
+    Raises:
+        MergeError: It is negative.
+    """
+    check_option(holds=byzantine >= 0, option="byzantine", value=byzantine, bounds="0 or more")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.merging.combination import NearMedianMean, WeightedSum
-from hub.merging.rules.rule import Card, Facts, Rule, check_count, check_option
+from hub.merging.rules.rule import Card, Facts, Rule, check_byzantine, check_count, check_option
 
 __all__ = ["Bulyan", "Krum", "MinimumDiameter", "MultiKrum"]
 
@@ -35,7 +35,7 @@ class Krum(Rule):
     needs_gram: ClassVar = True
 
     def __post_init__(self) -> None:
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
 
     def check(self, count: int) -> None:
         """At least n = 2f + 3, the paper's proposition 4.2."""
@@ -65,7 +65,7 @@ class MultiKrum(Rule):
     needs_gram: ClassVar = True
 
     def __post_init__(self) -> None:
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
         check_option(
             holds=self.select is None or self.select >= 1,
             option="select",
@@ -106,7 +106,7 @@ class Bulyan(Rule):
     needs_gram: ClassVar = True
 
     def __post_init__(self) -> None:
-        check_option(holds=self.byzantine >= 0, option="byzantine", value=self.byzantine, bounds="0 or more")
+        check_byzantine(self.byzantine)
 
     def check(self, count: int) -> None:
         """At least n = 4f + 3."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from hub.merging import MergeError, merge_arrays
 from hub.merging.rules import RULES, make_rule
 from skills.errors import ArtefactError, ZunftError
+from skills.messages import RuleName
 from tests.hub.merging.samples import matrix_updates
 
 NEEDED = {  # the least number of updates against f bad ones, from the papers
@@ -127,3 +128,7 @@ def test_a_root_that_is_none_is_refused(root: Any) -> None:
     assert refusal.value.where == "root"
     with pytest.raises(MergeError, match="root"):
         merge_arrays(matrix_updates(np.ones((3, 2))), rule="mean", root=[1.0, 1.0, 1.0])
+
+
+def test_a_campaign_may_order_every_rule_and_no_other() -> None:
+    assert set(get_args(RuleName)) == set(RULES)
