@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format browser clean help
+.PHONY: demo test chaos check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -14,6 +14,9 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (abou
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+chaos: $(INSTALLED)  ## Break hubs, robots, database and store for half an hour, and count what is lost
+	$(BIN)/python -m tests.chaos --faults 390 --rounds 50 --write
 
 check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from hub.app import create_app
+from hub.clock import Clock, utc_now
+from hub.gate import Gate
 from hub.services import Services
 from hub.settings import Settings
 
@@ -39,14 +41,14 @@ class HubServer(uvicorn.Server):
         structlog.get_logger("zunft.hub").info("hub.closed")
 
 
-def serve(settings: Settings) -> None:
-    """Run a hub until SIGTERM or SIGINT.
+def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> None:
+    """Run a hub until SIGTERM or SIGINT; see `create_app` for `gate` and `clock`.
 
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
     """
     configure_logging(settings.log_level)
-    app = create_app(settings)
+    app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
     services.store.check()
     HubServer(_uvicorn_config(app, settings), services).run()
