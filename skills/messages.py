@@ -56,6 +56,8 @@ DELTA_SIGNATURE_HEADER = "Zunft-Delta-Signature"
 Label = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
 ]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Role = Literal["robot", "researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
 RuleName = Literal[
@@ -228,7 +230,7 @@ class SkillView(Message):
 class ChannelMove(Message):
     """An operator points a channel at a version: a release or a rollback."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1_000_000_000)
 
 
 class TrainingPlan(Message):
@@ -273,10 +275,10 @@ class MergePlan(Message):
     """
 
     rule: RuleName = "mean"
-    options: dict[str, int | float] = Field(default_factory=dict, max_length=16)
+    options: dict[str, Whole | Finite] = Field(default_factory=dict, max_length=16)
     clip: float | None = Field(default=None, gt=0, le=1e6)
     mixing: bool = False
-    sample_cap: int = Field(default=100_000, ge=1)
+    sample_cap: int = Field(default=100_000, ge=1, le=10**12)
     max_staleness: int = Field(default=0, ge=0, le=1000)
     optimiser: OptimiserName = "momentum"
     momentum: float = Field(default=0.0, ge=0, lt=1)
@@ -310,7 +312,7 @@ class GatePlan(Message):
 
     embodiments: tuple[Name, ...] = ()
     episodes: int = Field(default=32, ge=1, le=10_000)
-    seed: int = Field(default=20_000, ge=0)
+    seed: int = Field(default=20_000, ge=0, le=2**63 - 1)
     tolerance: float = Field(default=0.05, ge=0, le=1)
 
 
