@@ -15,7 +15,7 @@ from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
-from hub.gate import Gate
+from hub.jobs.job import Gate
 from hub.limits import RateLimits
 from hub.metrics import Metrics
 from hub.services import Services, open_services
@@ -39,7 +39,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     Args:
         settings: The hub's configuration.
-        gate: How candidates are measured; by default in simulation on held-out variations.
+        gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
 
     Raises:

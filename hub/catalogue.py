@@ -71,7 +71,8 @@ class Catalogue:
             if known is not None:
                 return version_view(session, known), False
             _check_succession(session, skill.manifest)
-            row = add_version(session, skill, self.sign(skill.digest), now, by=by)
+            file = (skill.digest, len(skill.to_bytes()))
+            row = add_version(session, skill.manifest, *file, self.sign(skill.digest), now, by=by)
             if row.number == 1:
                 point_channel(session, skill.manifest.name, "stable", 1, now, by=by)
             return version_view(session, row), True
@@ -176,24 +177,30 @@ def next_number(session: Session, name: str) -> int:
 
 
 def add_version(
-    session: Session, skill: Skill, signature: str, now: datetime, *, by: str = HUB
+    session: Session,
+    manifest: Manifest,
+    digest: str,
+    size: int,
+    signature: str,
+    now: datetime,
+    *,
+    by: str = HUB,
 ) -> VersionRow:
     """Enter a version whose file is in the store already, and make it the candidate."""
-    manifest = skill.manifest
     session.merge(SkillRow(name=manifest.name, task=manifest.task, summary=manifest.summary, updated_at=now))
     session.flush()
     row = VersionRow(
         skill=manifest.name,
         number=manifest.version,
-        digest=skill.digest,
-        size=len(skill.to_bytes()),
+        digest=digest,
+        size=size,
         signature=signature,
         manifest=manifest.model_dump(mode="json"),
         created_at=now,
     )
     session.add(row)
     session.flush()
-    added: dict[str, str | int] = {"version": manifest.version, "digest": skill.digest}
+    added: dict[str, str | int] = {"version": manifest.version, "digest": digest}
     record(session, "version.added", now, skill=manifest.name, **added)
     note(session, "skill.published", now, by=by, subject=manifest.name, **added)
     point_channel(session, manifest.name, "candidate", manifest.version, now, by=by)

@@ -1,4 +1,4 @@
-"""The journal of rounds: their rows as facts for `hub.rounds` and as views for people.
+"""The journal of rounds: their rows as facts for `hub.rounds`, as jobs, and as views for people.
 
 Every function works inside the caller's transaction. `enter_state` is the only place that changes a
 round's state.
@@ -6,12 +6,14 @@ round's state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub.events import record
+from hub.jobs.job import DeltaPart, MergeJob
 from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
 from hub.rounds import Collection, RoundEvent, next_state, waiting_for
 from skills.errors import NotFoundError
@@ -23,6 +25,7 @@ __all__ = [
     "deltas_of",
     "enter_state",
     "find_round",
+    "merge_job",
     "newest_round",
     "order_of",
     "round_view",
@@ -84,6 +87,29 @@ def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
     """Admitted deltas by digest: the order in which they are merged."""
     statement = select(DeltaRow).where(DeltaRow.round_id == round_id).order_by(DeltaRow.digest)
     return list(session.scalars(statement))
+
+
+def merge_job(row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, version: int) -> MergeJob:
+    """What is to be merged into the version with this number."""
+    return MergeJob(
+        round_id=row.round_id,
+        base=row.base,
+        deltas=tuple(
+            DeltaPart(
+                digest=each.digest,
+                size=each.size,
+                samples=each.samples,
+                success=each.metrics.get("success"),
+                norm=each.norm,
+                staleness=each.staleness,
+            )
+            for each in deltas
+        ),
+        plan=order.merge,
+        gate=order.gate,
+        version=version,
+        optimiser_before=row.optimiser_before,
+    )
 
 
 def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:

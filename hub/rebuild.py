@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub.catalogue import resolve
 from hub.database import existing_database
-from hub.journal import deltas_of, order_of
+from hub.journal import deltas_of, merge_job, order_of
 from hub.merger import Merger
 from hub.merging import Engine, MergeError, choose_engine
 from hub.models import CampaignRow, DeltaRow, RoundRow, VersionRow
@@ -98,7 +98,8 @@ def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, in
     engine = _engine(settings, made.round.device or "")
     merger = Merger(store, WatchedSpool(store, settings.data_dir / SPOOL_FOLDER), engine)
     number = made.version.number
-    candidate = merger.candidate(made.round, made.deltas, made.order, version=number, root=made.round.root)
+    job = merge_job(made.round, made.deltas, made.order, number)
+    candidate = merger.candidate(job, root=made.round.root)
     return Rebuilt(
         skill=name,
         version=number,

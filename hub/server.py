@@ -1,10 +1,8 @@
-"""The hub as a process: logging, uvicorn, and an end that does not wait for endless streams."""
+"""The hub as a process: uvicorn, and an end that does not wait for endless streams."""
 
 from __future__ import annotations
 
-import logging
 import socket
-import sys
 
 import structlog
 import uvicorn
@@ -12,11 +10,12 @@ from fastapi import FastAPI
 
 from hub.app import create_app
 from hub.clock import Clock, utc_now
-from hub.gate import Gate
+from hub.jobs.job import Gate
+from hub.log import configure_logging
 from hub.services import Services
 from hub.settings import Settings
 
-__all__ = ["configure_logging", "serve"]
+__all__ = ["serve"]
 
 
 class HubServer(uvicorn.Server):
@@ -52,33 +51,6 @@ def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_no
     services: Services = app.state.services
     services.store.check()
     HubServer(_uvicorn_config(app, settings), services).run()
-
-
-def configure_logging(level: str) -> None:
-    """One JSON document a line on standard error, for the hub's own lines and those of libraries."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-            foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
-        )
-    )
-    logging.basicConfig(
-        handlers=[handler], level=max(logging.WARNING, logging.getLevelName(level)), force=True
-    )
 
 
 def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -19,13 +19,12 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
-from hub.gate import Gate, HeldOutGate
-from hub.merger import Merger
-from hub.merging import choose_engine
+from hub.jobs.job import BenchPlan, Gate, Jobs
+from hub.jobs.processes import Processes
+from hub.jobs.timed import Timed
 from hub.metrics import Metrics
 from hub.releases import Releases
 from hub.settings import Settings
-from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
 from skills.signing import SigningKey
@@ -53,6 +52,7 @@ class Services:
     engine: Engine
     enrolment: Enrolment
     events: EventLog
+    jobs: Jobs
     releases: Releases
 
     def close_streams(self) -> None:
@@ -60,9 +60,10 @@ class Services:
         self.bell.close()
 
     def close(self) -> None:
-        """Stop the engine and close all connections."""
+        """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
         self.engine.stop()
+        self.jobs.close()
         self.database.close()
 
 
@@ -73,12 +74,12 @@ def open_services(
 
     Args:
         settings: The hub's configuration.
-        gate: How candidates are measured; by default in simulation on held-out variations.
+        gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
         metrics: Where merging and gating are timed; nobody reads them by default.
 
     Raises:
-        SettingsError, StoreError, MergeError: The database, the store or the merging device cannot be used.
+        SettingsError, StoreError: The database or the store cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
@@ -91,14 +92,8 @@ def open_services(
     catalogue = Catalogue(database, store, key, clock)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
-    measuring = metrics.timed(gate or HeldOutGate())
-    merger = Merger(
-        store,
-        Spool(store, settings.data_dir / SPOOL_FOLDER),
-        choose_engine(settings.merge_device, ray_address=settings.ray_address),
-    )
-    merger.prepare()
-    steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
+    jobs = Timed(_jobs(settings, store, gate, metrics), metrics)
+    steps = Steps(database, store, jobs, catalogue, clock, active)
     return Services(
         settings=settings,
         database=database,
@@ -113,8 +108,29 @@ def open_services(
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
-        releases=Releases(catalogue, measuring),
+        jobs=jobs,
+        releases=Releases(catalogue, jobs),
     )
+
+
+def _jobs(settings: Settings, store: ObjectStore, gate: Gate | None, metrics: Metrics) -> Jobs:
+    plan = BenchPlan(
+        store=settings.store,
+        s3_access_key=settings.s3_access_key.get_secret_value(),
+        s3_secret_key=settings.s3_secret_key.get_secret_value(),
+        spool=settings.data_dir.absolute() / SPOOL_FOLDER,
+        device=settings.merge_device,
+        on_ray=settings.jobs == "ray",
+        ray_address=settings.ray_address,
+        log_level=settings.log_level,
+    )
+    if gate is None:
+        idle = settings.worker_idle_seconds
+        return Processes(plan, settings.workers, idle, on_death=metrics.workers_died.inc)
+    from hub.jobs.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
+    from hub.jobs.inprocess import InProcess  # noqa: PLC0415
+
+    return InProcess(open_bench(plan, store, gate))
 
 
 def connect_store(settings: Settings) -> ObjectStore:

@@ -40,9 +40,26 @@ class Settings(BaseSettings):
         pattern="^(auto|cpu|cuda|ray)$",
         description="What merges: cpu, cuda, ray (a cluster), or auto: a GPU where there is one.",
     )
+    jobs: str = Field(
+        default="processes",
+        pattern="^(processes|ray)$",
+        description="Where merging and gating run: in worker processes beside the hub, or on a Ray cluster.",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Merges and gates at the same time; each has a process, also to speak to a Ray cluster.",
+    )
+    worker_idle_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="A worker process without work ends after so long, and gives its memory back.",
+    )
     ray_address: str = Field(
         default="",
-        description="Ray cluster for merge_device ray, such as ray://head:10001; empty: one is started here.",
+        description="Ray cluster for jobs and merge_device ray, such as ray://head:10001; "
+        "empty: one is started here.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")

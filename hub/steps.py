@@ -6,7 +6,6 @@ looks again whether the round is still where it was. Done twice, a step gives th
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -16,16 +15,21 @@ from hub.catalogue import Catalogue, add_version, next_number, point_channel, re
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
-from hub.gate import Gate
-from hub.journal import collection_of, deltas_of, enter_state, find_round, order_of, rounds_of, state_of
-from hub.merger import Merger
-from hub.metrics import Metrics
+from hub.jobs.job import GateJob, Jobs
+from hub.journal import (
+    collection_of,
+    deltas_of,
+    enter_state,
+    find_round,
+    merge_job,
+    order_of,
+    rounds_of,
+    state_of,
+)
 from hub.models import CampaignRow, RoundRow, VersionRow
 from hub.rounds import FINAL, collection_event
 from hub.store import ObjectStore
-from skills.container import digest_of
 from skills.messages import GateReport, RoundState
-from skills.skill import Skill
 
 __all__ = ["Steps"]
 
@@ -40,28 +44,24 @@ class Steps:
         self,
         database: Database,
         store: ObjectStore,
-        merger: Merger,
+        jobs: Jobs,
         catalogue: Catalogue,
-        gate: Gate,
         clock: Clock,
         active_seconds: float,
-        metrics: Metrics,
     ) -> None:
         self._database = database
         self._store = store
-        self._merger = merger
+        self._jobs = jobs
         self._catalogue = catalogue
-        self._gate = gate
         self._clock = clock
         self._active_seconds = active_seconds
-        self._metrics = metrics
 
     def begin(self, campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
         base, measured = self._stable(campaign.skill)
         if not measured:
-            report = self._gate(base, None, order_of(campaign).gate)
-            self._catalogue.record_score(base.digest, report.candidate)
+            report = self._jobs.gate(GateJob(candidate=base, current=None, plan=order_of(campaign).gate))
+            self._catalogue.record_score(base, report.candidate)
         with self._database.write() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
@@ -95,41 +95,34 @@ class Steps:
 
     def merge(self, campaign: CampaignRow, row: RoundRow) -> bool:
         """Merging: make the candidate and enter it into the catalogue."""
-        started = time.monotonic()
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
-        order = order_of(campaign)
-        root = self._merger.trust(row, deltas, order, self._gate)
-        candidate = self._merger.candidate(row, deltas, order, version=number, root=root)
-        state = digest_of(candidate.optimiser_state)
-        self._store.put(state, candidate.optimiser_state)
-        self._store.put(candidate.skill.digest, candidate.skill.to_bytes())
-        seconds = time.monotonic() - started
-        self._metrics.merge_seconds.labels(order.merge.rule).observe(seconds)
+        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number))
         with self._database.write() as session:
             current = _still(session, row, "merging")
             if current is None:
                 return True
             if next_number(session, campaign.skill) != number:
                 # Somebody published meanwhile: the next turn makes a candidate with the number after that.
-                self._store.delete(candidate.skill.digest)
+                self._store.delete(made.digest)
                 return True
             now = self._clock()
-            add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
-            current.candidate, current.optimiser_after = candidate.skill.digest, state
-            current.device, current.root = self._merger.engine.name, root
-            current.metrics = {**candidate.metrics, "merge_seconds": seconds}
+            signature = self._catalogue.sign(made.digest)
+            add_version(session, made.manifest, made.digest, made.size, signature, now)
+            current.candidate, current.optimiser_after = made.digest, made.optimiser_after
+            current.device, current.root = made.device, made.root
+            current.metrics = {**made.metrics, "merge_seconds": made.seconds}
             enter_state(session, current, "merged", now)
         return True
 
     def examine(self, campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version; publish it or keep it for study."""
-        candidate = self._merger.skill(str(row.candidate))
         stable, _ = self._stable(campaign.skill)
-        report = self._gate(candidate, stable, order_of(campaign).gate)
+        job = GateJob(candidate=str(row.candidate), current=stable, plan=order_of(campaign).gate)
+        report = self._jobs.gate(job)
         if report.current is not None:
-            self._catalogue.record_score(stable.digest, report.current)
+            self._catalogue.record_score(stable, report.current)
         with self._database.write() as session:
             current = _still(session, row, "gating")
             if current is None:
@@ -209,11 +202,11 @@ class Steps:
         if report.passed:
             point_channel(session, version.skill, "stable", version.number, now)
 
-    def _stable(self, name: str) -> tuple[Skill, bool]:
-        """The stable version, and whether it has a score."""
+    def _stable(self, name: str) -> tuple[str, bool]:
+        """Digest of the stable version, and whether it has a score."""
         with self._database.read() as session:
             row = resolve(session, name, "stable")
-        return self._merger.skill(row.digest), row.score is not None
+        return row.digest, row.score is not None
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:
