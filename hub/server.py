@@ -48,7 +48,7 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_level)
     app = create_app(settings)
     services: Services = app.state.services
-    services.store.check()
+    services.stores.check()
     HubServer(_uvicorn_config(app, settings), services).run()
 
 

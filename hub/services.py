@@ -23,14 +23,17 @@ from hub.gate import Gate, HeldOutGate
 from hub.merger import Merger
 from hub.merging import choose_engine
 from hub.metrics import Metrics
+from hub.organisations import Organisations
+from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
 from hub.settings import Settings
 from hub.spool import Spool
 from hub.steps import Steps
-from hub.store import ObjectStore, open_store
+from hub.store import ObjectStore
+from hub.tokens import Tokens
 from skills.signing import SigningKey
 
-__all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
+__all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
@@ -38,11 +41,11 @@ SPOOL_FOLDER = "spool"
 
 @dataclass(frozen=True)
 class Services:
-    """One hub. Reading calls return the messages that the API sends."""
+    """One hub. Reading calls return the messages that the API sends, and ask who looks."""
 
     settings: Settings
     database: Database
-    store: ObjectStore
+    stores: Stores
     bell: Bell
     accounts: Accounts
     admission: Admission
@@ -53,7 +56,14 @@ class Services:
     engine: Engine
     enrolment: Enrolment
     events: EventLog
+    organisations: Organisations
     releases: Releases
+    tokens: Tokens
+
+    @property
+    def store(self) -> ObjectStore:
+        """The store of everything that is pinned to no region."""
+        return self.stores.of(HOME)
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -85,27 +95,30 @@ def open_services(
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
-    store = connect_store(settings)
+    stores = connect_stores(settings)
+    organisations = Organisations(database, stores, clock)
+    organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
-    catalogue = Catalogue(database, store, key, clock)
+    catalogue = Catalogue(database, stores, key, clock)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     measuring = metrics.timed(gate or HeldOutGate())
-    merger = Merger(
-        store,
-        Spool(store, settings.data_dir / SPOOL_FOLDER),
-        choose_engine(settings.merge_device, ray_address=settings.ray_address),
-    )
-    merger.prepare()
-    steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
+    engine = choose_engine(settings.merge_device, ray_address=settings.ray_address)
+
+    def merger_in(region: str) -> Merger:
+        store = stores.of(region)
+        return Merger(store, Spool(store, settings.data_dir / SPOOL_FOLDER), engine)
+
+    merger_in(HOME).prepare()
+    steps = Steps(database, stores, merger_in, catalogue, measuring, clock, active, metrics)
     return Services(
         settings=settings,
         database=database,
-        store=store,
+        stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, store, clock),
+        admission=Admission(database, stores, clock),
         audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
@@ -113,18 +126,7 @@ def open_services(
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
+        organisations=organisations,
         releases=Releases(catalogue, measuring),
-    )
-
-
-def connect_store(settings: Settings) -> ObjectStore:
-    """The object store of these settings.
-
-    Raises:
-        StoreError: The address or the credentials cannot be used.
-    """
-    return open_store(
-        settings.store,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
+        tokens=Tokens(database, clock),
     )
