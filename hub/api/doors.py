@@ -1,12 +1,14 @@
-"""Which role may pass which endpoint, read from the routes themselves; docs/security.md shows it.
+"""Which role and scope pass which endpoint, read from the routes themselves; docs/security.md shows it.
 
-The roles are asked for in `hub.api.deps`; a test walks through every door as every role.
+Roles and scopes are asked for in `hub.api.deps`; whose things a caller may see and change is
+`hub.visibility`'s, and each route says which of the two it heeds. A test walks them all as everybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -14,22 +16,40 @@ from fastapi.routing import iter_route_contexts
 
 from hub.api.deps import REQUIRED, login, reader
 from hub.auth import INCLUDES
+from skills.tokens import Scope
 
-__all__ = ["ANONYMOUS", "CALLERS", "Door", "doors_of"]
+__all__ = ["ANONYMOUS", "CALLERS", "OWN", "SEEN", "Door", "doors_of"]
 
 ANONYMOUS = "anonymous"
 CALLERS = (ANONYMOUS, *INCLUDES)
 EVERYBODY = frozenset(CALLERS)
 KNOWN = EVERYBODY - {ANONYMOUS}
 
+WHOSE = "x-whose"
+SEEN: dict[str, Any] = {WHOSE: "seen"}
+"""`openapi_extra` of a route to things that one must see: else they are not there."""
+
+OWN: dict[str, Any] = {WHOSE: "own"}
+"""The same of one to things of one's own: what one only sees is refused with 403."""
+
 
 @dataclass(frozen=True)
 class Door:
-    """One endpoint, and who is not refused for who it is."""
+    """One endpoint, and who is not refused for who it is.
+
+    Attributes:
+        method: Of HTTP.
+        path: Its template.
+        open_to: Roles, and `anonymous`.
+        scope: What a user's token must be for; None where nobody is asked who it is.
+        whose: `seen` or `own` things; empty where it is about none.
+    """
 
     method: str
     path: str
     open_to: frozenset[str]
+    scope: Scope | None
+    whose: str
 
 
 def doors_of(app: FastAPI, *, public_catalogue: bool) -> list[Door]:
@@ -39,10 +59,13 @@ def doors_of(app: FastAPI, *, public_catalogue: bool) -> list[Door]:
         dependant: Dependant | None = getattr(route, "dependant", None)
         if dependant is None or not getattr(route, "include_in_schema", False):
             continue
+        calls = list(_calls(dependant))
         open_to = EVERYBODY
-        for call in _calls(dependant):
+        for call in calls:
             open_to &= _passed_by(call, public_catalogue=public_catalogue)
-        found += [Door(method, str(route.path), open_to) for method in sorted(route.methods or ())]
+        whose = (getattr(route, "openapi_extra", None) or {}).get(WHOSE, "")
+        path, scope = str(route.path), _scope_of(calls)
+        found += [Door(method, path, open_to, scope, whose) for method in sorted(route.methods or ())]
     return found
 
 
@@ -53,9 +76,18 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
         yield from _calls(inner)
 
 
+def _scope_of(calls: list[Callable[..., object]]) -> Scope | None:
+    for call in calls:
+        if call in REQUIRED:
+            return REQUIRED[call].scope
+        if call in {login, reader}:
+            return "read"
+    return None
+
+
 def _passed_by(call: Callable[..., object], *, public_catalogue: bool) -> frozenset[str]:
     if call in REQUIRED:
-        return frozenset(role for role, included in INCLUDES.items() if REQUIRED[call] in included)
+        return frozenset(role for role, included in INCLUDES.items() if REQUIRED[call].role in included)
     if call is login or (call is reader and not public_catalogue):
         return KNOWN
     return EVERYBODY

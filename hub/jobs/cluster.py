@@ -60,4 +60,4 @@ def _bench(plan: str) -> Bench:
     from hub.jobs.bench import open_bench  # noqa: PLC0415 - the driver needs none of it
 
     found = BenchPlan.model_validate_json(plan)
-    return open_bench(found, found.open_store())
+    return open_bench(found, found.open_store)
