@@ -107,8 +107,9 @@ def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
     assert found.gate(gate_job(plan)).candidate.episodes == 2
     killer.join()
     assert len(deaths) == 1
-    os.kill(mine()[0], 9)  # while it has nothing to do: that costs nothing
-    wait_for(lambda: not any(alive(pid) for pid in mine()))
+    idle = mine()[0]
+    os.kill(idle, 9)  # while it has nothing to do: that costs nothing
+    wait_for(lambda: not alive(idle))
     assert found.gate(gate_job(plan)).candidate.episodes == 2
     assert len(deaths) == 1
     found.close()
