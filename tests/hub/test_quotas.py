@@ -325,6 +325,19 @@ def test_uploads_and_room_for_deltas_cannot_be_passed_by_racing(busy: Hall) -> N
     assert shown(busy)[0]["storage_bytes"] == stored(busy)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_new_name_goes_to_one_of_those_who_race_for_it(busy: Hall, same: bool) -> None:
+    users = []
+    for number in range(RACERS):
+        busy.organisation(f"place {number}")
+        users.append(Principal("ada", "researcher", f"place {number}"))
+    files = [tiny_skill(seed=0 if same else number).to_bytes() for number in range(RACERS)]
+    codes = race(lambda i: busy.services.catalogue.publish(files[i], by=users[i]))
+    assert len(codes) == RACERS - 1
+    assert set(codes) <= {"name_taken", "conflict"}
+    assert busy.blobs() == {busy.version(1).digest[9:]}
+
+
 def delta_for(robot: Robot, base: Any) -> bytes:
     work = robot.assignment()
     assert work is not None
