@@ -197,7 +197,7 @@ def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRo
     """Fix now which arms the gate examines, so that scores of all rounds can be compared."""
     if request.gate.embodiments:
         return request
-    arms = select(RobotRow.embodiment).where(contributors(session, skill)).distinct()
+    arms = select(RobotRow.embodiment).where(contributors(skill)).distinct()
     enrolled = session.scalars(arms.order_by(RobotRow.embodiment))
     gate = request.gate.model_copy(update={"embodiments": tuple(enrolled)})
     return request.model_copy(update={"gate": gate})

@@ -10,16 +10,16 @@ from sqlalchemy.orm import Session
 
 from hub.auth import Principal
 from hub.models import AssignmentRow, CampaignRow, InterestRow, OrganisationRow, RobotRow, RoundRow, SkillRow
-from hub.regions import HOME, region_of
+from hub.regions import HOME
 
 __all__ = ["contributors", "dismiss_others", "may_contribute"]
 
 
-def contributors(session: Session, skill: SkillRow) -> ColumnElement[bool]:
+def contributors(skill: SkillRow) -> ColumnElement[bool]:
     """A condition on rows of robots."""
-    regions = {HOME, region_of(session, skill.name)}
-    near = select(OrganisationRow.name).where(OrganisationRow.region.in_(regions))
-    here = RobotRow.organisation.in_(near)
+    owners = select(OrganisationRow.region).where(OrganisationRow.name == skill.organisation)
+    near = OrganisationRow.region.in_([HOME, owners.scalar_subquery()])
+    here = RobotRow.organisation.in_(select(OrganisationRow.name).where(near))
     if skill.visibility == "guild":
         return here
     return and_(here, RobotRow.organisation == skill.organisation)
@@ -27,13 +27,13 @@ def contributors(session: Session, skill: SkillRow) -> ColumnElement[bool]:
 
 def may_contribute(session: Session, robot: Principal, skill: SkillRow) -> bool:
     """Whether this robot may."""
-    its = select(RobotRow.robot_id).where(RobotRow.robot_id == robot.name, contributors(session, skill))
+    its = select(RobotRow.robot_id).where(RobotRow.robot_id == robot.name, contributors(skill))
     return session.scalar(its) is not None
 
 
 def dismiss_others(session: Session, skill: SkillRow) -> None:
     """Rounds wait no longer for robots that may not work on the skill any more; what they sent stays."""
-    others = select(RobotRow.robot_id).where(not_(contributors(session, skill)))
+    others = select(RobotRow.robot_id).where(not_(contributors(skill)))
     rounds = (
         select(RoundRow.round_id)
         .join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)

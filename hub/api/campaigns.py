@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.api.deps import AnyLogin, Operator, ServicesDep
-from hub.api.doors import OWN, SEEN
+from hub.api.doors import OWN, SEEN, SEEN_LISTED
 from hub.api.errors import refusals
 from hub.api.examples import CampaignBody
 from skills.messages import CampaignView
@@ -21,7 +21,7 @@ def start_campaign(request: CampaignBody, services: ServicesDep, operator: Opera
     return services.campaigns.start(request, by=operator)
 
 
-@router.get("/campaigns", responses=refusals(401, 403), openapi_extra=SEEN)
+@router.get("/campaigns", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
 def list_campaigns(services: ServicesDep, viewer: AnyLogin) -> list[CampaignView]:
     """All campaigns that one sees, newest first."""
     return list(services.campaigns.campaigns(viewer))

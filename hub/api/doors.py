@@ -1,7 +1,7 @@
 """Which role and scope pass which endpoint, read from the routes themselves; docs/security.md shows it.
 
 Roles and scopes are asked for in `hub.api.deps`; whose things a caller may see and change is
-`hub.visibility`'s, and each route says which of the two it heeds. A test walks them all as everybody.
+`hub.visibility`'s, and each route says what others get. A test walks them all as everybody.
 """
 
 from __future__ import annotations
@@ -18,19 +18,38 @@ from hub.api.deps import REQUIRED, login, reader
 from hub.auth import INCLUDES
 from skills.tokens import Scope
 
-__all__ = ["ANONYMOUS", "CALLERS", "OWN", "SEEN", "Door", "doors_of"]
+__all__ = [
+    "ANONYMOUS",
+    "CALLERS",
+    "OWN",
+    "OWN_LISTED",
+    "SEEN",
+    "SEEN_LISTED",
+    "Door",
+    "doors_of",
+    "heeds",
+]
 
 ANONYMOUS = "anonymous"
 CALLERS = (ANONYMOUS, *INCLUDES)
 EVERYBODY = frozenset(CALLERS)
 KNOWN = EVERYBODY - {ANONYMOUS}
 
-WHOSE = "x-whose"
-SEEN: dict[str, Any] = {WHOSE: "seen"}
-"""`openapi_extra` of a route to things that one must see: else they are not there."""
+UNSEEN, OTHERS = "x-unseen", "x-others"
 
-OWN: dict[str, Any] = {WHOSE: "own"}
-"""The same of one to things of one's own: what one only sees is refused with 403."""
+
+def heeds(*, unseen: str, others: str) -> dict[str, Any]:
+    """What a route answers about a thing that one does not see, and about another's that one sees.
+
+    For `openapi_extra`. An answer is a status, `yes`, or `left out` of a list.
+    """
+    return {UNSEEN: unseen, OTHERS: others}
+
+
+SEEN = heeds(unseen="404", others="yes")
+OWN = heeds(unseen="404", others="403")
+SEEN_LISTED = heeds(unseen="left out", others="yes")
+OWN_LISTED = heeds(unseen="left out", others="left out")
 
 
 @dataclass(frozen=True)
@@ -42,14 +61,16 @@ class Door:
         path: Its template.
         open_to: Roles, and `anonymous`.
         scope: What a user's token must be for; None where nobody is asked who it is.
-        whose: `seen` or `own` things; empty where it is about none.
+        unseen: The answer about a thing that one does not see; empty where the endpoint is about none.
+        others: About another organisation's thing that one sees.
     """
 
     method: str
     path: str
     open_to: frozenset[str]
     scope: Scope | None
-    whose: str
+    unseen: str
+    others: str
 
 
 def doors_of(app: FastAPI, *, public_catalogue: bool) -> list[Door]:
@@ -63,9 +84,11 @@ def doors_of(app: FastAPI, *, public_catalogue: bool) -> list[Door]:
         open_to = EVERYBODY
         for call in calls:
             open_to &= _passed_by(call, public_catalogue=public_catalogue)
-        whose = (getattr(route, "openapi_extra", None) or {}).get(WHOSE, "")
         path, scope = str(route.path), _scope_of(calls)
-        found += [Door(method, path, open_to, scope, whose) for method in sorted(route.methods or ())]
+        extra = getattr(route, "openapi_extra", None) or {}
+        unseen, others = extra.get(UNSEEN, ""), extra.get(OTHERS, "")
+        methods = sorted(route.methods or ())
+        found += [Door(method, path, open_to, scope, unseen, others) for method in methods]
     return found
 
 

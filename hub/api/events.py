@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from hub.api.deps import AnyLogin, ServicesDep
-from hub.api.doors import SEEN
+from hub.api.doors import SEEN_LISTED
 from hub.api.errors import refusals
 
 __all__ = ["router"]
@@ -23,7 +23,12 @@ PROOF_SECONDS = 5.0  # a listener whose token was revoked hears nothing that com
 LONGEST_WAIT = 60.0  # seconds without a look at the log; FastAPI keeps the connection alive meanwhile
 
 
-@router.get("/events", response_class=EventSourceResponse, responses=refusals(401, 403), openapi_extra=SEEN)
+@router.get(
+    "/events",
+    response_class=EventSourceResponse,
+    responses=refusals(401, 403),
+    openapi_extra=SEEN_LISTED,
+)
 async def stream_events(
     services: ServicesDep,
     listener: AnyLogin,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, count_stranger
-from hub.api.doors import OWN, SEEN
+from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import EnrolmentBody, TokensBody
 from skills.manifest import Name
@@ -25,7 +25,12 @@ __all__ = ["router"]
 router = APIRouter(tags=["robots"])
 
 
-@router.post("/enrolment-tokens", status_code=201, responses=refusals(401, 403, 404, 413), openapi_extra=OWN)
+@router.post(
+    "/enrolment-tokens",
+    status_code=201,
+    responses=refusals(401, 403, 404, 413),
+    openapi_extra=heeds(unseen="403", others="403"),
+)
 def create_enrolment_tokens(
     request: TokensBody, services: ServicesDep, operator: Operator
 ) -> list[EnrolmentToken]:
@@ -44,7 +49,7 @@ def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
     return services.enrolment.enrol(request)
 
 
-@router.get("/robots", responses=refusals(401, 403), openapi_extra=OWN)
+@router.get("/robots", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
 def list_robots(services: ServicesDep, viewer: OperatorReads) -> list[RobotView]:
     """All robots of one's organisation."""
     return list(services.enrolment.robots(viewer))
@@ -60,7 +65,7 @@ def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
     "/robots/me/assignment",
     response_model=Assignment,
     responses={204: {"description": "Nothing to do now."}, **refusals(401, 403)},
-    openapi_extra=SEEN,
+    openapi_extra=heeds(unseen="204", others="yes"),
 )
 async def show_assignment(
     skill: Annotated[Name, Query(description="The skill that the robot works on.", examples=["weld-seam"])],

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from hub.api.deps import Operator, Reader, ServicesDep
-from hub.api.doors import OWN, SEEN
+from hub.api.doors import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import MoveBody, VisibilityBody
 from hub.api.uploads import SkillUpload
@@ -35,7 +35,7 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
             "required": True,
             "description": "A skill file, see docs/format.md.",
         },
-        **OWN,
+        **heeds(unseen="409", others="403"),
     },
 )
 async def publish_skill(
@@ -56,7 +56,7 @@ async def publish_skill(
     return version
 
 
-@router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN)
+@router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
 def list_skills(services: ServicesDep, viewer: Reader) -> list[SkillView]:
     """All skills that one sees."""
     return list(services.catalogue.skills(viewer))

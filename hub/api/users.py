@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder
-from hub.api.doors import OWN
+from hub.api.doors import heeds
 from hub.api.errors import refusals
 from hub.api.examples import TokenBody, UserBody
 from skills.messages import UserCreated, UserView
@@ -14,6 +14,8 @@ from skills.tokens import TokenCreated, TokenView
 __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
+
+OWN_TOKENS = heeds(unseen="403", others="403")
 
 
 @router.post("/users", status_code=201, responses=refusals(401, 403, 404, 409, 413))
@@ -38,14 +40,14 @@ def revoke_user(name: str, services: ServicesDep, admin: Admin) -> None:
     "/users/{name}/tokens",
     status_code=201,
     responses=refusals(401, 403, 404, 409, 413),
-    openapi_extra=OWN,
+    openapi_extra=OWN_TOKENS,
 )
 def create_token(name: str, request: TokenBody, services: ServicesDep, user: TokenHolder) -> TokenCreated:
     """Make a token for oneself (`me`) that opens and lasts no more than the one shown; admins for anybody."""
     return services.tokens.create(name, request, by=user)
 
 
-@router.get("/users/{name}/tokens", responses=refusals(401, 403, 404), openapi_extra=OWN)
+@router.get("/users/{name}/tokens", responses=refusals(401, 403, 404), openapi_extra=OWN_TOKENS)
 def list_tokens(name: str, services: ServicesDep, user: TokenHolder) -> list[TokenView]:
     """One's own tokens (`me`) without their secrets; admins see everybody's."""
     return list(services.tokens.tokens(name, by=user))
@@ -55,7 +57,7 @@ def list_tokens(name: str, services: ServicesDep, user: TokenHolder) -> list[Tok
     "/users/{name}/tokens/{token}",
     status_code=204,
     responses=refusals(401, 403, 404, 409),
-    openapi_extra=OWN,
+    openapi_extra=OWN_TOKENS,
 )
 def revoke_token(name: str, token: str, services: ServicesDep, user: TokenHolder) -> None:
     """Revoke one of one's own tokens (`me`) for good; admins anybody's."""
