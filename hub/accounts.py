@@ -17,8 +17,8 @@ from hub.clock import Clock
 from hub.database import Database
 from hub.models import UserRow
 from skills.errors import ConflictError, NotFoundError
+from skills.files import write_atomically
 from skills.messages import UserCreated, UserRequest, UserView
-from skills.skill import write_atomically
 
 __all__ = ["Accounts"]
 

@@ -36,8 +36,8 @@ from hub.settings import Settings
 from hub.store import ObjectStore
 from hub.store.contract import PIECE
 from skills.errors import ConflictError
+from skills.files import write_atomically
 from skills.signing import SigningKey
-from skills.skill import write_atomically
 
 __all__ = ["Restored", "restore"]
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from skills.errors import SignatureError
-from skills.skill import write_atomically
+from skills.files import write_atomically
 
 __all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement"]
 

@@ -22,7 +22,7 @@ from hub.store.contract import (
     verify_incoming,
     verify_stored,
 )
-from skills.skill import write_atomically
+from skills.files import write_atomically
 
 __all__ = ["FileStore"]
 
