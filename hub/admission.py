@@ -1,6 +1,7 @@
 """Admission of deltas: who sent it, for what, finite, bounded and in time; then kept for good.
 
-Where a late one counts is `hub.staleness`'s rule.
+Where a late one counts is `hub.staleness`'s rule; how its bytes came in, `hub.api.bodies`'s and
+`hub.uploads`'s.
 
 The blob is in the store before the one transaction that admits it, and the robot gets its answer
 after both: what was acknowledged survives any crash. A refused delta leaves no trace.
@@ -9,6 +10,7 @@ after both: what was acknowledged survives any crash. A refused delta leaves no 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -21,11 +23,10 @@ from hub.database import Database
 from hub.events import record
 from hub.journal import find_round, newest_round, order_of, state_of
 from hub.models import CampaignRow, DeltaRow, RobotRow, RoundRow, VersionRow
+from hub.spool import Spool, SpoolFile
 from hub.staleness import place
 from hub.store import ObjectStore
-from skills.codecs import decode
-from skills.container import digest_of
-from skills.delta import EncodedDelta, norm
+from skills.delta import EncodedDelta
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest, Parameters
 from skills.messages import CampaignRequest, DeltaReceipt, RoundState
@@ -44,15 +45,34 @@ class BetweenRoundsError(ZunftError):
     status = 503
 
 
+@dataclass(frozen=True)
+class _Welcome:
+    """What a delta that may come is held to."""
+
+    row: RoundRow
+    order: CampaignRequest
+    shapes: Parameters
+
+
 class Admission:
     """The hub's border for deltas."""
 
-    def __init__(self, database: Database, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, database: Database, store: ObjectStore, spool: Spool, clock: Clock) -> None:
         self._database = database
         self._store = store
+        self._spool = spool
         self._clock = clock
 
-    def admit(self, round_id: str, data: bytes, signature: str, robot: Principal) -> DeltaReceipt:
+    def expect(self, round_id: str, digest: str, signature: str, robot: Principal) -> DeltaReceipt | None:
+        """Before any byte of a delta came: its receipt, if it is in already; None if it may come.
+
+        Raises:
+            NotFoundError, SignatureError, ConflictError, BetweenRoundsError: As `admit`.
+        """
+        found = self._look(round_id, digest, signature, robot)
+        return found if isinstance(found, DeltaReceipt) else None
+
+    def admit(self, round_id: str, file: SpoolFile, signature: str, robot: Principal) -> DeltaReceipt:
         """Take a delta in, once; the same delta again is a duplicate and changes nothing.
 
         One that comes late counts in the round that is open now, where the campaign allows so many rounds.
@@ -66,7 +86,33 @@ class Admission:
             BetweenRoundsError: No round is open; send it again soon.
             StoreError: Nothing was kept; send it again.
         """
-        digest = digest_of(data)
+        found = self._look(round_id, file.digest, signature, robot)
+        if isinstance(found, DeltaReceipt):
+            self._keep(file)  # it is there, unless a hub died at the wrong moment
+            return found
+        with file.path.open("rb") as source:
+            delta = self._spool.delta(source, found.shapes)
+        length = _check_content(delta, found.row, found.order, robot)
+        admitted = DeltaRow(
+            digest=file.digest,
+            robot_id=robot.name,
+            samples=delta.header.samples,
+            size=file.size,
+            norm=length,
+            codec=delta.header.codec,
+            metrics=delta.header.metrics,
+            signature=signature,
+            received_at=self._clock(),
+        )
+        self._keep(file)
+        receipt = self._enter(admitted, round_id, robot)
+        self._keep(file)  # the same delta may have been refused, and removed, on another connection
+        return receipt
+
+    def _keep(self, file: SpoolFile) -> None:
+        self._store.put_file(file.digest, file.path)
+
+    def _look(self, round_id: str, digest: str, signature: str, robot: Principal) -> DeltaReceipt | _Welcome:
         with self._database.read() as session:
             row = find_round(session, round_id)
             known = _receipt_of(session, digest, row, robot)
@@ -76,29 +122,14 @@ class Admission:
             key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
             shapes = _shapes_of(session, row.base)
             self._find_place(session, row, robot)
-        key.verify(signature, delta_statement(data))
-        delta = EncodedDelta.from_bytes(data, shapes)
-        length = _check_content(delta, row, order, robot)
-        self._store.put(digest, data)
-        admitted = DeltaRow(
-            digest=digest,
-            robot_id=robot.name,
-            samples=delta.header.samples,
-            size=len(data),
-            norm=length,
-            codec=delta.header.codec,
-            metrics=delta.header.metrics,
-            signature=signature,
-            received_at=self._clock(),
-        )
-        return self._enter(admitted, round_id, robot)
+        key.verify(signature, delta_statement(digest))
+        return _Welcome(row, order, shapes)
 
     def _enter(self, delta: DeltaRow, round_id: str, robot: Principal) -> DeltaReceipt:
-        digest = delta.digest
         try:
             with self._database.write() as session:
                 row = find_round(session, round_id, lock=True)
-                known = _receipt_of(session, digest, row, robot)
+                known = _receipt_of(session, delta.digest, row, robot)
                 if known is not None:
                     return known
                 counting = self._find_place(session, row, robot, lock=True)
@@ -111,15 +142,22 @@ class Admission:
                     delta.received_at,
                     round_id=delta.round_id,
                     robot_id=robot.name,
-                    digest=digest,
+                    digest=delta.digest,
                     samples=delta.samples,
                     staleness=delta.staleness,
                 )
                 return _receipt(delta, "admitted")
         except ZunftError:
             # The round closed, or another delta came, between the two looks: nothing of this one stays.
-            self._store.delete(digest)
+            self._remove(delta.digest, round_id)
             raise
+
+    def _remove(self, digest: str, round_id: str) -> None:
+        """Take a refused delta's blob away, unless the same delta was admitted on another connection."""
+        with self._database.write() as session:
+            find_round(session, round_id, lock=True)  # nobody enters one meanwhile
+            if session.get(DeltaRow, digest) is None:
+                self._store.delete(digest)
 
     def _find_place(
         self, session: Session, row: RoundRow, robot: Principal, *, lock: bool = False
@@ -245,7 +283,7 @@ def _check_content(delta: EncodedDelta, row: RoundRow, order: CampaignRequest, r
     for name, figure in header.metrics.items():
         if not math.isfinite(figure):
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
-    length = norm({name: decode(tensor) for name, tensor in delta.tensors.items()})
+    length = delta.norm()
     if length > order.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(
             f"the delta's norm {length:.4g} is over the plan's {order.training.clip_norm:g}.",

@@ -6,6 +6,7 @@ A version's file is in the object store before its row is in the database.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -16,6 +17,7 @@ from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
 from hub.models import ChannelRow, SkillRow, VersionRow
+from hub.spool import SpoolFile
 from hub.store import ObjectStore
 from skills.errors import ArtefactError, ConflictError, ContractError, NotFoundError, ZunftError
 from skills.manifest import Manifest
@@ -24,6 +26,8 @@ from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
 __all__ = ["Catalogue", "add_version", "next_number", "point_channel", "resolve", "version_view"]
+
+URL_SECONDS = 600.0
 
 
 class Catalogue:
@@ -35,7 +39,13 @@ class Catalogue:
         self._key = key
         self._clock = clock
 
-    def publish(self, data: bytes, *, by: str = HUB) -> tuple[VersionView, bool]:
+    def published(self, digest: str) -> VersionView | None:
+        """The version that is this file, if there is one."""
+        with self._database.read() as session:
+            known = session.scalar(select(VersionRow).where(VersionRow.digest == digest))
+            return None if known is None else version_view(session, known)
+
+    def publish(self, file: SpoolFile, *, by: str = HUB) -> tuple[VersionView, bool]:
         """Take an uploaded skill file into the catalogue; the same file again changes nothing.
 
         The first version of a skill becomes stable, so that robots have something to start from; a
@@ -49,14 +59,14 @@ class Catalogue:
             ContractError: It does not fit the skill's earlier versions.
             ConflictError: Its version is not the next one.
         """
-        skill = Skill.from_bytes(data)
+        known = self.published(file.digest)
+        if known is not None:
+            return known, False
+        skill = Skill.load(file.path, digest=file.digest)
         _check_origin(skill.manifest)
         with self._database.read() as session:
-            known = session.scalar(select(VersionRow).where(VersionRow.digest == skill.digest))
-            if known is not None:
-                return version_view(session, known), False
             _check_succession(session, skill.manifest)
-        self._store.put(skill.digest, data)
+        self._store.put_file(skill.digest, file.path)
         try:
             return self._enter(skill, by)
         except ZunftError:
@@ -117,9 +127,13 @@ class Catalogue:
         with self._database.read() as session:
             return version_view(session, resolve(session, name, ref))
 
-    def file(self, version: VersionView) -> bytes:
-        """The version's file, verified against its digest."""
-        return self._store.get(version.digest, limit=version.size)
+    def read(self, version: VersionView, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop` of the version's file, piece by piece; see `ObjectStore.read`."""
+        return self._store.read(version.digest, start, stop)
+
+    def url(self, version: VersionView) -> str:
+        """Where the version's file may be fetched past the hub for a while; empty: through the hub only."""
+        return self._store.url(version.digest, URL_SECONDS)
 
     def move_channel(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
         """Point a channel at a version: a release or a rollback.
@@ -186,7 +200,7 @@ def add_version(
         skill=manifest.name,
         number=manifest.version,
         digest=skill.digest,
-        size=len(skill.to_bytes()),
+        size=skill.size,
         signature=signature,
         manifest=manifest.model_dump(mode="json"),
         created_at=now,

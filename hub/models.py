@@ -30,6 +30,7 @@ __all__ = [
     "RobotRow",
     "RoundRow",
     "SkillRow",
+    "UploadRow",
     "UserRow",
     "VersionRow",
 ]
@@ -216,6 +217,22 @@ class InterestRow(Base):
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
     skill: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
+
+
+class UploadRow(Base):
+    """A large file that is being brought in parts of `part_size` bytes; `purpose` as it was announced.
+
+    The parts lie in the object store under the upload's id, which follows from owner, purpose and digest.
+    """
+
+    __tablename__ = "uploads"
+    upload_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    part_size: Mapped[int]
+    purpose: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditRow(Base):

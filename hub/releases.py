@@ -8,8 +8,8 @@ from __future__ import annotations
 from hub.audit import HUB
 from hub.catalogue import Catalogue
 from hub.gate import Gate
+from hub.spool import Spool
 from skills.messages import Channel, GatePlan, VersionView
-from skills.skill import Skill
 
 __all__ = ["Releases"]
 
@@ -17,8 +17,9 @@ __all__ = ["Releases"]
 class Releases:
     """Moves channels by an operator's order."""
 
-    def __init__(self, catalogue: Catalogue, gate: Gate) -> None:
+    def __init__(self, catalogue: Catalogue, spool: Spool, gate: Gate) -> None:
         self._catalogue = catalogue
+        self._spool = spool
         self._gate = gate
 
     def move(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
@@ -30,7 +31,6 @@ class Releases:
         """
         version = self._catalogue.version(name, str(number))
         if channel == "stable" and version.score is None:
-            skill = Skill.from_bytes(self._catalogue.file(version), digest=version.digest)
-            report = self._gate(skill, None, GatePlan())
+            report = self._gate(self._spool.skill(version.digest), None, GatePlan())
             self._catalogue.record_score(version.digest, report.candidate)
         return self._catalogue.move_channel(name, channel, number, by=by)

@@ -1,8 +1,8 @@
 """Restore a backup into an empty hub: any database, any store, whatever the backup was made from.
 
 The whole file is checked before anything is written. Then come blobs, the key, and all rows in one
-transaction: if that breaks off, the hub is still empty and the command can be repeated. One blob at a time is
-held in memory. The file is described in `hub.archive`.
+transaction: if that breaks off, the hub is still empty and the command can be repeated. The file is described
+in `hub.archive`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from hub.archive import (
 )
 from hub.backup import Progress
 from hub.database import Database, open_database
-from hub.services import KEY_FILE, connect_store
+from hub.services import KEY_FILE, SPOOL_FOLDER, connect_store
 from hub.settings import Settings
+from hub.spool import Spool
 from hub.store import ObjectStore
 from hub.store.contract import PIECE
 from skills.errors import ConflictError
@@ -82,7 +83,7 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
             has_key = _check_key(settings.data_dir / KEY_FILE, manifest)
             store = connect_store(settings)
             store.check()
-            _put_blobs(archive, store, manifest, progress)
+            _put_blobs(archive, store, Spool(store, settings.data_dir / SPOOL_FOLDER), manifest, progress)
             if KEY in manifest.members:
                 write_atomically(settings.data_dir / KEY_FILE, archive.file(KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
@@ -197,11 +198,17 @@ def _check_key(path: Path, manifest: BackupManifest) -> bool:
     return True
 
 
-def _put_blobs(archive: _Archive, store: ObjectStore, manifest: BackupManifest, progress: Progress) -> None:
+def _put_blobs(
+    archive: _Archive, store: ObjectStore, spool: Spool, manifest: BackupManifest, progress: Progress
+) -> None:
     blobs = [name for name in manifest.members if name.startswith(BLOBS)]
     for done, name in enumerate(blobs):
         progress(done, len(blobs))
-        store.put(f"sha256:{_digest_of(name)}", archive.file(name).read())
+        with spool.file() as file:
+            member = archive.file(name)
+            while piece := member.read(PIECE):
+                file.write(piece)
+            store.put_file(file.digest, file.path)
     progress(len(blobs), len(blobs))
 
 

@@ -28,12 +28,15 @@ from hub.settings import Settings
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
+from hub.sweeper import Sweeper
+from hub.uploads import UploadLimits, Uploads
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
 
 KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
+SWEEP_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class Services:
     enrolment: Enrolment
     events: EventLog
     releases: Releases
+    spool: Spool
+    sweeper: Sweeper
+    uploads: Uploads
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -63,6 +69,7 @@ class Services:
         """Stop the engine and close all connections."""
         self.close_streams()
         self.engine.stop()
+        self.sweeper.stop()
         self.database.close()
 
 
@@ -88,15 +95,20 @@ def open_services(
     store = connect_store(settings)
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
+    spool = Spool(store, settings.data_dir / SPOOL_FOLDER)
+    admission = Admission(database, store, spool, clock)
     catalogue = Catalogue(database, store, key, clock)
+    limits = UploadLimits(
+        delta=settings.delta_limit,
+        skill=settings.skill_limit,
+        part=settings.part_size,
+        seconds=settings.upload_seconds,
+    )
+    uploads = Uploads(database, store, spool, admission, catalogue, clock, limits)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     measuring = metrics.timed(gate or HeldOutGate())
-    merger = Merger(
-        store,
-        Spool(store, settings.data_dir / SPOOL_FOLDER),
-        choose_engine(settings.merge_device, ray_address=settings.ray_address),
-    )
+    merger = Merger(spool, choose_engine(settings.merge_device, ray_address=settings.ray_address))
     merger.prepare()
     steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
     return Services(
@@ -105,7 +117,7 @@ def open_services(
         store=store,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, store, clock),
+        admission=admission,
         audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
@@ -113,7 +125,10 @@ def open_services(
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
-        releases=Releases(catalogue, measuring),
+        releases=Releases(catalogue, spool, measuring),
+        spool=spool,
+        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
+        uploads=uploads,
     )
 
 
@@ -127,4 +142,5 @@ def connect_store(settings: Settings) -> ObjectStore:
         settings.store,
         access_key=settings.s3_access_key.get_secret_value(),
         secret_key=settings.s3_secret_key.get_secret_value(),
+        direct_url=settings.s3_direct_url,
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from skills.skill import SIZE_LIMIT
+
 __all__ = ["Settings"]
 
 MEBIBYTE = 2**20
@@ -35,6 +37,11 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    s3_direct_url: str = Field(
+        default="",
+        description="Address under which robots reach the S3 store, such as https://s3.example.com: large "
+        "files then pass the hub by, in both directions; empty: all bytes go through the hub.",
+    )
     merge_device: str = Field(
         default="auto",
         pattern="^(auto|cpu|cuda|ray)$",
@@ -66,7 +73,21 @@ class Settings(BaseSettings):
         default=64 * MEBIBYTE, ge=1024, description="Largest delta file, in bytes; larger ones are not read."
     )
     skill_limit: int = Field(
-        default=256 * MEBIBYTE, ge=1024, description="Largest skill file, in bytes; larger ones are not read."
+        default=256 * MEBIBYTE,
+        ge=1024,
+        le=SIZE_LIMIT,
+        description="Largest skill file, in bytes, up to 2 GiB; larger ones are not read.",
+    )
+    part_size: int = Field(
+        default=16 * MEBIBYTE,
+        ge=1024,
+        description="Bytes of a part of a file that is brought in parts; larger ones are not read.",
+    )
+    upload_seconds: float = Field(
+        default=86_400,
+        ge=60,
+        allow_inf_nan=False,
+        description="How long the parts of an unfinished upload are kept after it was last announced.",
     )
     rate_limit: float = Field(
         default=100,

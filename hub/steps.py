@@ -23,7 +23,6 @@ from hub.metrics import Metrics
 from hub.models import CampaignRow, RoundRow, VersionRow
 from hub.rounds import FINAL, collection_event
 from hub.store import ObjectStore
-from skills.container import digest_of
 from skills.messages import GateReport, RoundState
 from skills.skill import Skill
 
@@ -101,10 +100,9 @@ class Steps:
             deltas = deltas_of(session, row.round_id)
         order = order_of(campaign)
         root = self._merger.trust(row, deltas, order, self._gate)
-        candidate = self._merger.candidate(row, deltas, order, version=number, root=root)
-        state = digest_of(candidate.optimiser_state)
-        self._store.put(state, candidate.optimiser_state)
-        self._store.put(candidate.skill.digest, candidate.skill.to_bytes())
+        with self._merger.candidate(row, deltas, order, version=number, root=root) as candidate:
+            self._store.put_file(candidate.state, candidate.state_file)
+            self._store.put_file(candidate.skill.digest, candidate.skill_file)
         seconds = time.monotonic() - started
         self._metrics.merge_seconds.labels(order.merge.rule).observe(seconds)
         with self._database.write() as session:
@@ -117,7 +115,7 @@ class Steps:
                 return True
             now = self._clock()
             add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
-            current.candidate, current.optimiser_after = candidate.skill.digest, state
+            current.candidate, current.optimiser_after = candidate.skill.digest, candidate.state
             current.device, current.root = self._merger.engine.name, root
             current.metrics = {**candidate.metrics, "merge_seconds": seconds}
             enter_state(session, current, "merged", now)

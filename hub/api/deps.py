@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from hub.api.bodies import body_digest
 from hub.auth import Principal
 from hub.limits import RateLimits
 from hub.services import Services
@@ -83,9 +84,13 @@ async def _identify(
 ) -> Principal | None:
     if robot_id is not None:
         claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
-        body = await request.body()
+        digest = await body_digest(request)
         return await run_in_threadpool(
-            services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
+            services.authenticator.robot,
+            claim,
+            method=request.method,
+            target=_target(request),
+            body_digest=digest,
         )
     if token is not None:
         return await run_in_threadpool(services.authenticator.user, token.credentials)

@@ -18,8 +18,9 @@ from skills.messages import (
     TrainingPlan,
     UserRequest,
 )
+from skills.uploads import SkillPurpose, UploadRequest
 
-__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UserBody"]
+__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UploadBody", "UserBody"]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
 
@@ -85,6 +86,17 @@ CampaignBody = Annotated[
                     rule="trimmed-mean", options={"trim": 0.2, "byzantine": 1}, clip=3.0, max_staleness=2
                 ),
             ),
+        )
+    ),
+]
+
+UploadBody = Annotated[
+    UploadRequest,
+    Body(
+        openapi_examples=_example(
+            "skill",
+            "A version of 200 MB for the catalogue",
+            UploadRequest(digest="sha256:" + "5b" * 32, size=200_000_000, purpose=SkillPurpose(kind="skill")),
         )
     ),
 ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Header, Request, Response
 
+from hub.api.bodies import FILE, File, expect_file, heavy_lifting
 from hub.api.deps import Operator, Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import MoveBody
+from hub.api.files import file_answer
 from skills.messages import BLOB, Channel, SkillView, VersionView
 
 __all__ = ["router", "skill_router"]
@@ -17,12 +19,11 @@ __all__ = ["router", "skill_router"]
 router = APIRouter(tags=["skills"])
 skill_router = APIRouter(tags=["skills"])
 
-FILE = {"schema": {"type": "string", "format": "binary"}}
-
 
 @skill_router.post(
     "/skills",
     status_code=201,
+    dependencies=[Depends(expect_file)],
     responses={
         200: {"model": VersionView, "description": "It was here already."},
         **refusals(401, 403, 409, 413, 503),
@@ -36,11 +37,11 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
     },
 )
 async def publish_skill(
-    request: Request, response: Response, services: ServicesDep, researcher: Researcher
+    request: Request, response: Response, services: ServicesDep, researcher: Researcher, file: File
 ) -> VersionView:
     """Take a skill file into the catalogue; the hub signs its digest."""
-    body = await request.body()
-    version, is_new = await run_in_threadpool(services.catalogue.publish, body, by=researcher.actor)
+    publish = partial(services.catalogue.publish, file, by=researcher.actor)
+    version, is_new = await heavy_lifting(request, file.size, publish)
     if not is_new:
         response.status_code = 200
     return version
@@ -75,8 +76,10 @@ def show_version(name: str, ref: str, services: ServicesDep, _: Reader) -> Versi
     response_class=Response,
     responses={
         200: {"content": {BLOB: FILE}, "description": "The skill file."},
+        206: {"content": {BLOB: FILE}, "description": "The bytes that were asked for."},
         304: {"description": "The caller has this version already."},
-        **refusals(401, 404, 503),
+        307: {"description": "The file is to be fetched from the store itself, without credentials."},
+        **refusals(401, 404, 416, 503),
     },
 )
 def fetch_file(
@@ -85,14 +88,14 @@ def fetch_file(
     services: ServicesDep,
     _: Reader,
     if_none_match: Annotated[str, Header(description="Digest in quotes that the caller has.")] = "",
+    asked: Annotated[str, Header(alias="Range", description="One range of bytes, to go on with.")] = "",
+    if_range: Annotated[str, Header(description="Digest in quotes of which a range is wanted.")] = "",
 ) -> Response:
-    """The file itself; its ETag is its digest."""
+    """The file itself; its ETag is its digest. Whoever lost the connection goes on with `Range`."""
     version = services.catalogue.version(name, ref)
-    etag = f'"{version.digest}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
-        return Response(status_code=304, headers=headers)
-    return Response(services.catalogue.file(version), media_type=BLOB, headers=headers)
+    return file_answer(
+        services.catalogue, version, if_none_match=if_none_match, asked=asked, if_range=if_range
+    )
 
 
 @router.put("/skills/{name}/channels/{channel}", responses=refusals(401, 403, 404, 409, 413))

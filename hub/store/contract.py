@@ -31,6 +31,7 @@ __all__ = [
     "Parts",
     "StoreError",
     "check_size",
+    "damaged",
     "file_refusals",
     "missing",
     "missing_part",
@@ -63,7 +64,7 @@ class Parts(Protocol):
     """Parts of uploads by number. Nobody has looked at them: they may be anything. Safe as `ObjectStore`."""
 
     def put(self, upload: str, number: int, file: Path) -> None:
-        """Keep a local file, which may be moved, as a part; it replaces one that is there.
+        """Keep a local file, which nobody changes any more, as a part; it replaces one that is there.
 
         Raises:
             StoreError: The store failed; put it again.
@@ -103,7 +104,7 @@ class ObjectStore(Protocol):
         """
 
     def put_file(self, digest: str, file: Path) -> None:
-        """Keep a local file, which may be moved, under the digest that it was just found to have.
+        """Keep a local file, which nobody changes any more, under the digest that it was found to have.
 
         Raises:
             StoreError: As `put`.
@@ -199,7 +200,7 @@ def check_size(digest: str, size: int, limit: int | None) -> None:
 def verify_stored(digest: str, data: bytes) -> bytes:
     """Hold what a store returned to its name."""
     if digest_of(data) != digest:
-        raise _damaged(digest)
+        raise damaged(digest)
     return data
 
 
@@ -212,7 +213,7 @@ def verify_file(digest: str, file: BinaryIO) -> BinaryIO:
     file.seek(0)
     if "sha256:" + found.hexdigest() != digest:
         file.close()
-        raise _damaged(digest)
+        raise damaged(digest)
     return file
 
 
@@ -239,7 +240,8 @@ def file_refusals(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _damaged(digest: str) -> StoreError:
+def damaged(digest: str) -> StoreError:
+    """The error for a blob that does not have its digest."""
     return StoreError(
         f"blob {digest} is damaged in the store.",
         remedy="Restore it from a backup, or publish it again.",

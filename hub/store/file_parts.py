@@ -12,7 +12,7 @@ from pathlib import Path
 from hub.store.contract import INCOMING, PIECE, file_refusals, missing_part, part_path, upload_of
 from skills.files import sync_folder
 
-__all__ = ["FileParts", "move_in"]
+__all__ = ["FileParts", "link_in"]
 
 
 class FileParts:
@@ -22,11 +22,11 @@ class FileParts:
         self._root = root
 
     def put(self, upload: str, number: int, file: Path) -> None:
-        """Keep the file as a part; it is moved."""
+        """Keep the file as a part."""
         path = self._root / part_path(upload, number)
         with file_refusals(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            move_in(file, path, self._root)
+            link_in(file, path, self._root)
 
     def sizes(self, upload: str) -> dict[int, int]:
         """Bytes of each part that is there."""
@@ -65,21 +65,24 @@ class FileParts:
                     _remove_old(path, before.timestamp())
 
 
-def move_in(file: Path, target: Path, root: Path) -> None:
-    """Make a file `target` of the store in `root`, durably and whole; one on another disk is copied first."""
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
-    if file.stat().st_dev != target.parent.stat().st_dev:
-        copy = root / INCOMING / f"copy-{uuid.uuid4().hex}"
-        copy.parent.mkdir(parents=True, exist_ok=True)
+def link_in(file: Path, target: Path, root: Path) -> None:
+    """Make a file also `target` of the store in `root`, durably and whole; one on another disk is copied.
+
+    The file must not be written to any more.
+    """
+    name = root / INCOMING / f"copy-{uuid.uuid4().hex}"
+    name.parent.mkdir(parents=True, exist_ok=True)
+    try:
         try:
-            shutil.copyfile(file, copy)
-            move_in(copy, target, root)
-        finally:
-            copy.unlink(missing_ok=True)
-        return
-    file.chmod(0o640)
-    file.replace(target)
+            name.hardlink_to(file)
+        except OSError:  # another disk, or one that knows no links
+            shutil.copyfile(file, name)
+        with name.open("rb") as written:
+            os.fsync(written.fileno())
+        name.chmod(0o640)
+        name.replace(target)
+    finally:
+        name.unlink(missing_ok=True)
     sync_folder(target.parent)
 
 

@@ -23,7 +23,7 @@ from hub.store.contract import (
     verify_incoming,
     verify_stored,
 )
-from hub.store.file_parts import FileParts, move_in
+from hub.store.file_parts import FileParts, link_in
 from skills.files import sync_folder, write_atomically
 
 __all__ = ["FileStore"]
@@ -46,12 +46,12 @@ class FileStore:
                 write_atomically(path, data, mode=0o640)
 
     def put_file(self, digest: str, file: Path) -> None:
-        """Keep the file by moving it; where one of its size is there already, it stays where it is."""
+        """Keep the file by a second name; one of its size that is there already is left alone."""
         path = self._root / path_of(digest)
         with file_refusals(path):
             if _size(path) != file.stat().st_size:
                 _make_durable_folder(path.parent)
-                move_in(file, path, self._root)
+                link_in(file, path, self._root)
 
     def get(self, digest: str, limit: int | None = None) -> bytes:
         """The blob, verified; its size is checked before it is read."""

@@ -54,7 +54,7 @@ class S3Store:
                 self._bucket.client.put_object(self._bucket.name, key, io.BytesIO(data), len(data))
 
     def put_file(self, digest: str, file: Path) -> None:
-        """Keep the file; the copy that stays behind is the caller's."""
+        """Keep the file; one of its size that is there already is left alone."""
         path = path_of(digest)
         with self._bucket.refusals():
             if self._bucket.size(path) != file.stat().st_size:

@@ -23,7 +23,7 @@ class S3Parts:
         self._bucket = bucket
 
     def put(self, upload: str, number: int, file: Path) -> None:
-        """Keep the file as a part; the copy that stays behind is the caller's."""
+        """Keep the file as a part."""
         with self._bucket.refusals():
             self._bucket.upload(part_path(upload, number), file)
 

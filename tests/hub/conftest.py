@@ -22,6 +22,7 @@ from sqlalchemy import text
 from hub.app import create_app
 from hub.services import Services
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
@@ -168,7 +169,7 @@ class Robot:
         return Delta(DeltaHeader.model_validate({**header, **changes}), tensors).to_bytes()
 
     def push(self, round_id: str, data: bytes, *, signature: str | None = None) -> httpx.Response:
-        signed = self.key.sign(delta_statement(data)) if signature is None else signature
+        signed = self.key.sign(delta_statement(digest_of(data))) if signature is None else signature
         return self.request("POST", f"/rounds/{round_id}/deltas", data, **{DELTA_SIGNATURE_HEADER: signed})
 
 

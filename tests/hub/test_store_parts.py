@@ -21,7 +21,7 @@ BLOB = bytes(range(256)) * 40_000  # ten pieces
 DIGEST = digest_of(BLOB)
 UPLOAD = "u-" + "0" * 32
 OTHER = "u-" + "1" * 32
-_PREFIXES = count()
+_PREFIXES, _NUMBERS = count(), count()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def written(folder: Path, data: bytes) -> Path:
-    path = folder / "file"
+    path = folder / f"file-{next(_NUMBERS)}"
     path.write_bytes(data)
     return path
 
