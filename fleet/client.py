@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from fleet.connection import Connection
+from skills.container import digest_of
 from skills.errors import ArtefactError
 from skills.messages import (
     API,
@@ -151,7 +152,7 @@ class HubClient:
             body=delta,
             headers={
                 "Content-Type": BLOB,
-                DELTA_SIGNATURE_HEADER: self.key.sign(delta_statement(delta)),
+                DELTA_SIGNATURE_HEADER: self.key.sign(delta_statement(digest_of(delta))),
             },
         )
         return self.connection.parse(DeltaReceipt, reply)

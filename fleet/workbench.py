@@ -23,9 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skills.container import digest_of
 from skills.errors import ArtefactError, ConflictError, NotFoundError
+from skills.files import write_atomically
 from skills.manifest import Digest, Name
 from skills.signing import SigningKey, VerifyKey
-from skills.skill import Skill, write_atomically
+from skills.skill import Skill
 
 __all__ = ["Identity", "Memory", "Pending", "SkillInUse", "Workbench"]
 

@@ -21,8 +21,8 @@ from hub.models import UserRow, UserTokenRow
 from hub.organisations import find_organisation
 from hub.tokens import FIRST, add_token, check_admin_left, valid_admins
 from skills.errors import ConflictError, NotFoundError
+from skills.files import write_atomically
 from skills.messages import UserCreated, UserRequest, UserView
-from skills.skill import write_atomically
 from skills.tokens import EVERY_SCOPE
 
 __all__ = ["Accounts"]

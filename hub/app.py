@@ -6,10 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import anyio
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import audit, campaigns, events, health, metrics, organisations, robots, rounds, skills, users
+from hub.api import (
+    audit,
+    campaigns,
+    events,
+    health,
+    metrics,
+    organisations,
+    robots,
+    rounds,
+    skills,
+    uploads,
+    users,
+)
+from hub.api.bodies import AT_ONCE
 from hub.api.errors import install_errors, refusals
 from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
@@ -25,7 +39,7 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, campaigns, events, users, organisations, audit)
+NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, organisations, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
@@ -51,6 +65,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         services.engine.start()
+        services.sweeper.start()
         try:
             yield
         finally:
@@ -64,6 +79,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     )
     app.state.services = services
     app.state.limits = RateLimits(settings)
+    app.state.heavy = anyio.CapacityLimiter(AT_ONCE)
     app.add_middleware(RequestLog)
     if settings.metrics:
         _measure(app, services, counted, clock)
@@ -73,6 +89,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     app.include_router(health.router, responses={500: {"model": ErrorBody}})
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
+    limits += [(uploads.part_router, services.uploads.largest_part)]
     for router, limit in limits:
         app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429))
     if settings.console:

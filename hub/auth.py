@@ -214,14 +214,14 @@ class Authenticator:
         principal = Principal(robot.robot_id, "robot", robot.organisation)
         return Claim(proof, VerifyKey(robot.public_key), principal)
 
-    def robot(self, claim: Claim, *, method: str, target: str, body: bytes) -> Principal:
+    def robot(self, claim: Claim, *, method: str, target: str, body_digest: str) -> Principal:
         """The robot that signed exactly this request, for the first time.
 
         Raises:
             SignatureError: Another request or another key.
             UnauthorizedError: The request was made before.
         """
-        claim.proof.verify(claim.key, method=method, target=target, body=body)
+        claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
         self._use_nonce(claim.proof, self._clock())
         return claim.principal
 

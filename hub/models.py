@@ -33,6 +33,7 @@ __all__ = [
     "RobotRow",
     "RoundRow",
     "SkillRow",
+    "UploadRow",
     "UserRow",
     "UserTokenRow",
     "VersionRow",
@@ -258,6 +259,24 @@ class InterestRow(Base):
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
     skill: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
+
+
+class UploadRow(Base):
+    """A large file that is being brought in parts of `part_size` bytes; `purpose` as it was announced.
+
+    The parts lie in the region's store under the upload's id, which follows from owner, purpose and digest.
+    """
+
+    __tablename__ = "uploads"
+    upload_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"))
+    region: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    part_size: Mapped[int]
+    purpose: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditRow(Base):

@@ -27,15 +27,19 @@ from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
 from hub.settings import Settings
+from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
+from hub.sweeper import Sweeper
 from hub.tokens import Tokens
+from hub.uploads import UploadLimits, Uploads
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
+SWEEP_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,10 @@ class Services:
     jobs: Jobs
     organisations: Organisations
     releases: Releases
+    spool: Spool
+    sweeper: Sweeper
     tokens: Tokens
+    uploads: Uploads
 
     @property
     def store(self) -> ObjectStore:
@@ -74,6 +81,7 @@ class Services:
         self.close_streams()
         self.engine.stop()
         self.jobs.close()
+        self.sweeper.stop()
         self.database.close()
 
 
@@ -101,7 +109,16 @@ def open_services(
     organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
+    spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
+    admission = Admission(database, stores, spool, clock)
     catalogue = Catalogue(database, stores, key, clock)
+    limits = UploadLimits(
+        delta=settings.delta_limit,
+        skill=settings.skill_limit,
+        part=settings.part_size,
+        seconds=settings.upload_seconds,
+    )
+    uploads = Uploads(database, stores, spool, admission, catalogue, organisations, clock, limits)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
@@ -112,7 +129,7 @@ def open_services(
         stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, stores, clock),
+        admission=admission,
         audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
@@ -123,7 +140,10 @@ def open_services(
         jobs=jobs,
         organisations=organisations,
         releases=Releases(catalogue, jobs),
+        spool=spool,
+        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
         tokens=Tokens(database, clock),
+        uploads=uploads,
     )
 
 

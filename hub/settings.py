@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from skills.organisations import REGION
+from skills.skill import SIZE_LIMIT
 
 __all__ = ["Settings", "StoreKeys"]
 
@@ -35,6 +36,7 @@ class StoreKeys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     access_key: SecretStr
     secret_key: SecretStr
+    direct_url: str = ""
 
 
 class Settings(BaseSettings):
@@ -56,6 +58,11 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    s3_direct_url: str = Field(
+        default="",
+        description="Address under which robots reach the S3 store, such as https://s3.example.com: large "
+        "files then pass the hub by, in both directions; empty: all bytes go through the hub.",
+    )
     regions: dict[Region, str] = Field(
         default={},
         description='Stores by region, as JSON: {"eu": "s3://bucket?endpoint=host"}; blobs of an '
@@ -63,8 +70,8 @@ class Settings(BaseSettings):
     )
     region_keys: dict[Region, StoreKeys] = Field(
         default={},
-        description="Keys of regions that have their own: "
-        '{"eu": {"access_key": "...", "secret_key": "..."}}.',
+        description="Keys of regions that have their own, and where robots reach them: "
+        '{"eu": {"access_key": "...", "secret_key": "...", "direct_url": "https://s3.eu.example"}}.',
     )
     merge_device: str = Field(
         default="auto",
@@ -114,7 +121,21 @@ class Settings(BaseSettings):
         default=64 * MEBIBYTE, ge=1024, description="Largest delta file, in bytes; larger ones are not read."
     )
     skill_limit: int = Field(
-        default=256 * MEBIBYTE, ge=1024, description="Largest skill file, in bytes; larger ones are not read."
+        default=256 * MEBIBYTE,
+        ge=1024,
+        le=SIZE_LIMIT,
+        description="Largest skill file, in bytes, up to 2 GiB; larger ones are not read.",
+    )
+    part_size: int = Field(
+        default=16 * MEBIBYTE,
+        ge=1024,
+        description="Bytes of a part of a file that is brought in parts; larger ones are not read.",
+    )
+    upload_seconds: float = Field(
+        default=86_400,
+        ge=60,
+        allow_inf_nan=False,
+        description="How long the parts of an unfinished upload are kept after it was last announced.",
     )
     rate_limit: float = Field(
         default=100,
@@ -181,8 +202,12 @@ class Settings(BaseSettings):
 
     def place(self, region: str) -> tuple[str, StoreKeys]:
         """Address and keys of a region's store; of the hub's own for the empty region."""
+        if region in self.region_keys:
+            return self.regions[region], self.region_keys[region]
         keys = StoreKeys(access_key=self.s3_access_key, secret_key=self.s3_secret_key)
-        return self.regions.get(region, self.store), self.region_keys.get(region, keys)
+        if region in self.regions:
+            return self.regions[region], keys
+        return self.store, keys.model_copy(update={"direct_url": self.s3_direct_url})
 
 
 def _place(url: str) -> tuple[str, ...]:

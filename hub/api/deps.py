@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +10,8 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from hub.auth import Claim, Principal
+from hub.api.bodies import body_digest
+from hub.auth import Principal
 from hub.limits import RateLimits
 from hub.services import Services
 from skills.errors import SignatureError, TooLargeError, UnauthorizedError
@@ -19,28 +20,22 @@ from skills.signing import RequestProof
 from skills.tokens import Scope
 
 __all__ = [
-    "API_TOKEN",
-    "PROOF",
     "REQUIRED",
     "Admin",
     "AdminReads",
     "AnyLogin",
+    "Bringer",
     "Operator",
     "OperatorReads",
     "Reader",
     "Researcher",
-    "Right",
     "Robot",
     "ServicesDep",
     "TokenHolder",
     "UserReads",
-    "claimed",
+    "bring",
     "count_stranger",
-    "counted",
-    "identify",
-    "known",
     "login",
-    "proven",
     "reader",
 ]
 
@@ -73,16 +68,6 @@ async def caller(
 ) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
 
-    Raises:
-        UnauthorizedError, SignatureError: The claim does not hold.
-        TooManyRequestsError: More requests than are allowed.
-    """
-    return await counted(request, identify(request, services, token, robot_id))
-
-
-async def counted(request: Request, identified: Awaitable[Principal | None]) -> Principal | None:
-    """Count whoever is identified.
-
     A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
 
     Raises:
@@ -91,7 +76,7 @@ async def counted(request: Request, identified: Awaitable[Principal | None]) -> 
     """
     limits: RateLimits = request.app.state.limits
     try:
-        principal = await identified
+        principal = await _identify(request, services, token, robot_id)
     except (UnauthorizedError, SignatureError, TooLargeError):
         limits.stranger(_address(request))
         raise
@@ -99,10 +84,11 @@ async def counted(request: Request, identified: Awaitable[Principal | None]) -> 
         limits.stranger(_address(request))
     else:
         limits.known(principal.actor)
+        request.state.organisation = principal.organisation  # for whoever reads the body
     return principal
 
 
-async def identify(
+async def _identify(
     request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
 ) -> Principal | None:
     """Who asks; None when nobody claims to.
@@ -111,31 +97,18 @@ async def identify(
         UnauthorizedError, SignatureError: The claim does not hold.
     """
     if robot_id is not None:
-        claim = await claimed(request, services)
-        return await proven(request, services, claim, await request.body())
+        claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
+        digest = await body_digest(request, claim.principal.organisation)
+        return await run_in_threadpool(
+            services.authenticator.robot,
+            claim,
+            method=request.method,
+            target=_target(request),
+            body_digest=digest,
+        )
     if token is not None:
         return await run_in_threadpool(services.authenticator.user, token.credentials)
     return None
-
-
-async def claimed(request: Request, services: Services) -> Claim:
-    """The robot that says to have sent this; its body is not read yet.
-
-    Raises:
-        UnauthorizedError: See `Authenticator.claim`.
-    """
-    return await run_in_threadpool(services.authenticator.claim, _read_proof(request))
-
-
-async def proven(request: Request, services: Services, claim: Claim, body: bytes) -> Principal:
-    """The robot that signed this request with this body.
-
-    Raises:
-        SignatureError, UnauthorizedError: See `Authenticator.robot`.
-    """
-    return await run_in_threadpool(
-        services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
-    )
 
 
 async def count_stranger(request: Request) -> None:
@@ -212,6 +185,20 @@ def _require(role: Role, scope: Scope) -> Callable[[Caller], Principal]:
     return require
 
 
+def bring(principal: Caller) -> Principal:
+    """Whoever brings files in parts: robots bring deltas, researchers skills.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+        ForbiddenError: The token is not for publishing.
+    """
+    found = known(principal)
+    if found.role != "robot":
+        found.must_be("researcher", "publish")
+    return found
+
+
+Bringer = Annotated[Principal, Depends(bring)]
 Reader = Annotated[Principal | None, Depends(reader)]
 Robot = Annotated[Principal, Depends(_require("robot", "read"))]
 UserReads = Annotated[Principal, Depends(_require("researcher", "read"))]

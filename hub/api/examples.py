@@ -20,6 +20,7 @@ from skills.messages import (
 )
 from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.tokens import TokenRequest
+from skills.uploads import SkillPurpose, UploadRequest
 
 __all__ = [
     "CampaignBody",
@@ -29,6 +30,7 @@ __all__ = [
     "SettingsBody",
     "TokenBody",
     "TokensBody",
+    "UploadBody",
     "UserBody",
     "VisibilityBody",
 ]
@@ -97,6 +99,17 @@ CampaignBody = Annotated[
                     rule="trimmed-mean", options={"trim": 0.2, "byzantine": 1}, clip=3.0, max_staleness=2
                 ),
             ),
+        )
+    ),
+]
+
+UploadBody = Annotated[
+    UploadRequest,
+    Body(
+        openapi_examples=_example(
+            "skill",
+            "A version of 200 MB for the catalogue",
+            UploadRequest(digest="sha256:" + "5b" * 32, size=200_000_000, purpose=SkillPurpose(kind="skill")),
         )
     ),
 ]

@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub.pushes += 1
         if hub.refusal:
             return self._refuse(409, hub.refusal)
-        hub.robots[robot].verify(self.headers[DELTA_SIGNATURE_HEADER], delta_statement(body))
+        hub.robots[robot].verify(self.headers[DELTA_SIGNATURE_HEADER], delta_statement(digest_of(body)))
         slot = f"{robot} {round_id}"
         status: Literal["admitted", "duplicate"] = "duplicate" if slot in hub.deltas else "admitted"
         if hub.deltas.setdefault(slot, body) != body:
@@ -193,7 +193,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _robot(self, body: bytes) -> str:
         robot, timestamp, nonce, signature = (self.headers[name] for name in RequestProof.HEADERS)
         proof = RequestProof(robot, int(timestamp), nonce, signature)
-        proof.verify(self.hub.robots[robot], method=self.command, target=self.path, body=body)
+        proof.verify(
+            self.hub.robots[robot], method=self.command, target=self.path, body_digest=digest_of(body)
+        )
         return robot
 
     def _refuse(self, status: int, detail: ErrorDetail) -> tuple[int, bytes]:

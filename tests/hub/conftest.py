@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from hub.app import create_app
+from hub.auth import Principal
 from hub.services import Services
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
@@ -169,8 +171,15 @@ class Robot:
         return Delta(DeltaHeader.model_validate({**header, **changes}), tensors).to_bytes()
 
     def push(self, round_id: str, data: bytes, *, signature: str | None = None) -> httpx.Response:
-        signed = self.key.sign(delta_statement(data)) if signature is None else signature
+        signed = self.key.sign(delta_statement(digest_of(data))) if signature is None else signature
         return self.request("POST", f"/rounds/{round_id}/deltas", data, **{DELTA_SIGNATURE_HEADER: signed})
+
+
+def publish_file(services: Services, data: bytes, by: Principal) -> tuple[VersionView, bool]:
+    """As a route would, past the web."""
+    with services.spool.file() as file:
+        file.write(data)
+        return services.catalogue.publish(file, by=by)
 
 
 def ok(response: httpx.Response) -> httpx.Response:

@@ -91,6 +91,8 @@ def _target(path: str, things: dict[str, str]) -> str:
         "ref": "1",
         "channel": "candidate",
         "token": "none",
+        "upload_id": "u-1",
+        "number": "1",
         "name": things["skill"],
     }
     if "/organisations/" in path:
@@ -172,6 +174,7 @@ def test_every_endpoint_about_a_thing_says_what_others_get() -> None:
         ("GET", "/readyz"),
         ("POST", f"{API}/robots"),
         ("GET", f"{API}/robots/me"),
+        *(door for door in DOORS if "/uploads" in door[1]),  # one's own: test_uploads has the others
     }
     silent = {door for door, row in DOORS.items() if row["unseen"] == "-" and row["operator"] == "yes"}
     assert silent <= about_nothing
