@@ -47,6 +47,7 @@ class LyingHub:
     refusal: ErrorDetail | None = None
     faults: deque[tuple[str, Fault]] = field(default_factory=deque)
     requests: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
     down: bool = False
     url: str = ""
 
@@ -156,7 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/robots":
             return self._enrol(json.loads(body))
         if path.endswith("/file"):
-            return 200, hub.files[int(path.split("/")[-2])]
+            hub.ranges.append(self.headers.get("Range", ""))
+            start = int(hub.ranges[-1].removeprefix("bytes=").rstrip("-") or 0)
+            return (206 if start else 200), hub.files[int(path.split("/")[-2])][start:]
         if "/versions/" in path:
             if not hub.stable:
                 return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))

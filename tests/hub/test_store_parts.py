@@ -14,21 +14,14 @@ import pytest
 from hub.store import ObjectStore, StoreError, open_store
 from skills.container import digest_of
 from skills.errors import ArtefactError, NotFoundError
-from tests.hub.servers import S3Server, s3_server
+from tests.hub.conftest import BUCKET
+from tests.hub.servers import S3Server
 
-BUCKET = "guild"
 BLOB = bytes(range(256)) * 40_000  # ten pieces
 DIGEST = digest_of(BLOB)
 UPLOAD = "u-" + "0" * 32
 OTHER = "u-" + "1" * 32
 _PREFIXES, _NUMBERS = count(), count()
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "server") as server:
-        server.client().make_bucket(BUCKET)
-        yield server
 
 
 def open_bucket(server: S3Server, *, direct_url: str = "") -> ObjectStore:
