@@ -236,6 +236,10 @@ class OperatorClient:
         """Refuse a user's token from now on."""
         self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}")
 
+    def end_sessions(self, name: str) -> None:
+        """Sign a user out of all browsers."""
+        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}/sessions")
+
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""
         resume = {} if after is None else {"Last-Event-ID": str(after)}

@@ -1,6 +1,7 @@
 """Users: created and revoked by an admin; the first admin is made when the hub starts.
 
-Robots are no users: they enrol, see `hub.enrolment`.
+Robots are no users: they enrol, see `hub.enrolment`. Who signs in at an issuer becomes a user in
+`hub.sign_in`.
 """
 
 from __future__ import annotations
@@ -8,19 +9,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.audit import HUB, note
 from hub.auth import hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
-from hub.models import UserRow
+from hub.models import IdentityRow, UserRow
+from hub.sessions import end_sessions
 from skills.errors import ConflictError, NotFoundError
 from skills.messages import UserCreated, UserRequest, UserView
 from skills.skill import write_atomically
 
-__all__ = ["Accounts"]
+__all__ = ["FIRST_ADMIN", "Accounts"]
 
 FIRST_ADMIN = "admin"
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name, not a secret
@@ -55,10 +57,37 @@ class Accounts:
     def users(self) -> tuple[UserView, ...]:
         """All users by name; their tokens are nowhere."""
         with self._database.read() as session:
-            return tuple(_view(row) for row in session.scalars(select(UserRow).order_by(UserRow.name)))
+            rows = session.scalars(select(UserRow).order_by(UserRow.name)).all()
+            issuers = {row.user: row.issuer for row in session.scalars(select(IdentityRow))}
+        return tuple(_view(row, issuers.get(row.name, "")) for row in rows)
+
+    def user(self, name: str) -> UserView:
+        """One user.
+
+        Raises:
+            NotFoundError: No such user.
+        """
+        with self._database.read() as session:
+            row = session.get(UserRow, name)
+            issuer = session.scalar(select(IdentityRow.issuer).where(IdentityRow.user == name))
+        if row is None:
+            raise _unknown(name)
+        return _view(row, issuer or "")
+
+    def end_sessions(self, name: str, *, by: str = HUB) -> None:
+        """End all of a user's sessions; the token stays.
+
+        Raises:
+            NotFoundError: No such user.
+        """
+        with self._database.write() as session:
+            if session.get(UserRow, name) is None:
+                raise _unknown(name)
+            ended = end_sessions(session, name)
+            note(session, "sessions.ended", self._clock(), by=by, subject=name, count=ended)
 
     def revoke(self, name: str, *, by: str = HUB) -> None:
-        """Remove a user; the token is refused from now on.
+        """Remove a user; token and sessions are refused from now on.
 
         Raises:
             NotFoundError: No such user.
@@ -67,9 +96,11 @@ class Accounts:
         with self._database.write() as session:
             user = session.get(UserRow, name)
             if user is None:
-                raise NotFoundError(f"there is no user {name[:64]!r}.", where="name")
+                raise _unknown(name)
             if user.role == "admin" and {row.name for row in self._admins(session)} <= {name}:
                 raise ConflictError("this is the last admin.", where="name", remedy="Create another first.")
+            end_sessions(session, name)
+            session.execute(delete(IdentityRow).where(IdentityRow.user == name))
             session.delete(user)
             note(session, "user.revoked", self._clock(), by=by, subject=name)
 
@@ -87,6 +118,7 @@ class Accounts:
             known = session.get(UserRow, FIRST_ADMIN)
             if known is None or known.token_hash != hash_token(token):
                 request = UserRequest(name=FIRST_ADMIN, role="admin")
+                end_sessions(session, FIRST_ADMIN)
                 session.merge(self._row(request, token, None))
                 self._note_created(session, request, HUB)
 
@@ -95,8 +127,11 @@ class Accounts:
         note(session, "user.created", self._clock(), by=by, subject=request.name, **details)
 
     def _admins(self, session: Session) -> list[UserRow]:
-        """Those whose token is valid now."""
-        rows = session.scalars(select(UserRow).where(UserRow.role == "admin"))
+        """Those whose token is valid now: an issuer that admins sign in at may be gone tomorrow."""
+        at_issuers = select(IdentityRow.user)
+        rows = session.scalars(
+            select(UserRow).where(UserRow.role == "admin", UserRow.name.not_in(at_issuers))
+        )
         return [row for row in rows if row.expires_at is None or row.expires_at > self._clock()]
 
     def _row(self, request: UserRequest, token: str, expires_at: datetime | None) -> UserRow:
@@ -110,5 +145,18 @@ class Accounts:
         )
 
 
-def _view(row: UserRow) -> UserView:
-    return UserView.model_validate({name: getattr(row, name) for name in UserView.model_fields})
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"there is no user {name[:64]!r}.", where="name")
+
+
+def _view(row: UserRow, issuer: str) -> UserView:
+    return UserView.model_validate(
+        {
+            "name": row.name,
+            "role": row.role,
+            "organisation": row.organisation,
+            "created_at": row.created_at,
+            "expires_at": row.expires_at,
+            "issuer": issuer,
+        }
+    )

@@ -1,7 +1,7 @@
 """Who asks: users by API token, robots by a signed request; and what a role may do.
 
 Only SHA-256 digests of tokens are stored; tokens have 256 bits of entropy, so no slow hash is
-needed. Which route needs which role is said in `hub.api`.
+needed. Sessions of browsers are `hub.sessions`; which route needs which role is said in `hub.api`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
 
-__all__ = ["INCLUDES", "Authenticator", "Claim", "Principal", "hash_token", "make_token"]
+__all__ = ["INCLUDES", "Authenticator", "Claim", "Principal", "hash_token", "make_token", "principal_of"]
 
 INCLUDES: dict[Role, frozenset[Role]] = {
     "robot": frozenset({"robot"}),
@@ -79,6 +79,15 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def principal_of(user: UserRow) -> Principal:
+    """A user whose credentials hold.
+
+    Raises:
+        UnauthorizedError: The role is none of this program's.
+    """
+    return Principal(user.name, _role(user.role), user.organisation)
+
+
 class Authenticator:
     """Turns credentials into a `Principal`, or refuses."""
 
@@ -109,7 +118,7 @@ class Authenticator:
                 remedy="Ask an admin to revoke it and to create a new one: zunft user create.",
                 code="expired_token",
             )
-        return Principal(row.name, _role(row.role), row.organisation)
+        return principal_of(row)
 
     def claim(self, proof: RequestProof) -> Claim:
         """Who says to have sent a request; asked before its body is read, so that strangers' bodies are not.

@@ -24,11 +24,13 @@ __all__ = [
     "DeltaRow",
     "EnrolmentTokenRow",
     "EventRow",
+    "IdentityRow",
     "InterestRow",
     "Moment",
     "NonceRow",
     "RobotRow",
     "RoundRow",
+    "SessionRow",
     "SkillRow",
     "UserRow",
     "VersionRow",
@@ -64,7 +66,11 @@ class Base(DeclarativeBase):
 
 
 class UserRow(Base):
-    """A person or program with an API token, of which only the SHA-256 is kept; None: it does not expire."""
+    """A person or program with an API token, of which only the SHA-256 is kept.
+
+    `expires_at` is the token's; None: it does not expire. Who signs in at an issuer has no token: where its
+    hash would be stands `none:` and the name.
+    """
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -73,6 +79,26 @@ class UserRow(Base):
     token_hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+
+
+class IdentityRow(Base):
+    """Who a user is at an OpenID Connect issuer: names there may change hands, subjects do not."""
+
+    __tablename__ = "identities"
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), unique=True)
+
+
+class SessionRow(Base):
+    """A user's session in a browser, by the SHA-256 of the secret in its cookie."""
+
+    __tablename__ = "sessions"
+    secret_hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class EnrolmentTokenRow(Base):

@@ -20,11 +20,14 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
 from hub.gate import Gate, HeldOutGate
+from hub.issuer import Issuer
 from hub.merger import Merger
 from hub.merging import choose_engine
 from hub.metrics import Metrics
 from hub.releases import Releases
+from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
@@ -54,6 +57,9 @@ class Services:
     enrolment: Enrolment
     events: EventLog
     releases: Releases
+    sessions: Sessions
+    sign_in: SignIn
+    issuer: Issuer | None
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -98,6 +104,8 @@ def open_services(
         choose_engine(settings.merge_device, ray_address=settings.ray_address),
     )
     merger.prepare()
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
     return Services(
         settings=settings,
@@ -107,13 +115,16 @@ def open_services(
         accounts=accounts,
         admission=Admission(database, store, clock),
         audit=AuditLog(database),
-        authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
+        authenticator=authenticator,
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
         releases=Releases(catalogue, measuring),
+        sessions=sessions,
+        sign_in=SignIn(database, clock, authenticator, sessions, settings),
+        issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
     )
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "Event",
     "GatePlan",
     "GateReport",
+    "Label",
     "MergePlan",
     "OptimiserName",
     "RobotView",
@@ -41,10 +42,12 @@ __all__ = [
     "RoundView",
     "RuleName",
     "ScoreView",
+    "SessionRequest",
     "SkillView",
     "TrainingPlan",
     "UserCreated",
     "UserRequest",
+    "UserRole",
     "UserView",
     "VersionView",
 ]
@@ -57,6 +60,7 @@ Label = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
 ]
 Role = Literal["robot", "researcher", "operator", "admin"]
+UserRole = Literal["researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
 RuleName = Literal[
     "mean",
@@ -147,7 +151,7 @@ class UserRequest(Message):
     """An admin creates a user."""
 
     name: Label
-    role: Literal["researcher", "operator", "admin"]
+    role: UserRole
     organisation: Label = "guild"
     valid_days: int = Field(default=365, ge=1, le=3650)
 
@@ -162,13 +166,25 @@ class UserCreated(Message):
 
 
 class UserView(Message):
-    """A user as admins see it; `expires_at` is None where a token never does: the hub's own admin's."""
+    """A user as admins see it, and everybody sees themselves.
+
+    Attributes:
+        expires_at: When the token does; None where it never does: the hub's own admin's.
+        issuer: Where this user signs in; empty: with the token.
+    """
 
     name: str
     role: Role
     organisation: str
     created_at: datetime
     expires_at: datetime | None
+    issuer: str = ""
+
+
+class SessionRequest(Message):
+    """A browser trades a user's API token for a session."""
+
+    token: str = Field(min_length=16, max_length=256)
 
 
 class ScoreView(Message):

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from hub.api.cookies import SESSION, Browser
 from hub.auth import Principal
 from hub.limits import RateLimits
 from hub.services import Services
@@ -20,6 +21,7 @@ __all__ = [
     "REQUIRED",
     "Admin",
     "AnyLogin",
+    "BrowserDep",
     "Operator",
     "Reader",
     "Researcher",
@@ -51,11 +53,36 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
+def browser_of(request: Request, services: ServicesDep) -> Browser:
+    """Whoever asks, as far as cookies are concerned."""
+    return Browser(request, services.settings)
+
+
+BrowserDep = Annotated[Browser, Depends(browser_of)]
+
+
+class SessionCookie(APIKeyCookie):
+    """Finds the session's secret under the name that the cookie has on this line."""
+
+    async def __call__(self, request: Request) -> str | None:  # type: ignore[override] # never a socket
+        """The secret, if there is one."""
+        return browser_of(request, services_of(request)).read(SESSION) or None
+
+
+COOKIE = SessionCookie(
+    name=SESSION,
+    auto_error=False,
+    scheme_name="session",
+    description=f"A browser's session; over TLS its name is `__Host-{SESSION}`. See docs/security.md.",
+)
+
+
 async def caller(
     request: Request,
     services: ServicesDep,
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
+    session: Annotated[str | None, Security(COOKIE)],
 ) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
 
@@ -63,11 +90,12 @@ async def caller(
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
         TooManyRequestsError: More requests than are allowed.
     """
     limits: RateLimits = request.app.state.limits
     try:
-        principal = await _identify(request, services, token, robot_id)
+        principal = await _identify(request, services, token, robot_id, session)
     except (UnauthorizedError, SignatureError):
         limits.stranger(_address(request))
         raise
@@ -79,7 +107,11 @@ async def caller(
 
 
 async def _identify(
-    request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
+    request: Request,
+    services: Services,
+    token: HTTPAuthorizationCredentials | None,
+    robot_id: str | None,
+    session: str | None,
 ) -> Principal | None:
     if robot_id is not None:
         claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
@@ -89,6 +121,10 @@ async def _identify(
         )
     if token is not None:
         return await run_in_threadpool(services.authenticator.user, token.credentials)
+    if session is not None:
+        principal = await run_in_threadpool(services.sessions.principal, session)
+        browser_of(request, services).check_origin()
+        return principal
     return None
 
 
@@ -119,7 +155,8 @@ def login(principal: Caller) -> Principal:
         raise UnauthorizedError(
             "this needs a login.",
             where="Authorization",
-            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers.",
+            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers; in a "
+            "browser, sign in.",
         )
     return principal
 

@@ -15,11 +15,12 @@ from skills.messages import (
     EnrolmentTokenRequest,
     GatePlan,
     MergePlan,
+    SessionRequest,
     TrainingPlan,
     UserRequest,
 )
 
-__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UserBody"]
+__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "SessionBody", "TokensBody", "UserBody"]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
 
@@ -94,6 +95,17 @@ UserBody = Annotated[
     Body(
         openapi_examples=_example(
             "researcher", "A researcher who publishes skills", UserRequest(name="ada", role="researcher")
+        )
+    ),
+]
+
+SessionBody = Annotated[
+    SessionRequest,
+    Body(
+        openapi_examples=_example(
+            "token",
+            "With an operator's token",
+            SessionRequest(token="zt_3q2-7wXkqk1bJt0a5VYc9J0m6mJf1kq0G2sJd4nT8xE"),  # noqa: S106 - an example
         )
     ),
 ]

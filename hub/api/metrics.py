@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.api.deps import API_TOKEN, PROOF, REQUIRED, ServicesDep, caller, login
+from hub.api.deps import API_TOKEN, COOKIE, PROOF, REQUIRED, ServicesDep, caller, login
 from hub.api.errors import refusals
 
 __all__ = ["router"]
@@ -22,6 +22,7 @@ async def scraper(
     services: ServicesDep,
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
+    session: Annotated[str | None, Security(COOKIE)],
 ) -> None:
     """Who holds the scraper's token, or an operator.
 
@@ -31,7 +32,7 @@ async def scraper(
     expected = services.settings.metrics_token.get_secret_value().encode()
     if expected and token is not None and hmac.compare_digest(token.credentials.encode(), expected):
         return
-    login(await caller(request, services, token, robot_id)).must_be("operator")
+    login(await caller(request, services, token, robot_id, session)).must_be("operator")
 
 
 REQUIRED[scraper] = "operator"

@@ -15,6 +15,7 @@ from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END
 
 PLACES = {"round_id": "c-1-1", "name": "reach", "ref": "1", "channel": "stable", "campaign_id": "c-1"}
 QUERIES = {"/robots/me/assignment": "?skill=reach"}
+SIGNATURE = {"Zunft-Delta-Signature": "x"}
 USERS = ("researcher", "operator", "admin")
 
 
@@ -38,18 +39,26 @@ def in_the_api(hall: Hall) -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in description.items() for method in methods}
 
 
+def target_of(door: tuple[str, str]) -> str:
+    target = re.sub(r"\{(\w+)\}", lambda match: PLACES[match[1]], door[1])
+    return target + QUERIES.get(target.removeprefix(API), "")
+
+
 def knock(
     hall: Hall, robot: Robot, tokens: dict[str, str], caller: str, door: tuple[str, str]
 ) -> httpx.Response:
-    method, path = door
-    target = re.sub(r"\{(\w+)\}", lambda match: PLACES[match[1]], path)
-    target += QUERIES.get(target.removeprefix(API), "")
-    headers = {"Zunft-Delta-Signature": "x"}
+    method, target, headers = door[0], target_of(door), dict(SIGNATURE)
     if caller == "robot":
         headers |= robot.headers(method, target, b"{}")
     elif caller in tokens:
         headers |= {"Authorization": f"Bearer {tokens[caller]}"}
     return hall.client.request(method, target, content=b"{}", headers=headers)
+
+
+def knock_with_a_session(hall: Hall, name: str, door: tuple[str, str]) -> httpx.Response:
+    secret = hall.services.sessions.open(name)
+    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f"zunft-session={secret}"}
+    return hall.client.request(door[0], target_of(door), content=b"{}", headers=headers | SIGNATURE)
 
 
 @pytest.mark.parametrize("public", [True, False])
@@ -69,4 +78,6 @@ def test_every_door_opens_for_whom_the_table_says(settings: Settings, clock: Han
                 assert status not in {401, 403, 500}, (door, caller, status)
             else:
                 assert str(status) == expected, (door, caller, status)
+            if caller in USERS:
+                assert knock_with_a_session(hall, f"the {caller}", door).status_code == status, (door, caller)
     hall.close()
