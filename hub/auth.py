@@ -23,7 +23,16 @@ from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
 
-__all__ = ["INCLUDES", "Authenticator", "Claim", "Principal", "hash_token", "make_token", "principal_of"]
+__all__ = [
+    "INCLUDES",
+    "Authenticator",
+    "Claim",
+    "Principal",
+    "Viewer",
+    "hash_token",
+    "make_token",
+    "principal_of",
+]
 
 INCLUDES: dict[Role, frozenset[Role]] = {
     "robot": frozenset({"robot"}),
@@ -47,17 +56,25 @@ class Principal:
         """This one in the audit log."""
         return f"{'robot' if self.role == 'robot' else 'user'}:{self.name}"
 
+    def may_act_as(self, role: Role) -> bool:
+        """Whether this one's role includes another."""
+        return role in INCLUDES[self.role]
+
     def must_be(self, role: Role) -> None:
         """Hold to a role.
 
         Raises:
             ForbiddenError: This one's role does not include it.
         """
-        if role not in INCLUDES[self.role]:
+        if not self.may_act_as(role):
             raise ForbiddenError(
                 f"this needs the role {role}; {self.name} is a {self.role}.",
                 remedy="Ask an operator of the hub, or use another token.",
             )
+
+
+Viewer = Principal | None
+"""Who looks; None: somebody whom the hub does not know."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def open_session(
         secret, user = services.sign_in.with_token(request.token, instead_of=browser.read(SESSION))
     except UnauthorizedError as error:
         log.warning("sign_in.refused", code=error.code, reason=error.message)
-        raise
+        remedy = "See that it is whole, or ask an admin for a new one."
+        raise UnauthorizedError(error.message, where="token", remedy=remedy, code=error.code) from error
     browser.write(response, SESSION, secret, services.settings.session_seconds)
     return services.accounts.user(user.name)
 

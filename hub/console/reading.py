@@ -1,7 +1,7 @@
 """What the console reads: the seam between its pages and the hub's services.
 
 The console never writes and never sees a token, a key or a robot's name: what it may show is what
-these calls return. Who may open the pages is `hub.console`'s to say.
+these calls return to whoever looks. Who that is, `hub.console.frame` finds out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hub.auth import Principal, Viewer
 from hub.settings import Settings
+from skills.errors import UnauthorizedError
 from skills.messages import CampaignView, SkillView, VersionView
 
 __all__ = [
@@ -52,6 +54,21 @@ class Campaigns(Protocol):
         """One campaign; raises NotFoundError."""
 
 
+class Sessions(Protocol):
+    """The part of `hub.sessions.Sessions` that is asked."""
+
+    def principal(self, secret: str, *, in_use: bool = True) -> Principal:
+        """Whose session this is; raises UnauthorizedError."""
+
+
+class Issuer(Protocol):
+    """The part of `hub.issuer.Issuer` that is shown."""
+
+    @property
+    def name(self) -> str:
+        """Its address."""
+
+
 class Reading(Protocol):
     """The hub's services as the console uses them."""
 
@@ -66,6 +83,14 @@ class Reading(Protocol):
     @property
     def campaigns(self) -> Campaigns:
         """Campaigns and rounds."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who looks."""
+
+    @property
+    def issuer(self) -> Issuer | None:
+        """Where people sign in."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +117,29 @@ class CampaignPage:
     campaign: CampaignView
 
 
-def read_catalogue(hub: Reading) -> CataloguePage:
-    """Skills, and campaigns newest first."""
+def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
+    """Skills, and campaigns newest first; raises UnauthorizedError."""
+    _check(hub, viewer)
     return CataloguePage(tuple(hub.catalogue.skills()), _newest_first(hub.campaigns.campaigns()))
 
 
-def read_skill(hub: Reading, name: str) -> SkillPage:
-    """One skill with its history; raises NotFoundError."""
+def read_skill(hub: Reading, name: str, viewer: Viewer) -> SkillPage:
+    """One skill with its history; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
     versions = sorted(hub.catalogue.versions(name), key=lambda version: -version.version)
     campaigns = [campaign for campaign in hub.campaigns.campaigns() if campaign.order.skill == name]
     return SkillPage(hub.catalogue.skill(name), tuple(versions), _newest_first(campaigns))
 
 
-def read_campaign(hub: Reading, campaign_id: str) -> CampaignPage:
-    """One campaign; raises NotFoundError."""
+def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPage:
+    """One campaign; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
     return CampaignPage(hub.campaigns.campaign(campaign_id))
+
+
+def _check(hub: Reading, viewer: Viewer) -> None:
+    if viewer is None and not hub.settings.public_catalogue:
+        raise UnauthorizedError("this hub shows its skills to those it knows.", remedy="Sign in.")
 
 
 def _newest_first(campaigns: Sequence[CampaignView]) -> tuple[CampaignView, ...]:
