@@ -9,7 +9,20 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import audit, campaigns, events, health, metrics, organisations, robots, rounds, skills, users
+from hub.api import (
+    audit,
+    campaigns,
+    events,
+    health,
+    login,
+    metrics,
+    organisations,
+    robots,
+    rounds,
+    sessions,
+    skills,
+    users,
+)
 from hub.api.errors import install_errors, refusals
 from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
@@ -25,12 +38,13 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, campaigns, events, users, organisations, audit)
+NOUNS = (robots, rounds, skills, campaigns, events, users, sessions, organisations, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
 
-Users send `Authorization: Bearer zt_...`; robots sign each request. Every refusal has the shape `ErrorBody`.
+Users send `Authorization: Bearer zt_...`, browsers the cookie of a session; robots sign each request. Every
+refusal has the shape `ErrorBody`.
 """
 
 
@@ -71,6 +85,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     install_errors(app)
     # The one route that names the model: it brings the schema that all documented refusals point at.
     app.include_router(health.router, responses={500: {"model": ErrorBody}})
+    app.include_router(login.router, responses=refusals(422, 429))
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
     for router, limit in limits:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials
 
 from hub.api.deps import (
-    API_TOKEN,
-    PROOF,
     REQUIRED,
+    CredentialsDep,
     Researcher,
     Right,
     ServicesDep,
@@ -50,12 +48,7 @@ async def skill_upload(request: Request, services: ServicesDep, researcher: Rese
     return Upload(researcher, await _read(request, services, researcher.organisation, "skill"))
 
 
-async def delta_upload(
-    request: Request,
-    services: ServicesDep,
-    token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
-    robot_id: Annotated[str | None, Security(PROOF)],
-) -> Upload:
+async def delta_upload(request: Request, services: ServicesDep, shown: CredentialsDep) -> Upload:
     """A robot's delta: whose it claims to be says how much is read, and its proof is over what was read.
 
     Raises:
@@ -67,8 +60,8 @@ async def delta_upload(
 
     async def prove() -> Principal | None:
         nonlocal body
-        if robot_id is None:
-            return await identify(request, services, token, robot_id)
+        if shown.robot_id is None:
+            return await identify(request, services, shown)
         claim = await claimed(request, services)
         body = await _read(request, services, claim.principal.organisation, "delta")
         return await proven(request, services, claim, body)
