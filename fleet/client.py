@@ -289,6 +289,10 @@ class OperatorClient:
         """Give an organisation other settings: all of them."""
         return self.connection.ask(OrganisationView, "PUT", _organisation(name), settings)
 
+    def end_sessions(self, name: str) -> None:
+        """Sign a user out of all browsers."""
+        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}/sessions")
+
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""
         resume = {} if after is None else {"Last-Event-ID": str(after)}

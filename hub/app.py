@@ -15,10 +15,12 @@ from hub.api import (
     campaigns,
     events,
     health,
+    login,
     metrics,
     organisations,
     robots,
     rounds,
+    sessions,
     skills,
     uploads,
     users,
@@ -39,12 +41,13 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, organisations, audit)
+NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, sessions, organisations, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
 
-Users send `Authorization: Bearer zt_...`; robots sign each request. Every refusal has the shape `ErrorBody`.
+Users send `Authorization: Bearer zt_...`, browsers the cookie of a session; robots sign each request. Every
+refusal has the shape `ErrorBody`.
 """
 
 
@@ -87,6 +90,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     install_errors(app)
     # The one route that names the model: it brings the schema that all documented refusals point at.
     app.include_router(health.router, responses={500: {"model": ErrorBody}})
+    app.include_router(login.router, responses=refusals(422, 429))
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
     limits += [(uploads.part_router, services.uploads.largest_part)]

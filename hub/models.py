@@ -26,12 +26,14 @@ __all__ = [
     "DeltaRow",
     "EnrolmentTokenRow",
     "EventRow",
+    "IdentityRow",
     "InterestRow",
     "Moment",
     "NonceRow",
     "OrganisationRow",
     "RobotRow",
     "RoundRow",
+    "SessionRow",
     "SkillRow",
     "UploadRow",
     "UserRow",
@@ -89,7 +91,7 @@ class OrganisationRow(Base):
 
 
 class UserRow(Base):
-    """A person or program; `hub.auth` says what its role may."""
+    """A person or program; `hub.auth` says what its role may. Who signs in at an issuer may have no token."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -110,6 +112,32 @@ class UserTokenRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class IdentityRow(Base):
+    """Who a user is at an OpenID Connect issuer: names there may change hands, subjects do not."""
+
+    __tablename__ = "identities"
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), unique=True)
+
+
+class SessionRow(Base):
+    """A user's session in a browser, by the SHA-256 of the secret in its cookie.
+
+    It goes with the token that opened it, if there was one, whoever deletes that.
+    """
+
+    __tablename__ = "sessions"
+    secret_hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    token_hash: Mapped[str | None] = mapped_column(
+        ForeignKey("user_tokens.token_hash", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class EnrolmentTokenRow(Base):

@@ -19,6 +19,7 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
+from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
@@ -26,7 +27,9 @@ from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
+from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
@@ -66,6 +69,9 @@ class Services:
     sweeper: Sweeper
     tokens: Tokens
     uploads: Uploads
+    sessions: Sessions
+    sign_in: SignIn
+    issuer: Issuer | None
 
     @property
     def store(self) -> ObjectStore:
@@ -123,6 +129,8 @@ def open_services(
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, stores, jobs, catalogue, clock, active)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     return Services(
         settings=settings,
         database=database,
@@ -131,7 +139,7 @@ def open_services(
         accounts=accounts,
         admission=admission,
         audit=AuditLog(database),
-        authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
+        authenticator=authenticator,
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,
         engine=Engine(database, steps, bell),
@@ -144,6 +152,9 @@ def open_services(
         sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
         tokens=Tokens(database, clock),
         uploads=uploads,
+        sessions=sessions,
+        sign_in=SignIn(database, clock, authenticator, sessions, settings),
+        issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from hub.api.bodies import body_digest
+from hub.api.cookies import SESSION, Browser
 from hub.auth import Principal
 from hub.limits import RateLimits
 from hub.services import Services
@@ -25,6 +26,7 @@ __all__ = [
     "AdminReads",
     "AnyLogin",
     "Bringer",
+    "BrowserDep",
     "Operator",
     "OperatorReads",
     "Reader",
@@ -60,23 +62,64 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-async def caller(
-    request: Request,
-    services: ServicesDep,
+def browser_of(request: Request, services: ServicesDep) -> Browser:
+    """Whoever asks, as far as cookies are concerned."""
+    return Browser(request, services.settings)
+
+
+BrowserDep = Annotated[Browser, Depends(browser_of)]
+
+
+class SessionCookie(APIKeyCookie):
+    """Finds the session's secret under the name that the cookie has on this line."""
+
+    async def __call__(self, request: Request) -> str | None:  # type: ignore[override] # never a socket
+        """The secret, if there is one."""
+        return browser_of(request, services_of(request)).read(SESSION) or None
+
+
+COOKIE = SessionCookie(
+    name=SESSION,
+    auto_error=False,
+    scheme_name="session",
+    description=f"A browser's session; over TLS its name is `__Host-{SESSION}`. See docs/security.md.",
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request shows of who sent it; nothing of it is proven yet."""
+
+    token: str | None = field(repr=False)
+    robot_id: str | None
+    session: str | None = field(repr=False)
+
+
+async def credentials(
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
-) -> Principal | None:
+    session: Annotated[str | None, Security(COOKIE)],
+) -> Credentials:
+    """What this request shows."""
+    return Credentials(token.credentials if token else None, robot_id, session)
+
+
+CredentialsDep = Annotated[Credentials, Depends(credentials)]
+
+
+async def caller(request: Request, services: ServicesDep, shown: CredentialsDep) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
 
     A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
         TooManyRequestsError: More requests than are allowed.
     """
     limits: RateLimits = request.app.state.limits
     try:
-        principal = await _identify(request, services, token, robot_id)
+        principal = await _identify(request, services, shown)
     except (UnauthorizedError, SignatureError, TooLargeError):
         limits.stranger(_address(request))
         raise
@@ -88,15 +131,14 @@ async def caller(
     return principal
 
 
-async def _identify(
-    request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
-) -> Principal | None:
-    """Who asks; None when nobody claims to.
+async def _identify(request: Request, services: Services, shown: Credentials) -> Principal | None:
+    """Who asks; None when nobody claims to. A robot's proof goes before a token, a token before a session.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
     """
-    if robot_id is not None:
+    if shown.robot_id is not None:
         claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
         digest = await body_digest(request, claim.principal.organisation)
         return await run_in_threadpool(
@@ -106,8 +148,12 @@ async def _identify(
             target=_target(request),
             body_digest=digest,
         )
-    if token is not None:
-        return await run_in_threadpool(services.authenticator.user, token.credentials)
+    if shown.token is not None:
+        return await run_in_threadpool(services.authenticator.user, shown.token)
+    if shown.session is not None:
+        principal = await run_in_threadpool(services.sessions.principal, shown.session)
+        browser_of(request, services).check_origin()
+        return principal
     return None
 
 
@@ -158,7 +204,8 @@ def known(principal: Principal | None) -> Principal:
         raise UnauthorizedError(
             "this needs a login.",
             where="Authorization",
-            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers.",
+            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers; in a "
+            "browser, sign in.",
         )
     return principal
 

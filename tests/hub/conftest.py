@@ -40,6 +40,7 @@ from skills.messages import (
     RoundView,
     ScoreView,
     VersionView,
+    Visibility,
 )
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
@@ -179,11 +180,13 @@ class Robot:
         return self.request("POST", f"/rounds/{round_id}/deltas", data, **{DELTA_SIGNATURE_HEADER: signed})
 
 
-def publish_file(services: Services, data: bytes, by: Principal) -> tuple[VersionView, bool]:
+def publish_file(
+    services: Services, data: bytes, by: Principal, visibility: Visibility | None = None
+) -> tuple[VersionView, bool]:
     """As a route would, past the web."""
     with services.spool.file() as file:
         file.write(data)
-        return services.catalogue.publish(file, by=by)
+        return services.catalogue.publish(file, by=by, visibility=visibility)
 
 
 def ok(response: httpx.Response) -> httpx.Response:

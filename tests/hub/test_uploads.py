@@ -208,7 +208,7 @@ def test_a_round_that_closes_before_a_delta_is_whole_refuses_and_throws_it_away(
     view = small.view(data)
     small.bring(data, view)
     small.hall.clock.advance(80_000)
-    small.hall.services.campaigns.stop(small.work.round_id.rsplit("-", 1, by=THE_HUB)[0])
+    small.hall.services.campaigns.stop(small.work.round_id.rsplit("-", 1)[0], by=THE_HUB)
     assert small.hall.error(small.complete(view), 409)["code"] == "round_closed"
     assert small.stored() == before
 
