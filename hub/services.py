@@ -27,10 +27,12 @@ from hub.metrics import Metrics
 from hub.releases import Releases
 from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sharing import Shared
 from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
+from skills.messages import Event
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
@@ -57,6 +59,8 @@ class Services:
     enrolment: Enrolment
     events: EventLog
     releases: Releases
+    open_rounds: Shared[str, str]
+    news: Shared[int, list[Event]]
     sessions: Sessions
     sign_in: SignIn
     issuer: Issuer | None
@@ -69,6 +73,8 @@ class Services:
         """Stop the engine and close all connections."""
         self.close_streams()
         self.engine.stop()
+        self.open_rounds.close()
+        self.news.close()
         self.database.close()
 
 
@@ -106,6 +112,7 @@ def open_services(
     merger.prepare()
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
+    campaigns, events = Campaigns(database, clock, active), EventLog(database)
     steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
     return Services(
         settings=settings,
@@ -116,12 +123,14 @@ def open_services(
         admission=Admission(database, store, clock),
         audit=AuditLog(database),
         authenticator=authenticator,
-        campaigns=Campaigns(database, clock, active),
+        campaigns=campaigns,
         catalogue=catalogue,
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
-        events=EventLog(database),
+        events=events,
         releases=Releases(catalogue, measuring),
+        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        news=Shared(bell, events.after, "zunft-news"),
         sessions=sessions,
         sign_in=SignIn(database, clock, authenticator, sessions, settings),
         issuer=Issuer(settings, clock) if settings.oidc_issuer else None,

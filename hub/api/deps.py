@@ -1,8 +1,11 @@
-"""What routes ask for: the services, and who is asking, held to a role."""
+"""What routes ask for: the services, and who is asking, held to a role.
+
+All of them are coroutines: a dependency that is none takes a trip to a thread with each request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -28,6 +31,7 @@ __all__ = [
     "Robot",
     "ServicesDep",
     "count_stranger",
+    "known",
     "login",
     "reader",
 ]
@@ -44,7 +48,7 @@ PROOF = APIKeyHeader(
 )
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The hub that this request came to."""
     services: Services = request.app.state.services
     return services
@@ -53,7 +57,7 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-def browser_of(request: Request, services: ServicesDep) -> Browser:
+async def browser_of(request: Request, services: ServicesDep) -> Browser:
     """Whoever asks, as far as cookies are concerned."""
     return Browser(request, services.settings)
 
@@ -66,7 +70,8 @@ class SessionCookie(APIKeyCookie):
 
     async def __call__(self, request: Request) -> str | None:  # type: ignore[override] # never a socket
         """The secret, if there is one."""
-        return browser_of(request, services_of(request)).read(SESSION) or None
+        services: Services = request.app.state.services
+        return Browser(request, services.settings).read(SESSION) or None
 
 
 COOKIE = SessionCookie(
@@ -123,7 +128,7 @@ async def _identify(
         return await run_in_threadpool(services.authenticator.user, token.credentials)
     if session is not None:
         principal = await run_in_threadpool(services.sessions.principal, session)
-        browser_of(request, services).check_origin()
+        Browser(request, services.settings).check_origin()
         return principal
     return None
 
@@ -145,7 +150,7 @@ def _address(request: Request) -> str:
 Caller = Annotated[Principal | None, Depends(caller)]
 
 
-def login(principal: Caller) -> Principal:
+def known(principal: Principal | None) -> Principal:
     """Anybody who is known.
 
     Raises:
@@ -161,20 +166,29 @@ def login(principal: Caller) -> Principal:
     return principal
 
 
+async def login(principal: Caller) -> Principal:
+    """Anybody who is known.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+    """
+    return known(principal)
+
+
 AnyLogin = Annotated[Principal, Depends(login)]
 
 
-def reader(principal: Caller, services: ServicesDep) -> Principal | None:
+async def reader(principal: Caller, services: ServicesDep) -> Principal | None:
     """Anybody at all while the catalogue is public."""
-    return principal if services.settings.public_catalogue else login(principal)
+    return principal if services.settings.public_catalogue else known(principal)
 
 
 REQUIRED: dict[Callable[..., object], Role] = {}
 """The role that a dependency asks for, see `hub.api.doors`."""
 
 
-def _require(role: Role) -> Callable[[AnyLogin], Principal]:
-    def require(principal: AnyLogin) -> Principal:
+def _require(role: Role) -> Callable[..., Awaitable[Principal]]:
+    async def require(principal: AnyLogin) -> Principal:
         principal.must_be(role)
         return principal
 

@@ -37,7 +37,7 @@ async def stream_events(
         last = await run_in_threadpool(services.events.last)
     while not services.bell.closed:
         seen = services.bell.rings
-        events = await run_in_threadpool(services.events.after, last)
+        events = await services.news.ask(last)
         for event in events:
             last = event.id
             yield ServerSentEvent(event=event.kind, id=str(event.id), data=event)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.api.deps import API_TOKEN, COOKIE, PROOF, REQUIRED, ServicesDep, caller, login
+from hub.api.deps import API_TOKEN, COOKIE, PROOF, REQUIRED, ServicesDep, caller, known
 from hub.api.errors import refusals
 
 __all__ = ["router"]
@@ -32,7 +32,7 @@ async def scraper(
     expected = services.settings.metrics_token.get_secret_value().encode()
     if expected and token is not None and hmac.compare_digest(token.credentials.encode(), expected):
         return
-    login(await caller(request, services, token, robot_id, session)).must_be("operator")
+    known(await caller(request, services, token, robot_id, session)).must_be("operator")
 
 
 REQUIRED[scraper] = "operator"
