@@ -7,8 +7,9 @@ Rules live with their nouns (`catalogue`, `rounds`, ...); the tables are `models
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ class Database:
         self._readers = sessionmaker(self._engine, expire_on_commit=False)
         writing = self._engine.execution_options(zunft_write=True)
         self._writers = sessionmaker(writing, expire_on_commit=False)
+        # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one
+        # at once, and who waits for it holds no connection.
+        self._turn = threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -57,7 +61,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: all of it or, on any exception, nothing."""
-        with self._writers.begin() as session:
+        with self._turn, self._writers.begin() as session:
             yield session
             news = bool(session.info.get(NEWS))
         if news:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hub.accounts import Accounts
 from hub.admission import Admission
 from hub.audit import AuditLog
-from hub.auth import Authenticator
+from hub.auth import Authenticator, Viewer
 from hub.bell import Bell
 from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue
@@ -18,7 +18,7 @@ from hub.clock import Clock, utc_now
 from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
-from hub.events import EventLog
+from hub.events import EventLog, Told
 from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
@@ -29,6 +29,7 @@ from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
 from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sharing import Shared
 from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
@@ -69,6 +70,8 @@ class Services:
     sweeper: Sweeper
     tokens: Tokens
     uploads: Uploads
+    open_rounds: Shared[str, str]
+    news: Shared[tuple[int, Viewer], Told]
     sessions: Sessions
     sign_in: SignIn
     issuer: Issuer | None
@@ -88,6 +91,8 @@ class Services:
         self.engine.stop()
         self.jobs.close()
         self.sweeper.stop()
+        self.open_rounds.close()
+        self.news.close()
         self.database.close()
 
 
@@ -131,6 +136,7 @@ def open_services(
     steps = Steps(database, stores, jobs, catalogue, clock, active)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
+    campaigns, events = Campaigns(database, clock, active), EventLog(database)
     return Services(
         settings=settings,
         database=database,
@@ -140,14 +146,16 @@ def open_services(
         admission=admission,
         audit=AuditLog(database),
         authenticator=authenticator,
-        campaigns=Campaigns(database, clock, active),
+        campaigns=campaigns,
         catalogue=catalogue,
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
-        events=EventLog(database),
+        events=events,
         jobs=jobs,
         organisations=organisations,
         releases=Releases(catalogue, jobs),
+        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
         sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
         tokens=Tokens(database, clock),
