@@ -78,6 +78,12 @@ class Metrics:
             buckets=WORK_BUCKETS,
             registry=self.registry,
         )
+        self.webhook_deliveries = Counter(
+            "zunft_webhook_deliveries",
+            "Messages to webhooks by outcome: delivered, failed, dead.",
+            ("outcome",),
+            registry=self.registry,
+        )
 
     def timed(self, gate: Gate) -> Gate:
         """The same gate, with its seconds observed."""

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.attendance import Attendance
 from hub.audit import AuditLog
 from hub.auth import Authenticator
 from hub.bell import Bell
@@ -28,6 +30,14 @@ from hub.settings import Settings
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
+from hub.watch import Watch
+from hub.webhooks.dispatcher import Dispatcher
+from hub.webhooks.envelope import hub_urn
+from hub.webhooks.networks import parse_networks
+from hub.webhooks.registry import Webhooks
+from hub.webhooks.schedule import Schedule
+from hub.webhooks.sending import Sender
+from hub.webhooks.vault import Vault
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
@@ -46,23 +56,34 @@ class Services:
     bell: Bell
     accounts: Accounts
     admission: Admission
+    attendance: Attendance
     audit: AuditLog
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
+    dispatcher: Dispatcher
     engine: Engine
     enrolment: Enrolment
     events: EventLog
     releases: Releases
+    watch: Watch
+    webhooks: Webhooks
+
+    def start(self) -> None:
+        """Start what works by itself."""
+        self.engine.start()
+        self.watch.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
         self.bell.close()
 
     def close(self) -> None:
-        """Stop the engine and close all connections."""
+        """Stop what works by itself and close all connections."""
         self.close_streams()
+        self.watch.stop()
         self.engine.stop()
+        self.dispatcher.stop()
         self.database.close()
 
 
@@ -99,6 +120,8 @@ def open_services(
     )
     merger.prepare()
     steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
+    attendance = Attendance(database, clock, settings.robot_lost_seconds)
+    webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
         database=database,
@@ -106,14 +129,33 @@ def open_services(
         bell=bell,
         accounts=accounts,
         admission=Admission(database, store, clock),
+        attendance=attendance,
         audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,
+        dispatcher=dispatcher,
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
         releases=Releases(catalogue, measuring),
+        watch=Watch(bell, [attendance.look, dispatcher.turn]),
+        webhooks=webhooks,
+    )
+
+
+def _webhooks(
+    settings: Settings, database: Database, key: SigningKey, clock: Clock, metrics: Metrics
+) -> tuple[Webhooks, Dispatcher]:
+    vault, source = Vault(key), hub_urn(key.public.text)
+    sender = Sender(
+        parse_networks(settings.webhook_networks), settings.webhook_plain_http, settings.webhook_seconds
+    )
+    chance = random.SystemRandom().random
+    schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
+    return (
+        Webhooks(database, vault, sender, source, clock),
+        Dispatcher(database, vault, sender, schedule, source, clock, metrics),
     )
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "GatePlan",
     "GateReport",
     "MergePlan",
+    "Message",
     "OptimiserName",
     "RobotView",
     "Role",

@@ -18,8 +18,17 @@ from skills.messages import (
     TrainingPlan,
     UserRequest,
 )
+from skills.notices import RedeliverRequest, WebhookRequest
 
-__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UserBody"]
+__all__ = [
+    "CampaignBody",
+    "EnrolmentBody",
+    "MoveBody",
+    "RedeliverBody",
+    "TokensBody",
+    "UserBody",
+    "WebhookBody",
+]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
 
@@ -96,4 +105,23 @@ UserBody = Annotated[
             "researcher", "A researcher who publishes skills", UserRequest(name="ada", role="researcher")
         )
     ),
+]
+
+WebhookBody = Annotated[
+    WebhookRequest,
+    Body(
+        openapi_examples=_example(
+            "mes",
+            "Tell the plant's MES of new versions and of robots that are missing",
+            WebhookRequest(
+                url="https://mes.example.com/zunft",
+                kinds=("version.published", "robot.lost", "robot.returned"),
+            ),
+        )
+    ),
+]
+
+RedeliverBody = Annotated[
+    RedeliverRequest,
+    Body(openapi_examples=_example("two", "Two of the dead letters", RedeliverRequest(events=(311, 320)))),
 ]

@@ -13,7 +13,14 @@ from skills.messages import API
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, tiny_skill
 from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END
 
-PLACES = {"round_id": "c-1-1", "name": "reach", "ref": "1", "channel": "stable", "campaign_id": "c-1"}
+PLACES = {
+    "round_id": "c-1-1",
+    "name": "reach",
+    "ref": "1",
+    "channel": "stable",
+    "campaign_id": "c-1",
+    "webhook_id": "w-1",
+}
 QUERIES = {"/robots/me/assignment": "?skill=reach"}
 USERS = ("researcher", "operator", "admin")
 

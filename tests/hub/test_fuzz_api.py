@@ -102,6 +102,7 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
         "console": False,
         "rate_limit": 0,
         "stranger_rate_limit": 0,
+        "webhook_networks": "127.0.0.1",
     }
     hall = Hall(Settings.model_validate(config), StubGate(), Hands())
     ok(hall.publish(tiny_skill()))
@@ -115,6 +116,9 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
         tokens[role] = ok(hall.post("/users", {"name": f"the {role}", "role": role})).json()["token"]
     users = {role: Bearer(token) for role, token in tokens.items()}
     known = {"name": "reach", "ref": "1", "channel": "stable", "campaign_id": campaign}
+    # Nobody listens there, and no message leaves this machine.
+    webhook = ok(hall.post("/webhooks", {"url": "https://127.0.0.1:1/"})).json()["webhook"]
+    known["webhook_id"] = webhook["webhook_id"]
     files = {
         "/api/v1/skills": tiny_skill(version=2, seed=1).to_bytes(),
         "/api/v1/rounds/{round_id}/deltas": robot.delta(work, tensors_like(tiny_skill(), 1.0)),
@@ -141,11 +145,14 @@ def test_no_request_brings_a_fault_or_an_undocumented_answer(target: Target, met
     )
     @given(case=cases, at_home=st.booleans(), spoilt=st.booleans(), junk=FILES)
     def fuzz(case: schemathesis.Case[Any], at_home: bool, spoilt: bool, junk: bytes) -> None:
+        not_asked = NOT_ASKED
+        if at_home or spoilt:  # what was generated to be wrong may be right now
+            not_asked = [*NOT_ASKED, checks.negative_data_rejection]
         if at_home:
             case.path_parameters.update({name: target.known[name] for name in case.path_parameters})
-        if path in target.files and spoilt:
+        if spoilt and path in target.files:
             case.body = target.files[path] + junk
         for auth in target.callers.values():
-            case.call_and_validate(auth=auth, excluded_checks=NOT_ASKED, timeout=TIMEOUT)
+            case.call_and_validate(auth=auth, excluded_checks=not_asked, timeout=TIMEOUT)
 
     fuzz()
