@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test fuzz check format browser clean help
+.PHONY: demo test chaos fuzz check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -14,6 +14,9 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (abou
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+chaos: $(INSTALLED)  ## Break hubs, robots, database and store for half an hour, and count what is lost
+	$(BIN)/python -m tests.chaos --faults 390 --rounds 50 --write
 
 # FUZZ_EXAMPLES: for each endpoint and each kind of damage; FUZZ_SECONDS: of Atheris, where it has a wheel.
 FUZZ_EXAMPLES ?= 300

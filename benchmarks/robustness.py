@@ -48,7 +48,7 @@ HELD_OUT = [fresh_workshop(arm, 500 + i) for arm in ("kinova3", "panda", "sawyer
 SCORE_SEED = 90_000
 BATCH = 1600  # half of a trainer's default, to pay for more cells
 
-RULES: dict[str, dict[str, Any]] = {
+ALONE: dict[str, dict[str, Any]] = {
     "mean": {"rule": "mean"},
     "clip+mean": {"rule": "mean", "clip": 1.0},
     "median": {"rule": "median", "byzantine": LIARS},
@@ -58,8 +58,12 @@ RULES: dict[str, dict[str, Any]] = {
     "geometric-median": {"rule": "geometric-median", "byzantine": LIARS},
     "centred-clipping": {"rule": "centred-clipping", "byzantine": LIARS},
     "mda": {"rule": "mda", "byzantine": LIARS},
-    "mixing+trimmed-mean": {"rule": "trimmed-mean", "trim": 0.3, "byzantine": LIARS, "mixing": True},
 }
+MIXED = {
+    f"mixing+{name}": {**options, "mixing": True} for name, options in ALONE.items() if "byzantine" in options
+}
+RULES = {**ALONE, **MIXED}
+TABLES = {"alone": tuple(ALONE), "mixed": ("mean", *MIXED)}
 NO_ATTACK = "none"
 COLUMNS = (NO_ATTACK, *ATTACKS)
 TOLERANCE = 0.1  # of success, against the mean without attack
@@ -67,7 +71,6 @@ TOLERANCE = 0.1  # of success, against the mean without attack
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "merging.md"
 RESULT = ROOT / "benchmarks" / "results" / "robustness.md"
-BEGIN, END = "<!-- robustness -->", "<!-- /robustness -->"
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,11 @@ def main() -> None:
             with notes.open("a") as file:
                 file.write(json.dumps(asdict(finding)) + "\n")
             bar.advance(task)
-    table = report(read(notes), plans)
-    print(table)
-    if options.write:
-        write(table)
+    for name, rules in TABLES.items():
+        table = report(read(notes), plans, rules)
+        print(table)
+        if table and name in options.write:
+            write(name, table)
 
 
 class Campaign:
@@ -202,8 +206,11 @@ def read(notes: Path) -> Iterator[Finding]:
         yield Finding(**{**found, "plan": Plan(**found["plan"])})
 
 
-def report(findings: Iterator[Finding], plans: Sequence[Plan]) -> str:
-    """The table in Markdown, with what it takes to read it; a cell that lacks a seed stays empty."""
+def report(findings: Iterator[Finding], plans: Sequence[Plan], rules: Sequence[str]) -> str:
+    """A table in Markdown, with what it takes to read it; a cell that lacks a seed stays empty.
+
+    Empty itself where none of the rules was measured, or not the mean without attack, to compare with.
+    """
     cells: dict[tuple[str, str], list[Finding]] = {}
     for each in findings:
         if each.plan in plans:
@@ -214,8 +221,9 @@ def report(findings: Iterator[Finding], plans: Sequence[Plan]) -> str:
         if len(cell) == len(plans)
     }
     free = scores.get(("mean", NO_ATTACK))
-    if free is None:
-        return "There is nothing to compare with: run the mean without attack."
+    measured = [rule for rule in rules if any(rule == found for found, _ in scores)]
+    if free is None or not measured:
+        return ""
     intro = (
         f"Success in {len(HELD_OUT)} held-out workshops, {free.episodes} jobs a cell, seeds "
         f"{', '.join(str(plan.seed) for plan in plans)}: after {plans[0].peaceful} rounds without and "
@@ -224,17 +232,16 @@ def report(findings: Iterator[Finding], plans: Sequence[Plan]) -> str:
         "below that, empty was not run."
     )
     rows = [f"| rule | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    measured = [rule for rule in RULES if any(rule == found for found, _ in scores)]
     rows += [f"| {rule} | {' | '.join(_cells(scores, rule, free.score - TOLERANCE))} |" for rule in measured]
     return "\n".join([intro, "", *rows])
 
 
-def write(table: str) -> None:
-    """Put the table on the page for operators and among the results."""
-    before, rest = PAGE.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
-    RESULT.write_text(f"# robustness\n\n{table}\n\nMade by `python -m benchmarks.robustness --write`.\n")
+def write(name: str, table: str) -> None:
+    """Put a table in its place on the page for operators and among the results."""
+    begin, end = f"<!-- robustness {name} -->", f"<!-- /robustness {name} -->"
+    for page in (PAGE, RESULT):
+        before, rest = page.read_text().split(begin)
+        page.write_text(f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}")
 
 
 def _cells(scores: Mapping[tuple[str, str], Evaluation], rule: str, least: float) -> Iterator[str]:
@@ -259,7 +266,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES))
     parser.add_argument("--attacks", nargs="+", choices=COLUMNS, default=list(COLUMNS))
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "robustness")
-    parser.add_argument("--write", action="store_true", help="the table into docs and results")
+    parser.add_argument(
+        "--write", nargs="+", choices=TABLES, default=[], help="these tables into docs and results"
+    )
     return parser.parse_args()
 
 

@@ -9,13 +9,25 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import audit, campaigns, events, health, metrics, robots, rounds, skills, users, webhooks
+from hub.api import (
+    audit,
+    campaigns,
+    events,
+    health,
+    metrics,
+    organisations,
+    robots,
+    rounds,
+    skills,
+    users,
+    webhooks,
+)
 from hub.api.errors import install_errors, refusals
 from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
-from hub.gate import Gate
+from hub.jobs.job import Gate
 from hub.limits import RateLimits
 from hub.metrics import Metrics
 from hub.services import Services, open_services
@@ -25,7 +37,7 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, campaigns, events, users, webhooks, audit)
+NOUNS = (robots, rounds, skills, campaigns, events, users, organisations, webhooks, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
@@ -39,7 +51,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     Args:
         settings: The hub's configuration.
-        gate: How candidates are measured; by default in simulation on held-out variations.
+        gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
 
     Raises:

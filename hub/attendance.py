@@ -68,8 +68,8 @@ class Attendance:
                 session,
                 kind,
                 now,
-                robot_id=robot.robot_id,
                 organisation=robot.organisation,
+                robot_id=robot.robot_id,
                 embodiment=robot.embodiment,
                 last_seen_at=robot.last_seen_at.isoformat() if robot.last_seen_at else None,
             )

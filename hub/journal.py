@@ -1,4 +1,4 @@
-"""The journal of rounds: their rows as facts for `hub.rounds` and as views for people.
+"""The journal of rounds: their rows as facts for `hub.rounds`, as jobs, and as views for people.
 
 Every function works inside the caller's transaction. `enter_state` is the only place that changes a
 round's state.
@@ -6,14 +6,18 @@ round's state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub.auth import Viewer
 from hub.events import record
+from hub.jobs.job import DeltaPart, MergeJob
 from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
 from hub.rounds import Collection, RoundEvent, next_state, waiting_for
+from hub.visibility import seen_skills
 from skills.errors import NotFoundError
 from skills.messages import CampaignRequest, CampaignView, GateReport, RoundState, RoundView
 
@@ -23,6 +27,7 @@ __all__ = [
     "deltas_of",
     "enter_state",
     "find_round",
+    "merge_job",
     "newest_round",
     "order_of",
     "round_view",
@@ -51,14 +56,14 @@ def order_of(row: CampaignRow) -> CampaignRequest:
     return CampaignRequest.model_validate(row.order)
 
 
-def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundRow:
-    """A round; `lock` holds it until the transaction ends.
+def find_round(session: Session, round_id: str, viewer: Viewer, *, lock: bool = False) -> RoundRow:
+    """A round of a skill that the viewer sees; `lock` holds it until the transaction ends.
 
     Raises:
-        NotFoundError: No such round.
+        NotFoundError: No such round, or none that the viewer sees: in the same words.
     """
     row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
-    if row is None:
+    if row is None or not _sees(session, row, viewer):
         raise NotFoundError(
             f"there is no round {round_id[:64]!r}.",
             where="round_id",
@@ -66,6 +71,11 @@ def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundR
             code="unknown_round",
         )
     return row
+
+
+def _sees(session: Session, row: RoundRow, viewer: Viewer) -> bool:
+    its = select(CampaignRow.skill).where(CampaignRow.campaign_id == row.campaign_id)
+    return session.scalar(its.where(CampaignRow.skill.in_(seen_skills(viewer)))) is not None
 
 
 def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
@@ -86,6 +96,32 @@ def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
     return list(session.scalars(statement))
 
 
+def merge_job(
+    row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, version: int, region: str
+) -> MergeJob:
+    """What is to be merged into the version with this number, in the region's store."""
+    return MergeJob(
+        round_id=row.round_id,
+        base=row.base,
+        deltas=tuple(
+            DeltaPart(
+                digest=each.digest,
+                size=each.size,
+                samples=each.samples,
+                success=each.metrics.get("success"),
+                norm=each.norm,
+                staleness=each.staleness,
+            )
+            for each in deltas
+        ),
+        plan=order.merge,
+        gate=order.gate,
+        version=version,
+        optimiser_before=row.optimiser_before,
+        region=region,
+    )
+
+
 def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:
     """Take a round where an event leads, and tell listeners.
 
@@ -98,6 +134,7 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
         session,
         f"round.{row.state}",
         now,
+        skill=session.get_one(CampaignRow, row.campaign_id).skill,
         round_id=row.round_id,
         campaign_id=row.campaign_id,
         number=row.number,

@@ -21,15 +21,17 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
-from hub.gate import Gate, HeldOutGate
-from hub.merger import Merger
-from hub.merging import choose_engine
+from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
+from hub.jobs.processes import Processes
+from hub.jobs.timed import Timed
 from hub.metrics import Metrics
+from hub.organisations import Organisations
+from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
 from hub.settings import Settings
-from hub.spool import Spool
 from hub.steps import Steps
-from hub.store import ObjectStore, open_store
+from hub.store import ObjectStore
+from hub.tokens import Tokens
 from hub.watch import Watch
 from hub.webhooks.dispatcher import Dispatcher
 from hub.webhooks.envelope import hub_urn
@@ -40,7 +42,7 @@ from hub.webhooks.sending import Sender
 from hub.webhooks.vault import Vault
 from skills.signing import SigningKey
 
-__all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
+__all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
@@ -48,15 +50,14 @@ SPOOL_FOLDER = "spool"
 
 @dataclass(frozen=True)
 class Services:
-    """One hub. Reading calls return the messages that the API sends."""
+    """One hub. Reading calls return the messages that the API sends, and ask who looks."""
 
     settings: Settings
     database: Database
-    store: ObjectStore
+    stores: Stores
     bell: Bell
     accounts: Accounts
     admission: Admission
-    attendance: Attendance
     audit: AuditLog
     authenticator: Authenticator
     campaigns: Campaigns
@@ -65,12 +66,20 @@ class Services:
     engine: Engine
     enrolment: Enrolment
     events: EventLog
+    jobs: Jobs
+    organisations: Organisations
     releases: Releases
+    tokens: Tokens
     watch: Watch
     webhooks: Webhooks
 
+    @property
+    def store(self) -> ObjectStore:
+        """The store of everything that is pinned to no region."""
+        return self.stores.of(HOME)
+
     def start(self) -> None:
-        """Start what works by itself."""
+        """Begin to work."""
         self.engine.start()
         self.watch.start()
 
@@ -79,11 +88,12 @@ class Services:
         self.bell.close()
 
     def close(self) -> None:
-        """Stop what works by itself and close all connections."""
+        """Stop all work, and close all connections."""
         self.close_streams()
         self.watch.stop()
         self.engine.stop()
         self.dispatcher.stop()
+        self.jobs.close()
         self.database.close()
 
 
@@ -94,42 +104,37 @@ def open_services(
 
     Args:
         settings: The hub's configuration.
-        gate: How candidates are measured; by default in simulation on held-out variations.
+        gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
         metrics: Where merging and gating are timed; nobody reads them by default.
 
     Raises:
-        SettingsError, StoreError, MergeError: The database, the store or the merging device cannot be used.
+        SettingsError, StoreError: The database or the store cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
-    store = connect_store(settings)
+    stores = connect_stores(settings)
+    organisations = Organisations(database, stores, clock)
+    organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
-    catalogue = Catalogue(database, store, key, clock)
+    catalogue = Catalogue(database, stores, key, clock)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
-    measuring = metrics.timed(gate or HeldOutGate())
-    merger = Merger(
-        store,
-        Spool(store, settings.data_dir / SPOOL_FOLDER),
-        choose_engine(settings.merge_device, ray_address=settings.ray_address),
-    )
-    merger.prepare()
-    steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
+    jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
+    steps = Steps(database, stores, jobs, catalogue, clock, active)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
         database=database,
-        store=store,
+        stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, store, clock),
-        attendance=attendance,
+        admission=Admission(database, stores, clock),
         audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
@@ -138,7 +143,10 @@ def open_services(
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
-        releases=Releases(catalogue, measuring),
+        jobs=jobs,
+        organisations=organisations,
+        releases=Releases(catalogue, jobs),
+        tokens=Tokens(database, clock),
         watch=Watch(bell, [attendance.look, dispatcher.turn]),
         webhooks=webhooks,
     )
@@ -159,14 +167,28 @@ def _webhooks(
     )
 
 
-def connect_store(settings: Settings) -> ObjectStore:
-    """The object store of these settings.
+def _jobs(settings: Settings, stores: Stores, gate: Gate | None, metrics: Metrics) -> Jobs:
+    plan = BenchPlan(
+        stores={region: _address(settings, region) for region in (HOME, *stores.regions)},
+        spool=settings.data_dir.absolute() / SPOOL_FOLDER,
+        device=settings.merge_device,
+        on_ray=settings.jobs == "ray",
+        ray_address=settings.ray_address,
+        log_level=settings.log_level,
+    )
+    if gate is None:
+        idle = settings.worker_idle_seconds
+        return Processes(plan, settings.workers, idle, on_death=metrics.workers_died.inc)
+    from hub.jobs.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
+    from hub.jobs.inprocess import InProcess  # noqa: PLC0415
 
-    Raises:
-        StoreError: The address or the credentials cannot be used.
-    """
-    return open_store(
-        settings.store,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
+    return InProcess(open_bench(plan, stores.of, gate))
+
+
+def _address(settings: Settings, region: str) -> StoreAddress:
+    url, keys = settings.place(region)
+    return StoreAddress(
+        url=url,
+        access_key=keys.access_key.get_secret_value(),
+        secret_key=keys.secret_key.get_secret_value(),
     )

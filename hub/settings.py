@@ -6,16 +6,36 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.webhooks.networks import parse_networks
+from skills.organisations import REGION
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "StoreKeys"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
+Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
+
+
+class StoreKeys(BaseModel):
+    """Credentials of an S3 store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    access_key: SecretStr
+    secret_key: SecretStr
 
 
 class Settings(BaseSettings):
@@ -37,14 +57,41 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    regions: dict[Region, str] = Field(
+        default={},
+        description='Stores by region, as JSON: {"eu": "s3://bucket?endpoint=host"}; blobs of an '
+        "organisation that is pinned to a region lie there and nowhere else.",
+    )
+    region_keys: dict[Region, StoreKeys] = Field(
+        default={},
+        description="Keys of regions that have their own: "
+        '{"eu": {"access_key": "...", "secret_key": "..."}}.',
+    )
     merge_device: str = Field(
         default="auto",
         pattern="^(auto|cpu|cuda|ray)$",
         description="What merges: cpu, cuda, ray (a cluster), or auto: a GPU where there is one.",
     )
+    jobs: str = Field(
+        default="processes",
+        pattern="^(processes|ray)$",
+        description="Where merging and gating run: in worker processes beside the hub, or on a Ray cluster.",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Merges and gates at the same time; each has a process, also to speak to a Ray cluster.",
+    )
+    worker_idle_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="A worker process without work ends after so long, and gives its memory back.",
+    )
     ray_address: str = Field(
         default="",
-        description="Ray cluster for merge_device ray, such as ray://head:10001; empty: one is started here.",
+        description="Ray cluster for jobs and merge_device ray, such as ray://head:10001; "
+        "empty: one is started here.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")
@@ -139,6 +186,17 @@ class Settings(BaseSettings):
         parse_networks(text)
         return text
 
+    @model_validator(mode="after")
+    def _regions_are_apart(self) -> Settings:
+        places = {_place(url) for url in (self.store, *self.regions.values())}
+        if len(places) < 1 + len(self.regions):
+            msg = "two regions, or a region and the hub's own store, have one place; give each its own"
+            raise ValueError(msg)
+        if unknown := self.region_keys.keys() - self.regions.keys():
+            msg = f"region_keys names {', '.join(sorted(unknown))}, which regions does not"
+            raise ValueError(msg)
+        return self
+
     @property
     def database(self) -> str:
         """The database's address, the default resolved."""
@@ -148,3 +206,15 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """The object store's address, the default resolved."""
         return self.store_url or (self.data_dir.absolute() / "blobs").as_uri()
+
+    def place(self, region: str) -> tuple[str, StoreKeys]:
+        """Address and keys of a region's store; of the hub's own for the empty region."""
+        keys = StoreKeys(access_key=self.s3_access_key, secret_key=self.s3_secret_key)
+        return self.regions.get(region, self.store), self.region_keys.get(region, keys)
+
+
+def _place(url: str) -> tuple[str, ...]:
+    """What two addresses of one store have in common."""
+    parts = urlsplit(url)
+    endpoint = parse_qs(parts.query).get("endpoint", [""])
+    return parts.scheme, parts.netloc, parts.path.strip("/"), *endpoint

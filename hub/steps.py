@@ -6,26 +6,33 @@ looks again whether the round is still where it was. Done twice, a step gives th
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.catalogue import Catalogue, add_version, next_number, point_channel, resolve
+from hub.auth import THE_HUB
+from hub.catalogue import Catalogue, add_version, point_channel, resolve
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
-from hub.gate import Gate
-from hub.journal import collection_of, deltas_of, enter_state, find_round, order_of, rounds_of, state_of
-from hub.merger import Merger
-from hub.metrics import Metrics
+from hub.jobs.job import GateJob, Jobs
+from hub.journal import (
+    collection_of,
+    deltas_of,
+    enter_state,
+    find_round,
+    merge_job,
+    order_of,
+    rounds_of,
+    state_of,
+)
 from hub.models import CampaignRow, RoundRow, VersionRow
+from hub.publishing import next_number
+from hub.regions import Stores, region_of
 from hub.rounds import FINAL, collection_event
-from hub.store import ObjectStore
-from skills.container import digest_of
+from skills.errors import TooLargeError
 from skills.messages import GateReport, RoundState
-from skills.skill import Skill
 
 __all__ = ["Steps"]
 
@@ -39,29 +46,28 @@ class Steps:
     def __init__(
         self,
         database: Database,
-        store: ObjectStore,
-        merger: Merger,
+        stores: Stores,
+        jobs: Jobs,
         catalogue: Catalogue,
-        gate: Gate,
         clock: Clock,
         active_seconds: float,
-        metrics: Metrics,
     ) -> None:
         self._database = database
-        self._store = store
-        self._merger = merger
+        self._stores = stores
+        self._jobs = jobs
         self._catalogue = catalogue
-        self._gate = gate
         self._clock = clock
         self._active_seconds = active_seconds
-        self._metrics = metrics
 
     def begin(self, campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
         base, measured = self._stable(campaign.skill)
         if not measured:
-            report = self._gate(base, None, order_of(campaign).gate)
-            self._catalogue.record_score(base.digest, report.candidate)
+            with self._database.read() as session:
+                region = region_of(session, campaign.skill)
+            job = GateJob(candidate=base, current=None, plan=order_of(campaign).gate, region=region)
+            report = self._jobs.gate(job)
+            self._catalogue.record_score(base, report.candidate)
         with self._database.write() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
@@ -95,41 +101,43 @@ class Steps:
 
     def merge(self, campaign: CampaignRow, row: RoundRow) -> bool:
         """Merging: make the candidate and enter it into the catalogue."""
-        started = time.monotonic()
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
-        order = order_of(campaign)
-        root = self._merger.trust(row, deltas, order, self._gate)
-        candidate = self._merger.candidate(row, deltas, order, version=number, root=root)
-        state = digest_of(candidate.optimiser_state)
-        self._store.put(state, candidate.optimiser_state)
-        self._store.put(candidate.skill.digest, candidate.skill.to_bytes())
-        seconds = time.monotonic() - started
-        self._metrics.merge_seconds.labels(order.merge.rule).observe(seconds)
-        with self._database.write() as session:
-            current = _still(session, row, "merging")
-            if current is None:
-                return True
-            if next_number(session, campaign.skill) != number:
-                # Somebody published meanwhile: the next turn makes a candidate with the number after that.
-                self._store.delete(candidate.skill.digest)
-                return True
-            now = self._clock()
-            add_version(session, candidate.skill, self._catalogue.sign(candidate.skill.digest), now)
-            current.candidate, current.optimiser_after = candidate.skill.digest, state
-            current.device, current.root = self._merger.engine.name, root
-            current.metrics = {**candidate.metrics, "merge_seconds": seconds}
-            enter_state(session, current, "merged", now)
+            region = region_of(session, campaign.skill)
+        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number, region))
+        store = self._stores.of(region)
+        try:
+            with self._database.write() as session:
+                current = _still(session, row, "merging")
+                if current is None:
+                    return True
+                if next_number(session, campaign.skill) != number:
+                    # Somebody published meanwhile: the next turn makes one with the number after that.
+                    store.delete(made.digest)
+                    return True
+                now, signature = self._clock(), self._catalogue.sign(made.digest)
+                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                current.candidate, current.optimiser_after = made.digest, made.optimiser_after
+                current.device, current.root = made.device, made.root
+                current.metrics = {**made.metrics, "merge_seconds": made.seconds}
+                enter_state(session, current, "merged", now)
+        except TooLargeError:
+            store.delete(made.digest)
+            raise
         return True
 
     def examine(self, campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version; publish it or keep it for study."""
-        candidate = self._merger.skill(str(row.candidate))
         stable, _ = self._stable(campaign.skill)
-        report = self._gate(candidate, stable, order_of(campaign).gate)
+        with self._database.read() as session:
+            region = region_of(session, campaign.skill)
+        job = GateJob(
+            candidate=str(row.candidate), current=stable, plan=order_of(campaign).gate, region=region
+        )
+        report = self._jobs.gate(job)
         if report.current is not None:
-            self._catalogue.record_score(stable.digest, report.current)
+            self._catalogue.record_score(stable, report.current)
         with self._database.write() as session:
             current = _still(session, row, "gating")
             if current is None:
@@ -157,7 +165,7 @@ class Steps:
             if row is None:
                 self._end(session, campaign.campaign_id, "failed", reason)
                 return
-            current = find_round(session, row.round_id, lock=True)
+            current = find_round(session, row.round_id, THE_HUB, lock=True)
             if state_of(current) not in FINAL:
                 enter_state(session, current, "broken", self._clock(), reason)
 
@@ -165,7 +173,7 @@ class Steps:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
         if campaign.state != "running":
             return
-        base = resolve(session, campaign.skill, "stable").digest
+        base = resolve(session, campaign.skill, "stable", THE_HUB).digest
         # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.
         made_base = select(RoundRow.optimiser_after).where(RoundRow.candidate == base)
         now = self._clock()
@@ -187,6 +195,7 @@ class Steps:
             session,
             "round.open",
             now,
+            skill=campaign.skill,
             round_id=row.round_id,
             campaign_id=campaign_id,
             number=number,
@@ -209,14 +218,14 @@ class Steps:
         if report.passed:
             point_channel(session, version.skill, "stable", version.number, now)
 
-    def _stable(self, name: str) -> tuple[Skill, bool]:
-        """The stable version, and whether it has a score."""
+    def _stable(self, name: str) -> tuple[str, bool]:
+        """Digest of the stable version, and whether it has a score."""
         with self._database.read() as session:
-            row = resolve(session, name, "stable")
-        return self._merger.skill(row.digest), row.score is not None
+            row = resolve(session, name, "stable", THE_HUB)
+        return row.digest, row.score is not None
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:
     """The round, locked, if it is where it was; else somebody moved it and the caller's work is let go."""
-    current = find_round(session, row.round_id, lock=True)
+    current = find_round(session, row.round_id, THE_HUB, lock=True)
     return current if current.state == state else None

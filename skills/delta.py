@@ -156,7 +156,8 @@ def norm(tensors: Mapping[str, NDArray[Any]]) -> float:
 
 def clip(tensors: Mapping[str, NDArray[np.float64]], limit: float) -> dict[str, NDArray[np.float64]]:
     """Scale down to norm `limit` where it is larger; direction unchanged."""
-    factor = min(1.0, limit / max(norm(tensors), np.finfo(np.float64).tiny))
+    length = norm(tensors)
+    factor = limit / length if length > limit else 1.0
     return {name: tensor * factor for name, tensor in tensors.items()}
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "Event",
     "GatePlan",
     "GateReport",
+    "Label",
     "MergePlan",
     "Message",
     "OptimiserName",
@@ -48,6 +49,7 @@ __all__ = [
     "UserRequest",
     "UserView",
     "VersionView",
+    "Visibility",
 ]
 
 API = "/api/v1"
@@ -61,6 +63,7 @@ Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Role = Literal["robot", "researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
+Visibility = Literal["private", "organisation", "guild"]
 RuleName = Literal[
     "mean",
     "median",
@@ -103,9 +106,9 @@ class ErrorBody(Message):
 
 
 class EnrolmentTokenRequest(Message):
-    """An operator asks for tokens that each enrol one robot."""
+    """An operator asks for tokens that each enrol one robot, by default into the operator's organisation."""
 
-    organisation: Label = "guild"
+    organisation: Label | None = None
     count: int = Field(default=1, ge=1, le=1000)
     valid_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
 
@@ -165,7 +168,7 @@ class UserCreated(Message):
 
 
 class UserView(Message):
-    """A user as admins see it; `expires_at` is None where a token never does: the hub's own admin's."""
+    """A user as admins see it; `expires_at` is when the last token does, None where one never does."""
 
     name: str
     role: Role
@@ -217,9 +220,11 @@ class VersionView(Message):
 
 
 class SkillView(Message):
-    """A skill with its newest stable version."""
+    """A skill with its newest stable version, its owner, and who may see it."""
 
     name: str
+    organisation: str
+    visibility: Visibility
     task: str
     summary: str
     versions: int

@@ -34,12 +34,18 @@ class HubProcess:
     log: Path
 
     def peak_memory_mb(self) -> float:
-        """Largest resident memory so far, in MB; 0 where the system has no /proc."""
+        """Largest resident memory so far, in MB, of hub and workers; 0 where the system has no /proc."""
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
+            threads = Path(f"/proc/{self.pid}/task").glob("*/children")
+            workers = [pid for thread in threads for pid in thread.read_text().split()]
+            return sum(_peak_mb(pid) for pid in (str(self.pid), *workers))
         except OSError:
             return 0.0
-        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def _peak_mb(pid: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from hub.merging.combination import (
     WeightedSum,
 )
 from hub.merging.network import sorting_network
+from hub.merging.products import products
 from hub.merging.stack import Chunk, Entry, Stack
 from skills.codecs import Quantised
 
@@ -65,7 +66,7 @@ class CpuEngine:
 
         def work(each: _Work) -> NDArray[np.float64]:
             lower = np.zeros((padded, padded))
-            kernels.products(each.table, each.chunk.start, each.chunk.stop, lower)
+            products(each.table, each.chunk.start, each.chunk.stop, lower)
             lower = np.tril(lower[:count, :count])
             return np.asarray(lower + np.tril(lower, -1).T)
 

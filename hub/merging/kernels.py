@@ -1,4 +1,4 @@
-"""The inner loops on a processor, compiled by Numba: reading any encoding, sums, sorting, products.
+"""The inner loops on a processor, compiled by Numba: reading any encoding, sums and sorting.
 
 Each kernel walks over its range in tiles that stay in a core's cache, so every input is read from memory
 once and nothing is expanded whole. Inputs come as tables of addresses: whoever calls (`hub.merging.cpu`)
@@ -25,8 +25,10 @@ __all__ = [
     "KIND_INT8",
     "address",
     "dropped_sum",
+    "kernel",
     "near_median_mean",
-    "products",
+    "read",
+    "reduction",
     "sign_election",
     "sorted_mean",
     "weighted_sum",
@@ -36,7 +38,6 @@ KIND_FLOAT32, KIND_FLOAT64, KIND_FLOAT16, KIND_INT8 = range(4)
 """Encodings: first column of a table. The others: address of the numbers, address of the scales."""
 
 SUM_TILE = 2**13  # numbers whose float64 sums stay in a core's second cache
-PRODUCT_TILE = 512
 ROW_TILE = 512
 GOLDEN, MIX_A, MIX_B = (
     np.uint64(0x9E3779B97F4A7C15),
@@ -45,7 +46,7 @@ GOLDEN, MIX_A, MIX_B = (
 )
 
 kernel = njit(nogil=True, cache=True, error_model="numpy")
-# Only these two may add in another order than written, so that a core adds many numbers at a time.
+# Only these may add in another order than written, so that a core adds many numbers at a time.
 reduction = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 
 
@@ -161,33 +162,8 @@ def _finite(row: Any) -> Any:
     return rest == 0
 
 
-@reduction
-def _dots(a0: Any, a1: Any, b0: Any, b1: Any, b2: Any, b3: Any, g0: Any, g1: Any) -> None:
-    """Eight dot products at a time, so that each number loaded is used in several."""
-    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
-    for j in range(a0.size):
-        x, y = a0[j], a1[j]
-        p, q, r, s = b0[j], b1[j], b2[j], b3[j]
-        s00 += x * p
-        s01 += x * q
-        s02 += x * r
-        s03 += x * s
-        s10 += y * p
-        s11 += y * q
-        s12 += y * r
-        s13 += y * s
-    g0[0] += s00
-    g0[1] += s01
-    g0[2] += s02
-    g0[3] += s03
-    g1[0] += s10
-    g1[1] += s11
-    g1[2] += s12
-    g1[3] += s13
-
-
 @kernel
-def _read(source: Any, start: int, row: Any) -> None:
+def read(source: Any, start: int, row: Any) -> None:
     """Row <- numbers from `start` on."""
     kind, stop = source[0], start + row.size
     if kind == KIND_FLOAT32:
@@ -276,13 +252,13 @@ def _gather(table: Any, rows: Any, single: Any, start: int, n: int, raw: Any, bu
     finite = True
     if raw.shape[0]:
         for i in range(table.shape[0]):
-            _read(table[i], start, raw[i, :n])
+            read(table[i], start, raw[i, :n])
             finite &= _finite(raw[i, :n])
     mixed = np.empty(n)
     for r in range(rows.shape[0]):
         row, i = buffer[r, :n], single[r]
         if i >= 0:
-            _read(table[i], start, row)
+            read(table[i], start, row)
             finite &= _finite(row)
             if rows[r, i] != 1.0:
                 row *= rows[r, i]
@@ -325,7 +301,7 @@ def dropped_sum(
         row, numbers = sums[:n], raw[:n]
         row[:] = -0.0
         for i in range(table.shape[0]):
-            _read(table[i], at, numbers)
+            read(table[i], at, numbers)
             finite &= _finite(numbers)
             _add_kept(numbers, factors[i], keys[i], np.uint64(offset + at), limit, row)
         _copy(row, out[at : at + n])
@@ -416,7 +392,7 @@ def sign_election(
         total[:] = 0
         weight[:] = 0
         for i in range(count):
-            _read(table[i], at, raw[i, :n])
+            read(table[i], at, raw[i, :n])
             finite &= _finite(raw[i, :n])
             _keep_greatest(raw[i, :n], thresholds[i], stretch[i])
             _add(raw[i, :n], weights[i], balance)
@@ -425,21 +401,3 @@ def sign_election(
         _divide_scaled(total, weight, scale, out[at : at + n])
         finite &= _finite(out[at : at + n])
     return finite
-
-
-@kernel
-def products(table: Any, start: int, stop: int, gram: Any) -> None:
-    """Gram <- gram + inner products below the diagonal; its rows are filled up to a multiple of 4."""
-    count = gram.shape[0]
-    raw = np.zeros((count, PRODUCT_TILE))
-    for at in range(start, stop, PRODUCT_TILE):
-        n = min(PRODUCT_TILE, stop - at)
-        for i in range(table.shape[0]):
-            _read(table[i], at, raw[i, :n])
-        for i in range(0, count, 2):
-            for k in range(0, i + 2, 4):
-                _dots(
-                    raw[i, :n], raw[i + 1, :n],
-                    raw[k, :n], raw[k + 1, :n], raw[k + 2, :n], raw[k + 3, :n],
-                    gram[i, k : k + 4], gram[i + 1, k : k + 4],
-                )  # fmt: skip

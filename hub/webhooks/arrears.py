@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub.models import EventRow, UndeliveredRow, WebhookRow
+from hub.webhooks.audience import hears
 
 __all__ = ["dead_letters", "oldest_undelivered"]
 
@@ -23,6 +24,6 @@ def oldest_undelivered(session: Session) -> datetime | None:
     aside = select(func.min(EventRow.at)).join(UndeliveredRow, UndeliveredRow.event_id == EventRow.id)
     found = [session.scalar(aside.where(UndeliveredRow.due_at.is_not(None)))]
     for row in session.scalars(select(WebhookRow)).all():
-        unheard = select(func.min(EventRow.at)).where(EventRow.id > row.position)
-        found.append(session.scalar(unheard.where(EventRow.kind.in_(row.kinds))))
+        wanted = EventRow.id > row.position, EventRow.kind.in_(row.kinds), hears(row.organisation)
+        found.append(session.scalar(select(func.min(EventRow.at)).where(*wanted)))
     return min((each for each in found if each is not None), default=None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ from hub.clock import Clock
 from hub.database import Database
 from hub.metrics import Metrics
 from hub.models import EventRow, UndeliveredRow, WebhookRow
-from hub.webhooks.audience import may_be_told
+from hub.webhooks.audience import hears, told
 from hub.webhooks.envelope import cloud_event, signed_headers
 from hub.webhooks.schedule import Schedule
 from hub.webhooks.sending import Sender, host_of
@@ -41,7 +40,6 @@ WORKERS = 8
 LEASE = 3
 """How many times longer than a message may take at most others wait for who sends it."""
 
-PAGE = 100
 PASS_OVER = 1000
 """Events of no interest after which a position is moved over them, so that they are not read for ever."""
 
@@ -220,33 +218,26 @@ def _has_work(session: Session, row: WebhookRow, newest: int, now: datetime) -> 
 
 
 def _next_event(session: Session, row: WebhookRow, now: datetime) -> Event | None:
-    """What is due again, else the next one in the log that this webhook may hear of."""
-    again = session.scalar(_due_again(row, now).order_by(UndeliveredRow.due_at, UndeliveredRow.event_id))
-    if again is not None:
-        return _event(session.get_one(EventRow, again))
+    """What is due again, else the next one in the log that this webhook may hear."""
+    for aside in session.scalars(_due_again(row, now)).all():
+        may_hear = EventRow.id == aside.event_id, hears(row.organisation)
+        again = session.scalar(select(EventRow).where(*may_hear))
+        if again is not None:
+            return told(row.organisation, again)
+        session.delete(aside)  # what it is about has been hidden from this organisation meanwhile
     newest = session.scalar(select(func.max(EventRow.id))) or 0
-    for event in _pages(session, row):
-        if may_be_told(row.organisation, event):
-            return event
-        row.position = event.id
+    found = session.scalar(_unheard(row).order_by(EventRow.id).limit(1))
+    if found is not None:
+        return told(row.organisation, found)
     row.position = max(row.position, newest)
     return None
 
 
-def _pages(session: Session, row: WebhookRow) -> Iterator[Event]:
-    while found := session.scalars(_unheard(row).order_by(EventRow.id).limit(PAGE)).all():
-        yield from map(_event, found)
-
-
-def _due_again(row: WebhookRow, now: datetime) -> Select[int]:
-    return select(UndeliveredRow.event_id).where(
-        UndeliveredRow.webhook_id == row.webhook_id, UndeliveredRow.due_at <= now
-    )
+def _due_again(row: WebhookRow, now: datetime) -> Select[UndeliveredRow]:
+    mine = UndeliveredRow.webhook_id == row.webhook_id, UndeliveredRow.due_at <= now
+    return select(UndeliveredRow).where(*mine).order_by(UndeliveredRow.due_at, UndeliveredRow.event_id)
 
 
 def _unheard(row: WebhookRow) -> Select[EventRow]:
-    return select(EventRow).where(EventRow.id > row.position, EventRow.kind.in_(row.kinds))
-
-
-def _event(row: EventRow) -> Event:
-    return Event(id=row.id, kind=row.kind, at=row.at, data=row.data)
+    wanted = EventRow.id > row.position, EventRow.kind.in_(row.kinds), hears(row.organisation)
+    return select(EventRow).where(*wanted)

@@ -17,6 +17,7 @@ from hub.auth import Principal
 from hub.clock import Clock
 from hub.database import NEWS, Database
 from hub.models import EventRow, UndeliveredRow, WebhookRow
+from hub.visibility import may_change
 from hub.webhooks.audience import KINDS
 from hub.webhooks.envelope import cloud_event, new_secret, signed_headers
 from hub.webhooks.sending import Sender, host_of
@@ -79,7 +80,9 @@ class Webhooks:
         """All that this one may see, oldest first."""
         statement = select(WebhookRow).order_by(WebhookRow.created_at, WebhookRow.webhook_id)
         with self.database.read() as session:
-            return [_view(session, row) for row in session.scalars(statement) if _may_see(row, by)]
+            return [
+                _view(session, row) for row in session.scalars(statement) if may_change(by, row.organisation)
+            ]
 
     def remove(self, webhook_id: str, by: Principal) -> None:
         """Tell it nothing more; what it has not taken is forgotten.
@@ -168,13 +171,9 @@ def _check_number(session: Session, organisation: str) -> None:
         )
 
 
-def _may_see(row: WebhookRow, by: Principal) -> bool:
-    return by.role == "admin" or row.organisation == by.organisation
-
-
 def _find(session: Session, webhook_id: str, by: Principal) -> WebhookRow:
     row = session.get(WebhookRow, webhook_id)
-    if row is None or not _may_see(row, by):
+    if row is None or not may_change(by, row.organisation):
         raise NotFoundError(
             f"there is no webhook {webhook_id[:64]!r}.",
             where="webhook_id",

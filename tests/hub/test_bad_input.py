@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hub.auth import THE_HUB
 from hub.store import StoreError
 from skills.container import pack
 from skills.messages import API, DELTA_SIGNATURE_HEADER
@@ -322,7 +323,7 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
 
     def put_and_close(digest: str, data: bytes) -> None:
         put(digest, data)
-        hall.services.campaigns.stop(collecting.campaign_id)
+        hall.services.campaigns.stop(collecting.campaign_id, by=THE_HUB)
 
     blobs = hall.blobs()
     monkeypatch.setattr(store, "put", put_and_close)

@@ -30,11 +30,6 @@ def add(hall: Hall, url: str = URL, **headers: str) -> dict[str, Any]:
     return found
 
 
-def user(hall: Hall, name: str, role: str, organisation: str) -> dict[str, str]:
-    request = {"name": name, "role": role, "organisation": organisation}
-    return {"Authorization": f"Bearer {ok(hall.post('/users', request)).json()['token']}"}
-
-
 def test_a_secret_is_shown_once_and_is_nowhere_else(hall: Hall) -> None:
     made = add(hall)
     secret = made["secret"]
@@ -48,8 +43,10 @@ def test_a_secret_is_shown_once_and_is_nowhere_else(hall: Hall) -> None:
 
 
 def test_webhooks_are_their_organisations_and_the_admins(hall: Hall) -> None:
-    north = user(hall, "nora", "operator", "North Works")
-    south = user(hall, "sven", "operator", "South Works")
+    for name in ("North Works", "South Works"):
+        hall.organisation(name)
+    north = hall.user("nora", "operator", "North Works")
+    south = hall.user("sven", "operator", "South Works")
     webhook_id = add(hall, **north)["webhook"]["webhook_id"]
     assert hall.client.get(API + "/webhooks", headers=south).json() == []
     assert [each["organisation"] for each in hall.client.get(API + "/webhooks", headers=north).json()] == [
@@ -80,10 +77,11 @@ def test_an_address_that_is_not_allowed_is_refused_in_words(hall: Hall, url: str
 
 def test_an_organisation_has_so_many_and_no_more(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "ALLOWED", 2)
+    hall.organisation("North Works")
     for _ in range(2):
         add(hall)
     assert hall.error(hall.post("/webhooks", {"url": URL}), 409)["code"] == "too_many_webhooks"
-    add(hall, **user(hall, "nora", "operator", "North Works"))
+    add(hall, **hall.user("nora", "operator", "North Works"))
 
 
 def test_a_test_message_says_what_became_of_it(hall: Hall) -> None:

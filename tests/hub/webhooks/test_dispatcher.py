@@ -205,9 +205,26 @@ def test_what_belongs_to_one_organisation_is_told_to_no_other(hall: Hall, receiv
     listen(hall, receiver)
     for organisation in ("North Works", "guild"):
         with hall.services.database.write() as session:
-            record(session, "robot.lost", hall.clock(), robot_id="r-1", organisation=organisation)
+            record(session, "robot.lost", hall.clock(), organisation=organisation, robot_id=organisation)
     tell(hall)
-    assert [each.event["data"]["organisation"] for each in receiver.told] == ["guild"]
+    assert subjects(receiver) == ["guild"]
+
+
+def test_what_is_hidden_before_it_is_sent_again_is_not_sent_again(
+    hall: Hall, receiver: Receiver, clock: Hands
+) -> None:
+    hall.organisation("North")
+    listen(hall, receiver, **hall.user("nora", "operator", "North"))
+    receiver.answers = [answer(500)]
+    publish(hall, "hidden", "seen")
+    tell(hall)
+    assert subjects(receiver) == ["hidden"]
+    hide = {"visibility": "organisation"}
+    ok(hall.client.put("/api/v1/skills/hidden/visibility", json=hide, headers=hall.operator))
+    for _ in range(3):
+        clock.advance(60)
+        tell(hall)
+    assert subjects(receiver) == ["hidden", "seen"]
 
 
 def test_a_webhook_that_is_removed_while_it_is_told_is_told_nothing_more(
