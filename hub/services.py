@@ -21,6 +21,7 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
+from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
@@ -28,10 +29,15 @@ from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
+from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sign_in import SignIn
+from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
+from hub.sweeper import Sweeper
 from hub.tokens import Tokens
+from hub.uploads import UploadLimits, Uploads
 from hub.watch import Watch
 from hub.webhooks.dispatcher import Dispatcher
 from hub.webhooks.envelope import hub_urn
@@ -46,6 +52,7 @@ __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
+SWEEP_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,13 @@ class Services:
     jobs: Jobs
     organisations: Organisations
     releases: Releases
+    spool: Spool
+    sweeper: Sweeper
     tokens: Tokens
+    uploads: Uploads
+    sessions: Sessions
+    sign_in: SignIn
+    issuer: Issuer | None
     watch: Watch
     webhooks: Webhooks
 
@@ -81,6 +94,7 @@ class Services:
     def start(self) -> None:
         """Begin to work."""
         self.engine.start()
+        self.sweeper.start()
         self.watch.start()
 
     def close_streams(self) -> None:
@@ -88,12 +102,13 @@ class Services:
         self.bell.close()
 
     def close(self) -> None:
-        """Stop all work, and close all connections."""
+        """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
         self.watch.stop()
         self.engine.stop()
         self.dispatcher.stop()
         self.jobs.close()
+        self.sweeper.stop()
         self.database.close()
 
 
@@ -121,11 +136,22 @@ def open_services(
     organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
+    spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
+    admission = Admission(database, stores, spool, clock)
     catalogue = Catalogue(database, stores, key, clock)
+    limits = UploadLimits(
+        delta=settings.delta_limit,
+        skill=settings.skill_limit,
+        part=settings.part_size,
+        seconds=settings.upload_seconds,
+    )
+    uploads = Uploads(database, stores, spool, admission, catalogue, organisations, clock, limits)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, stores, jobs, catalogue, clock, active)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
@@ -134,9 +160,9 @@ def open_services(
         stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, stores, clock),
+        admission=admission,
         audit=AuditLog(database),
-        authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
+        authenticator=authenticator,
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,
         dispatcher=dispatcher,
@@ -146,7 +172,13 @@ def open_services(
         jobs=jobs,
         organisations=organisations,
         releases=Releases(catalogue, jobs),
+        spool=spool,
+        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
         tokens=Tokens(database, clock),
+        uploads=uploads,
+        sessions=sessions,
+        sign_in=SignIn(database, clock, authenticator, sessions, settings),
+        issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
         watch=Watch(bell, [attendance.look, dispatcher.turn]),
         webhooks=webhooks,
     )

@@ -20,7 +20,8 @@ from skills.messages import (
 )
 from skills.notices import RedeliverRequest, WebhookRequest
 from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
-from skills.tokens import TokenRequest
+from skills.tokens import SessionRequest, TokenRequest
+from skills.uploads import SkillPurpose, UploadRequest
 
 __all__ = [
     "CampaignBody",
@@ -28,9 +29,11 @@ __all__ = [
     "MoveBody",
     "OrganisationBody",
     "RedeliverBody",
+    "SessionBody",
     "SettingsBody",
     "TokenBody",
     "TokensBody",
+    "UploadBody",
     "UserBody",
     "VisibilityBody",
     "WebhookBody",
@@ -104,6 +107,17 @@ CampaignBody = Annotated[
     ),
 ]
 
+UploadBody = Annotated[
+    UploadRequest,
+    Body(
+        openapi_examples=_example(
+            "skill",
+            "A version of 200 MB for the catalogue",
+            UploadRequest(digest="sha256:" + "5b" * 32, size=200_000_000, purpose=SkillPurpose(kind="skill")),
+        )
+    ),
+]
+
 UserBody = Annotated[
     UserRequest,
     Body(
@@ -120,6 +134,17 @@ TokenBody = Annotated[
             "reader",
             "A token for a dashboard that only looks",
             TokenRequest(name="dashboard", scopes=("read",), valid_days=90),
+        )
+    ),
+]
+
+SessionBody = Annotated[
+    SessionRequest,
+    Body(
+        openapi_examples=_example(
+            "token",
+            "With an operator's token",
+            SessionRequest(token="zt_3q2-7wXkqk1bJt0a5VYc9J0m6mJf1kq0G2sJd4nT8xE"),  # noqa: S106 - an example
         )
     ),
 ]

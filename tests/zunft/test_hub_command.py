@@ -49,9 +49,9 @@ def test_a_hub_goes_into_a_file_and_out_of_it(tmp_path: Path, monkeypatch: pytes
 def test_lost_blobs_are_an_exit_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZUNFT_DATA_DIR", str(tmp_path / "hub"))
     services = open_services(Settings())
-    version, _ = services.catalogue.publish(
-        tiny_skill().to_bytes(), by=Principal("ada", "researcher", "guild")
-    )
+    with services.spool.file() as file:
+        file.write(tiny_skill().to_bytes())
+        version, _ = services.catalogue.publish(file, by=Principal("ada", "researcher", "guild"))
     services.store.delete(version.digest)
     services.close()
     made = RUNNER.invoke(app, ["hub", "backup", str(tmp_path / "hub.tar")])

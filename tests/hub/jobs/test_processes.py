@@ -54,8 +54,10 @@ def mine() -> list[int]:
 
 
 def alive(pid: int) -> bool:
+    """Whether it, or a thread of it, is not at its end: before that nobody can wait for it."""
     try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+        others = len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+        return others or "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
     except OSError:
         return False
 
