@@ -43,6 +43,15 @@ from skills.messages import (
     VersionView,
     Visibility,
 )
+from skills.notices import (
+    DeadLetter,
+    DeliveryReport,
+    Redelivered,
+    RedeliverRequest,
+    WebhookCreated,
+    WebhookRequest,
+    WebhookView,
+)
 from skills.organisations import (
     OrganisationRequest,
     OrganisationSettings,
@@ -261,6 +270,30 @@ class OperatorClient:
         """Refuse a user's token from now on."""
         self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}")
 
+    def add_webhook(self, request: WebhookRequest) -> WebhookCreated:
+        """A webhook and the secret that is shown once."""
+        return self.connection.ask(WebhookCreated, "POST", f"{API}/webhooks", request)
+
+    def webhooks(self) -> list[WebhookView]:
+        """All webhooks that the user may see."""
+        return self.connection.ask(list[WebhookView], "GET", f"{API}/webhooks")
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Tell it nothing more."""
+        self.connection.send("DELETE", _webhook(webhook_id))
+
+    def test_webhook(self, webhook_id: str) -> DeliveryReport:
+        """Have one message sent to it."""
+        return self.connection.ask(DeliveryReport, "POST", f"{_webhook(webhook_id)}/test")
+
+    def dead_letters(self, webhook_id: str) -> list[DeadLetter]:
+        """Events that it was not told of."""
+        return self.connection.ask(list[DeadLetter], "GET", f"{_webhook(webhook_id)}/dead")
+
+    def redeliver(self, webhook_id: str, request: RedeliverRequest) -> Redelivered:
+        """Try dead letters again."""
+        return self.connection.ask(Redelivered, "POST", f"{_webhook(webhook_id)}/redeliver", request)
+
     def create_token(self, user: str, request: TokenRequest) -> TokenCreated:
         """A further token of a user, shown once; `me` is whoever asks."""
         return self.connection.ask(TokenCreated, "POST", _tokens(user), request)
@@ -315,6 +348,10 @@ def _tokens(user: str) -> str:
 
 def _version(name: str, ref: str) -> str:
     return f"{_skill(name)}/versions/{quote(ref, safe='')}"
+
+
+def _webhook(webhook_id: str) -> str:
+    return f"{API}/webhooks/{quote(webhook_id, safe='')}"
 
 
 def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:

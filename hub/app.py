@@ -24,6 +24,7 @@ from hub.api import (
     skills,
     uploads,
     users,
+    webhooks,
 )
 from hub.api.bodies import AT_ONCE
 from hub.api.errors import install_errors, refusals
@@ -41,7 +42,7 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, sessions, organisations, audit)
+NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, sessions, organisations, webhooks, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
@@ -67,8 +68,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.engine.start()
-        services.sweeper.start()
+        services.start()
         try:
             yield
         finally:

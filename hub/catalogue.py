@@ -372,6 +372,9 @@ def point_channel(
     session.get_one(SkillRow, name).updated_at = now
     session.flush()
     record(session, "channel.moved", now, skill=name, channel=channel, version=number)
+    if channel == "stable":
+        digest = session.get_one(VersionRow, (name, number)).digest
+        record(session, "version.published", now, skill=name, version=number, digest=digest)
     note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
 
 

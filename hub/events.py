@@ -19,7 +19,7 @@ from hub.models import EventRow
 from hub.visibility import may_see_robots, seen_events
 from skills.messages import Event
 
-__all__ = ["EventLog", "Heard", "Told", "audience", "hear", "record", "take_turn"]
+__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "hear", "record", "take_turn"]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
@@ -123,10 +123,10 @@ def audience(viewer: Viewer) -> Viewer:
 
 def hear(told: Told, viewer: Viewer) -> Heard:
     """What one of an audience hears."""
-    return Heard(tuple(_event(row, viewer) for row in told.rows), told.last)
+    return Heard(tuple(event_view(row, viewer) for row in told.rows), told.last)
 
 
-def _event(row: EventRow, viewer: Viewer) -> Event:
+def event_view(row: EventRow, viewer: Viewer) -> Event:
     """The event, without the name of a robot that the viewer may not tell from others."""
     is_itself = viewer is not None and viewer.role == "robot" and row.data.get(ROBOT) == viewer.name
     hidden = set() if is_itself or may_see_robots(viewer, row.organisation or "") else {ROBOT}

@@ -77,3 +77,9 @@ class Metrics:
         self.workers_died = Counter(
             "zunft_workers_died", "Worker processes that died in mid-job.", registry=self.registry
         )
+        self.webhook_deliveries = Counter(
+            "zunft_webhook_deliveries",
+            "Messages to webhooks by outcome: delivered, failed, dead.",
+            ("outcome",),
+            registry=self.registry,
+        )

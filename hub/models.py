@@ -35,10 +35,12 @@ __all__ = [
     "RoundRow",
     "SessionRow",
     "SkillRow",
+    "UndeliveredRow",
     "UploadRow",
     "UserRow",
     "UserTokenRow",
     "VersionRow",
+    "WebhookRow",
 ]
 
 
@@ -151,7 +153,7 @@ class EnrolmentTokenRow(Base):
 
 
 class RobotRow(Base):
-    """An enrolled robot and its public key."""
+    """An enrolled robot and its public key; `lost_at` while it is missed."""
 
     __tablename__ = "robots"
     robot_id: Mapped[str] = mapped_column(primary_key=True)
@@ -161,6 +163,7 @@ class RobotRow(Base):
     public_key: Mapped[str] = mapped_column(unique=True)
     enrolled_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
 
 
 class NonceRow(Base):
@@ -344,3 +347,38 @@ class EventRow(Base):
     skill: Mapped[str | None]
     organisation: Mapped[str | None]
     data: Mapped[dict[str, Any]]
+
+
+class WebhookRow(Base):
+    """Somebody who wants to be told, and how far that has come.
+
+    All events up to `position` were delivered, or are in `undelivered`. Whoever sends holds the lease.
+    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row.
+    """
+
+    __tablename__ = "webhooks"
+    webhook_id: Mapped[str] = mapped_column(primary_key=True)
+    organisation: Mapped[str]
+    url: Mapped[str] = mapped_column(String(2000))
+    kinds: Mapped[list[str]] = mapped_column(JSON)
+    secret: Mapped[str] = mapped_column(String(256))
+    created_at: Mapped[datetime]
+    position: Mapped[int]
+    failures: Mapped[int] = mapped_column(default=0)
+    trouble: Mapped[str] = mapped_column(String(500), default="")
+    resting_until: Mapped[datetime | None]
+    last_delivered_at: Mapped[datetime | None]
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
+
+
+class UndeliveredRow(Base):
+    """An event that a webhook did not take: tried again at `due_at`, or a dead letter where that is None."""
+
+    __tablename__ = "undelivered"
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.webhook_id"), primary_key=True)
+    event_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempts: Mapped[int]
+    last_attempt_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(500))

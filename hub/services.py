@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.attendance import Attendance
 from hub.audit import AuditLog
 from hub.auth import Authenticator, Viewer
 from hub.bell import Bell
@@ -37,6 +39,14 @@ from hub.store import ObjectStore
 from hub.sweeper import Sweeper
 from hub.tokens import Tokens
 from hub.uploads import UploadLimits, Uploads
+from hub.watch import Watch
+from hub.webhooks.dispatcher import Dispatcher
+from hub.webhooks.envelope import hub_urn
+from hub.webhooks.networks import parse_networks
+from hub.webhooks.registry import Webhooks
+from hub.webhooks.schedule import Schedule
+from hub.webhooks.sending import Sender
+from hub.webhooks.vault import Vault
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
@@ -60,6 +70,7 @@ class Services:
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
+    dispatcher: Dispatcher
     engine: Engine
     enrolment: Enrolment
     events: EventLog
@@ -75,11 +86,19 @@ class Services:
     sessions: Sessions
     sign_in: SignIn
     issuer: Issuer | None
+    watch: Watch
+    webhooks: Webhooks
 
     @property
     def store(self) -> ObjectStore:
         """The store of everything that is pinned to no region."""
         return self.stores.of(HOME)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self.engine.start()
+        self.sweeper.start()
+        self.watch.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -88,7 +107,9 @@ class Services:
     def close(self) -> None:
         """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
+        self.watch.stop()
         self.engine.stop()
+        self.dispatcher.stop()
         self.jobs.close()
         self.sweeper.stop()
         self.open_rounds.close()
@@ -137,6 +158,8 @@ def open_services(
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns, events = Campaigns(database, clock, active), EventLog(database)
+    attendance = Attendance(database, clock, settings.robot_lost_seconds)
+    webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
         database=database,
@@ -148,6 +171,7 @@ def open_services(
         authenticator=authenticator,
         campaigns=campaigns,
         catalogue=catalogue,
+        dispatcher=dispatcher,
         engine=Engine(database, steps, bell),
         enrolment=Enrolment(database, clock, key.public.text),
         events=events,
@@ -163,6 +187,23 @@ def open_services(
         sessions=sessions,
         sign_in=SignIn(database, clock, authenticator, sessions, settings),
         issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
+        watch=Watch(bell, [attendance.look, dispatcher.turn]),
+        webhooks=webhooks,
+    )
+
+
+def _webhooks(
+    settings: Settings, database: Database, key: SigningKey, clock: Clock, metrics: Metrics
+) -> tuple[Webhooks, Dispatcher]:
+    vault, source = Vault(key), hub_urn(key.public.text)
+    sender = Sender(
+        parse_networks(settings.webhook_networks), settings.webhook_plain_http, settings.webhook_seconds
+    )
+    chance = random.SystemRandom().random
+    schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
+    return (
+        Webhooks(database, vault, sender, source, clock),
+        Dispatcher(database, vault, sender, schedule, source, clock, metrics),
     )
 
 

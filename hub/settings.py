@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hub.webhooks.networks import parse_networks
 from skills.messages import Label, UserRole
 from skills.organisations import REGION
 from skills.skill import SIZE_LIMIT
@@ -224,6 +225,27 @@ class Settings(BaseSettings):
         gt=0,
         description="A round without a target waits for robots that asked for this skill so lately.",
     )
+    robot_lost_seconds: float = Field(
+        default=900, gt=0, description="A robot at work that is silent for so long is recorded as lost."
+    )
+    webhook_networks: str = Field(
+        default="",
+        description="Private networks that webhooks may reach, such as 10.1.0.0/16,fd00::/8; empty: none.",
+    )
+    webhook_plain_http: bool = Field(
+        default=False, description="Whether webhooks may go to http addresses; otherwise https only."
+    )
+    webhook_seconds: float = Field(
+        default=10, gt=0, le=60, description="How long one message of a webhook may take, answer included."
+    )
+    webhook_retry_seconds: float = Field(
+        default=5,
+        gt=0,
+        description="First wait after a message that was not taken; each next is 3 times longer.",
+    )
+    webhook_attempts: int = Field(
+        default=10, ge=1, le=20, description="Attempts after which a message is a dead letter."
+    )
     shutdown_seconds: int = Field(
         default=10, ge=1, description="How long requests may take to finish when the hub is stopped."
     )
@@ -240,6 +262,12 @@ class Settings(BaseSettings):
             msg = f"a token has {SHORTEST_TOKEN} characters or more; `openssl rand -hex 32` makes one"
             raise ValueError(msg)
         return token
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        parse_networks(text)
+        return text
 
     @model_validator(mode="after")
     def _regions_are_apart(self) -> Self:

@@ -14,6 +14,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from skills.container import digest_of
 from skills.errors import SignatureError
@@ -87,6 +89,11 @@ class SigningKey:
     def sign(self, statement: bytes) -> str:
         """Base64 signature over the statement."""
         return base64.b64encode(self._private.sign(statement)).decode()
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose, by HKDF-SHA256; it tells nothing of this one."""
+        hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode())
+        return hkdf.derive(self._private.private_bytes_raw())
 
     def to_pem(self) -> bytes:
         """The private key itself, for its owner's file only."""

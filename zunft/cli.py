@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fleet.cli import fleet_app, robot_app
 from skills.errors import ZunftError
-from zunft.commands import audit, backup, campaign, merge, organisation, skill
+from zunft.commands import audit, backup, campaign, merge, organisation, skill, webhook
 from zunft.commands.demo import demo
 from zunft.commands.hub import token_app, user_app
 
@@ -37,6 +37,7 @@ app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(organisation.app, name="organisation")
 app.add_typer(audit.app, name="audit")
+app.add_typer(webhook.app, name="webhook")
 
 
 def _print_version(wanted: bool) -> None:

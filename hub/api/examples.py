@@ -18,6 +18,7 @@ from skills.messages import (
     TrainingPlan,
     UserRequest,
 )
+from skills.notices import RedeliverRequest, WebhookRequest
 from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.tokens import SessionRequest, TokenRequest
 from skills.uploads import SkillPurpose, UploadRequest
@@ -27,6 +28,7 @@ __all__ = [
     "EnrolmentBody",
     "MoveBody",
     "OrganisationBody",
+    "RedeliverBody",
     "SessionBody",
     "SettingsBody",
     "TokenBody",
@@ -34,6 +36,7 @@ __all__ = [
     "UploadBody",
     "UserBody",
     "VisibilityBody",
+    "WebhookBody",
 ]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
@@ -173,4 +176,23 @@ SettingsBody = Annotated[
             "works", "More robots, smaller deltas", OrganisationSettings(visibility="guild", quotas=ORDINARY)
         )
     ),
+]
+
+WebhookBody = Annotated[
+    WebhookRequest,
+    Body(
+        openapi_examples=_example(
+            "mes",
+            "Tell the plant's MES of new versions and of robots that are missing",
+            WebhookRequest(
+                url="https://mes.example.com/zunft",
+                kinds=("version.published", "robot.lost", "robot.returned"),
+            ),
+        )
+    ),
+]
+
+RedeliverBody = Annotated[
+    RedeliverRequest,
+    Body(openapi_examples=_example("two", "Two of the dead letters", RedeliverRequest(events=(311, 320)))),
 ]
