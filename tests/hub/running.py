@@ -58,19 +58,24 @@ class RunningHub:
 
 
 @contextmanager
-def running_hub(data_dir: Path) -> Iterator[RunningHub]:
-    """Start a hub on this folder; killed at the end if it still runs."""
+def running_hub(data_dir: Path, *, before: str = "", **settings: str) -> Iterator[RunningHub]:
+    """Start a hub on this folder; killed at the end if it still runs.
+
+    `before` are statements that its process runs first, `settings` more of its environment.
+    """
     environment = {
         **os.environ,
         "ZUNFT_DATA_DIR": str(data_dir),
         "ZUNFT_PORT": "0",
         "ZUNFT_CONSOLE": "false",
+        "ZUNFT_MERGE_DEVICE": "cpu",  # looking for a GPU takes seconds
         "ZUNFT_ADMIN_TOKEN": ADMIN,
         "ZUNFT_MESSAGE_LIMIT": "65536",
         "ZUNFT_SHUTDOWN_SECONDS": "600",
+        **settings,
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", START], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + START], env=environment, stderr=subprocess.PIPE, text=True
     )
     try:
         yield RunningHub(process)
