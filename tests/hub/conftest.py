@@ -20,7 +20,6 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from hub.app import create_app
 from hub.auth import Principal
@@ -336,28 +335,34 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=["SQLite and files", "PostgreSQL and S3"])
 def on_both(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """The hub's settings on embedded and on real parts; the database and the prefix in the bucket are new."""
+    """The hub's settings on embedded and on real parts; the database is empty, the prefix new."""
     if request.param == "SQLite and files":
         return settings
-    server: S3Server = request.getfixturevalue("s3")
+    on_s3: Settings = request.getfixturevalue("on_s3")
+    database: str = request.getfixturevalue("database_server")
+    empty(database)
+    return on_s3.model_copy(update={"database_url": database})
+
+
+@pytest.fixture
+def on_s3(settings: Settings, s3: S3Server) -> Settings:
+    """The hub's settings with an S3 store; the prefix in the bucket is new."""
+    prefix = secrets.token_hex(4)
     return settings.model_copy(
         update={
-            "database_url": new_database(request.getfixturevalue("database_server")),
-            "store_url": f"s3://{BUCKET}/{secrets.token_hex(4)}?endpoint={server.endpoint}&secure=0"
-            "&region=us-east-1",
-            "s3_access_key": SecretStr(server.access_key),
-            "s3_secret_key": SecretStr(server.secret_key),
+            "store_url": f"s3://{BUCKET}/{prefix}?endpoint={s3.endpoint}&secure=0&region=us-east-1",
+            "s3_access_key": SecretStr(s3.access_key),
+            "s3_secret_key": SecretStr(s3.secret_key),
         }
     )
 
 
-def new_database(server: str) -> str:
-    name = f"zunft_{secrets.token_hex(4)}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+def empty(database: str) -> None:
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Kills the hub's work at the lines that it runs, and looks at what a second process makes of it.
 
 Started by test_crash as a process of its own: it forks, and a fork must not inherit threads.
-`python -m tests.hub.crash engine|admission FOLDER STRIDE` tries every STRIDE-th line and prints one JSON
-document: how many lines were tried, and those after which something was wrong.
+`python -m tests.hub.crash engine|admission|uploads FOLDER STRIDE` tries every STRIDE-th line and prints one
+JSON document: how many lines were tried, and those after which something was wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from hub import admission, candidate, engine, merger, steps
+from hub import admission, candidate, engine, merger, steps, uploads
 from hub.auth import Principal
 from hub.merging import merge_arrays
 from hub.services import Services, open_services
@@ -31,17 +31,25 @@ from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
+from skills.uploads import DeltaPurpose, UploadRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
 ENGINE = {str(module.__file__) for module in (engine, steps, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(admission.__file__)}
+UPLOADS = {str(module.__file__) for module in (admission, uploads)}
 
 
 def open_hub(folder: Path) -> Services:
     settings = Settings.model_validate(
-        {"data_dir": folder, "console": False, "admin_token": "zt_for-crashes-only"}
+        {
+            "data_dir": folder,
+            "console": False,
+            "admin_token": "zt_for-crashes-only",
+            "merge_device": "cpu",  # asking for a GPU imports torch, in each child anew
+            "part_size": 1024,
+        }
     )
     return open_services(settings, gate=StubGate(), clock=Hands())
 
@@ -96,6 +104,20 @@ def bring(hub: Services, delta: dict[str, Any]) -> str:
     with hub.spool.file() as file:
         file.write(data)
         return hub.admission.admit(delta["round_id"], file, delta["signature"], robot).status
+
+
+def bring_in_parts(hub: Services, delta: dict[str, Any]) -> str:
+    robot = Principal(delta["robot"], "robot", "guild")
+    data = bytes.fromhex(delta["data"])
+    purpose = DeltaPurpose(round_id=delta["round_id"], signature=delta["signature"])
+    request = UploadRequest(digest=digest_of(data), size=len(data), purpose=purpose)
+    view = hub.uploads.announce(request, robot)
+    for part in view.missing:
+        with hub.spool.file() as file:
+            file.write(data[part.offset : part.offset + part.size])
+            hub.uploads.take_part(view.upload_id, part.number, file, robot)
+    receipt, _ = hub.uploads.complete(hub.uploads.find(view.upload_id, robot), robot)
+    return str(getattr(receipt, "status", ""))
 
 
 def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
@@ -187,11 +209,22 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
 
 def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
     """Kill the hub at each line of taking a delta in; the robot sends it again, and it counts once."""
+    return crash_delivery(folder, stride, bring, ADMISSION)
+
+
+def crash_uploads(folder: Path, stride: int) -> dict[str, Any]:
+    """The same for a delta that comes in parts."""
+    return crash_delivery(folder, stride, bring_in_parts, UPLOADS)
+
+
+def crash_delivery(
+    folder: Path, stride: int, deliver: Callable[[Services, dict[str, Any]], str], files: set[str]
+) -> dict[str, Any]:
     delta = in_child(lambda: prepare(folder / "start"))
 
     def push(name: str) -> str:
         try:
-            return bring(open_hub(folder / name), delta)
+            return deliver(open_hub(folder / name), delta)
         except ZunftError as error:
             return error.code
 
@@ -205,7 +238,7 @@ def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
     copy("traced")
     in_child(lambda: push("reference"))
     expected = in_child(lambda: look("reference"))
-    lines = in_child(lambda: lines_of(lambda: push("traced"), ADMISSION))[::stride]
+    lines = in_child(lambda: lines_of(lambda: push("traced"), files))[::stride]
     wrong = []
     for number, line in enumerate(lines):
         copy(str(number))
@@ -221,5 +254,5 @@ def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
 if __name__ == "__main__":
     # Children inherit the compiled kernels; so few numbers start no thread.
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
-    scenario = {"engine": crash_engine, "admission": crash_admission}[sys.argv[1]]
+    scenario = {"engine": crash_engine, "admission": crash_admission, "uploads": crash_uploads}[sys.argv[1]]
     sys.stdout.write(json.dumps(scenario(Path(sys.argv[2]), int(sys.argv[3]))))
