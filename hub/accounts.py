@@ -15,6 +15,7 @@ from hub.audit import HUB, note
 from hub.auth import hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
+from hub.events import take_turn
 from hub.models import UserRow
 from skills.errors import ConflictError, NotFoundError
 from skills.messages import UserCreated, UserRequest, UserView
@@ -79,6 +80,7 @@ class Accounts:
         It does not expire: whoever starts the hub may set it anew at any time.
         """
         with self._database.write() as session:
+            take_turn(session)  # several processes may start at once
             if not token and self._admins(session):
                 return
             if not token:

@@ -50,7 +50,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.engine.start()
+        services.start()
         try:
             yield
         finally:

@@ -36,7 +36,7 @@ from hub.archive import (
     tables,
 )
 from hub.database import Database, existing_database
-from hub.services import KEY_FILE, connect_store
+from hub.services import connect_store
 from hub.settings import Settings
 from hub.store import ObjectStore, StoreError
 from skills.errors import NotFoundError
@@ -73,7 +73,7 @@ def back_up(
     with ExitStack() as stack:
         database = stack.enter_context(existing_database(settings.database, migrate=False))
         revision = _revision(database)
-        key = settings.data_dir / KEY_FILE
+        key = settings.key_path
         if with_key and not key.exists():
             raise NotFoundError(
                 "the hub's folder holds no key.", where=str(key), remedy="Name its --data-dir."

@@ -16,7 +16,7 @@ from hub.candidate import chain_of
 from hub.catalogue import resolve, version_view
 from hub.clock import Clock
 from hub.database import Database
-from hub.events import record
+from hub.events import record, take_turn
 from hub.journal import (
     campaign_view,
     enter_state,
@@ -27,6 +27,7 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
+from hub.leaseholder import new_lease
 from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow, VersionRow
 from hub.rounds import FINAL
 from skills.codecs import parse_codec
@@ -57,6 +58,7 @@ class Campaigns:
         chain_of(request.merge).check(request.quorum)
         now = self._clock()
         with self._database.write() as session:
+            take_turn(session)  # before the look at what runs: other processes take orders, too
             resolve(session, request.skill, "stable")
             running = _running(session, request.skill)
             if running is not None:
@@ -75,6 +77,7 @@ class Campaigns:
             )
             session.add(row)
             session.flush()
+            session.add(new_lease(row.campaign_id, now))
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
             note(session, "campaign.started", now, by=by, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
@@ -131,6 +134,7 @@ class Campaigns:
         """
         now = self._clock()
         with self._database.write() as session:
+            session.get_one(RobotRow, robot_id, with_for_update=True)  # it may ask two processes at once
             session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
             campaign = _running(session, skill)
             newest = newest_round(session, campaign.campaign_id) if campaign else None

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from hub.audit import HUB, note
 from hub.clock import Clock
 from hub.database import Database
-from hub.events import record
+from hub.events import record, take_turn
 from hub.models import ChannelRow, SkillRow, VersionRow
 from hub.store import ObjectStore
 from skills.errors import ArtefactError, ConflictError, ContractError, NotFoundError, ZunftError
@@ -67,6 +67,7 @@ class Catalogue:
     def _enter(self, skill: Skill, by: str) -> tuple[VersionView, bool]:
         now = self._clock()
         with self._database.write() as session:
+            take_turn(session)  # before the look at numbers: other processes publish, too
             known = session.scalar(select(VersionRow).where(VersionRow.digest == skill.digest))
             if known is not None:
                 return version_view(session, known), False
@@ -211,6 +212,7 @@ def point_channel(
     session: Session, name: str, channel: Channel, number: int, now: datetime, *, by: str = HUB
 ) -> None:
     """Move a channel and tell listeners; a channel that is there already stays."""
+    take_turn(session)  # before any row is locked: whoever has the turn may want it, too
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
         return

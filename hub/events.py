@@ -25,9 +25,10 @@ POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
 def record(session: Session, kind: str, at: datetime, /, **data: Any) -> None:
     """Add an event to this transaction; listeners are woken after the commit."""
     take_turn(session)
-    session.add(EventRow(kind=kind, at=at, data=data))
+    row = EventRow(kind=kind, at=at, data=data)
+    session.add(row)
     session.flush()
-    session.info[NEWS] = True
+    session.info[NEWS] = row.id
 
 
 def take_turn(session: Session) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 __all__ = [
+    "NOTE_LENGTH",
     "AssignmentRow",
     "AuditHeadRow",
     "AuditRow",
@@ -24,7 +25,9 @@ __all__ = [
     "DeltaRow",
     "EnrolmentTokenRow",
     "EventRow",
+    "HubRow",
     "InterestRow",
+    "LeaseRow",
     "Moment",
     "NonceRow",
     "RobotRow",
@@ -33,6 +36,8 @@ __all__ = [
     "UserRow",
     "VersionRow",
 ]
+
+NOTE_LENGTH = 2000
 
 
 class Moment(TypeDecorator[datetime]):
@@ -151,6 +156,26 @@ class CampaignRow(Base):
     reason: Mapped[str] = mapped_column(String(2000))
     order: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class HubRow(Base):
+    """Which hub this database is: its one row has the public key that all its processes sign with."""
+
+    __tablename__ = "hub"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    public_key: Mapped[str]
+
+
+class LeaseRow(Base):
+    """Which process works on a campaign; see `hub.leases`. Made with the campaign."""
+
+    __tablename__ = "leases"
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.campaign_id"), primary_key=True)
+    holder: Mapped[str]
+    number: Mapped[int]
+    taken_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(String(NOTE_LENGTH))
 
 
 class RoundRow(Base):

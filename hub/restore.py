@@ -31,7 +31,7 @@ from hub.archive import (
 )
 from hub.backup import Progress
 from hub.database import Database, open_database
-from hub.services import KEY_FILE, connect_store
+from hub.services import connect_store
 from hub.settings import Settings
 from hub.store import ObjectStore
 from hub.store.contract import PIECE
@@ -79,12 +79,12 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
             database.migrate()
             _check_version(database, manifest)
             _check_empty(database)
-            has_key = _check_key(settings.data_dir / KEY_FILE, manifest)
+            has_key = _check_key(settings.key_path, manifest)
             store = connect_store(settings)
             store.check()
             _put_blobs(archive, store, manifest, progress)
             if KEY in manifest.members:
-                write_atomically(settings.data_dir / KEY_FILE, archive.file(KEY).read(), mode=0o600)
+                write_atomically(settings.key_path, archive.file(KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
     return Restored(manifest, has_key)
 

@@ -19,19 +19,20 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
+from hub.identity import signing_key
 from hub.jobs.job import BenchPlan, Gate, Jobs
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
+from hub.leaseholder import Leaseholder
+from hub.listening import Listener
 from hub.metrics import Metrics
 from hub.releases import Releases
 from hub.settings import Settings
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
-from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
 
-KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
 
 
@@ -53,7 +54,13 @@ class Services:
     enrolment: Enrolment
     events: EventLog
     jobs: Jobs
+    listener: Listener
     releases: Releases
+
+    def start(self) -> None:
+        """Begin to work and to listen."""
+        self.listener.start()
+        self.engine.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -63,6 +70,7 @@ class Services:
         """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
         self.engine.stop()
+        self.listener.stop()
         self.jobs.close()
         self.database.close()
 
@@ -82,10 +90,10 @@ def open_services(
         SettingsError, StoreError: The database or the store cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
+    key = signing_key(settings, database)
     store = connect_store(settings)
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
@@ -94,6 +102,7 @@ def open_services(
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, store, gate, metrics), metrics)
     steps = Steps(database, store, jobs, catalogue, clock, active)
+    leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     return Services(
         settings=settings,
         database=database,
@@ -105,10 +114,11 @@ def open_services(
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,
-        engine=Engine(database, steps, bell),
+        engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
         events=EventLog(database),
         jobs=jobs,
+        listener=Listener(database, bell),
         releases=Releases(catalogue, jobs),
     )
 

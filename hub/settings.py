@@ -10,10 +10,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+__all__ = ["KEY_FILE", "Settings"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
+KEY_FILE = "hub-key.pem"
 
 
 class Settings(BaseSettings):
@@ -24,6 +25,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("zunft-data"),
         description="Folder of the hub's signing key and, unless set otherwise, its database and store.",
+    )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File of the key that signs the guild's skills, the same for all processes of a hub; "
+        "empty: data_dir/hub-key.pem, which is made with a new hub.",
     )
     database_url: str = Field(
         default="",
@@ -55,6 +61,13 @@ class Settings(BaseSettings):
         default=300,
         gt=0,
         description="A worker process without work ends after so long, and gives its memory back.",
+    )
+    lease_seconds: float = Field(
+        default=10,
+        ge=0.1,
+        le=3600,
+        description="A hub process that works on a campaign and is not heard of for so long is succeeded by "
+        "another one; the same for all processes of a hub.",
     )
     ray_address: str = Field(
         default="",
@@ -126,6 +139,11 @@ class Settings(BaseSettings):
             msg = f"a token has {SHORTEST_TOKEN} characters or more; `openssl rand -hex 32` makes one"
             raise ValueError(msg)
         return token
+
+    @property
+    def key_path(self) -> Path:
+        """Where the signing key is, the default resolved."""
+        return self.signing_key_file or self.data_dir / KEY_FILE
 
     @property
     def database(self) -> str:

@@ -18,8 +18,8 @@ from hub.backup import back_up
 from hub.bell import Bell
 from hub.database import Database, SettingsError
 from hub.restore import Restored, restore
-from hub.services import KEY_FILE, Services, connect_store
-from hub.settings import Settings
+from hub.services import Services, connect_store
+from hub.settings import KEY_FILE, Settings
 from skills.container import digest_of
 from skills.errors import ConflictError, NotFoundError
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors, tiny_skill
