@@ -37,9 +37,17 @@ from skills.messages import (
     UserRequest,
     UserView,
     VersionView,
+    Visibility,
+)
+from skills.organisations import (
+    OrganisationRequest,
+    OrganisationSettings,
+    OrganisationView,
+    VisibilityChange,
 )
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
+from skills.tokens import TokenCreated, TokenRequest, TokenView
 
 __all__ = ["HubClient", "OperatorClient", "ProofAuth", "TokenAuth", "enrol"]
 
@@ -161,10 +169,11 @@ class OperatorClient:
         auth = TokenAuth(token) if token else None
         return cls(Connection(base_url, auth=auth, transport=transport))
 
-    def publish_skill(self, skill: Skill) -> VersionView:
-        """Put a version into the catalogue."""
+    def publish_skill(self, skill: Skill, visibility: Visibility | None = None) -> VersionView:
+        """Put a version into the catalogue; `visibility` says who may see a new name."""
+        query = f"?visibility={visibility}" if visibility else ""
         reply = self.connection.send(
-            "POST", f"{API}/skills", body=skill.to_bytes(), headers={"Content-Type": BLOB}
+            "POST", f"{API}/skills{query}", body=skill.to_bytes(), headers={"Content-Type": BLOB}
         )
         return self.connection.parse(VersionView, reply)
 
@@ -199,12 +208,17 @@ class OperatorClient:
             VersionView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
         )
 
+    def change_visibility(self, name: str, visibility: Visibility) -> SkillView:
+        """Say who may see a skill from now on."""
+        change = VisibilityChange(visibility=visibility)
+        return self.connection.ask(SkillView, "PUT", f"{_skill(name)}/visibility", change)
+
     def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
 
     def robots(self) -> list[RobotView]:
-        """All robots that the user may see."""
+        """All robots of the user's organisation; all for admins."""
         return self.connection.ask(list[RobotView], "GET", f"{API}/robots")
 
     def start_campaign(self, order: CampaignRequest) -> CampaignView:
@@ -236,6 +250,34 @@ class OperatorClient:
         """Refuse a user's token from now on."""
         self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}")
 
+    def create_token(self, user: str, request: TokenRequest) -> TokenCreated:
+        """A further token of a user, shown once; `me` is whoever asks."""
+        return self.connection.ask(TokenCreated, "POST", _tokens(user), request)
+
+    def tokens(self, user: str) -> list[TokenView]:
+        """A user's tokens without their secrets."""
+        return self.connection.ask(list[TokenView], "GET", _tokens(user))
+
+    def revoke_token(self, user: str, token: str) -> None:
+        """Refuse one token from now on."""
+        self.connection.send("DELETE", f"{_tokens(user)}/{quote(token, safe='')}")
+
+    def create_organisation(self, request: OrganisationRequest) -> OrganisationView:
+        """A new organisation, for admins."""
+        return self.connection.ask(OrganisationView, "POST", f"{API}/organisations", request)
+
+    def organisations(self) -> list[OrganisationView]:
+        """The user's own organisation; all for admins."""
+        return self.connection.ask(list[OrganisationView], "GET", f"{API}/organisations")
+
+    def organisation(self, name: str) -> OrganisationView:
+        """One organisation, what it may use, and what it uses."""
+        return self.connection.ask(OrganisationView, "GET", _organisation(name))
+
+    def change_organisation(self, name: str, settings: OrganisationSettings) -> OrganisationView:
+        """Give an organisation other settings: all of them."""
+        return self.connection.ask(OrganisationView, "PUT", _organisation(name), settings)
+
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""
         resume = {} if after is None else {"Last-Event-ID": str(after)}
@@ -246,6 +288,14 @@ class OperatorClient:
 
 def _skill(name: str) -> str:
     return f"{API}/skills/{quote(name, safe='')}"
+
+
+def _organisation(name: str) -> str:
+    return f"{API}/organisations/{quote(name, safe='')}"
+
+
+def _tokens(user: str) -> str:
+    return f"{API}/users/{quote(user, safe='')}/tokens"
 
 
 def _version(name: str, ref: str) -> str:

@@ -1,6 +1,6 @@
 """Admission of deltas: who sent it, for what, finite, bounded and in time; then kept for good.
 
-Where a late one counts is `hub.staleness`'s rule.
+Where a late one counts is `hub.staleness`'s rule; what organisations may use, `hub.quotas`'.
 
 The blob is in the store before the one transaction that admits it, and the robot gets its answer
 after both: what was acknowledged survives any crash. A refused delta leaves no trace.
@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from hub.auth import Principal
 from hub.clock import Clock
+from hub.contributors import may_contribute
 from hub.database import Database
 from hub.events import record
 from hub.journal import find_round, newest_round, order_of, state_of
-from hub.models import CampaignRow, DeltaRow, RobotRow, RoundRow, VersionRow
+from hub.models import CampaignRow, DeltaRow, OrganisationRow, RobotRow, RoundRow, SkillRow, VersionRow
+from hub.quotas import check_room, check_uploads, hold, keep
+from hub.regions import Stores
 from hub.staleness import place
-from hub.store import ObjectStore
 from skills.codecs import decode
 from skills.container import digest_of
 from skills.delta import EncodedDelta, norm
@@ -47,9 +49,9 @@ class BetweenRoundsError(ZunftError):
 class Admission:
     """The hub's border for deltas."""
 
-    def __init__(self, database: Database, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, database: Database, stores: Stores, clock: Clock) -> None:
         self._database = database
-        self._store = store
+        self._stores = stores
         self._clock = clock
 
     def admit(self, round_id: str, data: bytes, signature: str, robot: Principal) -> DeltaReceipt:
@@ -59,6 +61,7 @@ class Admission:
 
         Raises:
             NotFoundError: No such round.
+            TooLargeError, TooManyRequestsError: It is over a quota.
             ArtefactError, CodecError: Not a sound delta of this round's base, see `skills.delta`.
             SignatureError: Not signed by this robot's key.
             ForbiddenError: It is another robot's.
@@ -68,18 +71,20 @@ class Admission:
         """
         digest = digest_of(data)
         with self._database.read() as session:
-            row = find_round(session, round_id)
+            row = find_round(session, round_id, robot)
             known = _receipt_of(session, digest, row, robot)
             if known is not None:
                 return known
-            order = order_of(session.get_one(CampaignRow, row.campaign_id))
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            order = order_of(campaign)
             key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
             shapes = _shapes_of(session, row.base)
             self._find_place(session, row, robot)
+            region = self._check_quotas(session, campaign, robot, len(data))
         key.verify(signature, delta_statement(data))
         delta = EncodedDelta.from_bytes(data, shapes)
         length = _check_content(delta, row, order, robot)
-        self._store.put(digest, data)
+        self._stores.of(region).put(digest, data)
         admitted = DeltaRow(
             digest=digest,
             robot_id=robot.name,
@@ -91,35 +96,58 @@ class Admission:
             signature=signature,
             received_at=self._clock(),
         )
-        return self._enter(admitted, round_id, robot)
+        try:
+            return self._enter(admitted, round_id, robot)
+        except ZunftError:
+            self._discard(digest, region)
+            raise
+
+    def _check_quotas(self, session: Session, campaign: CampaignRow, robot: Principal, size: int) -> str:
+        """Before anything is kept; `_enter` looks again. Returns the region in which the delta will lie."""
+        skill = session.get_one(SkillRow, campaign.skill)
+        _check_region(session, skill, robot)
+        owner = session.get_one(OrganisationRow, skill.organisation)
+        check_uploads(session, session.get_one(OrganisationRow, robot.organisation), self._clock())
+        check_room(owner, size)
+        return owner.region
 
     def _enter(self, delta: DeltaRow, round_id: str, robot: Principal) -> DeltaReceipt:
         digest = delta.digest
-        try:
-            with self._database.write() as session:
-                row = find_round(session, round_id, lock=True)
-                known = _receipt_of(session, digest, row, robot)
-                if known is not None:
-                    return known
-                counting = self._find_place(session, row, robot, lock=True)
-                delta.round_id, delta.staleness = counting.round_id, counting.number - row.number
-                session.add(delta)
-                session.flush()
-                record(
-                    session,
-                    "delta.admitted",
-                    delta.received_at,
-                    round_id=delta.round_id,
-                    robot_id=robot.name,
-                    digest=digest,
-                    samples=delta.samples,
-                    staleness=delta.staleness,
-                )
-                return _receipt(delta, "admitted")
-        except ZunftError:
-            # The round closed, or another delta came, between the two looks: nothing of this one stays.
-            self._store.delete(digest)
-            raise
+        with self._database.write() as session:
+            row = find_round(session, round_id, robot, lock=True)
+            known = _receipt_of(session, digest, row, robot)
+            if known is not None:
+                return known
+            counting = self._find_place(session, row, robot, lock=True)
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            skill = session.get_one(SkillRow, campaign.skill)
+            held = hold(session, robot.organisation, skill.organisation)
+            _check_region(session, skill, robot)
+            check_uploads(session, held[robot.organisation], delta.received_at)
+            keep(held[skill.organisation], delta.size)
+            delta.round_id, delta.staleness = counting.round_id, counting.number - row.number
+            session.add(delta)
+            session.flush()
+            record(
+                session,
+                "delta.admitted",
+                delta.received_at,
+                skill=skill.name,
+                organisation=robot.organisation,
+                round_id=delta.round_id,
+                robot_id=robot.name,
+                digest=digest,
+                samples=delta.samples,
+                staleness=delta.staleness,
+            )
+            return _receipt(delta, "admitted")
+
+    def _discard(self, digest: str, region: str) -> None:
+        """The round closed, or another delta came, between the two looks: nothing of this one stays."""
+        with self._database.read() as session:
+            known = session.get(DeltaRow, digest)
+        if known is None:
+            self._stores.of(region).delete(digest)
 
     def _find_place(
         self, session: Session, row: RoundRow, robot: Principal, *, lock: bool = False
@@ -128,7 +156,7 @@ class Admission:
         campaign = session.get_one(CampaignRow, row.campaign_id)
         newest = newest_round(session, row.campaign_id) or row
         if lock and newest is not row:
-            newest = find_round(session, newest.round_id, lock=True)
+            newest = find_round(session, newest.round_id, robot, lock=True)
         now, order = self._clock(), order_of(campaign)
         staleness = newest.number - row.number
         allowed = order.merge.max_staleness
@@ -156,6 +184,16 @@ class Admission:
         counting = row if found == "in time" else newest
         _check_first(session, row, counting, robot)
         return counting
+
+
+def _check_region(session: Session, skill: SkillRow, robot: Principal) -> None:
+    if not may_contribute(session, robot, skill):
+        raise ConflictError(
+            "this robot's deltas may not lie in the store of this skill's organisation.",
+            where="round_id",
+            remedy="Drop this delta; this robot works on skills of its own region.",
+            code="wrong_region",
+        )
 
 
 def _receipt(delta: DeltaRow, status: Literal["admitted", "duplicate"]) -> DeltaReceipt:

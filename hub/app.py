@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import audit, campaigns, events, health, metrics, robots, rounds, skills, users
+from hub.api import audit, campaigns, events, health, metrics, organisations, robots, rounds, skills, users
 from hub.api.errors import install_errors, refusals
 from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
@@ -25,7 +25,7 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, campaigns, events, users, audit)
+NOUNS = (robots, rounds, skills, campaigns, events, users, organisations, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.

@@ -1,7 +1,8 @@
-"""Who asks: users by API token, robots by a signed request; and what a role may do.
+"""Who asks: users by API token, robots by a signed request; and what a role and a token may do.
 
 Only SHA-256 digests of tokens are stored; tokens have 256 bits of entropy, so no slow hash is
-needed. Which route needs which role is said in `hub.api`.
+needed. Which route needs which role and scope is said in `hub.api`; whose things a principal may see
+and change, in `hub.visibility`.
 """
 
 from __future__ import annotations
@@ -9,21 +10,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
 from hub.database import Database
-from hub.models import NonceRow, RobotRow, UserRow
+from hub.models import NonceRow, RobotRow, UserRow, UserTokenRow
 from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
+from skills.tokens import EVERY_SCOPE, Scope
 
-__all__ = ["INCLUDES", "Authenticator", "Claim", "Principal", "hash_token", "make_token"]
+__all__ = [
+    "INCLUDES",
+    "THE_HUB",
+    "Authenticator",
+    "Claim",
+    "Principal",
+    "Viewer",
+    "hash_token",
+    "make_token",
+    "scopes_of",
+]
 
 INCLUDES: dict[Role, frozenset[Role]] = {
     "robot": frozenset({"robot"}),
@@ -32,32 +44,72 @@ INCLUDES: dict[Role, frozenset[Role]] = {
     "admin": frozenset({"admin", "operator", "researcher"}),
 }
 NONCE_LENGTH = range(8, 65)
+USED_PRECISION = timedelta(minutes=1)
+"""How much later a token must be used again for that to be written down."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks, once proven. `name` is the robot's id or the user's name."""
+    """Who asks, once proven.
+
+    Attributes:
+        name: The robot's id or the user's name.
+        role: What it may do.
+        organisation: Whose it is.
+        scopes: What its token is limited to; a robot and a user who signed in have all.
+        token: Name of the token; empty where none was shown.
+        token_hash: What the hub keeps of it.
+        expires_at: When the proof ends; None: it does not.
+    """
 
     name: str
     role: Role
     organisation: str
+    scopes: frozenset[Scope] = frozenset(EVERY_SCOPE)
+    token: str = ""
+    token_hash: str = field(default="", repr=False)
+    expires_at: datetime | None = None
 
     @property
     def actor(self) -> str:
         """This one in the audit log."""
+        if self == THE_HUB:
+            return self.name
         return f"{'robot' if self.role == 'robot' else 'user'}:{self.name}"
 
-    def must_be(self, role: Role) -> None:
-        """Hold to a role.
+    def must_be(self, role: Role, scope: Scope) -> None:
+        """Hold to a role and a scope.
 
         Raises:
-            ForbiddenError: This one's role does not include it.
+            ForbiddenError: This one's role does not include it, or its token is not for that.
         """
         if role not in INCLUDES[self.role]:
             raise ForbiddenError(
                 f"this needs the role {role}; {self.name} is a {self.role}.",
                 remedy="Ask an operator of the hub, or use another token.",
             )
+        self.must_have(scope)
+
+    def must_have(self, scope: Scope) -> None:
+        """Hold to a scope.
+
+        Raises:
+            ForbiddenError: This one's token is not for that.
+        """
+        if scope not in self.scopes:
+            raise ForbiddenError(
+                f"the token {self.token!r} of {self.name} is not for this: it lacks the scope {scope}.",
+                where="Authorization",
+                remedy="Use another token: zunft user token create.",
+                code="token_scope",
+            )
+
+
+THE_HUB = Principal("hub", "admin", "")
+"""Who acts and looks where nobody asked: the engine, a start of the hub, a command on its own machine."""
+
+Viewer = Principal | None
+"""Who looks; None is anybody, where the catalogue is public."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +145,55 @@ class Authenticator:
         Raises:
             UnauthorizedError: Nobody's, or one that is no longer valid.
         """
-        digest = hash_token(token)
+        digest, now = hash_token(token), self._clock()
         with self._database.read() as session:
-            row = session.scalar(select(UserRow).where(UserRow.token_hash == digest))
-        if row is None or not hmac.compare_digest(row.token_hash, digest):
+            found = session.execute(_tokens().where(UserTokenRow.token_hash == digest)).one_or_none()
+        if found is None or not hmac.compare_digest(found[1].token_hash, digest):
             raise UnauthorizedError(
                 "this token belongs to nobody.",
                 where="Authorization",
                 remedy="Send `Authorization: Bearer zt_...` with a token that is not revoked.",
             )
-        if row.expires_at is not None and row.expires_at <= self._clock():
+        user, row = found
+        if row.expires_at is not None and row.expires_at <= now:
             raise UnauthorizedError(
                 f"this token expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.",
                 where="Authorization",
-                remedy="Ask an admin to revoke it and to create a new one: zunft user create.",
+                remedy="Use another token, or ask an admin for one: zunft user token create.",
                 code="expired_token",
             )
-        return Principal(row.name, _role(row.role), row.organisation)
+        if row.last_used_at is None or now - row.last_used_at >= USED_PRECISION:
+            self._mark_used(digest, now)
+        return Principal(
+            name=user.name,
+            role=_role(user.role),
+            organisation=user.organisation,
+            scopes=scopes_of(row),
+            token=row.name,
+            token_hash=digest,
+            expires_at=row.expires_at,
+        )
+
+    def still_holds(self, principal: Principal) -> bool:
+        """Whether this one would be let in now: asked while an answer lasts that has no end."""
+        if principal.expires_at is not None and principal.expires_at <= self._clock():
+            return False
+        with self._database.read() as session:
+            if principal.role == "robot":
+                return session.get(RobotRow, principal.name) is not None
+            if principal.token_hash and session.get(UserTokenRow, principal.token_hash) is None:
+                return False
+            user = session.get(UserRow, principal.name)
+            return user is not None and (user.role, user.organisation) == (
+                principal.role,
+                principal.organisation,
+            )
+
+    def _mark_used(self, digest: str, now: datetime) -> None:
+        with self._database.write() as session:
+            row = session.get(UserTokenRow, digest)
+            if row is not None:
+                row.last_used_at = now
 
     def claim(self, proof: RequestProof) -> Claim:
         """Who says to have sent a request; asked before its body is read, so that strangers' bodies are not.
@@ -173,6 +257,15 @@ class Authenticator:
                 remedy="Sign each request anew, repeated ones too.",
                 code="replayed_request",
             ) from error
+
+
+def scopes_of(row: UserTokenRow) -> frozenset[Scope]:
+    """What a token is for."""
+    return frozenset(scope for scope in EVERY_SCOPE if scope in row.scopes)
+
+
+def _tokens() -> Select[UserRow, UserTokenRow]:
+    return select(UserRow, UserTokenRow).join(UserTokenRow, UserTokenRow.user_name == UserRow.name)
 
 
 def _mark_seen(session: Session, robot_id: str, now: datetime) -> None:

@@ -13,10 +13,12 @@ from typing import Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub.auth import Viewer
 from hub.events import record
 from hub.jobs.job import DeltaPart, MergeJob
 from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, LeaseRow, RobotRow, RoundRow
 from hub.rounds import FINAL, Collection, Missing, RoundEvent, Work, campaign_waits, next_state, waiting_for
+from hub.visibility import seen_skills
 from skills.errors import NotFoundError
 from skills.messages import CampaignRequest, CampaignView, GateReport, RoundState, RoundView
 
@@ -57,14 +59,14 @@ def order_of(row: CampaignRow) -> CampaignRequest:
     return CampaignRequest.model_validate(row.order)
 
 
-def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundRow:
-    """A round; `lock` holds it until the transaction ends.
+def find_round(session: Session, round_id: str, viewer: Viewer, *, lock: bool = False) -> RoundRow:
+    """A round of a skill that the viewer sees; `lock` holds it until the transaction ends.
 
     Raises:
-        NotFoundError: No such round.
+        NotFoundError: No such round, or none that the viewer sees: in the same words.
     """
     row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
-    if row is None:
+    if row is None or not _sees(session, row, viewer):
         raise NotFoundError(
             f"there is no round {round_id[:64]!r}.",
             where="round_id",
@@ -72,6 +74,11 @@ def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundR
             code="unknown_round",
         )
     return row
+
+
+def _sees(session: Session, row: RoundRow, viewer: Viewer) -> bool:
+    its = select(CampaignRow.skill).where(CampaignRow.campaign_id == row.campaign_id)
+    return session.scalar(its.where(CampaignRow.skill.in_(seen_skills(viewer)))) is not None
 
 
 def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
@@ -92,8 +99,10 @@ def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
     return list(session.scalars(statement))
 
 
-def merge_job(row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, version: int) -> MergeJob:
-    """What is to be merged into the version with this number."""
+def merge_job(
+    row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, version: int, region: str
+) -> MergeJob:
+    """What is to be merged into the version with this number, in the region's store."""
     return MergeJob(
         round_id=row.round_id,
         base=row.base,
@@ -112,6 +121,7 @@ def merge_job(row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest,
         gate=order.gate,
         version=version,
         optimiser_before=row.optimiser_before,
+        region=region,
     )
 
 
@@ -127,6 +137,7 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
         session,
         f"round.{row.state}",
         now,
+        skill=session.get_one(CampaignRow, row.campaign_id).skill,
         round_id=row.round_id,
         campaign_id=row.campaign_id,
         number=row.number,

@@ -19,7 +19,7 @@ from skills.delta import unpacked_limit
 from skills.manifest import Parameters
 from skills.skill import SIZE_LIMIT, Skill
 
-__all__ = ["Merger"]
+__all__ = ["Merger", "prepare"]
 
 MOMENTS = 2
 """An optimiser state has at most so many numbers for each weight."""
@@ -32,11 +32,6 @@ class Merger:
         self._store = store
         self._spool = spool
         self.engine = engine
-
-    def prepare(self) -> None:
-        """Compile the mean: on a new machine that takes seconds for which no round should wait."""
-        for kind in (np.float32, np.float64):
-            merge([{"w": np.zeros(1, kind)}], None, make_chain("mean"), engine=self.engine)
 
     def skill(self, digest: str) -> Skill:
         """A version's file."""
@@ -82,3 +77,9 @@ class Merger:
             )
             for each in deltas
         }
+
+
+def prepare(engine: Engine) -> None:
+    """Compile the mean: on a new machine that takes seconds for which no round should wait."""
+    for kind in (np.float32, np.float64):
+        merge([{"w": np.zeros(1, kind)}], None, make_chain("mean"), engine=engine)

@@ -14,6 +14,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from skills.messages import Visibility
+
 __all__ = [
     "NOTE_LENGTH",
     "AssignmentRow",
@@ -30,10 +32,12 @@ __all__ = [
     "LeaseRow",
     "Moment",
     "NonceRow",
+    "OrganisationRow",
     "RobotRow",
     "RoundRow",
     "SkillRow",
     "UserRow",
+    "UserTokenRow",
     "VersionRow",
 ]
 
@@ -68,16 +72,48 @@ class Base(DeclarativeBase):
     }
 
 
+class OrganisationRow(Base):
+    """Who owns users, robots and skills; limits are None where there are none. Never deleted.
+
+    `visibility` is that of new skills, `stored_bytes` what its skills and the deltas for them take up.
+    """
+
+    __tablename__ = "organisations"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    region: Mapped[str]
+    visibility: Mapped[Visibility] = mapped_column(String(128))
+    robots_limit: Mapped[int | None]
+    storage_limit: Mapped[int | None]
+    uploads_limit: Mapped[int | None]
+    delta_limit: Mapped[int | None]
+    skill_limit: Mapped[int | None]
+    campaigns_limit: Mapped[int | None]
+    stored_bytes: Mapped[int]
+    created_at: Mapped[datetime]
+
+
 class UserRow(Base):
-    """A person or program with an API token, of which only the SHA-256 is kept; None: it does not expire."""
+    """A person or program; `hub.auth` says what its role may."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
     organisation: Mapped[str]
-    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+
+class UserTokenRow(Base):
+    """An API token of a user, of which only the SHA-256 is kept; `expires_at` None: it does not expire."""
+
+    __tablename__ = "user_tokens"
+    __table_args__ = (UniqueConstraint("user_name", "name"),)
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name"))
+    name: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
 
 
 class EnrolmentTokenRow(Base):
@@ -113,17 +149,22 @@ class NonceRow(Base):
 
 
 class SkillRow(Base):
-    """A name in the catalogue."""
+    """A name in the catalogue, whose it is, and who may see it: `hub.visibility` says what follows."""
 
     __tablename__ = "skills"
     name: Mapped[str] = mapped_column(primary_key=True)
+    organisation: Mapped[str]
+    visibility: Mapped[Visibility] = mapped_column(String(128))
     task: Mapped[str]
     summary: Mapped[str] = mapped_column(String(2000))
     updated_at: Mapped[datetime]
 
 
 class VersionRow(Base):
-    """One published file of a skill; score and gate report are added when it is measured."""
+    """One published file of a skill; score and gate report are added when it is measured.
+
+    `published_by` is who brought it, as in the audit log.
+    """
 
     __tablename__ = "versions"
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
@@ -132,6 +173,7 @@ class VersionRow(Base):
     size: Mapped[int]
     signature: Mapped[str]
     manifest: Mapped[dict[str, Any]]
+    published_by: Mapped[str]
     created_at: Mapped[datetime]
     score: Mapped[dict[str, Any] | None]
     gate: Mapped[dict[str, Any] | None]
@@ -221,7 +263,7 @@ class DeltaRow(Base):
     codec: Mapped[str]
     metrics: Mapped[dict[str, Any]]
     signature: Mapped[str]
-    received_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(index=True)
     staleness: Mapped[int] = mapped_column(default=0)
 
 
@@ -267,11 +309,16 @@ class AuditHeadRow(Base):
 
 
 class EventRow(Base):
-    """What happened, in order; written in the transaction that made it happen."""
+    """What happened, in order; written in the transaction that made it happen.
+
+    Who may see the skill may see its events; `organisation` is that of the robot that the event tells of.
+    """
 
     __tablename__ = "events"
     __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     kind: Mapped[str]
     at: Mapped[datetime]
+    skill: Mapped[str | None]
+    organisation: Mapped[str | None]
     data: Mapped[dict[str, Any]]

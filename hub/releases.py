@@ -5,7 +5,7 @@ The gate that compares candidates of a campaign is the engine's business, see `h
 
 from __future__ import annotations
 
-from hub.audit import HUB
+from hub.auth import Principal
 from hub.catalogue import Catalogue
 from hub.jobs.job import GateJob, Jobs
 from skills.messages import Channel, GatePlan, VersionView
@@ -20,16 +20,19 @@ class Releases:
         self._catalogue = catalogue
         self._jobs = jobs
 
-    def move(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
+    def move(self, name: str, channel: Channel, number: int, *, by: Principal) -> VersionView:
         """Point a channel at a version. May take as long as a measurement.
 
         Raises:
             NotFoundError: No such skill or version.
+            ForbiddenError: It is another organisation's.
             ContractError: It would become stable and cannot be measured here.
             JobAbandonedError, StoreError, WorkersAwayError: Not now.
         """
-        version = self._catalogue.version(name, str(number))
+        version = self._catalogue.own_version(name, str(number), by)
         if channel == "stable" and version.score is None:
-            report = self._jobs.gate(GateJob(candidate=version.digest, current=None, plan=GatePlan()))
+            region = self._catalogue.region(name)
+            job = GateJob(candidate=version.digest, current=None, plan=GatePlan(), region=region)
+            report = self._jobs.gate(job)
             self._catalogue.record_score(version.digest, report.candidate)
         return self._catalogue.move_channel(name, channel, number, by=by)

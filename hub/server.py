@@ -49,7 +49,7 @@ def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_no
     configure_logging(settings.log_level)
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
-    services.store.check()
+    services.stores.check()
     HubServer(_uvicorn_config(app, settings), services).run()
 
 

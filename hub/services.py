@@ -20,29 +20,32 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
 from hub.identity import signing_key
-from hub.jobs.job import BenchPlan, Gate, Jobs
+from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaseholder import Leaseholder
 from hub.listening import Listener
 from hub.metrics import Metrics
+from hub.organisations import Organisations
+from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
 from hub.settings import Settings
 from hub.steps import Steps
-from hub.store import ObjectStore, open_store
+from hub.store import ObjectStore
+from hub.tokens import Tokens
 
-__all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
+__all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 SPOOL_FOLDER = "spool"
 
 
 @dataclass(frozen=True)
 class Services:
-    """One hub. Reading calls return the messages that the API sends."""
+    """One hub. Reading calls return the messages that the API sends, and ask who looks."""
 
     settings: Settings
     database: Database
-    store: ObjectStore
+    stores: Stores
     bell: Bell
     accounts: Accounts
     admission: Admission
@@ -55,7 +58,14 @@ class Services:
     events: EventLog
     jobs: Jobs
     listener: Listener
+    organisations: Organisations
     releases: Releases
+    tokens: Tokens
+
+    @property
+    def store(self) -> ObjectStore:
+        """The store of everything that is pinned to no region."""
+        return self.stores.of(HOME)
 
     def start(self) -> None:
         """Begin to work and to listen."""
@@ -94,22 +104,24 @@ def open_services(
     database = Database(settings.database, bell)
     database.migrate()
     key = signing_key(settings, database)
-    store = connect_store(settings)
+    stores = connect_stores(settings)
+    organisations = Organisations(database, stores, clock)
+    organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
-    catalogue = Catalogue(database, store, key, clock)
+    catalogue = Catalogue(database, stores, key, clock)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
-    jobs = Timed(_jobs(settings, store, gate, metrics), metrics)
-    steps = Steps(database, store, jobs, catalogue, clock, active)
+    jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
+    steps = Steps(database, stores, jobs, catalogue, clock, active)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     return Services(
         settings=settings,
         database=database,
-        store=store,
+        stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, store, clock),
+        admission=Admission(database, stores, clock),
         audit=AuditLog(database),
         authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
         campaigns=Campaigns(database, clock, active),
@@ -119,15 +131,15 @@ def open_services(
         events=EventLog(database),
         jobs=jobs,
         listener=Listener(database, bell),
+        organisations=organisations,
         releases=Releases(catalogue, jobs),
+        tokens=Tokens(database, clock),
     )
 
 
-def _jobs(settings: Settings, store: ObjectStore, gate: Gate | None, metrics: Metrics) -> Jobs:
+def _jobs(settings: Settings, stores: Stores, gate: Gate | None, metrics: Metrics) -> Jobs:
     plan = BenchPlan(
-        store=settings.store,
-        s3_access_key=settings.s3_access_key.get_secret_value(),
-        s3_secret_key=settings.s3_secret_key.get_secret_value(),
+        stores={region: _address(settings, region) for region in (HOME, *stores.regions)},
         spool=settings.data_dir.absolute() / SPOOL_FOLDER,
         device=settings.merge_device,
         on_ray=settings.jobs == "ray",
@@ -140,17 +152,13 @@ def _jobs(settings: Settings, store: ObjectStore, gate: Gate | None, metrics: Me
     from hub.jobs.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
     from hub.jobs.inprocess import InProcess  # noqa: PLC0415
 
-    return InProcess(open_bench(plan, store, gate))
+    return InProcess(open_bench(plan, stores.of, gate))
 
 
-def connect_store(settings: Settings) -> ObjectStore:
-    """The object store of these settings.
-
-    Raises:
-        StoreError: The address or the credentials cannot be used.
-    """
-    return open_store(
-        settings.store,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
+def _address(settings: Settings, region: str) -> StoreAddress:
+    url, keys = settings.place(region)
+    return StoreAddress(
+        url=url,
+        access_key=keys.access_key.get_secret_value(),
+        secret_key=keys.secret_key.get_secret_value(),
     )

@@ -6,15 +6,36 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["KEY_FILE", "Settings"]
+from skills.organisations import REGION
+
+__all__ = ["KEY_FILE", "Settings", "StoreKeys"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
 KEY_FILE = "hub-key.pem"
+Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
+
+
+class StoreKeys(BaseModel):
+    """Credentials of an S3 store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    access_key: SecretStr
+    secret_key: SecretStr
 
 
 class Settings(BaseSettings):
@@ -41,6 +62,16 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    regions: dict[Region, str] = Field(
+        default={},
+        description='Stores by region, as JSON: {"eu": "s3://bucket?endpoint=host"}; blobs of an '
+        "organisation that is pinned to a region lie there and nowhere else.",
+    )
+    region_keys: dict[Region, StoreKeys] = Field(
+        default={},
+        description="Keys of regions that have their own: "
+        '{"eu": {"access_key": "...", "secret_key": "..."}}.',
+    )
     merge_device: str = Field(
         default="auto",
         pattern="^(auto|cpu|cuda|ray)$",
@@ -140,6 +171,17 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return token
 
+    @model_validator(mode="after")
+    def _regions_are_apart(self) -> Settings:
+        places = {_place(url) for url in (self.store, *self.regions.values())}
+        if len(places) < 1 + len(self.regions):
+            msg = "two regions, or a region and the hub's own store, have one place; give each its own"
+            raise ValueError(msg)
+        if unknown := self.region_keys.keys() - self.regions.keys():
+            msg = f"region_keys names {', '.join(sorted(unknown))}, which regions does not"
+            raise ValueError(msg)
+        return self
+
     @property
     def key_path(self) -> Path:
         """Where the signing key is, the default resolved."""
@@ -154,3 +196,15 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """The object store's address, the default resolved."""
         return self.store_url or (self.data_dir.absolute() / "blobs").as_uri()
+
+    def place(self, region: str) -> tuple[str, StoreKeys]:
+        """Address and keys of a region's store; of the hub's own for the empty region."""
+        keys = StoreKeys(access_key=self.s3_access_key, secret_key=self.s3_secret_key)
+        return self.regions.get(region, self.store), self.region_keys.get(region, keys)
+
+
+def _place(url: str) -> tuple[str, ...]:
+    """What two addresses of one store have in common."""
+    parts = urlsplit(url)
+    endpoint = parse_qs(parts.query).get("endpoint", [""])
+    return parts.scheme, parts.netloc, parts.path.strip("/"), *endpoint

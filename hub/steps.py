@@ -11,10 +11,11 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.catalogue import Catalogue, add_version, next_number, point_channel, resolve
+from hub.auth import THE_HUB
+from hub.catalogue import Catalogue, add_version, point_channel, resolve
 from hub.clock import Clock
 from hub.database import Database
-from hub.events import record, take_turn
+from hub.events import record
 from hub.jobs.job import GateJob, Jobs
 from hub.journal import (
     collection_of,
@@ -29,9 +30,12 @@ from hub.journal import (
     state_of,
 )
 from hub.leaseholder import HeldLease
-from hub.models import CampaignRow, RoundRow, VersionRow
+from hub.models import CampaignRow, RoundRow, SkillRow, VersionRow
+from hub.publishing import next_number
+from hub.quotas import hold
+from hub.regions import Stores, region_of
 from hub.rounds import FINAL, collection_event, without
-from hub.store import ObjectStore
+from skills.errors import TooLargeError
 from skills.messages import GateReport, RoundState
 
 __all__ = ["Steps"]
@@ -46,14 +50,14 @@ class Steps:
     def __init__(
         self,
         database: Database,
-        store: ObjectStore,
+        stores: Stores,
         jobs: Jobs,
         catalogue: Catalogue,
         clock: Clock,
         active_seconds: float,
     ) -> None:
         self._database = database
-        self._store = store
+        self._stores = stores
         self._jobs = jobs
         self._catalogue = catalogue
         self._clock = clock
@@ -75,7 +79,9 @@ class Steps:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
         base, measured = self._stable(campaign.skill)
         if not measured:
-            job = GateJob(candidate=base, current=None, plan=order_of(campaign).gate)
+            with self._database.read() as session:
+                region = region_of(session, campaign.skill)
+            job = GateJob(candidate=base, current=None, plan=order_of(campaign).gate, region=region)
             report = self._jobs.gate(job, held.given_up)
             self._catalogue.record_score(base, report.candidate)
         with held.commit() as session:
@@ -114,29 +120,39 @@ class Steps:
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
-        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number), held.given_up)
-        with held.commit() as session:
-            current = _still(session, row, "merging")
-            if current is None:
-                return True
-            take_turn(session)  # before the look at numbers: other processes publish, too
-            if next_number(session, campaign.skill) != number:
-                # Somebody published meanwhile: the next turn makes a candidate with the number after that.
-                self._store.delete(made.digest)
-                return True
-            now = self._clock()
-            signature = self._catalogue.sign(made.digest)
-            add_version(session, made.manifest, made.digest, made.size, signature, now)
-            current.candidate, current.optimiser_after = made.digest, made.optimiser_after
-            current.device, current.root = made.device, made.root
-            current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
-            enter_state(session, current, "merged", now)
+            region = region_of(session, campaign.skill)
+        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number, region), held.given_up)
+        store = self._stores.of(region)
+        try:
+            with held.commit() as session:
+                current = _still(session, row, "merging")
+                if current is None:
+                    return True
+                # Before the look at numbers: other processes publish, too.
+                hold(session, session.get_one(SkillRow, campaign.skill).organisation)
+                if next_number(session, campaign.skill) != number:
+                    # Somebody published meanwhile: the next turn makes one with the number after that.
+                    store.delete(made.digest)
+                    return True
+                now, signature = self._clock(), self._catalogue.sign(made.digest)
+                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                current.candidate, current.optimiser_after = made.digest, made.optimiser_after
+                current.device, current.root = made.device, made.root
+                current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
+                enter_state(session, current, "merged", now)
+        except TooLargeError:
+            store.delete(made.digest)
+            raise
         return True
 
     def examine(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version; publish it or keep it for study."""
         stable, _ = self._stable(campaign.skill)
-        job = GateJob(candidate=str(row.candidate), current=stable, plan=order_of(campaign).gate)
+        with self._database.read() as session:
+            region = region_of(session, campaign.skill)
+        job = GateJob(
+            candidate=str(row.candidate), current=stable, plan=order_of(campaign).gate, region=region
+        )
         report = self._jobs.gate(job, held.given_up)
         if report.current is not None:
             self._catalogue.record_score(stable, report.current)
@@ -167,7 +183,7 @@ class Steps:
             if row is None:
                 self._end(session, campaign.campaign_id, "failed", reason)
                 return
-            current = find_round(session, row.round_id, lock=True)
+            current = find_round(session, row.round_id, THE_HUB, lock=True)
             if state_of(current) not in FINAL:
                 enter_state(session, current, "broken", self._clock(), reason)
 
@@ -182,7 +198,7 @@ class Steps:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
         if campaign.state != "running":
             return
-        base = resolve(session, campaign.skill, "stable").digest
+        base = resolve(session, campaign.skill, "stable", THE_HUB).digest
         # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.
         made_base = select(RoundRow.optimiser_after).where(RoundRow.candidate == base)
         now = self._clock()
@@ -204,6 +220,7 @@ class Steps:
             session,
             "round.open",
             now,
+            skill=campaign.skill,
             round_id=row.round_id,
             campaign_id=campaign_id,
             number=number,
@@ -229,11 +246,11 @@ class Steps:
     def _stable(self, name: str) -> tuple[str, bool]:
         """Digest of the stable version, and whether it has a score."""
         with self._database.read() as session:
-            row = resolve(session, name, "stable")
+            row = resolve(session, name, "stable", THE_HUB)
         return row.digest, row.score is not None
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:
     """The round, locked, if it is where it was; else somebody moved it and the caller's work is let go."""
-    current = find_round(session, row.round_id, lock=True)
+    current = find_round(session, row.round_id, THE_HUB, lock=True)
     return current if current.state == state else None

@@ -27,6 +27,8 @@ Blob = bytes | memoryview
 Tensors = dict[str, NDArray[Any]]
 
 HEADER_LIMIT = 1_000_000  # bytes of JSON; a manifest is a few kB
+RANK_LIMIT = 8  # axes of a tensor; ours have two
+NAME_LIMIT = 128  # characters of a tensor's name
 METADATA_KEY = "zunft"
 DTYPES: dict[str, np.dtype[Any]] = {
     "F16": np.dtype(np.float16),
@@ -75,7 +77,7 @@ def unpack(data: Blob, what: str) -> tuple[str, Tensors]:
         tensors = _view_tensors(header, body)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
-            f"the {what} is damaged or truncated ({error}).", remedy="Send it again whole."
+            f"the {what} is damaged or truncated ({error!s:.200}).", remedy="Send it again whole."
         ) from error
     if not isinstance(document, str):
         raise _no_such_file(data, what)
@@ -90,7 +92,7 @@ def _read_header(data: Blob, what: str) -> tuple[dict[str, Any], memoryview]:
     if length > min(HEADER_LIMIT, len(data) - 8):
         raise _no_such_file(data, what)
     try:
-        header = json.loads(bytes(data[8 : 8 + length]))
+        header = json.loads(str(data[8 : 8 + length], "utf-8"))
     except (ValueError, RecursionError) as error:
         raise _no_such_file(data, what) from error
     if not isinstance(header, dict):
@@ -102,10 +104,9 @@ def _view_tensors(header: dict[str, Any], body: memoryview) -> Tensors:
     """Tensors as the header describes them; together they are the whole body, without gap or overlap."""
     tensors: Tensors = {}
     end = 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        dtype, shape, (start, stop) = DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
-        sound = all(type(number) is int and number >= 0 for number in (*shape, start, stop))
-        if not sound or start != end or stop - start != prod(shape) * dtype.itemsize or stop > len(body):
+    for start, stop, name in sorted((*_place(name, header[name], len(body)), name) for name in header):
+        dtype, shape = DTYPES[header[name]["dtype"]], header[name]["shape"]
+        if start != end or stop - start != prod(shape) * dtype.itemsize:
             msg = f"{name} is not where the header says"
             raise ValueError(msg)
         tensors[name] = np.require(np.frombuffer(body[start:stop], dtype).reshape(shape), requirements="A")
@@ -114,6 +115,26 @@ def _view_tensors(header: dict[str, Any], body: memoryview) -> Tensors:
         msg = f"{len(body) - end} bytes too many"
         raise ValueError(msg)
     return tensors
+
+
+def _place(name: str, entry: dict[str, Any], size: int) -> tuple[int, int]:
+    """Where a tensor begins and ends in a body of `size` bytes.
+
+    Nothing is computed with numbers, compared or repeated to anybody before it is known to be small: a header
+    of a megabyte can hold numbers and ranks that would keep a processor busy for minutes.
+    """
+    start, stop = entry["data_offsets"]
+    shape = entry["shape"]
+    if not (name.isascii() and name.isprintable() and len(name) <= NAME_LIMIT):
+        msg = "a tensor's name is not plain"
+        raise ValueError(msg)
+    if type(shape) is not list or len(shape) > RANK_LIMIT:
+        msg = f"{name} has no shape"
+        raise ValueError(msg)
+    if not all(type(number) is int and 0 <= number <= size for number in (*shape, start, stop)):
+        msg = f"{name} is not where the header says"
+        raise ValueError(msg)
+    return start, stop
 
 
 def _no_such_file(data: Blob, what: str) -> ArtefactError:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from skills.codecs import Encoded, Quantised, compress, decode, decompress, parse_codec
 from skills.container import Blob, Tensors, check_finite, check_shapes, pack, unpack
@@ -41,7 +41,9 @@ class DeltaHeader(BaseModel):
     robot_id: str = Field(min_length=1, max_length=64)
     codec: str = Field(max_length=32)
     samples: int = Field(ge=1, le=10**12)
-    metrics: dict[str, float] = Field(default_factory=dict, max_length=32)
+    metrics: dict[Annotated[str, StringConstraints(max_length=64)], float] = Field(
+        default_factory=dict, max_length=32
+    )
 
 
 @dataclass(frozen=True)
@@ -164,5 +166,5 @@ def _parse_header(document: str) -> DeltaHeader:
         return DeltaHeader.model_validate_json(document)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "delta." + ".".join(str(part) for part in first["loc"])
+        where = "delta." + ".".join(str(part)[:64] for part in first["loc"])
         raise ArtefactError(f"{first['msg']}.", where=where) from error

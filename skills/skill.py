@@ -69,7 +69,7 @@ class Skill:
             manifest = Manifest.model_validate_json(document)
         except ValidationError as error:
             first = error.errors()[0]
-            where = "manifest." + ".".join(str(part) for part in first["loc"])
+            where = "manifest." + ".".join(str(part)[:64] for part in first["loc"])
             raise ArtefactError(f"{first['msg']}.", where=where) from error
         skill = cls(manifest, {name: tensor.copy() for name, tensor in tensors.items()})
         # The digest names the bytes that were received, also when another writer ordered them differently.

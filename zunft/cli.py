@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fleet.cli import fleet_app, robot_app
 from skills.errors import ZunftError
-from zunft.commands import audit, backup, campaign, merge, skill
+from zunft.commands import audit, backup, campaign, merge, organisation, skill
 from zunft.commands.demo import demo
 from zunft.commands.hub import token_app, user_app
 
@@ -35,6 +35,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(merge.app, name="merge")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
+app.add_typer(organisation.app, name="organisation")
 app.add_typer(audit.app, name="audit")
 
 

@@ -1,32 +1,46 @@
-"""What routes ask for: the services, and who is asking, held to a role."""
+"""What routes ask for: the services, and who is asking, held to a role and a scope."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from hub.auth import Principal
+from hub.auth import Claim, Principal
 from hub.limits import RateLimits
 from hub.services import Services
-from skills.errors import SignatureError, UnauthorizedError
+from skills.errors import SignatureError, TooLargeError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof
+from skills.tokens import Scope
 
 __all__ = [
+    "API_TOKEN",
+    "PROOF",
     "REQUIRED",
     "Admin",
+    "AdminReads",
     "AnyLogin",
     "Operator",
+    "OperatorReads",
     "Reader",
     "Researcher",
+    "Right",
     "Robot",
     "ServicesDep",
+    "TokenHolder",
+    "UserReads",
+    "claimed",
     "count_stranger",
+    "counted",
+    "identify",
+    "known",
     "login",
+    "proven",
     "reader",
 ]
 
@@ -59,6 +73,16 @@ async def caller(
 ) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
 
+    Raises:
+        UnauthorizedError, SignatureError: The claim does not hold.
+        TooManyRequestsError: More requests than are allowed.
+    """
+    return await counted(request, identify(request, services, token, robot_id))
+
+
+async def counted(request: Request, identified: Awaitable[Principal | None]) -> Principal | None:
+    """Count whoever is identified.
+
     A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
 
     Raises:
@@ -67,8 +91,8 @@ async def caller(
     """
     limits: RateLimits = request.app.state.limits
     try:
-        principal = await _identify(request, services, token, robot_id)
-    except (UnauthorizedError, SignatureError):
+        principal = await identified
+    except (UnauthorizedError, SignatureError, TooLargeError):
         limits.stranger(_address(request))
         raise
     if principal is None:
@@ -78,18 +102,40 @@ async def caller(
     return principal
 
 
-async def _identify(
+async def identify(
     request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
 ) -> Principal | None:
+    """Who asks; None when nobody claims to.
+
+    Raises:
+        UnauthorizedError, SignatureError: The claim does not hold.
+    """
     if robot_id is not None:
-        claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
-        body = await request.body()
-        return await run_in_threadpool(
-            services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
-        )
+        claim = await claimed(request, services)
+        return await proven(request, services, claim, await request.body())
     if token is not None:
         return await run_in_threadpool(services.authenticator.user, token.credentials)
     return None
+
+
+async def claimed(request: Request, services: Services) -> Claim:
+    """The robot that says to have sent this; its body is not read yet.
+
+    Raises:
+        UnauthorizedError: See `Authenticator.claim`.
+    """
+    return await run_in_threadpool(services.authenticator.claim, _read_proof(request))
+
+
+async def proven(request: Request, services: Services, claim: Claim, body: bytes) -> Principal:
+    """The robot that signed this request with this body.
+
+    Raises:
+        SignatureError, UnauthorizedError: See `Authenticator.robot`.
+    """
+    return await run_in_threadpool(
+        services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
+    )
 
 
 async def count_stranger(request: Request) -> None:
@@ -110,7 +156,27 @@ Caller = Annotated[Principal | None, Depends(caller)]
 
 
 def login(principal: Caller) -> Principal:
-    """Anybody who is known.
+    """Anybody who is known and may look.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+        ForbiddenError: The token is not for looking.
+    """
+    found = known(principal)
+    found.must_have("read")
+    return found
+
+
+AnyLogin = Annotated[Principal, Depends(login)]
+
+
+def reader(principal: Caller, services: ServicesDep) -> Principal | None:
+    """Anybody at all while the catalogue is public."""
+    return None if principal is None and services.settings.public_catalogue else login(principal)
+
+
+def known(principal: Principal | None) -> Principal:
+    """Whoever asks, if it is anybody.
 
     Raises:
         UnauthorizedError: Nobody claims to ask.
@@ -124,32 +190,37 @@ def login(principal: Caller) -> Principal:
     return principal
 
 
-AnyLogin = Annotated[Principal, Depends(login)]
+@dataclass(frozen=True)
+class Right:
+    """What a dependency asks for, see `hub.api.doors`."""
+
+    role: Role
+    scope: Scope
 
 
-def reader(principal: Caller, services: ServicesDep) -> Principal | None:
-    """Anybody at all while the catalogue is public."""
-    return principal if services.settings.public_catalogue else login(principal)
+REQUIRED: dict[Callable[..., object], Right] = {}
+"""Dependencies that hold their caller to a role and a scope."""
 
 
-REQUIRED: dict[Callable[..., object], Role] = {}
-"""The role that a dependency asks for, see `hub.api.doors`."""
+def _require(role: Role, scope: Scope) -> Callable[[Caller], Principal]:
+    def require(principal: Caller) -> Principal:
+        found = known(principal)
+        found.must_be(role, scope)
+        return found
 
-
-def _require(role: Role) -> Callable[[AnyLogin], Principal]:
-    def require(principal: AnyLogin) -> Principal:
-        principal.must_be(role)
-        return principal
-
-    REQUIRED[require] = role
+    REQUIRED[require] = Right(role, scope)
     return require
 
 
 Reader = Annotated[Principal | None, Depends(reader)]
-Robot = Annotated[Principal, Depends(_require("robot"))]
-Researcher = Annotated[Principal, Depends(_require("researcher"))]
-Operator = Annotated[Principal, Depends(_require("operator"))]
-Admin = Annotated[Principal, Depends(_require("admin"))]
+Robot = Annotated[Principal, Depends(_require("robot", "read"))]
+UserReads = Annotated[Principal, Depends(_require("researcher", "read"))]
+Researcher = Annotated[Principal, Depends(_require("researcher", "publish"))]
+TokenHolder = Annotated[Principal, Depends(_require("researcher", "tokens"))]
+OperatorReads = Annotated[Principal, Depends(_require("operator", "read"))]
+Operator = Annotated[Principal, Depends(_require("operator", "operate"))]
+AdminReads = Annotated[Principal, Depends(_require("admin", "read"))]
+Admin = Annotated[Principal, Depends(_require("admin", "administer"))]
 
 
 def _read_proof(request: Request) -> RequestProof:

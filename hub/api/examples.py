@@ -18,8 +18,20 @@ from skills.messages import (
     TrainingPlan,
     UserRequest,
 )
+from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
+from skills.tokens import TokenRequest
 
-__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UserBody"]
+__all__ = [
+    "CampaignBody",
+    "EnrolmentBody",
+    "MoveBody",
+    "OrganisationBody",
+    "SettingsBody",
+    "TokenBody",
+    "TokensBody",
+    "UserBody",
+    "VisibilityBody",
+]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
 
@@ -34,7 +46,7 @@ TokensBody = Annotated[
         openapi_examples=_example(
             "fleet",
             "Tokens for four robots, good for an hour",
-            EnrolmentTokenRequest(organisation="North Works", count=4, valid_seconds=3600),
+            EnrolmentTokenRequest(count=4, valid_seconds=3600),
         )
     ),
 ]
@@ -94,6 +106,46 @@ UserBody = Annotated[
     Body(
         openapi_examples=_example(
             "researcher", "A researcher who publishes skills", UserRequest(name="ada", role="researcher")
+        )
+    ),
+]
+
+TokenBody = Annotated[
+    TokenRequest,
+    Body(
+        openapi_examples=_example(
+            "reader",
+            "A token for a dashboard that only looks",
+            TokenRequest(name="dashboard", scopes=("read",), valid_days=90),
+        )
+    ),
+]
+
+VisibilityBody = Annotated[
+    VisibilityChange,
+    Body(
+        openapi_examples=_example(
+            "narrow", "Only our own organisation", VisibilityChange(visibility="organisation")
+        )
+    ),
+]
+
+ORDINARY = Quotas(robots=20, storage_bytes=50 * 10**9, uploads_per_hour=2000, campaigns=3)
+
+OrganisationBody = Annotated[
+    OrganisationRequest,
+    Body(
+        openapi_examples=_example(
+            "works", "A site with limits", OrganisationRequest(name="North Works", quotas=ORDINARY)
+        )
+    ),
+]
+
+SettingsBody = Annotated[
+    OrganisationSettings,
+    Body(
+        openapi_examples=_example(
+            "works", "More robots, smaller deltas", OrganisationSettings(visibility="guild", quotas=ORDINARY)
         )
     ),
 ]

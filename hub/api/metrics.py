@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. For operators, and for a scraper that has a token for nothing else."""
+"""Metrics for Prometheus. They count all organisations' things: for admins, and a token for nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.api.deps import API_TOKEN, PROOF, REQUIRED, ServicesDep, caller, login
+from hub.api.deps import API_TOKEN, PROOF, REQUIRED, Right, ServicesDep, caller, known
 from hub.api.errors import refusals
 
 __all__ = ["router"]
@@ -23,7 +23,7 @@ async def scraper(
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
 ) -> None:
-    """Who holds the scraper's token, or an operator.
+    """Who holds the scraper's token, which opens nothing else, or an admin.
 
     Raises:
         UnauthorizedError, ForbiddenError, SignatureError: Anybody else.
@@ -31,10 +31,11 @@ async def scraper(
     expected = services.settings.metrics_token.get_secret_value().encode()
     if expected and token is not None and hmac.compare_digest(token.credentials.encode(), expected):
         return
-    login(await caller(request, services, token, robot_id)).must_be("operator")
+    right = REQUIRED[scraper]
+    known(await caller(request, services, token, robot_id)).must_be(right.role, right.scope)
 
 
-REQUIRED[scraper] = "operator"
+REQUIRED[scraper] = Right("admin", "read")
 
 
 @router.get(

@@ -11,12 +11,13 @@ from typing import TypeVar
 from fastapi import Request
 from nicegui import ui
 
+from hub.auth import Viewer
 from hub.console.elements import block, described, link, text
 from hub.console.reading import SCOPE_KEY, Reading
 from hub.console.theme import MARK
 from skills.errors import ZunftError
 
-__all__ = ["frame", "hub_address", "live", "reading_of"]
+__all__ = ["frame", "hub_address", "live", "reading_of", "viewer_of"]
 
 PERIOD = 1.5  # seconds between two looks
 
@@ -27,6 +28,11 @@ def reading_of(request: Request) -> Reading:
     """The services of the hub that this request came to."""
     reading: Reading = request.scope[SCOPE_KEY]
     return reading
+
+
+def viewer_of(_: Request) -> Viewer:
+    """Who looks: nobody that the hub knows, as long as the pages have no login."""
+    return None
 
 
 def hub_address(request: Request) -> str:

@@ -1,7 +1,7 @@
 """What the console reads: the seam between its pages and the hub's services.
 
 The console never writes and never sees a token, a key or a robot's name: what it may show is what
-these calls return. Who may open the pages is `hub.console`'s to say.
+these calls return to whoever looks. Who may open the pages is `hub.console`'s to say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hub.auth import Viewer
 from hub.settings import Settings
 from skills.messages import CampaignView, SkillView, VersionView
 
@@ -32,23 +33,23 @@ SCOPE_KEY = "zunft.console.reading"
 class Catalogue(Protocol):
     """The part of `hub.catalogue.Catalogue` that is shown; each call may block on the database."""
 
-    def skills(self) -> Sequence[SkillView]:
-        """All skills, in the order in which they are shown."""
+    def skills(self, viewer: Viewer) -> Sequence[SkillView]:
+        """All skills that the viewer sees, in the order in which they are shown."""
 
-    def skill(self, name: str) -> SkillView:
+    def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill; raises NotFoundError."""
 
-    def versions(self, name: str) -> Sequence[VersionView]:
+    def versions(self, name: str, viewer: Viewer) -> Sequence[VersionView]:
         """All versions of a skill; raises NotFoundError."""
 
 
 class Campaigns(Protocol):
     """The part of `hub.campaigns.Campaigns` that is shown."""
 
-    def campaigns(self) -> Sequence[CampaignView]:
-        """All campaigns."""
+    def campaigns(self, viewer: Viewer) -> Sequence[CampaignView]:
+        """All campaigns that the viewer sees."""
 
-    def campaign(self, campaign_id: str) -> CampaignView:
+    def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign; raises NotFoundError."""
 
 
@@ -92,21 +93,22 @@ class CampaignPage:
     campaign: CampaignView
 
 
-def read_catalogue(hub: Reading) -> CataloguePage:
+def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
     """Skills, and campaigns newest first."""
-    return CataloguePage(tuple(hub.catalogue.skills()), _newest_first(hub.campaigns.campaigns()))
+    skills = hub.catalogue.skills(viewer)
+    return CataloguePage(tuple(skills), _newest_first(hub.campaigns.campaigns(viewer)))
 
 
-def read_skill(hub: Reading, name: str) -> SkillPage:
+def read_skill(hub: Reading, name: str, viewer: Viewer) -> SkillPage:
     """One skill with its history; raises NotFoundError."""
-    versions = sorted(hub.catalogue.versions(name), key=lambda version: -version.version)
-    campaigns = [campaign for campaign in hub.campaigns.campaigns() if campaign.order.skill == name]
-    return SkillPage(hub.catalogue.skill(name), tuple(versions), _newest_first(campaigns))
+    versions = sorted(hub.catalogue.versions(name, viewer), key=lambda version: -version.version)
+    campaigns = [campaign for campaign in hub.campaigns.campaigns(viewer) if campaign.order.skill == name]
+    return SkillPage(hub.catalogue.skill(name, viewer), tuple(versions), _newest_first(campaigns))
 
 
-def read_campaign(hub: Reading, campaign_id: str) -> CampaignPage:
+def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPage:
     """One campaign; raises NotFoundError."""
-    return CampaignPage(hub.campaigns.campaign(campaign_id))
+    return CampaignPage(hub.campaigns.campaign(campaign_id, viewer))
 
 
 def _newest_first(campaigns: Sequence[CampaignView]) -> tuple[CampaignView, ...]:

@@ -27,6 +27,7 @@ __all__ = [
     "MergeJob",
     "Merged",
     "Request",
+    "StoreAddress",
     "WorkerDiedError",
     "WorkersAwayError",
     "never",
@@ -67,6 +68,7 @@ class MergeJob(_Plain):
         base: Digest of the version that the update is added to.
         version: Number of the new version.
         optimiser_before: Digest of the server optimiser's state; None at the start.
+        region: In whose store all of this lies; empty: in the hub's own.
         gate: How a rule that asks the gate measures.
     """
 
@@ -78,6 +80,7 @@ class MergeJob(_Plain):
     gate: GatePlan
     version: int
     optimiser_before: str | None
+    region: str = ""
 
 
 class Merged(_Plain):
@@ -102,12 +105,13 @@ class Merged(_Plain):
 
 
 class GateJob(_Plain):
-    """Measure a version, and the current one beside it where there is one."""
+    """Measure a version, and the current one beside it where there is one; both lie in the region's store."""
 
     kind: Literal["gate"] = "gate"
     candidate: str
     current: str | None
     plan: GatePlan
+    region: str = ""
 
 
 class Request(_Plain):
@@ -116,33 +120,40 @@ class Request(_Plain):
     job: MergeJob | GateJob = Field(discriminator="kind")
 
 
+class StoreAddress(_Plain):
+    """Where a store is, and its credentials."""
+
+    url: str
+    access_key: str = Field(default="", repr=False)
+    secret_key: str = Field(default="", repr=False)
+
+
 class BenchPlan(_Plain):
     """What a bench is set up with, and whoever does jobs is told: no database, no key, no token.
 
     Attributes:
-        store: Address of the object store, and its credentials.
+        stores: The object stores by region.
         spool: Folder for what a merge lays down meanwhile; None: the machine's own for temporary files.
         device: What merges, see `hub.merging.choose_engine`.
         on_ray: Whether jobs go on to a Ray cluster.
         ray_address: Of that cluster, or of the one that merges.
     """
 
-    store: str
-    s3_access_key: str = Field(default="", repr=False)
-    s3_secret_key: str = Field(default="", repr=False)
+    stores: dict[str, StoreAddress]
     spool: Path | None
     device: str
     on_ray: bool = False
     ray_address: str = ""
     log_level: str = "INFO"
 
-    def open_store(self) -> ObjectStore:
-        """The store.
+    def open_store(self, region: str = "") -> ObjectStore:
+        """The store of a region, or the hub's own.
 
         Raises:
             StoreError: The address or the credentials cannot be used.
         """
-        return open_store(self.store, access_key=self.s3_access_key, secret_key=self.s3_secret_key)
+        found = self.stores[region]
+        return open_store(found.url, access_key=found.access_key, secret_key=found.secret_key)
 
 
 class JobAbandonedError(ZunftError):

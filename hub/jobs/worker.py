@@ -42,7 +42,7 @@ def _read(pipe: Connection, requests: queue.SimpleQueue[bytes]) -> None:
 def _here(plan: BenchPlan) -> Answering:
     from hub.jobs.bench import open_bench  # noqa: PLC0415 - a driver of a cluster needs none of it
 
-    return partial(answer_of, bench=cache(lambda: open_bench(plan, plan.open_store())))
+    return partial(answer_of, bench=cache(lambda: open_bench(plan, plan.open_store)))
 
 
 def _on_ray(plan: BenchPlan) -> Answering:

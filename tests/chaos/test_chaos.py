@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.auth import THE_HUB
 from hub.services import open_services
 from hub.settings import Settings
 from skills.messages import DeltaReceipt
@@ -28,7 +29,7 @@ def test_the_verdict_sees_a_lost_file_and_a_lost_delta(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "hub", console=False)
     hub = open_services(settings)
     skill = small_skill()
-    hub.catalogue.publish(skill.to_bytes())
+    hub.catalogue.publish(skill.to_bytes(), by=THE_HUB)
     home = tmp_path / "robot"
     home.mkdir()
     assert judge(settings, [home]).wrong == []

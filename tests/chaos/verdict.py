@@ -14,7 +14,7 @@ from hub.audit import AuditLog
 from hub.database import Database, existing_database
 from hub.models import CampaignRow, ChannelRow, DeltaRow, RoundRow, VersionRow
 from hub.rebuild import rebuild
-from hub.services import connect_store
+from hub.regions import HOME, connect_stores
 from hub.settings import Settings
 from hub.store import ObjectStore
 from skills.errors import ZunftError
@@ -38,7 +38,7 @@ class Verdict:
 def judge(settings: Settings, homes: list[Path]) -> Verdict:
     """Hold database and store to the receipts that robots have, and every merge to its deltas."""
     found = Verdict()
-    store = connect_store(settings)
+    store = connect_stores(settings).of(HOME)
     receipts = list(_receipts(homes))
     found.receipts, found.acknowledged = len(receipts), len({each.digest for each in receipts})
     with existing_database(settings.database) as database:

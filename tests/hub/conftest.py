@@ -47,6 +47,7 @@ structlog.configure(
 MERGE = {"momentum": 0.5, "step": 1.0}
 ADMIN = "zt_admin-token-of-the-tests"
 Tensors = dict[str, NDArray[np.float64]]
+Headers = dict[str, str]
 
 CONTRACT = Contract(
     observation=(Channel(name="error", size=3, unit="m", scale=0.004),),
@@ -199,11 +200,21 @@ class Hall:
     def post(self, path: str, message: Any = None) -> httpx.Response:
         return self.client.post(API + path, json=message, headers=self.operator)
 
-    def publish(self, skill: Skill) -> httpx.Response:
-        return self.client.post(API + "/skills", content=skill.to_bytes(), headers=self.operator)
+    def publish(self, skill: Skill, by: Headers | None = None, visibility: str = "") -> httpx.Response:
+        query = f"?visibility={visibility}" if visibility else ""
+        target = f"{API}/skills{query}"
+        return self.client.post(target, content=skill.to_bytes(), headers=by or self.operator)
 
-    def enrol(self, name: str, embodiment: str = "ur5e") -> Robot:
-        token = ok(self.post("/enrolment-tokens", {})).json()[0]["token"]
+    def organisation(self, name: str, **settings: Any) -> None:
+        ok(self.post("/organisations", {"name": name, **settings}))
+
+    def user(self, name: str, role: str, organisation: str = "guild") -> Headers:
+        request = {"name": name, "role": role, "organisation": organisation}
+        return {"Authorization": f"Bearer {ok(self.post('/users', request)).json()['token']}"}
+
+    def enrol(self, name: str, embodiment: str = "ur5e", organisation: str = "guild") -> Robot:
+        wanted = {"organisation": organisation}
+        token = ok(self.post("/enrolment-tokens", wanted)).json()[0]["token"]
         key = SigningKey.generate()
         request = {"token": token, "name": name, "embodiment": embodiment, "public_key": key.public.text}
         robot_id = ok(self.post("/robots", request)).json()["robot_id"]

@@ -36,6 +36,7 @@ from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
 ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
+OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(admission.__file__)}
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
@@ -59,20 +60,20 @@ def prepare(folder: Path) -> dict[str, Any]:
     """A hub with an open round, one delta in, a second one made but not brought."""
     hub = open_hub(folder)
     base = tiny_skill()
-    hub.catalogue.publish(base.to_bytes())
+    hub.catalogue.publish(base.to_bytes(), by=OPERATOR)
     keys = [SigningKey.generate(), SigningKey.generate()]
     robots = []
     for number, key in enumerate(keys):
-        token = hub.enrolment.create_tokens(EnrolmentTokenRequest())[0].token
+        token = hub.enrolment.create_tokens(EnrolmentTokenRequest(), by=OPERATOR)[0].token
         request = EnrolmentRequest(
             token=token, name=f"robot {number}", embodiment="ur5e", public_key=key.public.text
         )
         robots.append(hub.enrolment.enrol(request).robot_id)
-    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=2))
+    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=2), by=OPERATOR)
     turn(hub)
     deltas = []
     for number, robot in enumerate(robots):
-        work = hub.campaigns.assignment(robot, "reach")
+        work = hub.campaigns.assignment(Principal(robot, "robot", "guild"), "reach")
         if work is None:
             raise RuntimeError("no work")
         header = DeltaHeader(
@@ -97,9 +98,9 @@ def bring(hub: Services, delta: dict[str, Any]) -> str:
 def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
     """Everything that must not depend on crashes."""
     turn(hub)
-    first, second = hub.campaigns.campaign(delta["campaign_id"]).rounds
-    stable = hub.catalogue.version("reach", "stable")
-    versions = len(hub.catalogue.versions("reach"))
+    first, second = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
+    stable = hub.catalogue.version("reach", "stable", OPERATOR)
+    versions = len(hub.catalogue.versions("reach", OPERATOR))
     return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
 
 

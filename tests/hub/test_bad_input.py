@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hub.auth import THE_HUB
 from hub.store import StoreError
 from skills.container import pack
 from skills.messages import API, DELTA_SIGNATURE_HEADER
@@ -224,6 +225,47 @@ def test_not_json(no_trace: Collecting) -> None:
     assert (error["code"], error["where"]) == ("not_json", "body")
 
 
+@pytest.mark.parametrize("body", [b"\xff", b"[" * 60_000, b'{"rounds": ' + b"9" * 5000 + b"}"])
+def test_json_that_cannot_be_read(no_trace: Collecting, body: bytes) -> None:
+    headers = {**no_trace.hall.operator, "Content-Type": "application/json"}
+    error = no_trace.hall.error(
+        no_trace.hall.client.post(API + "/campaigns", content=body, headers=headers), 422
+    )
+    assert (error["code"], error["where"]) == ("not_json", "body")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"rule": "dare", "options": {"seed": ' + "9" * 400 + "}}",
+        '{"rule": "dare", "options": {"seed": Infinity}}',
+        '{"sample_cap": ' + "9" * 400 + "}",
+        '{"options": {"\\ud800": 1}}',
+        '{"' + "x" * 10_000 + '": 1}',
+    ],
+)
+def test_json_with_numbers_and_names_beyond_all_bounds(no_trace: Collecting, plan: str) -> None:
+    body = f'{{"skill": "reach", "merge": {plan}}}'
+    headers = {**no_trace.hall.operator, "Content-Type": "application/json"}
+    error = no_trace.hall.error(
+        no_trace.hall.client.post(API + "/campaigns", content=body, headers=headers), 422
+    )
+    assert len(error["where"]) <= 200
+
+
+@pytest.mark.parametrize("path", ["/skills/a%00b", "/rounds/%00", "/campaigns/%00", "/users/%00"])
+def test_a_nul_in_an_address_which_postgresql_cannot_look_up(no_trace: Collecting, path: str) -> None:
+    method = "DELETE" if path.startswith("/users") else "GET"
+    no_trace.hall.error(no_trace.hall.client.request(method, API + path, headers=no_trace.hall.operator), 404)
+
+
+def test_a_nul_in_a_summary_which_postgresql_cannot_keep(no_trace: Collecting) -> None:
+    document = tiny_skill(name="other").manifest.model_dump() | {"summary": "a\0b"}
+    data = pack(json.dumps(document), tiny_skill().tensors)
+    response = no_trace.hall.client.post(API + "/skills", content=data, headers=no_trace.hall.operator)
+    assert no_trace.hall.error(response, 422)["where"] == "manifest.summary"
+
+
 def test_json_that_says_too_little(no_trace: Collecting) -> None:
     error = no_trace.hall.error(no_trace.hall.post("/campaigns", {"rounds": 3}), 422)
     assert (error["where"], error["message"]) == ("body.skill", "Field required.")
@@ -281,7 +323,7 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
 
     def put_and_close(digest: str, data: bytes) -> None:
         put(digest, data)
-        hall.services.campaigns.stop(collecting.campaign_id)
+        hall.services.campaigns.stop(collecting.campaign_id, by=THE_HUB)
 
     blobs = hall.blobs()
     monkeypatch.setattr(store, "put", put_and_close)

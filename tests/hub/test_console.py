@@ -105,6 +105,21 @@ def test_a_private_catalogue_has_no_pages(tmp_path: Path) -> None:
             assert client.get(path).json()["error"]["code"]
 
 
+@pytest.mark.parametrize("visibility", ["private", "organisation"])
+def test_pages_show_what_anybody_may_see(tmp_path: Path, visibility: str) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        hidden = tiny_skill(name="secret").to_bytes()
+        ok(client.post(f"{API}/skills?visibility={visibility}", content=hidden))
+        campaign = ok(client.post(f"{API}/campaigns", json={"skill": "secret"})).json()["campaign_id"]
+        assert "secret" not in ok(client.get("/")).text
+        for path, nowhere in (
+            ("/skills/secret", "/skills/nothing"),
+            (f"/campaigns/{campaign}", "/campaigns/c-1"),
+        ):
+            answers = [client.get(where) for where in (path, nowhere)]
+            assert [answer.status_code for answer in answers] == [404, 404]
+
+
 def test_pages_hold_no_token(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path, "reach") as client:
         for path in ("/", "/skills/reach"):

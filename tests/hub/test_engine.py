@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hub.auth import THE_HUB
 from hub.candidate import Received, make_candidate
 from hub.merging import choose_engine
 from hub.settings import Settings
@@ -122,7 +123,8 @@ def test_the_deadline_closes_a_round_that_has_its_quorum(collecting: Collecting)
     collecting.hall.turn()
     closed = collecting.hall.round(collecting.work.round_id)
     assert (closed.state, closed.metrics["missing"]) == ("published", 1)
-    reasons = [event.data.get("reason") for event in collecting.hall.services.events.after(0)]
+    heard = collecting.hall.services.events.after(0, THE_HUB)
+    reasons = [event.data.get("reason") for event in heard.events]
     assert "Closed at the deadline without robots (iiwa)." in reasons
 
 

@@ -117,7 +117,16 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     found.migrate()
     with found.write() as session:
         session.execute(text("DELETE FROM leases"))
-        session.merge(SkillRow(name="reach", task="reach", summary="", updated_at=NOW))
+        session.merge(
+            SkillRow(
+                name="reach",
+                organisation="guild",
+                visibility="guild",
+                task="reach",
+                summary="",
+                updated_at=NOW,
+            )
+        )
         session.merge(
             CampaignRow(campaign_id="c", skill="reach", state="running", reason="", order={}, created_at=NOW)
         )

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from fleet.client import OperatorClient
+from hub.auth import THE_HUB
 from hub.bell import Bell
 from hub.clock import utc_now
 from hub.database import Database
@@ -92,7 +93,7 @@ class Guild:
 
     def events(self) -> Counter[str]:
         database = Database(self.database_url, Bell())
-        found = Counter(event.kind for event in EventLog(database).after(0))
+        found = Counter(event.kind for event in EventLog(database).after(0, THE_HUB).events)
         database.close()
         return found
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.auth import THE_HUB
 from hub.models import LeaseRow
 from hub.settings import Settings
 from skills.messages import GatePlan, GateReport
@@ -80,7 +81,7 @@ def check_done_once(hall: Hall, campaign: str, rounds: int = 1) -> None:
     found = hall.campaign(campaign)
     assert (found.state, [each.state for each in found.rounds]) == ("finished", ["published"] * rounds)
     assert hall.version("stable").digest == found.rounds[-1].candidate
-    kinds = Counter(event.kind for event in hall.services.events.after(0))
+    kinds = Counter(event.kind for event in hall.services.events.after(0, THE_HUB).events)
     for state in ("open", "closing", "merging", "gating", "published"):
         assert kinds[f"round.{state}"] == rounds
     assert kinds["campaign.finished"] == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from hub.auth import Principal
 from hub.database import SettingsError
 from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
@@ -17,6 +18,7 @@ from tests.hub.conftest import ADMIN, tiny_skill
 from zunft.cli import app
 
 RUNNER = CliRunner()
+ADA = Principal("ada", "researcher", "guild")
 
 
 @pytest.mark.parametrize("words", [["hub"], ["hub", "run"]])
@@ -54,7 +56,7 @@ def test_a_hub_goes_into_a_file_and_out_of_it(tmp_path: Path, monkeypatch: pytes
 def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_path: Path) -> None:
     hub = ["--data-dir", str(tmp_path)]
     services = open_services(Settings(data_dir=tmp_path))
-    services.catalogue.publish(tiny_skill().to_bytes())
+    services.catalogue.publish(tiny_skill().to_bytes(), by=ADA)
     services.close()
     assert RUNNER.invoke(app, ["hub", "new-key", *hub]).exit_code == 1
     lost = SigningKey.load_or_create(tmp_path / KEY_FILE).public
@@ -64,7 +66,7 @@ def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_pa
     found = SigningKey.load_or_create(tmp_path / KEY_FILE).public
     assert found.text in made.stdout
     services = open_services(Settings(data_dir=tmp_path))
-    version = services.catalogue.version("reach", "1")
+    version = services.catalogue.version("reach", "1", ADA)
     found.verify(version.signature, skill_statement(version.digest))
     with pytest.raises(SignatureError):
         lost.verify(version.signature, skill_statement(version.digest))
@@ -75,7 +77,7 @@ def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_pa
 def test_lost_blobs_are_an_exit_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZUNFT_DATA_DIR", str(tmp_path / "hub"))
     services = open_services(Settings())
-    version, _ = services.catalogue.publish(tiny_skill().to_bytes())
+    version, _ = services.catalogue.publish(tiny_skill().to_bytes(), by=ADA)
     services.store.delete(version.digest)
     services.close()
     made = RUNNER.invoke(app, ["hub", "backup", str(tmp_path / "hub.tar")])

@@ -26,7 +26,7 @@ from hub.console.elements import (
     table,
     text,
 )
-from hub.console.frame import frame, live, reading_of
+from hub.console.frame import frame, live, reading_of, viewer_of
 from hub.console.reading import CampaignPage, read_campaign
 from hub.console.words import ago, amount, count, interval, percent, plural, progress, score_in_words
 from skills.messages import CampaignRequest, CampaignView, RoundView
@@ -47,7 +47,7 @@ COLUMNS = (
 
 async def page(request: Request, campaign_id: str) -> None:
     """Serve one campaign."""
-    await live(partial(read_campaign, reading_of(request), campaign_id), _build)
+    await live(partial(read_campaign, reading_of(request), campaign_id, viewer_of(request)), _build)
 
 
 def _build(first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:

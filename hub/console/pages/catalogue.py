@@ -24,7 +24,7 @@ from hub.console.elements import (
     table,
     text,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, live, reading_of, viewer_of
 from hub.console.reading import CataloguePage, read_catalogue
 from hub.console.words import ago, amount, count, plural, progress
 from skills.messages import CampaignView, RoundView, SkillView
@@ -37,7 +37,10 @@ CAMPAIGN_COLUMNS = ("Campaign", "State", "Rounds", "Opened")
 
 async def page(request: Request) -> None:
     """Serve the catalogue."""
-    await live(partial(read_catalogue, reading_of(request)), partial(_build, hub_address(request)))
+    await live(
+        partial(read_catalogue, reading_of(request), viewer_of(request)),
+        partial(_build, hub_address(request)),
+    )
 
 
 def _build(address: str, _: CataloguePage) -> Callable[[CataloguePage, datetime], None]:

@@ -27,7 +27,7 @@ from hub.console.elements import (
     table,
     text,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, live, reading_of, viewer_of
 from hub.console.reading import SkillPage, read_skill
 from hub.console.words import (
     NO_SCORE,
@@ -51,7 +51,7 @@ COLUMNS = ("Version", "Success, 95 % interval", "Origin", "Robots", "Steps", "Si
 async def page(request: Request, name: str) -> None:
     """Serve one skill."""
     build = partial(_build, hub_address(request))
-    await live(partial(read_skill, reading_of(request), name), build)
+    await live(partial(read_skill, reading_of(request), name, viewer_of(request)), build)
 
 
 def _build(address: str, first: SkillPage) -> Callable[[SkillPage, datetime], None]:

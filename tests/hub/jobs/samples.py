@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hub.jobs.bench import open_bench
 from hub.jobs.inprocess import InProcess
-from hub.jobs.job import BenchPlan, DeltaPart, GateJob, MergeJob
+from hub.jobs.job import BenchPlan, DeltaPart, GateJob, MergeJob, StoreAddress
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
 from skills.messages import GatePlan, MergePlan
@@ -16,7 +16,7 @@ from tests.hub.test_gate import weld_skill
 
 def bench_plan(folder: Path, *, on_ray: bool = False, ray_address: str = "") -> BenchPlan:
     return BenchPlan(
-        store=(folder / "blobs").as_uri(),
+        stores={"": StoreAddress(url=(folder / "blobs").as_uri())},
         spool=folder / "spool",
         device="cpu",
         on_ray=on_ray,
@@ -26,7 +26,7 @@ def bench_plan(folder: Path, *, on_ray: bool = False, ray_address: str = "") -> 
 
 
 def in_process(plan: BenchPlan) -> InProcess:
-    return InProcess(open_bench(plan, plan.open_store()))
+    return InProcess(open_bench(plan, plan.open_store))
 
 
 def merge_job(plan: BenchPlan) -> MergeJob:
