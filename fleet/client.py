@@ -10,12 +10,16 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 
 from fleet.connection import Connection
+from fleet.transfer import ONE_REQUEST, pull, push
+from skills.container import digest_of
 from skills.errors import ArtefactError
+from skills.files import Blob
 from skills.messages import (
     API,
     BLOB,
@@ -48,10 +52,9 @@ from skills.organisations import (
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
 from skills.tokens import TokenCreated, TokenRequest, TokenView
+from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 
 __all__ = ["HubClient", "OperatorClient", "ProofAuth", "TokenAuth", "enrol"]
-
-BYTES_PER_SECOND = 10_000  # the slowest link on which a large file may still take its time
 
 
 def enrol(base_url: str, request: EnrolmentRequest, transport: httpx.BaseTransport | None = None) -> Enrolled:
@@ -128,31 +131,34 @@ class HubClient:
         """One version by number or channel, as the hub describes it: not yet verified."""
         return self.connection.ask(VersionView, "GET", _version(skill, ref))
 
-    def fetch_skill(self, version: VersionView) -> Skill:
-        """Download and verify the file of a version.
+    def fetch_skill(self, version: VersionView, target: Path) -> Skill:
+        """Download the file of a version and verify it; what an earlier try left beside `target` is used.
 
         Raises:
             SignatureError: Not signed by the hub that this robot joined.
             ArtefactError: Larger than announced, another digest, or damaged.
-            HubUnreachableError: The download broke off.
+            HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, self.hub_key)
+        return _fetch(self.connection, version, self.hub_key, target)
 
-    def push_delta(self, round_id: str, delta: bytes) -> DeltaReceipt:
-        """Hand in a delta file; pushing the same one again is harmless.
+    def push_delta(self, round_id: str, delta: Blob) -> DeltaReceipt:
+        """Hand in a delta file, a large one in parts; pushing the same one again is harmless.
 
         Raises:
             ConflictError: The round is over, or has another delta of this robot.
             ZunftError: Refused, as the hub's error says.
         """
+        digest = digest_of(delta)
+        signature = self.key.sign(delta_statement(digest))
+        if len(delta) > ONE_REQUEST:
+            purpose = DeltaPurpose(round_id=round_id, signature=signature)
+            request = UploadRequest(digest=digest, size=len(delta), purpose=purpose)
+            return push(self.connection, request, delta, DeltaReceipt)
         reply = self.connection.send(
             "POST",
             f"{API}/rounds/{quote(round_id, safe='')}/deltas",
-            body=delta,
-            headers={
-                "Content-Type": BLOB,
-                DELTA_SIGNATURE_HEADER: self.key.sign(delta_statement(delta)),
-            },
+            body=bytes(delta),
+            headers={"Content-Type": BLOB, DELTA_SIGNATURE_HEADER: signature},
         )
         return self.connection.parse(DeltaReceipt, reply)
 
@@ -170,7 +176,11 @@ class OperatorClient:
         return cls(Connection(base_url, auth=auth, transport=transport))
 
     def publish_skill(self, skill: Skill, visibility: Visibility | None = None) -> VersionView:
-        """Put a version into the catalogue; `visibility` says who may see a new name."""
+        """Put a version into the catalogue, a large file in parts; `visibility`: who may see a new name."""
+        if skill.size > ONE_REQUEST:
+            purpose = SkillPurpose(visibility=visibility)
+            request = UploadRequest(digest=skill.digest, size=skill.size, purpose=purpose)
+            return push(self.connection, request, skill.blob, VersionView)
         query = f"?visibility={visibility}" if visibility else ""
         reply = self.connection.send(
             "POST", f"{API}/skills{query}", body=skill.to_bytes(), headers={"Content-Type": BLOB}
@@ -193,14 +203,15 @@ class OperatorClient:
         """One version by number or channel."""
         return self.connection.ask(VersionView, "GET", _version(name, ref))
 
-    def fetch_skill(self, version: VersionView, key: VerifyKey | None) -> Skill:
+    def fetch_skill(self, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
         """Download the file of a version and verify its digest, and its signature where a key is given.
 
         Raises:
             SignatureError: Another key signed it.
             ArtefactError: Larger than announced, another digest, or damaged.
+            HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, key)
+        return _fetch(self.connection, version, key, target)
 
     def move_channel(self, name: str, channel: Channel, version: int) -> VersionView:
         """Release a version, or roll back to it."""
@@ -278,6 +289,10 @@ class OperatorClient:
         """Give an organisation other settings: all of them."""
         return self.connection.ask(OrganisationView, "PUT", _organisation(name), settings)
 
+    def end_sessions(self, name: str) -> None:
+        """Sign a user out of all browsers."""
+        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}/sessions")
+
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""
         resume = {} if after is None else {"Last-Event-ID": str(after)}
@@ -302,18 +317,24 @@ def _version(name: str, ref: str) -> str:
     return f"{_skill(name)}/versions/{quote(ref, safe='')}"
 
 
-def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None) -> Skill:
+def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
     if key is not None:
         key.verify(version.signature, skill_statement(version.digest))
     if version.size > SIZE_LIMIT:
         raise ArtefactError(f"the skill has {version.size} bytes; {SIZE_LIMIT} are allowed.")
-    reply = connection.send(
-        "GET",
-        f"{_version(version.skill, str(version.version))}/file",
-        limit=version.size,
-        seconds=connection.seconds + version.size / BYTES_PER_SECOND,
-    )
-    skill = Skill.from_bytes(reply.body, digest=version.digest)
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        pull(connection, f"{_version(version.skill, str(version.version))}/file", partial, version.size)
+        skill = _opened(partial, version)
+    except ArtefactError:
+        partial.unlink(missing_ok=True)  # nothing to go on from
+        raise
+    partial.replace(target)
+    return skill
+
+
+def _opened(path: Path, version: VersionView) -> Skill:
+    skill = Skill.load(path, digest=version.digest)
     if skill.manifest.name != version.skill:
         raise ArtefactError(
             f"this is the skill {skill.manifest.name!r}, not {version.skill!r}.", where="name"

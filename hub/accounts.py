@@ -1,7 +1,7 @@
 """Users: created and revoked by an admin; the first admin is made when the hub starts.
 
-Each begins with one API token; further ones are `hub.tokens`'. Robots are no users: they enrol, see
-`hub.enrolment`.
+Each begins with one API token; further ones are `hub.tokens`'. Who signs in at an issuer becomes a user in
+`hub.sign_in`, without a token. Robots are no users: they enrol, see `hub.enrolment`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from hub.auth import hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import take_turn
-from hub.models import UserRow, UserTokenRow
+from hub.models import IdentityRow, UserRow, UserTokenRow
 from hub.organisations import find_organisation
+from hub.sessions import end_sessions
 from hub.tokens import FIRST, add_token, check_admin_left, valid_admins
 from skills.errors import ConflictError, NotFoundError
+from skills.files import write_atomically
 from skills.messages import UserCreated, UserRequest, UserView
-from skills.skill import write_atomically
 from skills.tokens import EVERY_SCOPE
 
-__all__ = ["Accounts"]
+__all__ = ["FIRST_ADMIN", "Accounts"]
 
 FIRST_ADMIN = "admin"
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name, not a secret
@@ -65,8 +66,28 @@ class Accounts:
             rows = session.scalars(select(UserRow).order_by(UserRow.name))
             return tuple(_view(session, row) for row in rows)
 
+    def user(self, name: str) -> UserView:
+        """One user.
+
+        Raises:
+            NotFoundError: No such user.
+        """
+        with self._database.read() as session:
+            return _view(session, _find(session, name))
+
+    def end_sessions(self, name: str, *, by: str = HUB) -> None:
+        """End all of a user's sessions; tokens stay.
+
+        Raises:
+            NotFoundError: No such user.
+        """
+        with self._database.write() as session:
+            _find(session, name)
+            ended = end_sessions(session, name)
+            note(session, "sessions.ended", self._clock(), by=by, subject=name, count=ended)
+
     def revoke(self, name: str, *, by: str = HUB) -> None:
-        """Remove a user; all the user's tokens are refused from now on.
+        """Remove a user; all the user's tokens and sessions are refused from now on.
 
         Raises:
             NotFoundError: No such user.
@@ -74,10 +95,10 @@ class Accounts:
         """
         with self._database.write() as session:
             take_turn(session)  # two admins who revoke each other must not both succeed
-            user = session.get(UserRow, name)
-            if user is None:
-                raise NotFoundError(f"there is no user {name[:64]!r}.", where="name")
-            session.execute(delete(UserTokenRow).where(UserTokenRow.user_name == name))
+            user = _find(session, name)
+            end_sessions(session, name)
+            for model, owner in ((UserTokenRow, UserTokenRow.user_name), (IdentityRow, IdentityRow.user)):
+                session.execute(delete(model).where(owner == name))
             if user.role == "admin":
                 check_admin_left(session, self._clock())
             session.delete(user)
@@ -120,9 +141,17 @@ class Accounts:
         note(session, "user.created", now, by=by, subject=request.name, **details)
 
 
+def _find(session: Session, name: str) -> UserRow:
+    row = session.get(UserRow, name)
+    if row is None:
+        raise NotFoundError(f"there is no user {name[:64]!r}.", where="name")
+    return row
+
+
 def _view(session: Session, row: UserRow) -> UserView:
     ends = session.scalars(select(UserTokenRow.expires_at).where(UserTokenRow.user_name == row.name)).all()
     latest = max((end for end in ends if end is not None), default=None)
+    issuer = session.scalar(select(IdentityRow.issuer).where(IdentityRow.user == row.name))
     return UserView.model_validate(
         {
             "name": row.name,
@@ -130,5 +159,6 @@ def _view(session: Session, row: UserRow) -> UserView:
             "organisation": row.organisation,
             "created_at": row.created_at,
             "expires_at": None if None in ends else latest,
+            "issuer": issuer or "",
         }
     )

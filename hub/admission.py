@@ -1,6 +1,7 @@
 """Admission of deltas: who sent it, for what, finite, bounded and in time; then kept for good.
 
-Where a late one counts is `hub.staleness`'s rule; what organisations may use, `hub.quotas`'.
+Where a late one counts is `hub.staleness`'s rule; what organisations may use, `hub.quotas`'; how its bytes
+came in, `hub.api.bodies`'s and `hub.uploads`'s.
 
 The blob is in the store before the one transaction that admits it, and the robot gets its answer
 after both: what was acknowledged survives any crash. A refused delta leaves no trace.
@@ -9,13 +10,14 @@ after both: what was acknowledged survives any crash. A refused delta leaves no 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.auth import Principal
+from hub.auth import THE_HUB, Principal
 from hub.clock import Clock
 from hub.contributors import may_contribute
 from hub.database import Database
@@ -23,11 +25,10 @@ from hub.events import record
 from hub.journal import find_round, newest_round, order_of, state_of
 from hub.models import CampaignRow, DeltaRow, OrganisationRow, RobotRow, RoundRow, SkillRow, VersionRow
 from hub.quotas import check_room, check_uploads, hold, keep
-from hub.regions import Stores
+from hub.regions import Stores, region_of
+from hub.spool import Spool, SpoolFile
 from hub.staleness import place
-from skills.codecs import decode
-from skills.container import digest_of
-from skills.delta import EncodedDelta, norm
+from skills.delta import EncodedDelta
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest, Parameters
 from skills.messages import CampaignRequest, DeltaReceipt, RoundState
@@ -46,15 +47,55 @@ class BetweenRoundsError(ZunftError):
     status = 503
 
 
+@dataclass(frozen=True)
+class _Welcome:
+    """What a delta that may come is held to, and in whose region's store it will lie."""
+
+    row: RoundRow
+    order: CampaignRequest
+    shapes: Parameters
+    region: str
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A delta that is in already."""
+
+    receipt: DeltaReceipt
+    region: str
+
+
 class Admission:
     """The hub's border for deltas."""
 
-    def __init__(self, database: Database, stores: Stores, clock: Clock) -> None:
+    def __init__(self, database: Database, stores: Stores, spool: Spool, clock: Clock) -> None:
         self._database = database
         self._stores = stores
+        self._spool = spool
         self._clock = clock
 
-    def admit(self, round_id: str, data: bytes, signature: str, robot: Principal) -> DeltaReceipt:
+    def expect(
+        self, round_id: str, digest: str, size: int, signature: str, robot: Principal
+    ) -> DeltaReceipt | None:
+        """Before any byte of a delta came: its receipt, if it is in already; None if it may come.
+
+        Raises:
+            NotFoundError, SignatureError, ConflictError, BetweenRoundsError: As `admit`.
+            TooLargeError, TooManyRequestsError: As `admit`.
+        """
+        found = self._look(round_id, digest, size, signature, robot)
+        return found.receipt if isinstance(found, _Known) else None
+
+    def region(self, round_id: str, robot: Principal) -> str:
+        """In whose store the deltas of a round lie.
+
+        Raises:
+            NotFoundError: No such round.
+        """
+        with self._database.read() as session:
+            return _region_of(session, find_round(session, round_id, robot))
+
+    def admit(self, round_id: str, file: SpoolFile, signature: str, robot: Principal) -> DeltaReceipt:
         """Take a delta in, once; the same delta again is a duplicate and changes nothing.
 
         One that comes late counts in the round that is open now, where the campaign allows so many rounds.
@@ -69,38 +110,52 @@ class Admission:
             BetweenRoundsError: No round is open; send it again soon.
             StoreError: Nothing was kept; send it again.
         """
-        digest = digest_of(data)
-        with self._database.read() as session:
-            row = find_round(session, round_id, robot)
-            known = _receipt_of(session, digest, row, robot)
-            if known is not None:
-                return known
-            campaign = session.get_one(CampaignRow, row.campaign_id)
-            order = order_of(campaign)
-            key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
-            shapes = _shapes_of(session, row.base)
-            self._find_place(session, row, robot)
-            region = self._check_quotas(session, campaign, robot, len(data))
-        key.verify(signature, delta_statement(data))
-        delta = EncodedDelta.from_bytes(data, shapes)
-        length = _check_content(delta, row, order, robot)
-        self._stores.of(region).put(digest, data)
+        found = self._look(round_id, file.digest, file.size, signature, robot)
+        if isinstance(found, _Known):
+            self._keep(file, found.region)  # it is there, unless a hub died at the wrong moment
+            return found.receipt
+        with file.path.open("rb") as source:
+            delta = self._spool.delta(source, found.shapes)
+        length = _check_content(delta, found.row, found.order, robot)
         admitted = DeltaRow(
-            digest=digest,
+            digest=file.digest,
             robot_id=robot.name,
             samples=delta.header.samples,
-            size=len(data),
+            size=file.size,
             norm=length,
             codec=delta.header.codec,
             metrics=delta.header.metrics,
             signature=signature,
             received_at=self._clock(),
         )
+        self._keep(file, found.region)
         try:
-            return self._enter(admitted, round_id, robot)
+            receipt = self._enter(admitted, round_id, robot)
         except ZunftError:
-            self._discard(digest, region)
+            self._discard(file.digest, round_id, found.region)
             raise
+        self._keep(file, found.region)  # the same one may have been refused, and removed, meanwhile
+        return receipt
+
+    def _keep(self, file: SpoolFile, region: str) -> None:
+        self._stores.of(region).put_file(file.digest, file.path)
+
+    def _look(
+        self, round_id: str, digest: str, size: int, signature: str, robot: Principal
+    ) -> _Known | _Welcome:
+        with self._database.read() as session:
+            row = find_round(session, round_id, robot)
+            known = _receipt_of(session, digest, row, robot)
+            if known is not None:
+                return _Known(known, _region_of(session, row))
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            order = order_of(campaign)
+            key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
+            shapes = _shapes_of(session, row.base)
+            self._find_place(session, row, robot)
+            region = self._check_quotas(session, campaign, robot, size)
+        key.verify(signature, delta_statement(digest))
+        return _Welcome(row, order, shapes, region)
 
     def _check_quotas(self, session: Session, campaign: CampaignRow, robot: Principal, size: int) -> str:
         """Before anything is kept; `_enter` looks again. Returns the region in which the delta will lie."""
@@ -142,12 +197,12 @@ class Admission:
             )
             return _receipt(delta, "admitted")
 
-    def _discard(self, digest: str, region: str) -> None:
-        """The round closed, or another delta came, between the two looks: nothing of this one stays."""
-        with self._database.read() as session:
-            known = session.get(DeltaRow, digest)
-        if known is None:
-            self._stores.of(region).delete(digest)
+    def _discard(self, digest: str, round_id: str, region: str) -> None:
+        """Take a refused delta's blob away, unless the same delta was admitted on another connection."""
+        with self._database.write() as session:
+            find_round(session, round_id, THE_HUB, lock=True)  # nobody enters one meanwhile
+            if session.get(DeltaRow, digest) is None:
+                self._stores.of(region).delete(digest)
 
     def _find_place(
         self, session: Session, row: RoundRow, robot: Principal, *, lock: bool = False
@@ -194,6 +249,10 @@ def _check_region(session: Session, skill: SkillRow, robot: Principal) -> None:
             remedy="Drop this delta; this robot works on skills of its own region.",
             code="wrong_region",
         )
+
+
+def _region_of(session: Session, row: RoundRow) -> str:
+    return region_of(session, session.get_one(CampaignRow, row.campaign_id).skill)
 
 
 def _receipt(delta: DeltaRow, status: Literal["admitted", "duplicate"]) -> DeltaReceipt:
@@ -283,7 +342,7 @@ def _check_content(delta: EncodedDelta, row: RoundRow, order: CampaignRequest, r
     for name, figure in header.metrics.items():
         if not math.isfinite(figure):
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
-    length = norm({name: decode(tensor) for name, tensor in delta.tensors.items()})
+    length = delta.norm()
     if length > order.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(
             f"the delta's norm {length:.4g} is over the plan's {order.training.clip_norm:g}.",

@@ -1,8 +1,8 @@
 """Who asks: users by API token, robots by a signed request; and what a role and a token may do.
 
 Only SHA-256 digests of tokens are stored; tokens have 256 bits of entropy, so no slow hash is
-needed. Which route needs which role and scope is said in `hub.api`; whose things a principal may see
-and change, in `hub.visibility`.
+needed. Sessions of browsers are `hub.sessions`; which route needs which role and scope is said in
+`hub.api`; whose things a principal may see and change, in `hub.visibility`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, delete, select
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from hub.clock import Clock
 from hub.database import Database
-from hub.models import NonceRow, RobotRow, UserRow, UserTokenRow
+from hub.models import NonceRow, RobotRow, SessionRow, UserRow, UserTokenRow
 from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
@@ -34,6 +34,7 @@ __all__ = [
     "Viewer",
     "hash_token",
     "make_token",
+    "principal_of",
     "scopes_of",
 ]
 
@@ -56,10 +57,11 @@ class Principal:
         name: The robot's id or the user's name.
         role: What it may do.
         organisation: Whose it is.
-        scopes: What its token is limited to; a robot and a user who signed in have all.
-        token: Name of the token; empty where none was shown.
+        scopes: What its token is limited to; a robot, and a user who signed in at an issuer, have all.
+        token: Name of the token that was shown, now or to open the session; empty where there is none.
         token_hash: What the hub keeps of it.
-        expires_at: When the proof ends; None: it does not.
+        session_hash: What the hub keeps of the session's secret; empty where there is no session.
+        expires_at: When the proof ends; None: it does not. A session's moves on with its use.
     """
 
     name: str
@@ -68,7 +70,8 @@ class Principal:
     scopes: frozenset[Scope] = frozenset(EVERY_SCOPE)
     token: str = ""
     token_hash: str = field(default="", repr=False)
-    expires_at: datetime | None = None
+    session_hash: str = field(default="", repr=False)
+    expires_at: datetime | None = field(default=None, compare=False)
 
     @property
     def actor(self) -> str:
@@ -76,6 +79,10 @@ class Principal:
         if self == THE_HUB:
             return self.name
         return f"{'robot' if self.role == 'robot' else 'user'}:{self.name}"
+
+    def may_act_as(self, role: Role, scope: Scope) -> bool:
+        """Whether this one's role includes another, and its proof is for that."""
+        return role in INCLUDES[self.role] and scope in self.scopes
 
     def must_be(self, role: Role, scope: Scope) -> None:
         """Hold to a role and a scope.
@@ -164,15 +171,7 @@ class Authenticator:
             )
         if row.last_used_at is None or now - row.last_used_at >= USED_PRECISION:
             self._mark_used(digest, now)
-        return Principal(
-            name=user.name,
-            role=_role(user.role),
-            organisation=user.organisation,
-            scopes=scopes_of(row),
-            token=row.name,
-            token_hash=digest,
-            expires_at=row.expires_at,
-        )
+        return principal_of(user, row)
 
     def still_holds(self, principal: Principal) -> bool:
         """Whether this one would be let in now: asked while an answer lasts that has no end."""
@@ -182,6 +181,8 @@ class Authenticator:
             if principal.role == "robot":
                 return session.get(RobotRow, principal.name) is not None
             if principal.token_hash and session.get(UserTokenRow, principal.token_hash) is None:
+                return False
+            if principal.session_hash and session.get(SessionRow, principal.session_hash) is None:
                 return False
             user = session.get(UserRow, principal.name)
             return user is not None and (user.role, user.organisation) == (
@@ -214,14 +215,14 @@ class Authenticator:
         principal = Principal(robot.robot_id, "robot", robot.organisation)
         return Claim(proof, VerifyKey(robot.public_key), principal)
 
-    def robot(self, claim: Claim, *, method: str, target: str, body: bytes) -> Principal:
+    def robot(self, claim: Claim, *, method: str, target: str, body_digest: str) -> Principal:
         """The robot that signed exactly this request, for the first time.
 
         Raises:
             SignatureError: Another request or another key.
             UnauthorizedError: The request was made before.
         """
-        claim.proof.verify(claim.key, method=method, target=target, body=body)
+        claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
         self._use_nonce(claim.proof, self._clock())
         return claim.principal
 
@@ -257,6 +258,24 @@ class Authenticator:
                 remedy="Sign each request anew, repeated ones too.",
                 code="replayed_request",
             ) from error
+
+
+def principal_of(user: UserRow, token: UserTokenRow | None) -> Principal:
+    """A user whose credentials hold, limited by the token that was shown.
+
+    Raises:
+        UnauthorizedError: The role is none of this program's.
+    """
+    who = Principal(user.name, _role(user.role), user.organisation)
+    if token is None:
+        return who
+    return replace(
+        who,
+        scopes=scopes_of(token),
+        token=token.name,
+        token_hash=token.token_hash,
+        expires_at=token.expires_at,
+    )
 
 
 def scopes_of(row: UserTokenRow) -> frozenset[Scope]:

@@ -7,6 +7,8 @@ its row is in the database.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -23,7 +25,9 @@ from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
 from hub.publishing import add_skill, check_origin, check_succession, next_number, owner_for
 from hub.quotas import check_room, check_uploads, hold, keep
 from hub.regions import Stores, region_of
-from hub.visibility import must_change, seen
+from hub.spool import SpoolFile
+from hub.store import ObjectStore
+from hub.visibility import must_change, seen, seen_skills
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages import Channel, GateReport, ScoreView, SkillView, VersionView, Visibility
@@ -32,6 +36,7 @@ from skills.skill import Skill
 
 __all__ = [
     "Catalogue",
+    "VersionFile",
     "add_version",
     "find_skill",
     "own_skill",
@@ -39,6 +44,24 @@ __all__ = [
     "resolve",
     "version_view",
 ]
+
+URL_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class VersionFile:
+    """A version's file in the one store that may have it."""
+
+    version: VersionView
+    store: ObjectStore
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop`, piece by piece; see `ObjectStore.read`."""
+        return self.store.read(self.version.digest, start, stop)
+
+    def url(self) -> str:
+        """Where it may be fetched past the hub for a while; empty: through the hub only."""
+        return self.store.url(self.version.digest, URL_SECONDS)
 
 
 class Catalogue:
@@ -50,8 +73,16 @@ class Catalogue:
         self._key = key
         self._clock = clock
 
+    def published(self, digest: str, by: Principal) -> VersionView | None:
+        """The version that is this file, if there is one and one sees it."""
+        with self._database.read() as session:
+            known = _version_of(session, digest)
+            if known is None or session.scalar(seen_skills(by).where(SkillRow.name == known.skill)) is None:
+                return None
+            return version_view(session, known)
+
     def publish(
-        self, data: bytes, *, by: Principal, visibility: Visibility | None = None
+        self, file: SpoolFile, *, by: Principal, visibility: Visibility | None = None
     ) -> tuple[VersionView, bool]:
         """Take an uploaded skill file into the catalogue; the same file again changes nothing.
 
@@ -59,7 +90,7 @@ class Catalogue:
         that robots have something to start from; a later one becomes the candidate until it is measured.
 
         Args:
-            data: The file.
+            file: The file.
             by: Who brings it.
             visibility: Who may see a new name; None: what its organisation has decided.
 
@@ -73,16 +104,16 @@ class Catalogue:
             ForbiddenError: The name is another organisation's.
             TooLargeError, TooManyRequestsError: It is over the organisation's quotas.
         """
-        skill = Skill.from_bytes(data)
+        skill = Skill.load(file.path, digest=file.digest)
         check_origin(skill.manifest)
         with self._database.read() as session:
             owner = owner_for(session, skill.manifest.name, by)
-            known = _version_of(session, skill.digest)
+            known = _version_of(session, file.digest)
             if known is not None:
                 return version_view(session, known), False
             check_succession(session, skill.manifest, by)
-            self._check_quotas(session, owner, len(data))
-        self._stores.of(owner.region).put(skill.digest, data)
+            self._check_quotas(session, owner, file.size)
+        self._stores.of(owner.region).put_file(file.digest, file.path)
         try:
             return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
@@ -114,8 +145,8 @@ class Catalogue:
                 )
             if manifest.version == 1:
                 add_skill(session, manifest, owner, visibility, now)
-            file = (skill.digest, len(skill.to_bytes()))
-            row = add_version(session, manifest, *file, self.sign(skill.digest), now, by=by)
+            signature = self.sign(skill.digest)
+            row = add_version(session, manifest, skill.digest, skill.size, signature, now, by=by)
             if row.number == 1:
                 point_channel(session, manifest.name, "stable", 1, now, by=by.actor)
             return version_view(session, row), True
@@ -190,16 +221,15 @@ class Catalogue:
         with self._database.read() as session:
             return region_of(session, name)
 
-    def file(self, version: VersionView, viewer: Viewer) -> bytes:
-        """The version's file, verified against its digest.
+    def file(self, version: VersionView, viewer: Viewer) -> VersionFile:
+        """Where the version's file comes from.
 
         Raises:
             NotFoundError: No such skill.
         """
         with self._database.read() as session:
             find_skill(session, version.skill, viewer)
-            store = self._stores.of(region_of(session, version.skill))
-        return store.get(version.digest, limit=version.size)
+            return VersionFile(version, self._stores.of(region_of(session, version.skill)))
 
     def show_to(self, name: str, visibility: Visibility, *, by: Principal) -> SkillView:
         """Say who may see a skill from now on. What others have of it they keep.

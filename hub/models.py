@@ -28,6 +28,7 @@ __all__ = [
     "EnrolmentTokenRow",
     "EventRow",
     "HubRow",
+    "IdentityRow",
     "InterestRow",
     "LeaseRow",
     "Moment",
@@ -35,7 +36,9 @@ __all__ = [
     "OrganisationRow",
     "RobotRow",
     "RoundRow",
+    "SessionRow",
     "SkillRow",
+    "UploadRow",
     "UserRow",
     "UserTokenRow",
     "VersionRow",
@@ -93,7 +96,7 @@ class OrganisationRow(Base):
 
 
 class UserRow(Base):
-    """A person or program; `hub.auth` says what its role may."""
+    """A person or program; `hub.auth` says what its role may. Who signs in at an issuer may have no token."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -114,6 +117,32 @@ class UserTokenRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class IdentityRow(Base):
+    """Who a user is at an OpenID Connect issuer: names there may change hands, subjects do not."""
+
+    __tablename__ = "identities"
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), unique=True)
+
+
+class SessionRow(Base):
+    """A user's session in a browser, by the SHA-256 of the secret in its cookie.
+
+    It goes with the token that opened it, if there was one, whoever deletes that.
+    """
+
+    __tablename__ = "sessions"
+    secret_hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    token_hash: Mapped[str | None] = mapped_column(
+        ForeignKey("user_tokens.token_hash", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class EnrolmentTokenRow(Base):
@@ -283,6 +312,24 @@ class InterestRow(Base):
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
     skill: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
+
+
+class UploadRow(Base):
+    """A large file that is being brought in parts of `part_size` bytes; `purpose` as it was announced.
+
+    The parts lie in the region's store under the upload's id, which follows from owner, purpose and digest.
+    """
+
+    __tablename__ = "uploads"
+    upload_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"))
+    region: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    part_size: Mapped[int]
+    purpose: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditRow(Base):

@@ -134,6 +134,11 @@ class Organisations:
         with self._database.read() as session:
             return session.scalar(select(column).where(OrganisationRow.name == name))
 
+    def region(self, name: str) -> str:
+        """Where the blobs of an organisation's skills lie."""
+        with self._database.read() as session:
+            return session.get_one(OrganisationRow, name).region
+
     def _check_region(self, region: str) -> None:
         if region != HOME and region not in self._stores.regions:
             known = ", ".join(self._stores.regions) or "none"

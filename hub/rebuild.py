@@ -99,21 +99,21 @@ def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, in
             return super().open(digest, size, shapes)
 
     engine = _engine(settings, made.round.device or "")
-    merger = Merger(store, WatchedSpool(store, settings.data_dir / SPOOL_FOLDER), engine)
+    merger = Merger(WatchedSpool(store, settings.data_dir / SPOOL_FOLDER), engine)
     number = made.version.number
     job = merge_job(made.round, made.deltas, made.order, number, made.region)
-    candidate = merger.candidate(job, root=made.round.root)
-    return Rebuilt(
-        skill=name,
-        version=number,
-        expected=made.version.digest,
-        found=candidate.skill.digest,
-        deltas=len(made.deltas),
-        rule=made.order.merge.rule,
-        device=made.round.device or "",
-        device_now=engine.name,
-        differences=_differences(merger.skill(made.version.digest), candidate.skill),
-    )
+    with merger.candidate(job, root=made.round.root) as candidate:
+        return Rebuilt(
+            skill=name,
+            version=number,
+            expected=made.version.digest,
+            found=candidate.skill.digest,
+            deltas=len(made.deltas),
+            rule=made.order.merge.rule,
+            device=made.round.device or "",
+            device_now=engine.name,
+            differences=_differences(merger.skill(made.version.digest), candidate.skill),
+        )
 
 
 def _read(settings: Settings, name: str, ref: str) -> _Merge:

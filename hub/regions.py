@@ -79,6 +79,7 @@ def _open(url: str, keys: StoreKeys, where: str) -> ObjectStore:
             url,
             access_key=keys.access_key.get_secret_value(),
             secret_key=keys.secret_key.get_secret_value(),
+            direct_url=keys.direct_url,
         )
     except StoreError as error:
         raise StoreError(error.message, where=where, remedy=error.remedy, code=error.code) from error

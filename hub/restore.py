@@ -1,8 +1,8 @@
 """Restore a backup into an empty hub: any database, any store, whatever the backup was made from.
 
 The whole file is checked before anything is written. Then come blobs, the key, and all rows in one
-transaction: if that breaks off, the hub is still empty and the command can be repeated. One blob at a time is
-held in memory. The file is described in `hub.archive`.
+transaction: if that breaks off, the hub is still empty and the command can be repeated. The file is described
+in `hub.archive`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ from hub.archive import (
 from hub.backup import Progress
 from hub.database import Database, SettingsError, open_database
 from hub.regions import HOME, Stores, connect_stores
+from hub.services import SPOOL_FOLDER
 from hub.settings import Settings
+from hub.spool import Spool
 from hub.store.contract import PIECE
 from skills.errors import ConflictError
+from skills.files import write_atomically
 from skills.organisations import REGION
 from skills.signing import SigningKey
-from skills.skill import write_atomically
 
 __all__ = ["Restored", "restore"]
 
@@ -91,7 +93,8 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
             stores = connect_stores(settings)
             _check_regions(stores, manifest)
             stores.check()
-            _put_blobs(archive, stores, manifest, progress)
+            spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
+            _put_blobs(archive, stores, spool, manifest, progress)
             if KEY in manifest.members:
                 write_atomically(settings.key_path, archive.file(KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
@@ -222,12 +225,17 @@ def _check_regions(stores: Stores, manifest: BackupManifest) -> None:
         )
 
 
-def _put_blobs(archive: _Archive, stores: Stores, manifest: BackupManifest, progress: Progress) -> None:
+def _put_blobs(
+    archive: _Archive, stores: Stores, spool: Spool, manifest: BackupManifest, progress: Progress
+) -> None:
     blobs = _blobs(manifest)
     for done, blob in enumerate(blobs):
         progress(done, len(blobs))
-        store = stores.of(blob["region"] or HOME)
-        store.put(f"sha256:{_digest_of(blob)}", archive.file(blob[0]).read())
+        with spool.file() as file:
+            member = archive.file(blob[0])
+            while piece := member.read(PIECE):
+                file.write(piece)
+            stores.of(blob["region"] or HOME).put_file(f"sha256:{_digest_of(blob)}", file.path)
     progress(len(blobs), len(blobs))
 
 

@@ -20,6 +20,7 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog
 from hub.identity import signing_key
+from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
@@ -29,14 +30,20 @@ from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
+from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sign_in import SignIn
+from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
+from hub.sweeper import Sweeper
 from hub.tokens import Tokens
+from hub.uploads import UploadLimits, Uploads
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 SPOOL_FOLDER = "spool"
+SWEEP_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,13 @@ class Services:
     listener: Listener
     organisations: Organisations
     releases: Releases
+    spool: Spool
+    sweeper: Sweeper
     tokens: Tokens
+    uploads: Uploads
+    sessions: Sessions
+    sign_in: SignIn
+    issuer: Issuer | None
 
     @property
     def store(self) -> ObjectStore:
@@ -71,6 +84,7 @@ class Services:
         """Begin to work and to listen."""
         self.listener.start()
         self.engine.start()
+        self.sweeper.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -82,6 +96,7 @@ class Services:
         self.engine.stop()
         self.listener.stop()
         self.jobs.close()
+        self.sweeper.stop()
         self.database.close()
 
 
@@ -109,21 +124,32 @@ def open_services(
     organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
+    spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
+    admission = Admission(database, stores, spool, clock)
     catalogue = Catalogue(database, stores, key, clock)
+    limits = UploadLimits(
+        delta=settings.delta_limit,
+        skill=settings.skill_limit,
+        part=settings.part_size,
+        seconds=settings.upload_seconds,
+    )
+    uploads = Uploads(database, stores, spool, admission, catalogue, organisations, clock, limits)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, stores, jobs, catalogue, clock, active)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     return Services(
         settings=settings,
         database=database,
         stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, stores, clock),
+        admission=admission,
         audit=AuditLog(database),
-        authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
+        authenticator=authenticator,
         campaigns=Campaigns(database, clock, active),
         catalogue=catalogue,
         engine=Engine(steps, leaseholder, bell, settings.workers),
@@ -133,7 +159,13 @@ def open_services(
         listener=Listener(database, bell),
         organisations=organisations,
         releases=Releases(catalogue, jobs),
+        spool=spool,
+        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
         tokens=Tokens(database, clock),
+        uploads=uploads,
+        sessions=sessions,
+        sign_in=SignIn(database, clock, authenticator, sessions, settings),
+        issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
     )
 
 

@@ -5,8 +5,9 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
@@ -20,9 +21,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from skills.messages import Label, UserRole
 from skills.organisations import REGION
+from skills.skill import SIZE_LIMIT
 
-__all__ = ["KEY_FILE", "Settings", "StoreKeys"]
+__all__ = ["KEY_FILE", "Settings", "StoreKeys", "is_protected"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
@@ -36,6 +39,19 @@ class StoreKeys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     access_key: SecretStr
     secret_key: SecretStr
+    direct_url: str = ""
+
+
+def is_protected(address: str) -> bool:
+    """Whether nobody between can read what goes there: TLS, or this very machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme != "http":
+        return parts.scheme == "https" and bool(host)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Settings(BaseSettings):
@@ -62,6 +78,11 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    s3_direct_url: str = Field(
+        default="",
+        description="Address under which robots reach the S3 store, such as https://s3.example.com: large "
+        "files then pass the hub by, in both directions; empty: all bytes go through the hub.",
+    )
     regions: dict[Region, str] = Field(
         default={},
         description='Stores by region, as JSON: {"eu": "s3://bucket?endpoint=host"}; blobs of an '
@@ -69,8 +90,8 @@ class Settings(BaseSettings):
     )
     region_keys: dict[Region, StoreKeys] = Field(
         default={},
-        description="Keys of regions that have their own: "
-        '{"eu": {"access_key": "...", "secret_key": "..."}}.',
+        description="Keys of regions that have their own, and where robots reach them: "
+        '{"eu": {"access_key": "...", "secret_key": "...", "direct_url": "https://s3.eu.example"}}.',
     )
     merge_device: str = Field(
         default="auto",
@@ -120,6 +141,54 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Token that reads GET /metrics and nothing else; empty: only operators' tokens do.",
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+        description="Where browsers reach this hub, such as https://hub.example; empty: as they ask for it.",
+    )
+    session_seconds: int = Field(default=43_200, ge=60, description="How long one sign-in lasts at most.")
+    session_idle_seconds: int = Field(
+        default=3_600, ge=60, description="How long it lasts while nobody asks for a page or clicks."
+    )
+    oidc_issuer: str = Field(
+        default="",
+        description="OpenID Connect issuer at which people sign in, such as https://login.example/realms/x, "
+        "below which its discovery document lies; empty: people sign in with their token.",
+    )
+    oidc_client_id: str = Field(default="", description="This hub's client id at the issuer.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Its secret there; empty: a public client, with PKCE alone."
+    )
+    oidc_scopes: str = Field(
+        default="openid profile email", description="What is asked of the issuer; openid must be among it."
+    )
+    oidc_name_claim: str = Field(
+        default="preferred_username", description="Claim of the ID token that becomes the user's name."
+    )
+    oidc_groups_claim: str = Field(
+        default="groups",
+        description="Claim that lists a person's groups; dots lead inwards, as in realm_access.roles.",
+    )
+    oidc_roles: dict[str, UserRole] = Field(
+        default={},
+        description='Role by group as JSON, such as {"welders": "operator"}; of several the highest counts.',
+    )
+    oidc_default_role: UserRole | Literal[""] = Field(
+        default="", description="Role of who is in none of these groups; empty: they are refused."
+    )
+    oidc_organisations: dict[str, Label] = Field(
+        default={},
+        description="Organisation of the hub by group as JSON; of several the first named here counts.",
+    )
+    oidc_default_organisation: Label | Literal[""] = Field(
+        default="guild",
+        description="Organisation of who is in none of these groups; empty: they are refused.",
+    )
+    oidc_email_domains: tuple[str, ...] = Field(
+        default=(),
+        description='Domains as JSON, such as ["north.example"], in one of which the verified e-mail address '
+        "must lie; empty: any.",
+    )
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
     )
@@ -127,7 +196,21 @@ class Settings(BaseSettings):
         default=64 * MEBIBYTE, ge=1024, description="Largest delta file, in bytes; larger ones are not read."
     )
     skill_limit: int = Field(
-        default=256 * MEBIBYTE, ge=1024, description="Largest skill file, in bytes; larger ones are not read."
+        default=256 * MEBIBYTE,
+        ge=1024,
+        le=SIZE_LIMIT,
+        description="Largest skill file, in bytes, up to 2 GiB; larger ones are not read.",
+    )
+    part_size: int = Field(
+        default=16 * MEBIBYTE,
+        ge=1024,
+        description="Bytes of a part of a file that is brought in parts; larger ones are not read.",
+    )
+    upload_seconds: float = Field(
+        default=86_400,
+        ge=60,
+        allow_inf_nan=False,
+        description="How long the parts of an unfinished upload are kept after it was last announced.",
     )
     rate_limit: float = Field(
         default=100,
@@ -172,13 +255,31 @@ class Settings(BaseSettings):
         return token
 
     @model_validator(mode="after")
-    def _regions_are_apart(self) -> Settings:
+    def _regions_are_apart(self) -> Self:
         places = {_place(url) for url in (self.store, *self.regions.values())}
         if len(places) < 1 + len(self.regions):
             msg = "two regions, or a region and the hub's own store, have one place; give each its own"
             raise ValueError(msg)
         if unknown := self.region_keys.keys() - self.regions.keys():
             msg = f"region_keys names {', '.join(sorted(unknown))}, which regions does not"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _can_sign_people_in(self) -> Self:
+        if not self.oidc_issuer:
+            return self
+        if not self.oidc_client_id:
+            msg = "oidc_issuer needs oidc_client_id, under which the issuer knows this hub"
+            raise ValueError(msg)
+        if not is_protected(self.oidc_issuer):
+            msg = "oidc_issuer must be an https address; plain http is for this machine only"
+            raise ValueError(msg)
+        if "openid" not in self.oidc_scopes.split():
+            msg = "oidc_scopes must name openid, or the issuer sends no ID token"
+            raise ValueError(msg)
+        if not self.oidc_roles and not self.oidc_default_role:
+            msg = "oidc_issuer needs oidc_roles or oidc_default_role, or everybody would be refused"
             raise ValueError(msg)
         return self
 
@@ -199,8 +300,12 @@ class Settings(BaseSettings):
 
     def place(self, region: str) -> tuple[str, StoreKeys]:
         """Address and keys of a region's store; of the hub's own for the empty region."""
+        if region in self.region_keys:
+            return self.regions[region], self.region_keys[region]
         keys = StoreKeys(access_key=self.s3_access_key, secret_key=self.s3_secret_key)
-        return self.regions.get(region, self.store), self.region_keys.get(region, keys)
+        if region in self.regions:
+            return self.regions[region], keys
+        return self.store, keys.model_copy(update={"direct_url": self.s3_direct_url})
 
 
 def _place(url: str) -> tuple[str, ...]:

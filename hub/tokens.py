@@ -17,7 +17,7 @@ from hub.auth import Principal, hash_token, make_token, scopes_of
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import take_turn
-from hub.models import UserRow, UserTokenRow
+from hub.models import IdentityRow, UserRow, UserTokenRow
 from skills.errors import ConflictError, ForbiddenError, NotFoundError
 from skills.tokens import EVERY_SCOPE, Scope, TokenCreated, TokenRequest, TokenView
 
@@ -128,10 +128,14 @@ def add_token(
 
 
 def valid_admins(session: Session, now: datetime) -> set[str]:
-    """Admins who have a token that administers the hub now."""
+    """Admins who have a token that administers the hub now.
+
+    Not those of an issuer, whatever tokens they have: they are admins for as long as it says so.
+    """
     valid = or_(UserTokenRow.expires_at.is_(None), UserTokenRow.expires_at > now)
     tokens = select(UserTokenRow).join(UserRow, UserRow.name == UserTokenRow.user_name)
-    rows = session.scalars(tokens.where(UserRow.role == "admin", valid))
+    of_issuers = UserRow.name.in_(select(IdentityRow.user))
+    rows = session.scalars(tokens.where(UserRow.role == "admin", valid, ~of_issuers))
     return {row.user_name for row in rows if "administer" in row.scopes}
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "TrainingPlan",
     "UserCreated",
     "UserRequest",
+    "UserRole",
     "UserView",
     "VersionView",
     "Visibility",
@@ -62,6 +63,7 @@ Label = Annotated[
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Role = Literal["robot", "researcher", "operator", "admin"]
+UserRole = Literal["researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
 Visibility = Literal["private", "organisation", "guild"]
 RuleName = Literal[
@@ -153,7 +155,7 @@ class UserRequest(Message):
     """An admin creates a user."""
 
     name: Label
-    role: Literal["researcher", "operator", "admin"]
+    role: UserRole
     organisation: Label = "guild"
     valid_days: int = Field(default=365, ge=1, le=3650)
 
@@ -168,13 +170,18 @@ class UserCreated(Message):
 
 
 class UserView(Message):
-    """A user as admins see it; `expires_at` is when the last token does, None where one never does."""
+    """A user as admins see it, and everybody sees themselves.
+
+    `expires_at` is when the last token does, None where one never does or there is none; `issuer` is where
+    the user signs in, empty for those who have tokens alone.
+    """
 
     name: str
     role: Role
     organisation: str
     created_at: datetime
     expires_at: datetime | None
+    issuer: str = ""
 
 
 class ScoreView(Message):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import tempfile
 from contextlib import suppress
@@ -19,8 +18,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from skills.container import digest_of
 from skills.errors import SignatureError
-from skills.skill import write_atomically
+from skills.files import write_atomically
 
 __all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement"]
 
@@ -127,16 +127,22 @@ class RequestProof:
         nonce: str,
     ) -> RequestProof:
         """Prove a request. `target` is path and query as sent."""
-        statement = _request_statement(robot_id, method, target, body, timestamp, nonce)
+        statement = _request_statement(robot_id, method, target, digest_of(body), timestamp, nonce)
         return cls(robot_id, timestamp, nonce, key.sign(statement))
 
-    def verify(self, key: VerifyKey, *, method: str, target: str, body: bytes) -> None:
+    def verify(self, key: VerifyKey, *, method: str, target: str, body_digest: str) -> None:
         """Check the signature; freshness and first use of the nonce are the caller's to check.
+
+        Args:
+            key: The robot's.
+            method: As received.
+            target: Path and query as received.
+            body_digest: Of the body, which may be too large to be at hand: `sha256:` and 64 hex digits.
 
         Raises:
             SignatureError: Another request, another robot or another key.
         """
-        statement = _request_statement(self.robot_id, method, target, body, self.timestamp, self.nonce)
+        statement = _request_statement(self.robot_id, method, target, body_digest, self.timestamp, self.nonce)
         key.verify(self.signature, statement)
 
     def to_headers(self) -> dict[str, str]:
@@ -145,9 +151,9 @@ class RequestProof:
         return dict(zip(self.HEADERS, values, strict=True))
 
 
-def delta_statement(blob: bytes) -> bytes:
-    """What a robot signs of a delta: the file, whose header names round, base and robot."""
-    return b"zunft.delta/1\n" + hashlib.sha256(blob).digest()
+def delta_statement(digest: str) -> bytes:
+    """What a robot signs of a delta: the digest of the file, whose header names round, base and robot."""
+    return b"zunft.delta/1\n" + _raw(digest)
 
 
 def skill_statement(digest: str) -> bytes:
@@ -175,10 +181,14 @@ def _folder(path: Path) -> Path:
 
 
 def _request_statement(
-    robot_id: str, method: str, target: str, body: bytes, timestamp: int, nonce: str
+    robot_id: str, method: str, target: str, body_digest: str, timestamp: int, nonce: str
 ) -> bytes:
     lines = ("zunft.request/1", robot_id, method.upper(), target, str(timestamp), nonce)
-    return "\n".join(lines).encode() + b"\n" + hashlib.sha256(body).digest()
+    return "\n".join(lines).encode() + b"\n" + _raw(body_digest)
+
+
+def _raw(digest: str) -> bytes:
+    return bytes.fromhex(digest.removeprefix("sha256:"))
 
 
 def _decode(text: str) -> bytes:

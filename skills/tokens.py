@@ -12,7 +12,7 @@ from pydantic import Field
 
 from skills.messages import Label, Message
 
-__all__ = ["EVERY_SCOPE", "Scope", "TokenCreated", "TokenRequest", "TokenView"]
+__all__ = ["EVERY_SCOPE", "Scope", "SessionRequest", "TokenCreated", "TokenRequest", "TokenView"]
 
 Scope = Literal["read", "publish", "operate", "administer", "tokens"]
 """Look; publish; run campaigns, channels and robots; users and organisations; the user's own tokens."""
@@ -42,3 +42,9 @@ class TokenCreated(TokenView):
     """The same with its secret, shown once; the hub keeps only its hash."""
 
     token: str
+
+
+class SessionRequest(Message):
+    """A browser trades a user's API token for a session, which opens no more than the token."""
+
+    token: str = Field(min_length=16, max_length=256)

@@ -18,7 +18,7 @@ import httpx
 
 from skills.errors import HubUnreachableError
 
-__all__ = ["HubProcess", "run_hub"]
+__all__ = ["HubProcess", "free_port", "run_hub"]
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -58,7 +58,7 @@ def run_hub(data_dir: Path) -> Iterator[HubProcess]:
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hub.log"
     token = "zt_" + secrets.token_urlsafe(32)
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {
         "ZUNFT_ADMIN_TOKEN": token,
         "ZUNFT_DATA_DIR": str(data_dir),
@@ -101,7 +101,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from hub.auth import Claim, Principal
+from hub.api.bodies import body_digest
+from hub.api.cookies import SESSION, Browser
+from hub.auth import Principal
 from hub.limits import RateLimits
 from hub.services import Services
 from skills.errors import SignatureError, TooLargeError, UnauthorizedError
@@ -19,28 +21,23 @@ from skills.signing import RequestProof
 from skills.tokens import Scope
 
 __all__ = [
-    "API_TOKEN",
-    "PROOF",
     "REQUIRED",
     "Admin",
     "AdminReads",
     "AnyLogin",
+    "Bringer",
+    "BrowserDep",
     "Operator",
     "OperatorReads",
     "Reader",
     "Researcher",
-    "Right",
     "Robot",
     "ServicesDep",
     "TokenHolder",
     "UserReads",
-    "claimed",
+    "bring",
     "count_stranger",
-    "counted",
-    "identify",
-    "known",
     "login",
-    "proven",
     "reader",
 ]
 
@@ -65,33 +62,64 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-async def caller(
-    request: Request,
-    services: ServicesDep,
+def browser_of(request: Request, services: ServicesDep) -> Browser:
+    """Whoever asks, as far as cookies are concerned."""
+    return Browser(request, services.settings)
+
+
+BrowserDep = Annotated[Browser, Depends(browser_of)]
+
+
+class SessionCookie(APIKeyCookie):
+    """Finds the session's secret under the name that the cookie has on this line."""
+
+    async def __call__(self, request: Request) -> str | None:  # type: ignore[override] # never a socket
+        """The secret, if there is one."""
+        return browser_of(request, services_of(request)).read(SESSION) or None
+
+
+COOKIE = SessionCookie(
+    name=SESSION,
+    auto_error=False,
+    scheme_name="session",
+    description=f"A browser's session; over TLS its name is `__Host-{SESSION}`. See docs/security.md.",
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request shows of who sent it; nothing of it is proven yet."""
+
+    token: str | None = field(repr=False)
+    robot_id: str | None
+    session: str | None = field(repr=False)
+
+
+async def credentials(
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
-) -> Principal | None:
+    session: Annotated[str | None, Security(COOKIE)],
+) -> Credentials:
+    """What this request shows."""
+    return Credentials(token.credentials if token else None, robot_id, session)
+
+
+CredentialsDep = Annotated[Credentials, Depends(credentials)]
+
+
+async def caller(request: Request, services: ServicesDep, shown: CredentialsDep) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
-
-    Raises:
-        UnauthorizedError, SignatureError: The claim does not hold.
-        TooManyRequestsError: More requests than are allowed.
-    """
-    return await counted(request, identify(request, services, token, robot_id))
-
-
-async def counted(request: Request, identified: Awaitable[Principal | None]) -> Principal | None:
-    """Count whoever is identified.
 
     A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
         TooManyRequestsError: More requests than are allowed.
     """
     limits: RateLimits = request.app.state.limits
     try:
-        principal = await identified
+        principal = await _identify(request, services, shown)
     except (UnauthorizedError, SignatureError, TooLargeError):
         limits.stranger(_address(request))
         raise
@@ -99,43 +127,34 @@ async def counted(request: Request, identified: Awaitable[Principal | None]) -> 
         limits.stranger(_address(request))
     else:
         limits.known(principal.actor)
+        request.state.organisation = principal.organisation  # for whoever reads the body
     return principal
 
 
-async def identify(
-    request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
-) -> Principal | None:
-    """Who asks; None when nobody claims to.
+async def _identify(request: Request, services: Services, shown: Credentials) -> Principal | None:
+    """Who asks; None when nobody claims to. A robot's proof goes before a token, a token before a session.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
     """
-    if robot_id is not None:
-        claim = await claimed(request, services)
-        return await proven(request, services, claim, await request.body())
-    if token is not None:
-        return await run_in_threadpool(services.authenticator.user, token.credentials)
+    if shown.robot_id is not None:
+        claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
+        digest = await body_digest(request, claim.principal.organisation)
+        return await run_in_threadpool(
+            services.authenticator.robot,
+            claim,
+            method=request.method,
+            target=_target(request),
+            body_digest=digest,
+        )
+    if shown.token is not None:
+        return await run_in_threadpool(services.authenticator.user, shown.token)
+    if shown.session is not None:
+        principal = await run_in_threadpool(services.sessions.principal, shown.session)
+        browser_of(request, services).check_origin()
+        return principal
     return None
-
-
-async def claimed(request: Request, services: Services) -> Claim:
-    """The robot that says to have sent this; its body is not read yet.
-
-    Raises:
-        UnauthorizedError: See `Authenticator.claim`.
-    """
-    return await run_in_threadpool(services.authenticator.claim, _read_proof(request))
-
-
-async def proven(request: Request, services: Services, claim: Claim, body: bytes) -> Principal:
-    """The robot that signed this request with this body.
-
-    Raises:
-        SignatureError, UnauthorizedError: See `Authenticator.robot`.
-    """
-    return await run_in_threadpool(
-        services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
-    )
 
 
 async def count_stranger(request: Request) -> None:
@@ -185,7 +204,8 @@ def known(principal: Principal | None) -> Principal:
         raise UnauthorizedError(
             "this needs a login.",
             where="Authorization",
-            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers.",
+            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers; in a "
+            "browser, sign in.",
         )
     return principal
 
@@ -212,6 +232,20 @@ def _require(role: Role, scope: Scope) -> Callable[[Caller], Principal]:
     return require
 
 
+def bring(principal: Caller) -> Principal:
+    """Whoever brings files in parts: robots bring deltas, researchers skills.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+        ForbiddenError: The token is not for publishing.
+    """
+    found = known(principal)
+    if found.role != "robot":
+        found.must_be("researcher", "publish")
+    return found
+
+
+Bringer = Annotated[Principal, Depends(bring)]
 Reader = Annotated[Principal | None, Depends(reader)]
 Robot = Annotated[Principal, Depends(_require("robot", "read"))]
 UserReads = Annotated[Principal, Depends(_require("researcher", "read"))]

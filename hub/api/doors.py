@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
-from hub.api.deps import REQUIRED, login, reader
+from hub.api.deps import REQUIRED, bring, login, reader
 from hub.auth import INCLUDES
 from skills.tokens import Scope
 
@@ -105,12 +105,16 @@ def _scope_of(calls: list[Callable[..., object]]) -> Scope | None:
             return REQUIRED[call].scope
         if call in {login, reader}:
             return "read"
+        if call is bring:
+            return "publish"
     return None
 
 
 def _passed_by(call: Callable[..., object], *, public_catalogue: bool) -> frozenset[str]:
     if call in REQUIRED:
         return frozenset(role for role, included in INCLUDES.items() if REQUIRED[call].role in included)
+    if call is bring:
+        return KNOWN
     if call is login or (call is reader and not public_catalogue):
         return KNOWN
     return EVERYBODY

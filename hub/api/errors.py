@@ -122,6 +122,7 @@ EXAMPLES = {
         "body",
         "Send less; the limits are settings of the hub.",
     ),
+    416: ("unsatisfiable_range", "the file has 1234 bytes.", "Range", "Ask for bytes 0 to 1233."),
     422: ("invalid_request", "Field required.", "body.skill", "Compare the request with /docs."),
     429: (
         "too_many_requests",

@@ -19,16 +19,19 @@ from skills.messages import (
     UserRequest,
 )
 from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
-from skills.tokens import TokenRequest
+from skills.tokens import SessionRequest, TokenRequest
+from skills.uploads import SkillPurpose, UploadRequest
 
 __all__ = [
     "CampaignBody",
     "EnrolmentBody",
     "MoveBody",
     "OrganisationBody",
+    "SessionBody",
     "SettingsBody",
     "TokenBody",
     "TokensBody",
+    "UploadBody",
     "UserBody",
     "VisibilityBody",
 ]
@@ -101,6 +104,17 @@ CampaignBody = Annotated[
     ),
 ]
 
+UploadBody = Annotated[
+    UploadRequest,
+    Body(
+        openapi_examples=_example(
+            "skill",
+            "A version of 200 MB for the catalogue",
+            UploadRequest(digest="sha256:" + "5b" * 32, size=200_000_000, purpose=SkillPurpose(kind="skill")),
+        )
+    ),
+]
+
 UserBody = Annotated[
     UserRequest,
     Body(
@@ -117,6 +131,17 @@ TokenBody = Annotated[
             "reader",
             "A token for a dashboard that only looks",
             TokenRequest(name="dashboard", scopes=("read",), valid_days=90),
+        )
+    ),
+]
+
+SessionBody = Annotated[
+    SessionRequest,
+    Body(
+        openapi_examples=_example(
+            "token",
+            "With an operator's token",
+            SessionRequest(token="zt_3q2-7wXkqk1bJt0a5VYc9J0m6mJf1kq0G2sJd4nT8xE"),  # noqa: S106 - an example
         )
     ),
 ]

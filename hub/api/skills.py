@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from hub.api.deps import Operator, Reader, ServicesDep
+from hub.api.bodies import FILE, File, expect_skill, heavy_lifting
+from hub.api.deps import Operator, Reader, Researcher, ServicesDep
 from hub.api.doors import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import MoveBody, VisibilityBody
-from hub.api.uploads import SkillUpload
+from hub.api.files import file_answer
 from skills.messages import BLOB, Channel, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
@@ -19,12 +20,11 @@ __all__ = ["router", "skill_router"]
 router = APIRouter(tags=["skills"])
 skill_router = APIRouter(tags=["skills"])
 
-FILE = {"schema": {"type": "string", "format": "binary"}}
-
 
 @skill_router.post(
     "/skills",
     status_code=201,
+    dependencies=[Depends(expect_skill)],
     responses={
         200: {"model": VersionView, "description": "It was here already."},
         **refusals(401, 403, 409, 413, 503),
@@ -39,18 +39,19 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
     },
 )
 async def publish_skill(
+    request: Request,
     response: Response,
     services: ServicesDep,
-    upload: SkillUpload,
+    researcher: Researcher,
+    file: File,
     visibility: Annotated[
         Visibility | None,
         Query(description="Who may see a new name; without it, what its organisation has decided."),
     ] = None,
 ) -> VersionView:
     """Take a skill file into the catalogue; the hub signs its digest. A new name is one's organisation's."""
-    version, is_new = await run_in_threadpool(
-        services.catalogue.publish, upload.body, by=upload.by, visibility=visibility
-    )
+    publish = partial(services.catalogue.publish, file, by=researcher, visibility=visibility)
+    version, is_new = await heavy_lifting(request, file.size, publish)
     if not is_new:
         response.status_code = 200
     return version
@@ -85,8 +86,10 @@ def show_version(name: str, ref: str, services: ServicesDep, viewer: Reader) -> 
     response_class=Response,
     responses={
         200: {"content": {BLOB: FILE}, "description": "The skill file."},
+        206: {"content": {BLOB: FILE}, "description": "The bytes that were asked for."},
         304: {"description": "The caller has this version already."},
-        **refusals(401, 403, 404, 503),
+        307: {"description": "The file is to be fetched from the store itself, without credentials."},
+        **refusals(401, 403, 404, 416, 503),
     },
     openapi_extra=SEEN,
 )
@@ -96,14 +99,12 @@ def fetch_file(
     services: ServicesDep,
     viewer: Reader,
     if_none_match: Annotated[str, Header(description="Digest in quotes that the caller has.")] = "",
+    asked: Annotated[str, Header(alias="Range", description="One range of bytes, to go on with.")] = "",
+    if_range: Annotated[str, Header(description="Digest in quotes of which a range is wanted.")] = "",
 ) -> Response:
-    """The file itself; its ETag is its digest."""
-    version = services.catalogue.version(name, ref, viewer)
-    etag = f'"{version.digest}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
-        return Response(status_code=304, headers=headers)
-    return Response(services.catalogue.file(version, viewer), media_type=BLOB, headers=headers)
+    """The file itself; its ETag is its digest. Whoever lost the connection goes on with `Range`."""
+    file = services.catalogue.file(services.catalogue.version(name, ref, viewer), viewer)
+    return file_answer(file, if_none_match=if_none_match, asked=asked, if_range=if_range)
 
 
 @router.put(

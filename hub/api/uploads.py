@@ -1,111 +1,72 @@
-"""Files that are sent to the hub: how large one may be is looked up before it is read.
-
-The hub's own limits are the routers'. What else an organisation may use is asked when the file is kept, by
-`hub.quotas`.
-"""
+"""Routes of uploads: large files in parts, through the hub or straight to its store."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials
 
-from hub.api.deps import (
-    API_TOKEN,
-    PROOF,
-    REQUIRED,
-    Researcher,
-    Right,
-    ServicesDep,
-    claimed,
-    counted,
-    identify,
-    known,
-    proven,
+from hub.api.bodies import FILE, File, expect_part, heavy_lifting
+from hub.api.deps import Bringer, ServicesDep
+from hub.api.errors import refusals
+from hub.api.examples import UploadBody
+from skills.messages import BLOB, DeltaReceipt, VersionView
+from skills.uploads import UploadView
+
+__all__ = ["part_router", "router"]
+
+router = APIRouter(tags=["uploads"])
+part_router = APIRouter(tags=["uploads"])
+
+UploadId = Annotated[str, Path(max_length=64)]
+Number = Annotated[int, Path(ge=1, le=10_000)]
+
+
+@router.post("/uploads", responses=refusals(401, 403, 404, 409, 413, 503))
+def announce_upload(request: UploadBody, services: ServicesDep, principal: Bringer) -> UploadView:
+    """Announce a file, or ask how far it got: the answer lists the parts that have still to be sent.
+
+    Robots announce deltas, researchers skills. The same announcement finds the same upload again.
+    """
+    return services.uploads.announce(request, principal)
+
+
+@part_router.put(
+    "/uploads/{upload_id}/parts/{number}",
+    status_code=204,
+    dependencies=[Depends(expect_part)],
+    responses=refusals(401, 403, 404, 413, 503),
+    openapi_extra={"requestBody": {"content": {BLOB: FILE}, "required": True, "description": "The bytes."}},
 )
-from hub.auth import Principal
-from hub.services import Services
-from skills.errors import TooLargeError
-
-__all__ = ["DeltaUpload", "SkillUpload", "Upload"]
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file, and who sent it."""
-
-    by: Principal
-    body: bytes
+async def put_part(
+    upload_id: UploadId, number: Number, services: ServicesDep, principal: Bringer, file: File
+) -> None:
+    """Bring a part, in any order, again where in doubt; unless the announcement named an address for it."""
+    await run_in_threadpool(services.uploads.take_part, upload_id, number, file, principal)
 
 
-async def skill_upload(request: Request, services: ServicesDep, researcher: Researcher) -> Upload:
-    """A researcher's skill.
-
-    Raises:
-        TooLargeError: More than the organisation may send; it was not read to its end.
-    """
-    return Upload(researcher, await _read(request, services, researcher.organisation, "skill"))
-
-
-async def delta_upload(
-    request: Request,
-    services: ServicesDep,
-    token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
-    robot_id: Annotated[str | None, Security(PROOF)],
-) -> Upload:
-    """A robot's delta: whose it claims to be says how much is read, and its proof is over what was read.
-
-    Raises:
-        UnauthorizedError, SignatureError, ForbiddenError: Not a robot, or not the one that it claims to be.
-        TooLargeError: More than the organisation may send; it was not read to its end.
-        TooManyRequestsError: More requests than are allowed.
-    """
-    body = b""
-
-    async def prove() -> Principal | None:
-        nonlocal body
-        if robot_id is None:
-            return await identify(request, services, token, robot_id)
-        claim = await claimed(request, services)
-        body = await _read(request, services, claim.principal.organisation, "delta")
-        return await proven(request, services, claim, body)
-
-    robot = known(await counted(request, prove()))
-    right = REQUIRED[delta_upload]
-    robot.must_be(right.role, right.scope)
-    return Upload(robot, body)
+@router.post(
+    "/uploads/{upload_id}/complete",
+    status_code=201,
+    responses={
+        200: {"model": DeltaReceipt | VersionView, "description": "It was here already; it counts once."},
+        **refusals(401, 403, 404, 409, 413, 503),
+    },
+)
+async def complete_upload(
+    upload_id: UploadId, request: Request, response: Response, services: ServicesDep, principal: Bringer
+) -> DeltaReceipt | VersionView:
+    """All parts are there: take the file in, as if it had come in one request, with the same answer."""
+    upload = await run_in_threadpool(services.uploads.find, upload_id, principal)
+    request.state.is_delta = principal.role == "robot"  # for whoever counts them
+    done, is_new = await heavy_lifting(request, upload.size, services.uploads.complete, upload, principal)
+    if not is_new:
+        response.status_code = 200
+    return done
 
 
-REQUIRED[delta_upload] = Right("robot", "read")
-
-DeltaUpload = Annotated[Upload, Depends(delta_upload)]
-SkillUpload = Annotated[Upload, Depends(skill_upload)]
-
-
-async def _read(
-    request: Request, services: Services, organisation: str, kind: Literal["delta", "skill"]
-) -> bytes:
-    limit = await run_in_threadpool(services.organisations.body_limit, organisation, kind)
-    if limit is None:
-        return await request.body()
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) > limit:
-        raise _too_large(kind)
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            raise _too_large(kind)
-    return bytes(body)
-
-
-def _too_large(kind: str) -> TooLargeError:
-    return TooLargeError(
-        f"the {kind} is larger than its organisation may send, and was not read.",
-        where="body",
-        remedy="Send less, or ask an admin of the hub; zunft organisation show says how much it may be.",
-        code=f"quota_{kind}_bytes",
-    )
+@router.delete("/uploads/{upload_id}", status_code=204, responses=refusals(401, 403, 404, 503))
+def cancel_upload(upload_id: UploadId, services: ServicesDep, principal: Bringer) -> None:
+    """Give up; the parts are thrown away."""
+    services.uploads.cancel(upload_id, principal)

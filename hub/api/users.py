@@ -1,10 +1,10 @@
-"""Routes of users, for admins, and of users' tokens, for themselves."""
+"""Routes of users: admins make, revoke and sign them out; of users' tokens, and of oneself, for everybody."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder
+from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
 from hub.api.doors import heeds
 from hub.api.errors import refusals
 from hub.api.examples import TokenBody, UserBody
@@ -30,9 +30,21 @@ def list_users(services: ServicesDep, _: AdminReads) -> list[UserView]:
     return list(services.accounts.users())
 
 
+@router.get("/users/me", responses=refusals(401, 403))
+def show_me(services: ServicesDep, user: UserReads) -> UserView:
+    """The user that asks, by token or by session."""
+    return services.accounts.user(user.name)
+
+
+@router.delete("/users/{name}/sessions", status_code=204, responses=refusals(401, 403, 404))
+def end_sessions(name: str, services: ServicesDep, admin: Admin) -> None:
+    """Sign a user out of all browsers."""
+    services.accounts.end_sessions(name, by=admin.actor)
+
+
 @router.delete("/users/{name}", status_code=204, responses=refusals(401, 403, 404, 409))
 def revoke_user(name: str, services: ServicesDep, admin: Admin) -> None:
-    """Revoke a user with all tokens for good."""
+    """Revoke a user with all tokens and sessions for good."""
     services.accounts.revoke(name, by=admin.actor)
 
 

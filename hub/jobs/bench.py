@@ -17,7 +17,6 @@ from hub.merger import Merger, prepare
 from hub.merging import Engine, choose_engine
 from hub.spool import Spool
 from hub.store import ObjectStore
-from skills.container import digest_of
 from skills.messages import GateReport
 
 __all__ = ["Bench", "open_bench"]
@@ -44,20 +43,19 @@ class Bench:
         started = time.monotonic()
         store, merger = self._store(job.region), self._merger(job.region)
         root = merger.trust(job, self._gate)
-        made = merger.candidate(job, root=root)
-        data, state = made.skill.to_bytes(), digest_of(made.optimiser_state)
-        store.put(state, made.optimiser_state)
-        store.put(made.skill.digest, data)
-        return Merged(
-            digest=made.skill.digest,
-            size=len(data),
-            manifest=made.skill.manifest,
-            optimiser_after=state,
-            root=root,
-            device=self._engine.name,
-            metrics=made.metrics,
-            seconds=time.monotonic() - started,
-        )
+        with merger.candidate(job, root=root) as made:
+            store.put_file(made.state, made.state_file)
+            store.put_file(made.skill.digest, made.skill_file)
+            return Merged(
+                digest=made.skill.digest,
+                size=made.skill.size,
+                manifest=made.skill.manifest,
+                optimiser_after=made.state,
+                root=root,
+                device=self._engine.name,
+                metrics=made.metrics,
+                seconds=time.monotonic() - started,
+            )
 
     def gate(self, job: GateJob) -> GateReport:
         """See `hub.jobs.job.Jobs`."""
@@ -67,7 +65,7 @@ class Bench:
 
     def _merger(self, region: str) -> Merger:
         store = self._store(region)
-        return Merger(store, Spool(store, self._spool), self._engine)
+        return Merger(Spool(store, self._spool), self._engine)
 
 
 def open_bench(plan: BenchPlan, stores: Callable[[str], ObjectStore], gate: Gate | None = None) -> Bench:

@@ -22,6 +22,7 @@ from fleet.membership import connect, join
 from fleet.workbench import Workbench
 from skills.delta import Delta
 from skills.errors import HubUnreachableError, ZunftError
+from skills.files import Blob
 from skills.messages import DeltaReceipt
 from tests.fleet.small_robot import SmallGround
 
@@ -36,7 +37,7 @@ class NotingClient(HubClient):
     bench: Workbench
     pushed: int = 0
 
-    def push_delta(self, round_id: str, delta: bytes) -> DeltaReceipt:
+    def push_delta(self, round_id: str, delta: Blob) -> DeltaReceipt:
         """Once, or three times at once."""
         self.pushed += 1
         times = OFTEN if self.pushed % OFTEN == 0 else 1
@@ -47,7 +48,7 @@ class NotingClient(HubClient):
             return tries[0].result()
         return receipts[0]
 
-    def _push_once(self, round_id: str, delta: bytes) -> DeltaReceipt:
+    def _push_once(self, round_id: str, delta: Blob) -> DeltaReceipt:
         line = connect(self.bench)
         try:
             receipt = line.push_delta(round_id, delta)

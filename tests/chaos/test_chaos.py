@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.auth import THE_HUB
+from hub.auth import Principal
 from hub.services import open_services
 from hub.settings import Settings
 from skills.messages import DeltaReceipt
@@ -14,6 +14,8 @@ from tests.chaos.faults import FAULTS
 from tests.chaos.run import Plan, run
 from tests.chaos.verdict import judge
 from tests.fleet.small_robot import small_skill
+
+THE_ADMIN = Principal("admin", "admin", "guild")
 
 
 @pytest.mark.timeout(400)
@@ -29,7 +31,9 @@ def test_the_verdict_sees_a_lost_file_and_a_lost_delta(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "hub", console=False)
     hub = open_services(settings)
     skill = small_skill()
-    hub.catalogue.publish(skill.to_bytes(), by=THE_HUB)
+    with hub.spool.file() as file:
+        file.write(skill.to_bytes())
+        hub.catalogue.publish(file, by=THE_ADMIN)
     home = tmp_path / "robot"
     home.mkdir()
     assert judge(settings, [home]).wrong == []

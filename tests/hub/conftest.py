@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,15 @@ import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
-from sqlalchemy import text
+from pydantic import SecretStr
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from hub.app import create_app
+from hub.auth import Principal
 from hub.services import Services
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
@@ -35,9 +40,11 @@ from skills.messages import (
     RoundView,
     ScoreView,
     VersionView,
+    Visibility,
 )
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
+from tests.hub.servers import S3Server, postgres, s3_server
 
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
@@ -169,8 +176,17 @@ class Robot:
         return Delta(DeltaHeader.model_validate({**header, **changes}), tensors).to_bytes()
 
     def push(self, round_id: str, data: bytes, *, signature: str | None = None) -> httpx.Response:
-        signed = self.key.sign(delta_statement(data)) if signature is None else signature
+        signed = self.key.sign(delta_statement(digest_of(data))) if signature is None else signature
         return self.request("POST", f"/rounds/{round_id}/deltas", data, **{DELTA_SIGNATURE_HEADER: signed})
+
+
+def publish_file(
+    services: Services, data: bytes, by: Principal, visibility: Visibility | None = None
+) -> tuple[VersionView, bool]:
+    """As a route would, past the web."""
+    with services.spool.file() as file:
+        file.write(data)
+        return services.catalogue.publish(file, by=by, visibility=visibility)
 
 
 def ok(response: httpx.Response) -> httpx.Response:
@@ -300,6 +316,48 @@ def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
     found = Hall(settings, StubGate(), clock)
     yield found
     found.close()
+
+
+BUCKET = "guild"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "server") as server:
+        server.client().make_bucket(BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("database")) as url:
+        yield url
+
+
+@pytest.fixture(params=["SQLite and files", "PostgreSQL and S3"])
+def on_both(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The hub's settings on embedded and on real parts; the database and the prefix in the bucket are new."""
+    if request.param == "SQLite and files":
+        return settings
+    server: S3Server = request.getfixturevalue("s3")
+    return settings.model_copy(
+        update={
+            "database_url": new_database(request.getfixturevalue("database_server")),
+            "store_url": f"s3://{BUCKET}/{secrets.token_hex(4)}?endpoint={server.endpoint}&secure=0"
+            "&region=us-east-1",
+            "s3_access_key": SecretStr(server.access_key),
+            "s3_secret_key": SecretStr(server.secret_key),
+        }
+    )
+
+
+def new_database(server: str) -> str:
+    name = f"zunft_{secrets.token_hex(4)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @dataclass

@@ -28,6 +28,7 @@ from hub.jobs import bench
 from hub.merging import merge_arrays
 from hub.services import Services, open_services
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
@@ -60,7 +61,9 @@ def prepare(folder: Path) -> dict[str, Any]:
     """A hub with an open round, one delta in, a second one made but not brought."""
     hub = open_hub(folder)
     base = tiny_skill()
-    hub.catalogue.publish(base.to_bytes(), by=OPERATOR)
+    with hub.spool.file() as file:
+        file.write(base.to_bytes())
+        hub.catalogue.publish(file, by=OPERATOR)
     keys = [SigningKey.generate(), SigningKey.generate()]
     robots = []
     for number, key in enumerate(keys):
@@ -81,7 +84,11 @@ def prepare(folder: Path) -> dict[str, Any]:
         )
         data = Delta(header, random_tensors(base, number)).to_bytes()
         deltas.append(
-            {"data": data.hex(), "signature": keys[number].sign(delta_statement(data)), "robot": robot}
+            {
+                "data": data.hex(),
+                "signature": keys[number].sign(delta_statement(digest_of(data))),
+                "robot": robot,
+            }
         )
     round_id = f"{campaign.campaign_id}-1"
     bring(hub, {"round_id": round_id, **deltas[0]})
@@ -92,7 +99,9 @@ def prepare(folder: Path) -> dict[str, Any]:
 def bring(hub: Services, delta: dict[str, Any]) -> str:
     robot = Principal(delta["robot"], "robot", "guild")
     data = bytes.fromhex(delta["data"])
-    return hub.admission.admit(delta["round_id"], data, delta["signature"], robot).status
+    with hub.spool.file() as file:
+        file.write(data)
+        return hub.admission.admit(delta["round_id"], file, delta["signature"], robot).status
 
 
 def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:

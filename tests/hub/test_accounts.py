@@ -94,6 +94,8 @@ def test_the_commands_create_list_and_revoke(tmp_path: Path) -> None:
         listed = CliRunner().invoke(app, ["user", "list", *access])
         assert "maria" in listed.stdout
         assert token not in listed.stdout
+        assert "signed out" in CliRunner().invoke(app, ["user", "sign-out", "maria", *access]).stdout
+        assert CliRunner().invoke(app, ["user", "sign-out", "nobody", *access]).exit_code == 1
         assert CliRunner().invoke(app, ["user", "revoke", "maria", *access]).exit_code == 0
         with pytest.raises(UnauthorizedError, match="not revoked"):
             maria.campaigns()

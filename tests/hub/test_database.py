@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,9 @@ from hub.models import (
     UserRow,
     UserTokenRow,
 )
+from hub.services import open_services
 from hub.settings import Settings
+from skills.errors import UnauthorizedError
 from skills.tokens import EVERY_SCOPE
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres
@@ -175,6 +178,23 @@ def test_a_hub_does_a_round_on_either_database(
     assert hall.campaign(campaign_id).state == "finished"
     assert hall.version("stable").version == 3
     hall.close()
+
+
+@pytest.mark.usefixtures("database")
+def test_people_sign_in_on_either_database(url: str, settings: Settings, clock: Hands) -> None:
+    issuer = {"oidc_issuer": "https://login.example", "oidc_client_id": "z", "oidc_roles": {"a": "operator"}}
+    given = Settings.model_validate({**dict(settings), **issuer, "database_url": url})
+    hub = open_services(given, gate=StubGate(), clock=clock)
+    claims = {"sub": "7f3c", "preferred_username": "ada", "groups": ["a"]}
+    with ThreadPoolExecutor(4) as at_once:
+        secrets = [found[0] for found in at_once.map(hub.sign_in.with_claims, [claims] * 4)]
+    assert {hub.sessions.principal(secret).name for secret in secrets} == {"ada"}
+    hub.accounts.end_sessions("ada")
+    with pytest.raises(UnauthorizedError):
+        hub.sessions.principal(secrets[0])
+    hub.accounts.revoke("ada")
+    assert [user.name for user in hub.accounts.users()] == ["admin"]
+    hub.close()
 
 
 @pytest.mark.parametrize("url", ["nonsense", ""])

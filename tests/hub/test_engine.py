@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hub.auth import THE_HUB
-from hub.candidate import Received, make_candidate
+from hub.candidate import Received, write_candidate
 from hub.merging import choose_engine
 from hub.settings import Settings
 from hub.store import StoreError
@@ -269,7 +270,10 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
         digest_of(datas[i]): Received(50 + 7 * i, None, 1.0, 0, opened[i])
         for i in (1, 0)  # not in the order in which they came
     }
-    again = make_candidate(
+    again, state = BytesIO(), BytesIO()
+    write_candidate(
+        again,
+        state,
         base,
         received,
         MergePlan.model_validate(MERGE),
@@ -278,8 +282,8 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
         optimiser_state=None,
         engine=choose_engine("cpu"),
     )
-    assert again.skill.digest == with_two.skill(2).digest
-    assert again.skill.digest != with_three.skill(2).digest
+    assert digest_of(again.getvalue()) == with_two.skill(2).digest
+    assert digest_of(again.getvalue()) != with_three.skill(2).digest
     for hall in (with_three, with_two):
         hall.close()
 
@@ -332,7 +336,7 @@ def test_a_store_that_does_not_answer_is_waited_for(
         raise StoreError("the store is asleep.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(hall.services.store, "put", fail)
+        patch.setattr(hall.services.store, "put_file", fail)
         hall.turn()
         waiting = hall.round(collecting.work.round_id)
         assert waiting.state == "merging"

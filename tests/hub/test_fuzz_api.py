@@ -26,7 +26,7 @@ from skills.messages import BLOB
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, StubGate, ok, tensors_like, tiny_skill
 from tests.hub.servers import postgres
 from tests.hub.serving import serving
-from tests.hub.test_doors import TABLE
+from tests.hub.test_doors import DOORS
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 FEW = 3
@@ -126,7 +126,7 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
         yield Target(schema, callers, known | {"round_id": work.round_id}, files)
 
 
-@pytest.mark.parametrize(("method", "path"), TABLE)  # which test_doors compares with the description
+@pytest.mark.parametrize(("method", "path"), DOORS)  # which test_doors compares with the description
 def test_no_request_brings_a_fault_or_an_undocumented_answer(target: Target, method: str, path: str) -> None:
     operation = target.schema[path][method]
     cases = st.sampled_from(GenerationMode).flatmap(operation.as_strategy)

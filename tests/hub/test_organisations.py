@@ -1,4 +1,4 @@
-"""Organisations: made and changed by admins, looked at by their own, and what it means for skills and robots."""
+"""Organisations: made and changed by admins, seen by their own, and what that means for skills and robots."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from tests.hub.conftest import (
     Robot,
     StubGate,
     ok,
+    publish_file,
     random_tensors,
     tiny_skill,
 )
@@ -273,8 +274,8 @@ def test_storage_cannot_be_passed_by_racing(busy: Hall) -> None:
     skills = [tiny_skill(name=f"skill-{number}") for number in range(RACERS)]
     size = len(skills[0].to_bytes())
     limit(busy, storage_bytes=PLACES * size + size // 2)
-    publish = busy.services.catalogue.publish
-    assert race(lambda i: publish(skills[i].to_bytes(), by=ADA)) == refused("quota_storage")
+    codes = race(lambda i: publish_file(busy.services, skills[i].to_bytes(), ADA))
+    assert codes == refused("quota_storage")
     assert len(busy.blobs()) == len(busy.get("/skills")) == PLACES
     assert shown(busy)[0]["storage_bytes"] == stored(busy) == PLACES * size
 
@@ -313,8 +314,10 @@ def test_uploads_and_room_for_deltas_cannot_be_passed_by_racing(busy: Hall) -> N
 
     def push(number: int) -> None:
         robot, data = robots[number], deltas[number]
-        signature = robot.key.sign(delta_statement(data))
-        admit(work.round_id, data, signature, Principal(robot.robot_id, "robot", "guild"))
+        with busy.services.spool.file() as file:
+            file.write(data)
+            signature = robot.key.sign(delta_statement(file.digest))
+            admit(work.round_id, file, signature, Principal(robot.robot_id, "robot", "guild"))
 
     assert race(push) == refused("quota_uploads")
     assert len(busy.blobs() - before) == busy.round(work.round_id).deltas == PLACES
@@ -332,7 +335,7 @@ def test_a_new_name_goes_to_one_of_those_who_race_for_it(busy: Hall, same: bool)
         busy.organisation(f"place {number}")
         users.append(Principal("ada", "researcher", f"place {number}"))
     files = [tiny_skill(seed=0 if same else number).to_bytes() for number in range(RACERS)]
-    codes = race(lambda i: busy.services.catalogue.publish(files[i], by=users[i]))
+    codes = race(lambda i: publish_file(busy.services, files[i], users[i]))
     assert len(codes) == RACERS - 1
     assert set(codes) <= {"name_taken", "conflict"}
     assert busy.blobs() == {busy.version(1).digest[9:]}

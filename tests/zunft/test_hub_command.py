@@ -56,7 +56,9 @@ def test_a_hub_goes_into_a_file_and_out_of_it(tmp_path: Path, monkeypatch: pytes
 def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_path: Path) -> None:
     hub = ["--data-dir", str(tmp_path)]
     services = open_services(Settings(data_dir=tmp_path))
-    services.catalogue.publish(tiny_skill().to_bytes(), by=ADA)
+    with services.spool.file() as file:
+        file.write(tiny_skill().to_bytes())
+        services.catalogue.publish(file, by=ADA)
     services.close()
     assert RUNNER.invoke(app, ["hub", "new-key", *hub]).exit_code == 1
     lost = SigningKey.load_or_create(tmp_path / KEY_FILE).public
@@ -77,7 +79,9 @@ def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_pa
 def test_lost_blobs_are_an_exit_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZUNFT_DATA_DIR", str(tmp_path / "hub"))
     services = open_services(Settings())
-    version, _ = services.catalogue.publish(tiny_skill().to_bytes(), by=ADA)
+    with services.spool.file() as file:
+        file.write(tiny_skill().to_bytes())
+        version, _ = services.catalogue.publish(file, by=ADA)
     services.store.delete(version.digest)
     services.close()
     made = RUNNER.invoke(app, ["hub", "backup", str(tmp_path / "hub.tar")])

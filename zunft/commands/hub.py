@@ -94,12 +94,20 @@ def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> N
     table = Table("name", "role", "organisation", "token valid until")
     for user in users:
         until = f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
+        until = f"signs in at {user.issuer}" if user.issuer else until
         table.add_row(user.name, user.role, user.organisation, until)
     out.print(table)
 
 
 @user_app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
 def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
-    """Refuse all of a user's tokens from now on, for good."""
+    """Refuse all of a user's tokens and sessions, for good. Who signs in at an issuer is kept out there."""
     connect(hub, token).revoke_user(name)
     out.print(f"{name} is revoked.", highlight=False)
+
+
+@user_app.command("sign-out", epilog="Example: [bold]zunft user sign-out maria[/]")
+def end_sessions(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """End all of a user's sessions in browsers; the token stays valid."""
+    connect(hub, token).end_sessions(name)
+    out.print(f"{name} is signed out everywhere.", highlight=False)

@@ -107,12 +107,14 @@ def pull(
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
 ) -> None:
-    """Download a skill file and verify its digest, and its signature where the hub's key is given."""
+    """Download a skill file and verify its digest, and its signature where the hub's key is given.
+
+    Said again after a broken connection, it goes on from what is in OUTPUT.partial.
+    """
     name, _, ref = reference.partition("@")
     client = connect(hub, token)
     version = client.version(name, ref or "stable")
-    skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None)
-    skill.save(output)
+    skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None, output)
     out.print(f"{output}: {version.skill} v{version.version}, {skill.digest}", soft_wrap=True)
 
 

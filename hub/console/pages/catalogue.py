@@ -7,8 +7,10 @@ from datetime import datetime
 from functools import partial
 
 from fastapi import Request
+from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
+from hub.auth import Viewer
 from hub.console.elements import (
     Badge,
     Entries,
@@ -24,7 +26,7 @@ from hub.console.elements import (
     table,
     text,
 )
-from hub.console.frame import frame, hub_address, live, reading_of, viewer_of
+from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import CataloguePage, read_catalogue
 from hub.console.words import ago, amount, count, plural, progress
 from skills.messages import CampaignView, RoundView, SkillView
@@ -35,16 +37,14 @@ SKILL_COLUMNS = ("Skill", "Task", "Stable", "Success, 95 % interval", "Robots", 
 CAMPAIGN_COLUMNS = ("Campaign", "State", "Rounds", "Opened")
 
 
-async def page(request: Request) -> None:
+async def page(request: Request) -> RedirectResponse | None:
     """Serve the catalogue."""
-    await live(
-        partial(read_catalogue, reading_of(request), viewer_of(request)),
-        partial(_build, hub_address(request)),
-    )
+    build = partial(_build, hub_address(request))
+    return await live(request, partial(read_catalogue, reading_of(request)), build)
 
 
-def _build(address: str, _: CataloguePage) -> Callable[[CataloguePage, datetime], None]:
-    with frame("Skills"):
+def _build(address: str, viewer: Viewer, _: CataloguePage) -> Callable[[CataloguePage, datetime], None]:
+    with frame("Skills", viewer):
         text("h1", "Skills")
         lead = text("p", "", "lead")
         with section("Campaigns under way") as running:
