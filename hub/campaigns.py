@@ -30,6 +30,7 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
+from hub.leaseholder import new_lease
 from hub.models import (
     AssignmentRow,
     CampaignRow,
@@ -98,6 +99,7 @@ class Campaigns:
             )
             session.add(row)
             session.flush()
+            session.add(new_lease(row.campaign_id, now))
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
             note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
@@ -176,6 +178,8 @@ class Campaigns:
             row = session.scalar(select(SkillRow).where(SkillRow.name == skill, seen(robot)))
             if row is None or not may_contribute(session, robot, row):
                 return None
+            # It may ask two processes at once.
+            session.get_one(RobotRow, robot_id, with_for_update={"key_share": True})
             session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
             work = _work(session, skill, robot_id, now)
             if work is None:

@@ -51,9 +51,10 @@ def record(
     take_turn(session)
     if skill is not None:
         data["skill"] = skill
-    session.add(EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data))
+    row = EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data)
+    session.add(row)
     session.flush()
-    session.info[NEWS] = True
+    session.info[NEWS] = row.id
 
 
 def take_turn(session: Session) -> None:

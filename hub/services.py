@@ -21,10 +21,13 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
+from hub.identity import signing_key
 from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
+from hub.leaseholder import Leaseholder
+from hub.listening import Listener
 from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
@@ -51,7 +54,6 @@ from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
-KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
 SWEEP_SECONDS = 600.0
 
@@ -75,6 +77,7 @@ class Services:
     enrolment: Enrolment
     events: EventLog
     jobs: Jobs
+    listener: Listener
     organisations: Organisations
     releases: Releases
     spool: Spool
@@ -95,7 +98,8 @@ class Services:
         return self.stores.of(HOME)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work and to listen."""
+        self.listener.start()
         self.engine.start()
         self.sweeper.start()
         self.watch.start()
@@ -110,6 +114,7 @@ class Services:
         self.watch.stop()
         self.engine.stop()
         self.dispatcher.stop()
+        self.listener.stop()
         self.jobs.close()
         self.sweeper.stop()
         self.open_rounds.close()
@@ -132,10 +137,10 @@ def open_services(
         SettingsError, StoreError: The database or the store cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
+    key = signing_key(settings, database)
     stores = connect_stores(settings)
     organisations = Organisations(database, stores, clock)
     organisations.ensure_guild()
@@ -155,6 +160,7 @@ def open_services(
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, stores, jobs, catalogue, clock, active)
+    leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns, events = Campaigns(database, clock, active), EventLog(database)
@@ -172,10 +178,11 @@ def open_services(
         campaigns=campaigns,
         catalogue=catalogue,
         dispatcher=dispatcher,
-        engine=Engine(database, steps, bell),
+        engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
         events=events,
         jobs=jobs,
+        listener=Listener(database, bell),
         organisations=organisations,
         releases=Releases(catalogue, jobs),
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),

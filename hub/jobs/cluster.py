@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import ray
+import structlog
 
 from hub.jobs.answers import answer_of, failure
 from hub.jobs.job import BenchPlan, WorkersAwayError
@@ -42,9 +43,10 @@ class Cluster:
 
 
 def _away(error: Exception) -> WorkersAwayError:
-    reason = str(error).partition("\n")[0]
+    # What it says may name machines, and this error is shown to everybody who waits.
+    structlog.get_logger("zunft.worker").warning("worker.cluster_away", reason=str(error))
     return WorkersAwayError(
-        f"the Ray cluster does no work ({type(error).__name__}: {reason}).",
+        f"the Ray cluster does no work ({type(error).__name__}).",
         where="ray_address",
         remedy="Check its address, and that its nodes run and have this version of Zunft.",
     )

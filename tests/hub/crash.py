@@ -20,9 +20,11 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import structlog
 
-from hub import admission, candidate, engine, merger, steps, uploads
+from hub import admission, candidate, engine, leaseholder, merger, steps, uploads
 from hub.auth import Principal
+from hub.jobs import bench
 from hub.merging import merge_arrays
 from hub.services import Services, open_services
 from hub.settings import Settings
@@ -35,13 +37,17 @@ from skills.uploads import DeltaPurpose, UploadRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
-ENGINE = {str(module.__file__) for module in (engine, steps, merger, candidate)}
+ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(admission.__file__)}
 UPLOADS = {str(module.__file__) for module in (admission, uploads)}
+LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
-def open_hub(folder: Path) -> Services:
+def open_hub(folder: Path, *, later: float = 0) -> Services:
+    """A process of the hub, so many seconds later than the others."""
+    clock = Hands()
+    clock.advance(later)
     settings = Settings.model_validate(
         {
             "data_dir": folder,
@@ -51,7 +57,7 @@ def open_hub(folder: Path) -> Services:
             "part_size": 1024,
         }
     )
-    return open_services(settings, gate=StubGate(), clock=Hands())
+    return open_services(settings, gate=StubGate(), clock=clock)
 
 
 def turn(hub: Services) -> None:
@@ -186,8 +192,8 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     delta = in_child(lambda: prepare(folder / "start"))
     in_child(lambda: bring(open_hub(folder / "start"), delta))
 
-    def work(name: str) -> list[Any]:
-        return outcome(open_hub(folder / name), delta)
+    def work(name: str, later: float = 0) -> list[Any]:
+        return outcome(open_hub(folder / name, later=later), delta)
 
     def copy(name: str) -> Path:
         return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
@@ -200,7 +206,7 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     for number, line in enumerate(lines):
         copy(str(number))
         killed = in_child(partial(work, str(number)), tuple(line)) is None
-        found = in_child(partial(work, str(number)))
+        found = in_child(partial(work, str(number), LEASE_OVER))
         if not killed or found != expected:
             wrong.append([line, killed, found])
         shutil.rmtree(folder / str(number))
@@ -252,6 +258,7 @@ def crash_delivery(
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     # Children inherit the compiled kernels; so few numbers start no thread.
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
     scenario = {"engine": crash_engine, "admission": crash_admission, "uploads": crash_uploads}[sys.argv[1]]
