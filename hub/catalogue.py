@@ -118,6 +118,8 @@ class Catalogue:
             return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
             self._discard(skill.digest, owner.region)
+            with self._database.read() as session:
+                owner_for(session, skill.manifest.name, by)  # somebody took it meanwhile: no other word of it
             raise
         except IntegrityError as error:
             self._discard(skill.digest, owner.region)
@@ -134,6 +136,7 @@ class Catalogue:
             owner = hold(session, name)[name]
             known = _version_of(session, skill.digest)
             if known is not None:
+                owner_for(session, manifest.name, by)  # once more: it may have come between the two looks
                 return version_view(session, known), False
             check_succession(session, manifest, by)
             check_uploads(session, owner, now)

@@ -47,7 +47,9 @@ class Database:
     def __init__(self, url: str, bell: Bell) -> None:
         self._engine = _create_engine(url)
         self._bell = bell
-        self._readers = sessionmaker(self._engine, expire_on_commit=False)
+        # PostgreSQL's default lets each statement see what was committed meanwhile: no snapshot.
+        isolation = {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {}
+        self._readers = sessionmaker(self._engine.execution_options(**isolation), expire_on_commit=False)
         writing = self._engine.execution_options(zunft_write=True)
         self._writers = sessionmaker(writing, expire_on_commit=False)
         # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one
