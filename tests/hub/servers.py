@@ -21,9 +21,10 @@ from minio.error import MinioException
 from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 
-__all__ = ["S3Server", "postgres", "s3_server"]
+__all__ = ["BUCKET", "S3Server", "postgres", "s3_server"]
 
 START_SECONDS = 60.0
+BUCKET = "guild"
 
 
 @dataclass(frozen=True)
