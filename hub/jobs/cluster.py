@@ -34,7 +34,9 @@ class Cluster:
         """See `hub.jobs.answers.Answering`."""
         try:
             if not ray.is_initialized():
-                ray.init(address=self._plan.ray_address or None, log_to_driver=False, configure_logging=False)
+                ray.init(
+                    address=self._plan.ray_address or "local", log_to_driver=False, configure_logging=False
+                )
             answer: bytes = ray.get(self._answer.remote(self._node_plan, request))
         except Exception as error:  # noqa: BLE001 - Ray's client passes on whatever its server met
             ray.shutdown()  # what is left of this connection; the next job makes a new one

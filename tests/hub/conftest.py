@@ -43,7 +43,7 @@ from skills.messages import (
 )
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
-from tests.hub.servers import S3Server, postgres, s3_server
+from tests.hub.servers import BUCKET, S3Server
 
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
@@ -299,9 +299,13 @@ def clock() -> Hands:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    return small_settings(tmp_path / "hub")
+
+
+def small_settings(folder: Path) -> Settings:
     return Settings.model_validate(
         {
-            "data_dir": tmp_path / "hub",
+            "data_dir": folder,
             "admin_token": ADMIN,
             "console": False,
             "message_limit": 65_536,
@@ -317,22 +321,6 @@ def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
     found.close()
 
 
-BUCKET = "guild"
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "server") as server:
-        server.client().make_bucket(BUCKET)
-        yield server
-
-
-@pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("database")) as url:
-        yield url
-
-
 @pytest.fixture(params=["SQLite and files", "PostgreSQL and S3"])
 def on_both(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     """The hub's settings on embedded and on real parts; the database is empty, the prefix new."""
@@ -346,13 +334,17 @@ def on_both(request: pytest.FixtureRequest, settings: Settings) -> Settings:
 
 @pytest.fixture
 def on_s3(settings: Settings, s3: S3Server) -> Settings:
-    """The hub's settings with an S3 store; the prefix in the bucket is new."""
+    return with_store(settings, s3)
+
+
+def with_store(settings: Settings, server: S3Server) -> Settings:
+    """The settings with an S3 store; the prefix in the bucket is new."""
     prefix = secrets.token_hex(4)
     return settings.model_copy(
         update={
-            "store_url": f"s3://{BUCKET}/{prefix}?endpoint={s3.endpoint}&secure=0&region=us-east-1",
-            "s3_access_key": SecretStr(s3.access_key),
-            "s3_secret_key": SecretStr(s3.secret_key),
+            "store_url": f"s3://{BUCKET}/{prefix}?endpoint={server.endpoint}&secure=0&region=us-east-1",
+            "s3_access_key": SecretStr(server.access_key),
+            "s3_secret_key": SecretStr(server.secret_key),
         }
     )
 

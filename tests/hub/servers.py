@@ -23,9 +23,10 @@ from sqlalchemy import create_engine, make_url, text
 from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 
-__all__ = ["S3Server", "free_ports", "fresh_database", "postgres", "s3_server"]
+__all__ = ["BUCKET", "S3Server", "free_ports", "fresh_database", "postgres", "s3_server"]
 
 START_SECONDS = 60.0
+BUCKET = "guild"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hub.settings import Settings
-from hub.store import StoreError, bucket
+from hub.store import bucket
 from skills.container import digest_of
 from skills.manifest import Network
 from skills.messages import API
@@ -123,8 +123,7 @@ def test_a_merge_waits_for_its_store(line: Line) -> None:
         ok(robot.push(work.round_id, robot.delta(work, tensors)))
     line.proxy.inject("down")
     drop_connections(yard)
-    with pytest.raises(StoreError):
-        yard.hall.turn()
+    yard.hall.turn()  # the engine waits
     assert yard.hall.round(yard.work.round_id).state == "merging"
     line.proxy.inject("none")
     drop_connections(yard)
