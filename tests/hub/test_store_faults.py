@@ -127,6 +127,7 @@ def test_a_merge_waits_for_its_store(line: Line) -> None:
     assert yard.hall.round(yard.work.round_id).state == "merging"
     line.proxy.inject("none")
     drop_connections(yard)
+    yard.hall.clock.advance(60)
     yard.hall.turn()
     assert yard.hall.round(yard.work.round_id).state == "published"
     assert yard.hall.skill("stable").manifest.version == 2
