@@ -16,7 +16,7 @@ TASK = load_task("weld-seam")
 
 @pytest.mark.parametrize("arm", embodiment_names())
 def test_look_ahead_control_solves_the_task_on_every_arm(arm: str) -> None:
-    shops = [fresh_workshop(arm, seed) for seed in (101, 102, 103)]
+    shops = [fresh_workshop(TASK.file, arm, seed) for seed in (101, 102, 103)]
     result = pool(evaluate_many(controller("pd-look-ahead", TASK), TASK, shops, 32, seed=5))
     assert result.score >= 0.85, result
 

@@ -23,7 +23,7 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"COLUMNS": "140"},
+        env=os.environ | {"COLUMNS": "160"},
     )
     assert finished.returncode == 0, finished.stderr
     result = json.loads(result_file.read_text())
@@ -33,7 +33,7 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
     assert result["steps_per_robot"] > 0
     assert result["bytes_sent_per_robot"] > 50_000  # two deltas of fp16
     assert result["hub_peak_mb"] > 0
-    assert "PD + look-ahead" in finished.stdout
+    assert "scripted pd-look-ahead" in finished.stdout
     guild = Skill.load(output / "robots" / "guild.skill")
     assert guild.manifest.contributors == 4
     assert Policy(guild).contract.control_hz == 50
