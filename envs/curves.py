@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from envs.terms.base import Finite, Floats, Positive
 
-__all__ = ["COLUMNS", "FAMILIES", "Shapes", "draw_curves", "lay_curve"]
+__all__ = ["COLUMNS", "FAMILIES", "Shapes", "draw_curves", "lay_curve", "raised"]
 
 FAMILIES = ("straight", "arc", "corner", "weave", "sloped", "crown")
 COLUMNS = 8
@@ -111,6 +111,15 @@ def lay_curve(heading: Floats, slope: Floats, spacing: float) -> Floats:
     points = np.vstack([np.zeros(3), np.cumsum(steps, axis=0)])
     tilt = np.stack([-slope * np.sin(heading), slope * np.cos(heading)], axis=1)
     return np.hstack([points, tangent, tilt])
+
+
+def raised(tables: Floats, height: float) -> Floats:
+    """The same paths (paths, rows, COLUMNS), so far above along the surface's normal, m."""
+    if height:
+        tangent = tables[:, :, 3:6]
+        normal = np.array([0.0, 0.0, 1.0]) - tangent[:, :, 2:] * tangent
+        tables[:, :, :3] += height * normal / np.linalg.norm(normal, axis=2, keepdims=True)
+    return tables
 
 
 def _directions(

@@ -12,7 +12,7 @@ import numpy as np
 from mujoco import batch
 from numpy.typing import NDArray
 
-from envs.drives.base import PREFIX
+from envs.drives.base import PREFIX, own_names
 from envs.embodiment import load_embodiment
 from envs.frame import Frame
 from envs.scene import build_model
@@ -149,7 +149,7 @@ class Cells:
 
     def _find(self, kind: str, name: str) -> int:
         known = [getattr(self.model, kind)(i).name for i in range(getattr(self.model, f"n{kind}"))]
-        for each in (name, f"{PREFIX}{name}"):
+        for each in (name, *own_names(name)):
             if each in known:
                 return known.index(each)
         raise ContractError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from envs.drives.base import PREFIX, drive_of
+from envs.drives.base import PREFIX, drive_of, own_names
 from envs.embodiment import Embodiment, load_embodiment
 from envs.figures import check_workshop, robot_figure
 from envs.format import Change
@@ -58,7 +58,7 @@ def _assemble(task: Task, robot: Embodiment, *, drawn: bool) -> mujoco.MjSpec:
     for text in list(kind.texts):
         kind.delete(text)
     if task.tool is not None:
-        kind.attach(mujoco.MjSpec.from_file(str(task.tool)), site=kind.site("tool"), prefix="")
+        kind.attach(mujoco.MjSpec.from_file(str(task.tool)), site=kind.site("tool"), prefix="tool/")
     scene.worldbody.add_site(name="home", pos=robot.tool_position, quat=robot.tool_rotation)
     work = scene.body("work")
     work.pos = robot.tool_position
@@ -93,6 +93,6 @@ def _apply(model: mujoco.MjModel, change: Change, value: float) -> None:
 
 
 def _name(model: mujoco.MjModel, name: str, kind: str) -> str:
-    """A name of the scene, or one of the robot's tool without its prefix."""
+    """The name in full of something in the scene, the tool or the robot."""
     known = {getattr(model, kind)(number).name for number in range(getattr(model, f"n{kind}"))}
-    return name if name in known else f"{PREFIX}{name}"
+    return next((each for each in (name, *own_names(name)) if each in known), name)

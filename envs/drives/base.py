@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from envs.stage import Stage
     from envs.workshop import Workshop
 
-__all__ = ["PREFIX", "Drive", "LiveDrive", "drive_of"]
+__all__ = ["PREFIX", "Drive", "LiveDrive", "drive_of", "own_names"]
 
 PREFIX = "arm/"
 """Before every name of the robot and its tool in the compiled scene."""
+
+
+def own_names(name: str) -> tuple[str, str]:
+    """What something of the tool's or the robot's file may be called in the compiled scene."""
+    return f"{PREFIX}tool/{name}", f"{PREFIX}{name}"
 
 
 class LiveDrive(Protocol):

@@ -1,7 +1,7 @@
 """Arms: actions move a set-point in the job frame, Cartesian impedance in the engine follows it.
 
 Six actuators between the tool and the home frame turn the set-point into joint torques in C. A part
-that the tool holds is let go by the action `grip`.
+that the tool holds is let go by the action `grip`, which opens a valve.
 """
 
 from __future__ import annotations
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Impedance"]
 
-AXES = {"tool.velocity": (0, 1, 2), "tool.tilt": (3, 4), "tool.turn": (5,)}
+AXES = {
+    "tool.velocity": (0, 1, 2),
+    "tool.slide": (0, 1),
+    "tool.advance": (2,),
+    "tool.tilt": (3, 4),
+    "tool.turn": (5,),
+}
 """Which of a pose's six numbers a channel moves."""
 GRIP = "grip"
-RELEASE = 0.5
-"""An action above lets go, for good."""
+ENOUGH = 0.5
+"""Share of the full vacuum (or grip) that still holds; below, what was held is let go for good."""
 
 
 class Impedance:
@@ -38,9 +44,11 @@ class Impedance:
     channels: Outputs = MappingProxyType(
         {
             "tool.velocity": Output(3, "m/s"),
+            "tool.slide": Output(2, "m/s"),
+            "tool.advance": Output(1, "m/s"),
             "tool.tilt": Output(2, "rad/s"),
             "tool.turn": Output(1, "rad/s"),
-            "grip": Output(1, "1"),
+            "grip": Output(1, "1/s"),
         }
     )
     quantities: Outputs = MappingProxyType(
@@ -102,6 +110,7 @@ class LiveImpedance:
         self._limit = np.repeat([control.lead, control.lead_tilt], 3)
         self._map = _command_map(file, stage.dt)
         self._grip = _grip_column(file)
+        self._grip_rate = next((channel.scale for channel in file.action if channel.of == GRIP), 0.0)
         delay = int(robot_figure(file, workshop, "delay", 0.0)[0])
         self._targets = np.zeros((delay + 1, count, 6))
         self._pose, self._before = np.zeros((count, 6)), np.zeros((count, 6))
@@ -130,7 +139,7 @@ class LiveImpedance:
         self._targets[1:] = self._targets[:-1].copy()
         self._targets[0] = target
         if self._grip is not None:
-            self._release(action[:, self._grip])
+            self._release(action[:, self._grip] * self._grip_rate)
         self._cells.move(frame.into_home(self._targets[-1]))
         self._before, self._pose = self._pose, frame.into_job(self._cells.pose)
 
@@ -141,10 +150,13 @@ class LiveImpedance:
         np.subtract(self._pose[:, :3], self._before[:, :3], out=self._out_velocity)
         self._out_velocity *= 1.0 / self._stage.dt
 
-    def _release(self, wish: Floats) -> None:
-        let_go = wish > RELEASE
-        self._holds[let_go] = 0.0
-        self._cells.release(let_go)
+    def _release(self, valve: Floats) -> None:
+        """Open the valve: a whim does not let go, a third of a second of wishing does."""
+        level = np.clip(self._holds[:, 0] - valve * self._stage.dt, 0.0, 1.0)
+        lost = level < ENOUGH
+        self._holds[:, 0] = level
+        self._holds[lost] = 0.0
+        self._cells.release(lost)
 
 
 def _control(file: TaskFile) -> ImpedanceControl:

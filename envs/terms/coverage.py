@@ -16,9 +16,9 @@ __all__ = ["Coverage"]
 class Coverage(Term):
     """A rectangle in the job's x-y plane, from the job's origin, under a round tool.
 
-    Quantities: `covered`, share of the cells that are done; `towards` (3, m), from the tool to the cell
-    to do next - rows along x in turn, back and forth across - on the surface's level; `dwell`, s, the
-    longest that the tool worked on one cell.
+    Quantities: `covered`, share of the cells that are done; `rate`, how it grows, 1/s; `towards` (3, m),
+    from the tool to the cell to do next - lanes along x in turn, back and forth - on the surface's level,
+    without a horizontal part once all is done; `dwell`, s, the longest that the tool worked on one cell.
 
     Attributes:
         length: Along x, m.
@@ -41,7 +41,12 @@ class Coverage(Term):
 
     def outputs(self) -> Outputs:
         """See the class."""
-        return {"covered": Output(1, "1"), "towards": Output(3, "m"), "dwell": Output(1, "s")}
+        return {
+            "covered": Output(1, "1"),
+            "rate": Output(1, "1/s"),
+            "towards": Output(3, "m"),
+            "dwell": Output(1, "s"),
+        }
 
     def references(self) -> tuple[str, ...]:
         """The tool, and what must hold."""
@@ -79,6 +84,7 @@ class _LiveCoverage:
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
         self._worked[copies] = 0.0
+        self._out["covered"][copies] = 0.0
 
     def update(self) -> None:
         term, out = self._term, self._out
@@ -87,8 +93,10 @@ class _LiveCoverage:
         under &= ((self._working > term.above) & (self._working < term.below))[:, None]
         self._worked += under * self._dt
         done = self._worked > 0.0
-        out["covered"][:, 0] = done.mean(axis=1)
+        covered = done.mean(axis=1)
+        out["rate"][:, 0] = (covered - out["covered"][:, 0]) / self._dt
+        out["covered"][:, 0] = covered
         self._worked.max(axis=1, out=out["dwell"][:, 0])
         target = self._lane_middle[np.argmin(done, axis=1)]
-        out["towards"][:, :2] = target - self._position[:, :2]
+        out["towards"][:, :2] = (target - self._position[:, :2]) * (covered < 1.0)[:, None]
         out["towards"][:, 2] = -self._position[:, 2]

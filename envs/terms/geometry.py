@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from envs.stage import Stage
 from envs.terms.base import Floats, Indices, Output, Outputs, Reference, Term
 
-__all__ = ["AxisAngle", "Distance", "Length", "Position"]
+__all__ = ["AxisAngle", "Component", "Distance", "Length", "Position"]
 
 Site = Annotated[str, Field(min_length=1, max_length=64)]
 AXES = {"x": 0, "y": 1, "z": 2}
@@ -133,6 +133,37 @@ class Length(Term):
     def compile(self, name: str, stage: Stage) -> _LiveLength:
         """Find the columns."""
         return _LiveLength(self, name, stage)
+
+
+class Component(Term):
+    """One component of another quantity, times `gain`: a height, or with -1 a depth."""
+
+    kind: Literal["component"]
+    of: Reference
+    unit: str = Field(max_length=16)
+    component: Annotated[int, Field(ge=0, le=63)]
+    gain: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+
+    def outputs(self) -> Outputs:
+        """One number."""
+        return {"": Output(1, self.unit)}
+
+    def references(self) -> tuple[str, ...]:
+        """Where it is taken from."""
+        return (self.of,)
+
+    def compile(self, name: str, stage: Stage) -> _LiveComponent:
+        """Find the column."""
+        return _LiveComponent(self, name, stage)
+
+
+class _LiveComponent(Stateless):
+    def __init__(self, term: Component, name: str, stage: Stage) -> None:
+        self._of = stage.table.view(term.of)[:, term.component]
+        self._gain, self._out = term.gain, stage.table.view(name)[:, 0]
+
+    def update(self) -> None:
+        np.multiply(self._of, self._gain, out=self._out)
 
 
 class _LiveLength(Stateless):

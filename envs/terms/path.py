@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from envs.curves import COLUMNS, Shapes, draw_curves
+from envs.curves import COLUMNS, Shapes, draw_curves, raised
 from envs.stage import Stage
 from envs.terms.base import Floats, Indices, Key, Output, Outputs, Term
 from skills.errors import ContractError
@@ -26,7 +26,8 @@ class Path(Shapes, Term):
     `ahead` (3 each), directions at the look-ahead points; `tilt_error` (2, rad), wanted minus actual tilt
     of the tool; `distance`, `cross` (along the surface) and `standoff` (normal to it), m; `angle`, rad,
     between wanted and actual tool axis; `speed`, smoothed travel speed over the ordered one, less 1;
-    `ordered`, m/s.
+    `ordered`, m/s, which is 0
+    once a clocked point has arrived.
 
     Attributes:
         families: A figure of the jobs whose words are families of `envs.curves`.
@@ -35,6 +36,7 @@ class Path(Shapes, Term):
         pace: Against which point: the `nearest`, or one that moves by the `clock`.
         look_ahead: Control steps of travel.
         smoothing: Share of the newest value in the smoothed speed.
+        above: The tool's site belongs so far above the path, along the surface's normal, m.
     """
 
     kind: Literal["path"]
@@ -44,6 +46,7 @@ class Path(Shapes, Term):
     pace: Literal["nearest", "clock"] = "nearest"
     look_ahead: tuple[Annotated[int, Field(ge=0, le=1000)], ...] = Field(default=(), max_length=16)
     smoothing: Annotated[float, Field(gt=0, le=1)] = 1.0
+    above: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     def outputs(self) -> Outputs:
         """See the class."""
@@ -103,7 +106,7 @@ class LivePath:
     def start(self, copies: Indices, random: np.random.Generator) -> None:
         """Draw new paths."""
         families = [self._words[int(number)] for number in self._family[copies]]
-        self._tables[copies] = draw_curves(families, self._term, random)
+        self._tables[copies] = raised(draw_curves(families, self._term, random), self._term.above)
         row = round(self._term.lead_in / self._term.spacing)
         self._nearest[copies] = self._tables[copies, row]
         # The clock is advanced before it is first read.
@@ -125,6 +128,7 @@ class LivePath:
             gap -= np.einsum("ij,ij->i", gap, tangent)[:, None] * tangent
         else:
             self._along = along
+            out["ordered"][:, 0] = np.where(along < self._term.length, self._speed, 0.0)
         out["error"][:], out["tangent"][:] = gap, tangent
         if "ahead" in out:
             out["ahead"][:] = rows[:, 1:, 3:6].reshape(len(gap), -1)

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 from envs.terms.base import Term
 from envs.terms.coverage import Coverage
-from envs.terms.geometry import AxisAngle, Distance, Length, Position
+from envs.terms.geometry import AxisAngle, Component, Distance, Length, Position
 from envs.terms.memory import Peak, Smooth
 from envs.terms.path import Path
 from envs.terms.sensing import JointVelocity, Sensor
@@ -19,7 +19,7 @@ from envs.terms.sensing import JointVelocity, Sensor
 __all__ = ["known_terms"]
 
 OWN: tuple[type[Term], ...] = (
-    AxisAngle, Coverage, Distance, JointVelocity, Length, Path, Peak, Position, Sensor, Smooth
+    AxisAngle, Component, Coverage, Distance, JointVelocity, Length, Path, Peak, Position, Sensor, Smooth
 )  # fmt: skip
 
 

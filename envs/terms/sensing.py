@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from envs.stage import Stage
 from envs.terms.base import Output, Outputs, Term
@@ -23,6 +23,7 @@ class Sensor(Term):
         sensor: Its name; one of the tool's file is found by its own name as well.
         size: Its components, as MuJoCo defines them.
         gain: What it is multiplied with, -1 to turn its sign.
+        into_job: Its axes are the tool's; give it in those of the job (vectors of three, small tilts).
     """
 
     kind: Literal["sensor"]
@@ -30,6 +31,13 @@ class Sensor(Term):
     unit: str = Field(max_length=16)
     size: int = Field(default=1, ge=1, le=6)
     gain: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    into_job: bool = False
+
+    @model_validator(mode="after")
+    def _only_vectors_turn(self) -> Sensor:
+        if self.into_job and self.size != 3:
+            raise ValueError("into_job needs size = 3")
+        return self
 
     def outputs(self) -> Outputs:
         """The sensor's numbers."""
@@ -44,9 +52,10 @@ class _LiveSensor(Stateless):
     def __init__(self, term: Sensor, name: str, stage: Stage) -> None:
         self._read = stage.cells.sensor(term.sensor, term.size)
         self._gain, self._out = term.gain, stage.table.view(name)
+        self._frame = stage.frame if term.into_job else None
 
     def update(self) -> None:
-        self._out[:] = self._read
+        self._out[:] = self._frame.into_job(self._read) if self._frame else self._read
         self._out *= self._gain
 
 
