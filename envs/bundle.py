@@ -48,7 +48,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
         ContractError: There is no such bundle.
     """
     is_name = re.fullmatch(r"[a-z0-9-]+", str(name_or_path)) is not None
-    folder = BUNDLES / str(name_or_path) if is_name else Path(name_or_path)
+    folder = BUNDLES / str(name_or_path) if is_name else Path(name_or_path).resolve()
     if not (folder / "task.toml").is_file() or not (folder / "scene.xml").is_file():
         raise ContractError(
             f"no task bundle {str(name_or_path)!r}.",

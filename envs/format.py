@@ -245,11 +245,21 @@ class Cost(_Section):
 
 
 class Reward(_Section):
-    """One step's reward: the tolerances' sum or product, less the costs."""
+    """One step's reward: the tolerances' sum or product, less the costs.
+
+    In a product a tolerance of weight w (at most 1, without slope) is the factor 1 - w + w * bell: it
+    counts in full at w = 1, and at less it only sharpens what the others reward.
+    """
 
     combine: Literal["sum", "product"] = "sum"
     tolerance: tuple[Tolerance, ...] = Field(min_length=1, max_length=64)
     cost: tuple[Cost, ...] = Field(default=(), max_length=64)
+
+    @model_validator(mode="after")
+    def _factors_are_between_0_and_1(self) -> Reward:
+        if self.combine == "product" and any(each.weight > 1 or each.slope for each in self.tolerance):
+            raise ValueError("in a product no weight is above 1, and there are no slopes")
+        return self
 
 
 class Condition(_Section):

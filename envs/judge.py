@@ -36,6 +36,8 @@ class RewardOf:
         bells = np.exp(np.square(away * self._inverse) * -1.0)
         bells *= self._weight
         bells -= self._slope * away
+        if self._product:
+            bells += 1.0 - self._weight
         gain: Floats = bells.prod(axis=1) if self._product else bells.sum(axis=1)
         for vector, weight in self._costs:
             gain -= weight * np.einsum("ij,ij->i", vector, vector)
