@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from envs.embodiment import own_embodiments
 from envs.format import Range, TaskFile, Variation
 from envs.terms.base import Floats, Indices
 from envs.workshop import Figure, Workshop
@@ -113,7 +114,8 @@ def check_workshop(task: TaskFile, workshop: Workshop) -> None:
             where=f"workshop {workshop.name}",
             remedy=f"Choose a workshop for {task.name}, or none: then one is drawn.",
         )
-    if workshop.embodiment not in task.embodiments:
+    # A robot of one's own is nobody's to admit; whether its drive fits shows when it is compiled.
+    if workshop.embodiment not in task.embodiments and workshop.embodiment not in own_embodiments():
         raise ContractError(
             f"{task.name} admits no {workshop.embodiment}.",
             where=f"workshop {workshop.name}",

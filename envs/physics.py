@@ -49,7 +49,7 @@ class Cells:
         self._mocap = int(model.body(WORK).mocapid[0])
         self._work = (self._batch.bind("mocap_pos"), self._batch.bind("mocap_quat"))
         self._held = self._batch.bind("eq_active") if model.neq else None
-        self._bank = settle(task.digest, str(task.folder), workshop.embodiment)
+        self._bank = settle(str(task.folder), workshop.embodiment, task.digest, self._robot.digest)
 
     @property
     def pose(self) -> Floats:
@@ -167,7 +167,7 @@ def _robot_positions(model: mujoco.MjModel) -> Indices:
 
 
 @lru_cache(maxsize=64)
-def settle(digest: str, folder: str, embodiment: str) -> Floats:  # noqa: ARG001 - the digest is the key
+def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG001 - keys of the cache
     """Joint positions (BANK_SIZE, joints) at rest near home: found once, so that a reset costs nothing.
 
     They hold for every workshop of the robot: at rest, gravity compensated, neither stiffness nor

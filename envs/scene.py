@@ -57,6 +57,7 @@ def _assemble(task: Task, robot: Embodiment, *, drawn: bool) -> mujoco.MjSpec:
         kind.delete(key)
     for text in list(kind.texts):
         kind.delete(text)
+    kind.nkey = scene.nkey  # a number that files written by MuJoCo carry, and attaching compares
     if task.tool is not None:
         kind.attach(mujoco.MjSpec.from_file(str(task.tool)), site=kind.site("tool"), prefix="tool/")
     scene.worldbody.add_site(name="home", pos=robot.tool_position, quat=robot.tool_rotation)

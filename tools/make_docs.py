@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from hub.api.doors import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
 from hub.merging.rules import RULES
 from hub.settings import Settings
+from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 
 __all__ = ["PAGES", "leaf_commands", "render"]
@@ -138,13 +140,14 @@ def _option_text(field: Field[Any]) -> str:
     return f"`{field.name}`" if field.default is MISSING else f"`{field.name}={field.default}`"
 
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "architecture.md": architecture_page,
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "merging.md": merging_page,
     "security.md": security_page,
     "settings.md": settings_page,
+    **TASK_PAGES,
 }
 
 

@@ -67,17 +67,9 @@ def check(bundle: Bundle, as_json: Json = False) -> None:
     """Run the contract checker: can everybody be asked to practise this task?"""
     from envs.examine import examine  # noqa: PLC0415 - MuJoCo
     from envs.task import load_task  # noqa: PLC0415
+    from zunft.findings import show_findings  # noqa: PLC0415
 
-    findings = list(examine(load_task(bundle)))
-    if as_json:
-        out.print_json(data=[finding.__dict__ for finding in findings])
-    else:
-        for finding in findings:
-            mark = "[green]✓[/]" if finding.passed else "[red]✗[/]"
-            advice = f" {finding.remedy}" if finding.remedy else ""
-            out.print(f"{mark} {finding.check}: {finding.text}{advice}", highlight=False, soft_wrap=True)
-    if not all(finding.passed for finding in findings):
-        raise typer.Exit(1)
+    show_findings(list(examine(load_task(bundle))), out, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]MUJOCO_GL=egl zunft task view iron-cloth -o iron.png[/]")
