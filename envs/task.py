@@ -79,7 +79,6 @@ class Task:
         return path if path.is_file() else None
 
 
-@lru_cache(maxsize=32)
 def load_task(name_or_path: str | Path) -> Task:
     """Read a bundle of this package by name, or any bundle by its folder.
 
@@ -88,6 +87,11 @@ def load_task(name_or_path: str | Path) -> Task:
     """
     folder = find_bundle(name_or_path)
     check_files(folder)
+    return _load(folder, digest_folder(folder))
+
+
+@lru_cache(maxsize=32)
+def _load(folder: Path, digest: str) -> Task:
     file = _read(folder / "task.toml")
     try:
         outputs = _outputs(file)
@@ -97,7 +101,7 @@ def load_task(name_or_path: str | Path) -> Task:
     except ContractError as error:
         where = error.where if "task.toml" in error.where else f"{folder / 'task.toml'} ({error.where})"
         raise ContractError(error.message, where=where, remedy=error.remedy) from error
-    return Task(file, folder, digest_folder(folder), contract, outputs)
+    return Task(file, folder, digest, contract, outputs)
 
 
 def _read(path: Path) -> TaskFile:

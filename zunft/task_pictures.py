@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ mpl.use("Agg")  # draws to files also where there is no screen
 
 import numpy as np
 from matplotlib.figure import Figure
+from mujoco import gl_context
 from numpy.typing import NDArray
 
 from envs.evaluate import Policy
@@ -27,7 +29,7 @@ COLOURS = ("#7d94a5", "#c8502a")
 def draw_episode(task: Task, policy: Policy, path: Path, *, embodiment: str, seed: int) -> bool:
     """Run one job and write a few of its moments side by side; returns whether it was done.
 
-    Without a working GL (`MUJOCO_GL=egl` needs none of a screen's) the tool's way is plotted instead.
+    Without a working GL (`MUJOCO_GL=egl` needs no screen) the tool's way is plotted instead.
     """
     env = TaskEnv(task, workshop=data_sheet(task.file, embodiment), render_mode="rgb_array")
     seen, _ = env.reset(seed=seed)
@@ -69,6 +71,9 @@ def draw_curve(trial: Trial, path: Path) -> None:
 
 
 def _frame(env: TaskEnv) -> list[NDArray[np.uint8]]:
+    # MuJoCo chose its GL when it was imported; GLFW without a screen ends the process instead of raising.
+    if gl_context.GLContext.__module__ == "mujoco.glfw" and not os.environ.get("DISPLAY"):
+        return []
     try:
         image = env.render()
     except Exception:  # noqa: BLE001 - each GL fails in its own way, and a plot is as good

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -72,7 +73,7 @@ def check(bundle: Bundle, as_json: Json = False) -> None:
     show_findings(list(examine(load_task(bundle))), out, as_json=as_json)
 
 
-@app.command(epilog="Example: [bold]MUJOCO_GL=egl zunft task view iron-cloth -o iron.png[/]")
+@app.command(epilog="Example: [bold]zunft task view iron-cloth -o iron.png[/]")
 def view(
     bundle: Bundle,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the picture.")],
@@ -81,6 +82,8 @@ def view(
     seed: Annotated[int, typer.Option(help="Which job.")] = 0,
 ) -> None:
     """Draw an episode: three moments side by side, or without GL the tool's way."""
+    if not os.environ.get("DISPLAY"):
+        os.environ.setdefault("MUJOCO_GL", "egl")  # before MuJoCo is imported
     from envs.scripted import controller, controller_names  # noqa: PLC0415 - MuJoCo
     from envs.task import load_task  # noqa: PLC0415
     from skills.policy import Policy  # noqa: PLC0415
