@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from envs.drives.base import PREFIX, own_names
 from envs.embodiment import load_embodiment
 from envs.frame import Frame
-from envs.scene import build_model
+from envs.scene import build_model, substeps
 from envs.task import Task, load_task
 from envs.terms.base import Floats, Indices
 from envs.workshop import Workshop, data_sheet
@@ -39,7 +39,7 @@ class Cells:
     def __init__(self, task: Task, workshop: Workshop, count: int, threads: int = 1) -> None:
         model = self.model = build_model(task, workshop)
         self._robot = load_embodiment(workshop.embodiment)
-        self.substeps = max(1, round(task.dt / model.opt.timestep))
+        self.substeps = substeps(task, model)
         self._batch = batch.Batch(model, count, threads, persistent=True)
         self._positions = self._batch.bind("qpos")
         self._control = self._batch.bind("ctrl")
@@ -186,6 +186,6 @@ def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG0
     positions, control = cells.bind("qpos"), cells.bind("ctrl")
     positions[:, _robot_positions(model)] = robot.home
     control[:, :3] = reach
-    cells.step(nstep=SETTLING_STEPS * round(task.dt / model.opt.timestep))
+    cells.step(nstep=SETTLING_STEPS * substeps(task, model))
     settled: Floats = positions.copy()
     return settled

@@ -13,7 +13,9 @@ from envs.task import Task
 from envs.workshop import Workshop
 from skills.errors import ContractError
 
-__all__ = ["build_model"]
+__all__ = ["build_model", "substeps"]
+
+MOST_SUBSTEPS = 100
 
 
 def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoco.MjModel:
@@ -50,6 +52,22 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
     return model
 
 
+def substeps(task: Task, model: mujoco.MjModel) -> int:
+    """Physics steps in a control step.
+
+    Raises:
+        ContractError: The control period is no whole number of them, or too many.
+    """
+    exact = task.dt / model.opt.timestep if model.opt.timestep > 0 else 0.0
+    if not 0.5 < exact < MOST_SUBSTEPS + 0.5 or abs(exact - round(exact)) > 1e-6 * exact:
+        raise ContractError(
+            f"a control step of {task.dt:g} s is {exact:g} physics steps of {model.opt.timestep:g} s.",
+            where=str(task.scene),
+            remedy=f"Choose a timestep of which 1 to {MOST_SUBSTEPS} make a control step.",
+        )
+    return round(exact)
+
+
 def _assemble(task: Task, robot: Embodiment, *, drawn: bool) -> mujoco.MjSpec:
     scene = mujoco.MjSpec.from_file(str(task.scene))
     kind = mujoco.MjSpec.from_file(str(robot.path))
@@ -61,9 +79,11 @@ def _assemble(task: Task, robot: Embodiment, *, drawn: bool) -> mujoco.MjSpec:
     if task.tool is not None:
         kind.attach(mujoco.MjSpec.from_file(str(task.tool)), site=kind.site("tool"), prefix="tool/")
     scene.worldbody.add_site(name="home", pos=robot.tool_position, quat=robot.tool_rotation)
-    work = scene.body("work")
+    work, mount = scene.body("work"), scene.site("mount")
+    if work is None or mount is None:
+        raise ValueError(f"it has no {'body `work`' if work is None else 'site `mount`'}")
     work.pos = robot.tool_position
-    scene.attach(kind, site=scene.site("mount"), prefix=PREFIX)
+    scene.attach(kind, site=mount, prefix=PREFIX)
     for shape in [] if drawn else [geom for geom in scene.geoms if _only_drawn(geom)]:
         scene.delete(shape)
     return scene
