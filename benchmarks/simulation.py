@@ -27,7 +27,7 @@ from envs.physics import settle
 from envs.scripted import controller, controller_names
 from envs.single import TaskEnv
 from envs.task import load_task
-from envs.vector import TaskVectorEnv, make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import FLEET, fleet_workshops, load_workshop
 
 ENVIRONMENTS = 32
@@ -57,8 +57,8 @@ def compare(workshop: str, repeats: int) -> str:
     """One workshop's rate and its ratios to the yardsticks."""
     task, shop = load_task("weld-seam"), load_workshop(workshop)
     env, double = (
-        make_vector_env(task, shop, ENVIRONMENTS),
-        make_vector_env(task, shop, ENVIRONMENTS, threads=2),
+        TaskVectorEnv(task, shop, ENVIRONMENTS),
+        TaskVectorEnv(task, shop, ENVIRONMENTS, threads=2),
     )
     by_hand = HandWritten(task, shop, ENVIRONMENTS)
     plain = SyncVectorEnv([partial(TaskEnv, "weld-seam", workshop=shop)] * ENVIRONMENTS)
@@ -91,7 +91,7 @@ def survey(name: str, repeats: int) -> str:
     start = time.perf_counter()
     task = load_task(name)
     shop = fleet_workshops(task.file)[0]
-    env = make_vector_env(task, shop, ENVIRONMENTS)
+    env = TaskVectorEnv(task, shop, ENVIRONMENTS)
     compiled = time.perf_counter() - start
     actions, bare = record(env), bare_loop(env)
     ours, least = [], []

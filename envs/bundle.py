@@ -7,15 +7,17 @@ for a path beyond it, for a plug-in or for entities is refused before MuJoCo see
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as ET
 
 from skills.errors import ContractError
 
-__all__ = ["BUNDLES", "bundle_names", "check_files", "digest_folder", "find_bundle"]
+__all__ = ["BUNDLES", "bundle_names", "check_files", "digest_folder", "find_bundle", "own_tasks"]
 
 BUNDLES = Path(__file__).parent / "tasks"
+OWN_FOLDER = "ZUNFT_TASKS"
 TOTAL_LIMIT = 16 * 1024 * 1024
 """Bytes: more in one bundle is refused before it is read."""
 FILES_LIMIT = 200
@@ -36,6 +38,13 @@ FORBIDDEN = {
 FOLDERS = {"assetdir", "meshdir", "texturedir"}
 
 
+def own_tasks() -> dict[str, Path]:
+    """Bundles in the folder that ZUNFT_TASKS names, by name; the package's names are not theirs to take."""
+    folder = os.environ.get(OWN_FOLDER, "")
+    files = sorted(Path(folder).glob("*/task.toml")) if folder else []
+    return {path.parent.name: path.parent for path in files if path.parent.name not in bundle_names()}
+
+
 def bundle_names() -> tuple[str, ...]:
     """The tasks of this package, sorted."""
     return tuple(sorted(path.parent.name for path in BUNDLES.glob("*/task.toml")))
@@ -48,13 +57,16 @@ def find_bundle(name_or_path: str | Path) -> Path:
         ContractError: There is no such bundle.
     """
     is_name = re.fullmatch(r"[a-z0-9-]+", str(name_or_path)) is not None
-    folder = BUNDLES / str(name_or_path) if is_name else Path(name_or_path).resolve()
-    if not (folder / "task.toml").is_file() or not (folder / "scene.xml").is_file():
+    if is_name:
+        folder = own_tasks().get(str(name_or_path), BUNDLES / str(name_or_path)).resolve()
+    else:
+        folder = Path(name_or_path).resolve()
+    if not (folder / "task.toml").is_file():
         raise ContractError(
             f"no task bundle {str(name_or_path)!r}.",
             where="task",
             remedy="A bundle is a folder with task.toml and scene.xml; this package has: "
-            f"{', '.join(bundle_names())}.",
+            f"{', '.join((*bundle_names(), *own_tasks()))}.",
         )
     return folder
 

@@ -18,7 +18,7 @@ from envs.scripted import controller, controller_names
 from envs.senses import LIMIT
 from envs.task import Task
 from envs.terms.base import Floats
-from envs.vector import make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop, data_sheet, fresh_workshop
 from skills.errors import ContractError
 
@@ -81,7 +81,7 @@ class _Run:
 def examine(task: Task) -> Iterator[Finding]:
     """Run all checks, the quick ones first; a scene that does not even compile ends them."""
     try:
-        env = make_vector_env(task, data_sheet(task.file, task.file.embodiments[0]), COPIES, SEED)
+        env = TaskVectorEnv(task, data_sheet(task.bundle, task.bundle.embodiments[0]), COPIES, SEED)
     except ContractError as error:
         yield Finding("compiles", passed=False, text=f"{error.where}: {error.message}", remedy=error.remedy)
         return
@@ -104,8 +104,8 @@ def examine(task: Task) -> Iterator[Finding]:
 
 
 def _run(task: Task) -> _Run:
-    shop = fresh_workshop(task.file, task.file.embodiments[-1], SEED)
-    env = make_vector_env(task, shop, COPIES, SEED)
+    shop = fresh_workshop(task.bundle, task.bundle.embodiments[-1], SEED)
+    env = TaskVectorEnv(task, shop, COPIES, SEED)
     names = controller_names(task)
     random: Policy = RandomPolicy(task.contract.action_size)
     best: Policy = controller(names[-1], task) if names else random
@@ -169,17 +169,17 @@ def _repeats(run: _Run, again: _Run) -> Finding:
 
 
 def _held_out(task: Task) -> Finding:
-    kept = [name for name, each in {**task.file.robots, **task.file.jobs}.items() if each.held_out]
+    kept = [name for name, each in {**task.bundle.robots, **task.bundle.jobs}.items() if each.held_out]
     leaked = []
     for number in range(4):
-        shop = fresh_workshop(task.file, task.file.embodiments[0], number)
+        shop = fresh_workshop(task.bundle, task.bundle.embodiments[0], number)
         leaked += [name for name in kept if name in shop.figures and _within(task, name, shop)]
     text = f"kept for the gate: {', '.join(kept)}" if kept else "only seeds are kept for the gate"
     return _finding("held out", leaked, text, "Move held_out away from the range that robots train on.")
 
 
 def _within(task: Task, name: str, shop: Workshop) -> bool:
-    variation = {**task.file.robots, **task.file.jobs}[name]
+    variation = {**task.bundle.robots, **task.bundle.jobs}[name]
     given, value = variation.held_out, shop.figures[name]
     if given is None or given.values:
         return given is not None and value in given.values
@@ -188,7 +188,7 @@ def _within(task: Task, name: str, shop: Workshop) -> bool:
 
 
 def _not_trivial(task: Task) -> Finding:
-    shop = data_sheet(task.file, task.file.embodiments[0])
+    shop = data_sheet(task.bundle, task.bundle.embodiments[0])
     size = task.contract.action_size
     policies: dict[str, Policy] = {"doing nothing": Idle(size), "random actions": RandomPolicy(size)}
     scores = {name: evaluate(policy, task, shop, EPISODES, SEED).score for name, policy in policies.items()}
@@ -201,10 +201,10 @@ def _solvable(task: Task) -> Iterator[Finding]:
     if not names:
         yield Finding("solvable", passed=False, text="no controller", remedy="Write one: [scripted.NAME].")
         return
-    for robot in task.file.embodiments:
+    for robot in task.bundle.embodiments:
         scores = [
             evaluate(controller(names[-1], task), task, shop, EPISODES, SEED).score
-            for shop in (data_sheet(task.file, robot), fresh_workshop(task.file, robot, 1, held_out=True))
+            for shop in (data_sheet(task.bundle, robot), fresh_workshop(task.bundle, robot, 1, held_out=True))
         ]
         text = f"{names[-1]} succeeds in {np.mean(scores):.0%}"
         bad = [] if np.mean(scores) >= LEAST_SCRIPTED else [text]

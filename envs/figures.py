@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from envs.embodiment import own_embodiments
-from envs.format import Range, TaskFile, Variation
+from envs.format import Range, Variation, Varied
 from envs.terms.base import Floats, Indices
 from envs.workshop import Figure, Workshop
 from skills.errors import ContractError
@@ -25,7 +25,7 @@ class Figures:
         ContractError: The workshop is for another task, or has a figure that the task does not allow.
     """
 
-    def __init__(self, task: TaskFile, workshop: Workshop, count: int) -> None:
+    def __init__(self, task: Varied, workshop: Workshop, count: int) -> None:
         check_workshop(task, workshop)
         self._task, self._workshop = task, workshop
         self._ranges = {name: _job_range(task, workshop, name) for name in task.jobs}
@@ -80,7 +80,7 @@ class Figures:
         return tuple(str(value) for value in values)
 
 
-def robot_figure(task: TaskFile, workshop: Workshop, name: str, missing: float | None = None) -> Floats:
+def robot_figure(task: Varied, workshop: Workshop, name: str, missing: float | None = None) -> Floats:
     """A figure of the robots as this workshop has it, (components,).
 
     Args:
@@ -102,7 +102,7 @@ def robot_figure(task: TaskFile, workshop: Workshop, name: str, missing: float |
     return np.atleast_1d(np.asarray(value, dtype=np.float64))
 
 
-def check_workshop(task: TaskFile, workshop: Workshop) -> None:
+def check_workshop(task: Varied, workshop: Workshop) -> None:
     """Refuse a workshop that does not fit the task.
 
     Raises:
@@ -163,7 +163,7 @@ def _hull(variation: Variation) -> tuple[float, float]:
     return min(numbers + nominal), max(numbers + nominal)
 
 
-def _job_range(task: TaskFile, workshop: Workshop, name: str) -> Range:
+def _job_range(task: Varied, workshop: Workshop, name: str) -> Range:
     variation, own = task.jobs[name], workshop.figures.get(name)
     if own is None:
         if variation.drawn is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache, reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
     BaseModel,
@@ -41,6 +41,7 @@ __all__ = [
     "TaskFile",
     "Tolerance",
     "Variation",
+    "Varied",
     "Wind",
     "task_file",
 ]
@@ -122,6 +123,26 @@ def _overlap(one: Range, other: Range) -> bool:
         return bool(set(one.values) & set(other.values))
     pairs = zip(*one.bounds, *other.bounds, strict=True)
     return all(low < top and bottom < high for low, high, bottom, top in pairs)
+
+
+class Varied(Protocol):
+    """What of a task's file says who does it and what differs."""
+
+    @property
+    def name(self) -> str:
+        """Of the task."""
+
+    @property
+    def embodiments(self) -> tuple[str, ...]:
+        """Robots that are admitted."""
+
+    @property
+    def robots(self) -> dict[str, Variation]:
+        """What differs from robot to robot."""
+
+    @property
+    def jobs(self) -> dict[str, Variation]:
+        """What differs from job to job."""
 
 
 class ImpedanceControl(_Section):

@@ -175,12 +175,12 @@ def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG0
     """
     task = load_task(folder)
     robot = load_embodiment(embodiment)
-    reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.file.reach
+    reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.bundle.reach
     if robot.drive == "flight":
         bank = np.tile(robot.home, (BANK_SIZE, 1))
         bank[:, :3] += reach
         return bank
-    model = build_model(task, data_sheet(task.file, embodiment))
+    model = build_model(task, data_sheet(task.bundle, embodiment))
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
     cells = batch.Batch(model, BANK_SIZE, 1)
     positions, control = cells.bind("qpos"), cells.bind("ctrl")

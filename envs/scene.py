@@ -26,9 +26,9 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
     Raises:
         ContractError: The bundle's MJCF does not compile, or workshop and task do not fit.
     """
-    check_workshop(task.file, workshop)
+    check_workshop(task.bundle, workshop)
     robot = load_embodiment(workshop.embodiment)
-    drive = drive_of(task.file)
+    drive = drive_of(task.bundle)
     if robot.drive != drive.kind:
         raise ContractError(
             f"{robot.name} is driven by {robot.drive}, not by {drive.kind}.",
@@ -37,7 +37,7 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
         )
     try:
         scene = _assemble(task, robot, drawn=drawn)
-        drive.add_actuators(scene, task.file)
+        drive.add_actuators(scene, task.bundle)
         model = scene.compile()
     except (ValueError, KeyError, TypeError) as error:
         raise ContractError(
@@ -45,9 +45,9 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
             where=str(task.folder),
             remedy="A scene has a site `mount` and a body `work`; docs/tasks.md shows one.",
         ) from error
-    drive.apply_figures(model, task.file, workshop)
-    for change in task.file.changes:
-        _apply(model, change, float(robot_figure(task.file, workshop, change.by)[0]))
+    drive.apply_figures(model, task.bundle, workshop)
+    for change in task.bundle.changes:
+        _apply(model, change, float(robot_figure(task.bundle, workshop, change.by)[0]))
     mujoco.mj_setConst(model, mujoco.MjData(model))
     return model
 

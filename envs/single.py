@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from envs.scene import build_model
 from envs.task import Task, load_task
-from envs.vector import TaskVectorEnv, make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop, data_sheet
 
 __all__ = ["TaskEnv", "make_registered"]
@@ -36,7 +36,7 @@ def make_registered(
     """What `gymnasium.make_vec("zunft/WeldSeam-v1", ...)` calls."""
     found = task if isinstance(task, Task) else load_task(task)
     home = workshop or data_sheet(found.file, embodiment or found.file.embodiments[0])
-    return make_vector_env(found, home, num_envs, seed)
+    return TaskVectorEnv(found, home, num_envs, seed)
 
 
 class TaskEnv(gymnasium.Env[Observation, NDArray[np.float32]]):

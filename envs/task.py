@@ -21,6 +21,7 @@ from envs.format import TaskFile, task_file
 from envs.lines import line_of
 from envs.references import complaints
 from envs.terms.base import Output, Outputs
+from envs.wrapped import WRAPPED, WrappedFile
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract
 
@@ -41,11 +42,26 @@ class Task:
         outputs: Every quantity in the order in which they are computed.
     """
 
-    file: TaskFile
+    file: TaskFile | WrappedFile
     folder: Path
     digest: str
     contract: Contract
     outputs: Outputs
+
+    @property
+    def bundle(self) -> TaskFile:
+        """What `task.toml` says of a scene.
+
+        Raises:
+            ContractError: It is a wrapped environment and has none.
+        """
+        if isinstance(self.file, TaskFile):
+            return self.file
+        raise ContractError(
+            f"{self.name} wraps {self.file.environment}: it has no scene.",
+            where=str(self.folder),
+            remedy="This is for tasks with a scene of their own.",
+        )
 
     @property
     def name(self) -> str:
@@ -93,6 +109,12 @@ def load_task(name_or_path: str | Path) -> Task:
 @lru_cache(maxsize=32)
 def _load(folder: Path, digest: str) -> Task:
     file = _read(folder / "task.toml")
+    if isinstance(file, WrappedFile):
+        return Task(file, folder, digest, file.contract, {})
+    if not (folder / "scene.xml").is_file():
+        raise ContractError(
+            "there is no scene.xml.", where=str(folder), remedy="Write one; see docs/tasks.md."
+        )
     try:
         outputs = _outputs(file)
         contract = _contract(file, outputs)
@@ -104,12 +126,15 @@ def _load(folder: Path, digest: str) -> Task:
     return Task(file, folder, digest, contract, outputs)
 
 
-def _read(path: Path) -> TaskFile:
+def _read(path: Path) -> TaskFile | WrappedFile:
     if path.stat().st_size > TOML_LIMIT:
         raise ContractError("too large.", where=str(path), remedy=f"Keep it to {TOML_LIMIT} bytes.")
     try:
         text = path.read_text(encoding="utf-8")
-        return task_file().model_validate(tomllib.loads(text))
+        figures = tomllib.loads(text)
+        if figures.get("format") == WRAPPED:
+            return WrappedFile.model_validate(figures)
+        return task_file().model_validate(figures)
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")

@@ -15,7 +15,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.drives.base import drive_of
-from envs.figures import Figures
+from envs.figures import Figures, check_workshop
 from envs.frame import Frame
 from envs.judge import Bounds, RewardOf
 from envs.physics import Cells
@@ -26,6 +26,7 @@ from envs.task import Task
 from envs.terms.base import Floats, Indices
 from envs.terms.path import LivePath
 from envs.workshop import Workshop
+from envs.wrapped import WrappedFile, WrappedVectorEnv
 
 __all__ = ["TaskVectorEnv", "make_vector_env"]
 
@@ -36,8 +37,11 @@ Seed = int | list[int | None] | None
 
 def make_vector_env(
     task: Task, workshop: Workshop, num_envs: int, seed: int | None = None, threads: int = 1
-) -> TaskVectorEnv:
+) -> TaskVectorEnv | WrappedVectorEnv:
     """`num_envs` copies of one workshop; same seed and calls, same numbers, whatever the threads."""
+    if isinstance(task.file, WrappedFile):
+        check_workshop(task.file, workshop)
+        return WrappedVectorEnv(task.file, num_envs, seed)
     return TaskVectorEnv(task, workshop, num_envs, seed, threads)
 
 
@@ -51,7 +55,9 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         ContractError: Task, workshop and scene do not fit together.
     """
 
-    def __init__(self, task: Task, workshop: Workshop, num_envs: int, seed: int | None, threads: int) -> None:
+    def __init__(
+        self, task: Task, workshop: Workshop, num_envs: int, seed: int | None = None, threads: int = 1
+    ) -> None:
         self.task, self.workshop, self.num_envs = task, workshop, num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_fps": task.contract.control_hz}
         sizes = (task.contract.observation_size, task.contract.action_size)
@@ -61,7 +67,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.cells = Cells(task, workshop, num_envs, threads)
         self.frame, self.table = Frame(num_envs), Table(num_envs, task.outputs)
-        self._figures = Figures(task.file, workshop, num_envs)
+        self._figures = Figures(task.bundle, workshop, num_envs)
         self._seed(seed)
         self._compile(sizes[1])
 
@@ -71,7 +77,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._jobs, self._noise, self._weather = np.random.default_rng(seed).spawn(3)  # type: ignore[arg-type]
 
     def _compile(self, actions: int) -> None:
-        file, table, count = self.task.file, self.table, self.num_envs
+        file, table, count = self.task.bundle, self.table, self.num_envs
         stage = Stage(count, self.task.dt, self.cells, self.frame, self._figures, table)
         self._drive = drive_of(file).compile(stage, file, self.workshop)
         self.terms = {name: term.compile(name, stage) for name, term in file.quantities.items()}
@@ -120,7 +126,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
             self._senses.forget(fresh)
         gained = self._reward.now()
         gained[fresh] = 0.0
-        self._good += self._good_step.all_hold() & (self._steps > self.task.file.success.grace)
+        self._good += self._good_step.all_hold() & (self._steps > self.task.bundle.success.grace)
         failed = self._failure.any_holds()
         failed[fresh] = False
         ended = (self._steps >= self.task.horizon) & ~failed

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from skills.errors import ContractError
 
 if TYPE_CHECKING:
-    from envs.format import Range, TaskFile, Variation
+    from envs.format import Range, Variation, Varied
 
 __all__ = ["FLEET", "Figure", "Workshop", "data_sheet", "fleet_workshops", "fresh_workshop", "load_workshop"]
 
@@ -76,12 +76,12 @@ def load_workshop(name_or_path: str | Path) -> Workshop:
         ) from error
 
 
-def data_sheet(task: TaskFile, embodiment: str) -> Workshop:
+def data_sheet(task: Varied, embodiment: str) -> Workshop:
     """A robot as its data sheet says, with every kind of job."""
     return Workshop(name=f"data-sheet-{embodiment}", task=task.name, embodiment=embodiment)
 
 
-def fresh_workshop(task: TaskFile, embodiment: str, seed: int, *, held_out: bool = False) -> Workshop:
+def fresh_workshop(task: Varied, embodiment: str, seed: int, *, held_out: bool = False) -> Workshop:
     """A workshop that nobody trained in: every kind of job, drawn peculiarities.
 
     Figures with a list of values take them in turn with the seed: so a few workshops of consecutive
@@ -110,7 +110,7 @@ def fresh_workshop(task: TaskFile, embodiment: str, seed: int, *, held_out: bool
     )
 
 
-def fleet_workshops(task: TaskFile, count: int = 4, seed: int = FLEET_SEED) -> list[Workshop]:
+def fleet_workshops(task: Varied, count: int = 4, seed: int = FLEET_SEED) -> list[Workshop]:
     """The workshops that a fleet trains in: those made for the task first, then drawn ones.
 
     The robots take turns: those of the made workshops, or the task's first four.

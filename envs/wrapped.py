@@ -7,7 +7,9 @@ module is taken, so a stranger's file cannot import anything.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import gymnasium
@@ -23,8 +25,9 @@ from envs.senses import LIMIT
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract, Name
 
-__all__ = ["WrappedFile", "WrappedVectorEnv", "wrap"]
+__all__ = ["WRAPPED", "WrappedFile", "WrappedVectorEnv", "save_wrapped", "wrap"]
 
+WRAPPED = "zunft.wrapped/1"
 EMBODIMENT = "gymnasium"
 SAMPLED_STEPS = 2000
 LEAST_SCALE = 1e-3
@@ -117,15 +120,17 @@ class WrappedVectorEnv(VectorEnv[Any, Any, Any]):
         options: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start in every copy."""
-        seen, _ = self._env.reset(seed=self._seed if seed is None else seed)
+        started: Any = self._env.reset(seed=self._seed if seed is None else seed)
         self._seed = None
+        seen = started[0]
         self._returns[:] = 0.0
         self._over[:] = False
         return self._observe(seen), {}
 
     def step(self, actions: NDArray[np.float32]) -> Any:
         """Move all copies by one step."""
-        seen, gained, failed, ended, _ = self._env.step(np.clip(actions, -1.0, 1.0).astype(np.float32))
+        stepped: Any = self._env.step(np.clip(actions, -1.0, 1.0).astype(np.float32))
+        seen, gained, failed, ended, _ = stepped
         self._returns = np.where(self._over, 0.0, self._returns + gained)
         self._over = failed | ended
         infos = {}
@@ -154,12 +159,12 @@ def wrap(environment: str, name: str, *, seed: int = 0) -> WrappedFile:
         ContractError: There is none of that name here, or its spaces are no Boxes.
     """
     file = WrappedFile(
-        format="zunft.wrapped/1", name=name, title=environment, licence="see its package", environment=environment,
+        format=WRAPPED, name=name, title=environment, environment=environment, licence="see its package",
         control_hz=1.0, horizon=1, success_return=0.0,
         observation=(Channel(name="x", size=1, unit="1", scale=1.0),),
         action=(Channel(name="x", size=1, unit="1", scale=1.0),),
     )  # fmt: skip
-    env = _maker(file, limit=None)()
+    env: Any = _maker(file, limited=False)()
     seen, returns = _wander(env, seed)
     spread = np.maximum(seen.std(axis=0), LEAST_SCALE)
     observed = [
@@ -169,8 +174,9 @@ def wrap(environment: str, name: str, *, seed: int = 0) -> WrappedFile:
     acted = Channel(name="action", size=int(np.prod(env.action_space.shape or (1,))), unit="1", scale=1.0)
     spec = env.spec
     horizon = spec.max_episode_steps if spec and spec.max_episode_steps else 1000
-    # A return that random actions reach once in some fifty episodes, if they are about normal.
-    goal = float(np.mean(returns) + 2.0 * np.std(returns)) if returns else 0.0
+    idle = _wander(env, seed, still=True)[1]
+    # More than noise or doing nothing reaches, but once in some fifty episodes if they are about normal.
+    goal = max((float(np.mean(each) + 2 * np.std(each)) for each in (returns, idle) if each), default=0.0)
     changes = {
         "control_hz": float(env.metadata.get("render_fps") or 50),
         "horizon": int(horizon),
@@ -182,12 +188,27 @@ def wrap(environment: str, name: str, *, seed: int = 0) -> WrappedFile:
     return file.model_copy(update=changes)
 
 
-def _wander(env: gymnasium.Env[Any, Any], seed: int) -> tuple[NDArray[np.float64], list[float]]:
+def save_wrapped(file: WrappedFile, folder: Path) -> None:
+    """Write `task.toml` into a new folder."""
+    lines = [
+        f"{key} = {json.dumps(value)}"
+        for key, value in file.model_dump(exclude={"observation", "action"}).items()
+    ]
+    for side in ("observation", "action"):
+        for channel in getattr(file, side):
+            lines += ["", f"[[{side}]]"]
+            lines += [f"{key} = {json.dumps(value)}" for key, value in channel.model_dump().items()]
+    folder.mkdir(parents=True)
+    (folder / "task.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _wander(env: Any, seed: int, *, still: bool = False) -> tuple[NDArray[np.float64], list[float]]:
     env.action_space.seed(seed)
     observation, _ = env.reset(seed=seed)
     seen, returns, total = [], [], 0.0
     for _ in range(SAMPLED_STEPS):
-        observation, gained, failed, ended, _ = env.step(env.action_space.sample())
+        action = np.zeros(env.action_space.shape, np.float32) if still else env.action_space.sample()
+        observation, gained, failed, ended, _ = env.step(action)
         seen.append(observation)
         total += float(gained)
         if failed or ended:
@@ -197,8 +218,8 @@ def _wander(env: gymnasium.Env[Any, Any], seed: int) -> tuple[NDArray[np.float64
     return np.array(seen, dtype=np.float64), returns
 
 
-def _maker(file: WrappedFile, limit: int | None = -1) -> Callable[[], gymnasium.Env[Any, Any]]:
-    steps = file.horizon if limit == -1 else None
+def _maker(file: WrappedFile, *, limited: bool = True) -> Callable[[], gymnasium.Env[Any, Any]]:
+    steps = file.horizon if limited else None
 
     def make() -> gymnasium.Env[Any, Any]:
         try:
@@ -212,7 +233,9 @@ def _maker(file: WrappedFile, limit: int | None = -1) -> Callable[[], gymnasium.
         for space in (env.observation_space, env.action_space):
             if not isinstance(space, gymnasium.spaces.Dict | Box):
                 raise ContractError(
-                    f"{file.environment} has a space {space}.", where=file.name, remedy="Wrap it in Boxes first."
+                    f"{file.environment} has a space {space}.",
+                    where=file.name,
+                    remedy="Wrap it in Boxes first.",
                 )
         if not (isinstance(env.observation_space, Box) and len(env.observation_space.shape) == 1):
             env = gymnasium.wrappers.FlattenObservation(env)

@@ -80,8 +80,8 @@ def _overview() -> str:
     for name in bundle_names():
         task = load_task(name)
         sizes = f"{task.contract.observation_size} / {task.contract.action_size}"
-        rows.append((f"[`{name}`](tasks/{name}.md)", task.file.summary or task.title,
-                     ", ".join(task.file.embodiments), sizes, f"{task.horizon * task.dt:g} s"))  # fmt: skip
+        rows.append((f"[`{name}`](tasks/{name}.md)", task.bundle.summary or task.title,
+                     ", ".join(task.bundle.embodiments), sizes, f"{task.horizon * task.dt:g} s"))  # fmt: skip
     return _table(("task", "what is asked", "robots", "observed / acted", "episode"), rows)
 
 
@@ -135,23 +135,24 @@ def _drives() -> str:
 
 
 def _bundle(task: Task) -> str:
+    file = task.bundle
     observed = [
         (f"`{c.name}`", str(c.size), f"{c.scale:g} {c.unit}", f"`{o.of}`{_sensing(o)}")
-        for c, o in zip(task.contract.observation, task.file.observation, strict=True)
+        for c, o in zip(task.contract.observation, file.observation, strict=True)
     ]
     acted = [
         (f"`{c.name}`", str(c.size), f"{c.scale:g} {c.unit}", f"`{a.of}`")
-        for c, a in zip(task.contract.action, task.file.action, strict=True)
+        for c, a in zip(task.contract.action, file.action, strict=True)
     ]
     varied = [
         (f"`{name}`", side, _range(each), _held_out(each), each.unit)
-        for side, group in (("robot to robot", task.file.robots), ("job to job", task.file.jobs))
+        for side, group in (("robot to robot", file.robots), ("job to job", file.jobs))
         for name, each in group.items()
     ]
     return "\n\n".join(
         [
-            f"Admits {', '.join(task.file.embodiments)}; {task.file.control_hz:g} Hz, {task.horizon} steps.",
-            "**Success**: " + _success(task.file),
+            f"Admits {', '.join(file.embodiments)}; {file.control_hz:g} Hz, {task.horizon} steps.",
+            "**Success**: " + _success(file),
             _table(("observed", "numbers", "1 means", "of"), observed),
             _table(("acted", "numbers", "1 means", "drives"), acted),
             _table(("varies", "from", "within", "held out", "unit"), varied),

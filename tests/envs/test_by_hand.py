@@ -10,7 +10,7 @@ import pytest
 from benchmarks.weld_seam_by_hand import HandWritten
 from envs.scripted import controller
 from envs.task import load_task
-from envs.vector import make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import FLEET, load_workshop
 
 TASK = load_task("weld-seam")
@@ -18,7 +18,7 @@ TASK = load_task("weld-seam")
 
 @pytest.mark.parametrize("name", FLEET)
 def test_observations_rewards_and_good_steps_are_the_same(name: str) -> None:
-    env = make_vector_env(TASK, load_workshop(name), 16, seed=3)
+    env = TaskVectorEnv(TASK, load_workshop(name), 16, seed=3)
     by_hand = HandWritten(TASK, env.workshop, 16)
     seen, _ = env.reset()
     by_hand.take_over(env, copy.deepcopy(env._noise))

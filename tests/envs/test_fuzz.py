@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from envs.bundle import BUNDLES, bundle_names
 from envs.task import Task, load_task
-from envs.vector import make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import data_sheet, fresh_workshop
 from skills.errors import ContractError
 from tests.envs.bundles import SCENE, SMALL, small_bundle
@@ -66,7 +66,7 @@ def use(task: Task) -> None:
     """What a worker would do next, in small."""
     robot = task.file.embodiments[0]
     for shop in (data_sheet(task.file, robot), fresh_workshop(task.file, robot, 0, held_out=True)):
-        env = make_vector_env(task, shop, 1, seed=0)
+        env = TaskVectorEnv(task, shop, 1, seed=0)
         env.reset()
         env.step(env.action_space.sample())
 

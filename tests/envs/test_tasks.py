@@ -10,7 +10,7 @@ from envs.evaluate import evaluate
 from envs.examine import Idle, examine
 from envs.scripted import controller, controller_names
 from envs.task import load_task
-from envs.vector import make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
 
 SIX = {"hover-inspect", "insert-peg", "iron-cloth", "place-part", "polish-surface", "weld-seam"}
@@ -46,12 +46,12 @@ def test_a_fleet_has_four_workshops_that_fit_the_task(name: str) -> None:
     shops = fleet_workshops(task.file)
     assert len({shop.model_dump_json() for shop in shops}) == 4
     for shop in shops:
-        assert make_vector_env(task, shop, 1, seed=0).reset()[0].shape == (1, task.contract.observation_size)
+        assert TaskVectorEnv(task, shop, 1, seed=0).reset()[0].shape == (1, task.contract.observation_size)
 
 
 def test_the_iron_is_felt_by_the_cloth_and_scorches_it_where_it_stays() -> None:
     task = load_task("iron-cloth")
-    env = make_vector_env(task, data_sheet(task.file, "panda"), 2, seed=0)
+    env = TaskVectorEnv(task, data_sheet(task.file, "panda"), 2, seed=0)
     env.reset()
     failed, lower = np.zeros(2, np.bool_), np.zeros((2, 3), np.float32)
     for _ in range(task.horizon):
@@ -70,7 +70,7 @@ def test_the_iron_is_felt_by_the_cloth_and_scorches_it_where_it_stays() -> None:
 
 def test_a_part_that_is_let_go_falls_and_stays_gone() -> None:
     task = load_task("place-part")
-    env = make_vector_env(task, data_sheet(task.file, "ur5e"), 2, seed=0)
+    env = TaskVectorEnv(task, data_sheet(task.file, "ur5e"), 2, seed=0)
     env.reset()
     let_go = np.zeros((2, 4), np.float32)
     let_go[0, 3] = 1.0
@@ -95,7 +95,7 @@ def test_a_stronger_wind_pushes_a_drone_that_does_nothing_further() -> None:
         shop = data_sheet(task.file, "quadrotor").model_copy(
             update={"figures": {"wind": (force, 0.0, force, 0.0), "heading": (0.0, 0.0)}}
         )
-        env = make_vector_env(task, shop, 8, seed=1)
+        env = TaskVectorEnv(task, shop, 8, seed=1)
         env.reset()
         start = env.table.view("tool.position").copy()
         for _ in range(30):

@@ -13,7 +13,7 @@ from envs.format import task_file
 from envs.terms.base import Output, Outputs, Term
 from envs.terms.coverage import Coverage
 from envs.terms.registry import OWN, known_terms
-from envs.vector import TaskVectorEnv, make_vector_env
+from envs.vector import TaskVectorEnv
 from envs.workshop import data_sheet
 from skills.errors import ContractError
 from tests.envs.bundles import small_task
@@ -42,7 +42,7 @@ def make(folder: Path, quantity: str, heading: float = 0.0) -> TaskVectorEnv:
         ("heading = { low = -1.0, high = 1.0", f"heading = {{ low = {heading}, high = {heading}"),
         scene=SITES,
     )
-    env = make_vector_env(task, data_sheet(task.file, "ur5e"), 2, seed=0)
+    env = TaskVectorEnv(task, data_sheet(task.file, "ur5e"), 2, seed=0)
     env.reset()
     return env
 

@@ -146,3 +146,27 @@ def try_(
         skill.save(output)
     if json_file:
         json_file.write_text(trial.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+@app.command(epilog="Example: [bold]zunft task wrap Pusher-v5 --folder tasks/pusher-v5[/]")
+def wrap(
+    environment: Annotated[str, typer.Argument(help="An environment's name in Gymnasium's registry.")],
+    folder: Annotated[Path, typer.Option(help="Where to write the task; its last part is the name.")],
+    success_return: Annotated[
+        float | None, typer.Option(help="An episode that earns so much is a success.")
+    ] = None,
+) -> None:
+    """Make a local task of any Gymnasium environment that is installed here."""
+    from envs.wrapped import save_wrapped, wrap  # noqa: PLC0415 - MuJoCo
+
+    if folder.exists():
+        raise RequestError(f"{folder} is there already.", where="folder", remedy="Choose another one.")
+    file = wrap(environment, folder.name)
+    if success_return is not None:
+        file = file.model_copy(update={"success_return": success_return})
+    save_wrapped(file, folder)
+    out.print(
+        f"{folder}: {len(file.observation)} observations, success from a return of {file.success_return:g}.\n"
+        f"Robots and hub find it by name with [bold]ZUNFT_TASKS={folder.resolve().parent}[/]",
+        soft_wrap=True,
+    )
