@@ -136,6 +136,10 @@ class Cells:
         velocities: Floats = self._batch.bind("qvel")[:, own[0] : own[-1] + 1]
         return velocities
 
+    def body_poses(self) -> tuple[Floats, Floats]:
+        """Positions (count, bodies, 3) and quaternions (count, bodies, 4) of all bodies, live."""
+        return self._batch.bind("xpos"), self._batch.bind("xquat")
+
     def snapshot(self, cell: int) -> mujoco.MjData:
         """One cell's data, to go on with alone."""
         data: mujoco.MjData = self._batch.get_data(cell)

@@ -170,3 +170,17 @@ def wrap(
         f"Robots and hub find it by name with [bold]ZUNFT_TASKS={folder.resolve().parent}[/]",
         soft_wrap=True,
     )
+
+
+@app.command(epilog="Example: [bold]zunft task pack ./stack-bricks -o stack-bricks.tar.gz[/]")
+def pack(
+    bundle: Bundle,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the archive.")],
+) -> None:
+    """Put a bundle into one file; equal bundles give equal files."""
+    from envs.archive import pack as pack_folder  # noqa: PLC0415 - MuJoCo
+    from envs.task import load_task  # noqa: PLC0415
+
+    task = load_task(bundle)
+    output.write_bytes(pack_folder(task.folder))
+    out.print(f"{output}: {task.name}, {task.digest}", soft_wrap=True)
