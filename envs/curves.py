@@ -70,6 +70,11 @@ class Shapes(_Section):
         length: m.
         spacing: Of two rows of the table, m.
         lead_in: The job's origin lies so far along it, m.
+        arc: `curvature` [least, greatest], 1/m, to either side; at `middle`, m, it runs along x.
+        corner: Turns by `angle`, rad, at `radius`, m, `begin` m along, to either side.
+        weave: Direction swings by `amplitude`, rad, every `wavelength`, m.
+        sloped: `curvature`, 1/m, in the vertical plane, up or down.
+        crown: Over a cylinder that lies across: `curvature`, 1/m, highest at `middle`, m.
     """
 
     length: Annotated[float, Field(gt=0, le=100)]

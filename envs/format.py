@@ -203,7 +203,13 @@ Control = Annotated[ImpedanceControl | FlightControl, Field(discriminator="kind"
 
 
 class Change(_Section):
-    """A figure of the robots that changes the compiled model, such as a cloth's friction."""
+    """A figure of the robots that changes the compiled model, such as a cloth's friction.
+
+    Attributes:
+        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`, or a body's `mass`, kg.
+        of: The geom or body, by its name in the scene or the tool.
+        by: The figure.
+    """
 
     what: Literal["friction", "mass", "radius", "stiffness"]
     of: str = Field(min_length=1, max_length=64)
@@ -363,7 +369,30 @@ class Feedback(_Section):
 
 
 class TaskFile(_Section):
-    """A whole `task.toml`."""
+    """A whole `task.toml`.
+
+    Attributes:
+        format: Of this page.
+        name: Lower-case words with hyphens; the skill for the task has the same.
+        title: What is to be done, in a few words.
+        summary: In a sentence or two.
+        licence: Of the bundle, as an SPDX expression.
+        embodiments: Robots that the task was made for; one's own are admitted where their drive fits.
+        control_hz: Actions a second.
+        horizon: Control steps in an episode.
+        reach: Start poses lie within this box around the tool's home, m.
+        control: How actions become motion: `ImpedanceControl` or `FlightControl`.
+        robots: What differs from robot to robot, by name.
+        jobs: What differs from job to job, by name; a job's `heading` and `offset` say where it lies.
+        changes: What figures of the robots change in the scene.
+        quantities: By name; each may read those before it.
+        observation: What the robot senses, in order.
+        action: What it does, in order.
+        reward: Of each step.
+        success: Of an episode.
+        failure: Any of these ends the episode.
+        scripted: Controllers by name, the best last: for each action the parts that are added up.
+    """
 
     format: Literal["zunft.task/1"]
     name: Name

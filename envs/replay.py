@@ -1,7 +1,7 @@
 """Replays: how the bodies moved in the best, the median and the worst episode of an evaluation.
 
-A few kB a second, in one safetensors file; whoever has the embodiment and the bundle can draw it, the numbers alone need
-neither. Keeping it beside a score, and showing it, is a hub's business.
+A few kB a second, in one safetensors file; whoever has the embodiment and the bundle can draw it, the
+numbers alone need neither. Keeping it beside a score, and showing it, is a hub's business.
 """
 
 from __future__ import annotations

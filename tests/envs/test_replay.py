@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from envs.evaluate import evaluate
-from envs.examine import RandomPolicy
 from envs.replay import read_replay, record
 from envs.scripted import controller
 from envs.task import load_task
@@ -36,11 +38,18 @@ def test_three_episodes_are_kept_and_the_score_is_that_of_an_evaluation(name: st
     assert moved[-1] > 0.01
 
 
+class Away:
+    """Up and aside, as fast as it goes."""
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        return np.tile(np.array([0, 1, 1, 0, 0], np.float32), (len(observation), 1))
+
+
 def test_an_episode_that_fails_early_is_kept_only_as_long_as_it_lasted() -> None:
     task = load_task("weld-seam")
-    _, data = record(RandomPolicy(5), task, data_sheet(task.file, "ur5e"), 8, seed=0)
+    _, data = record(Away(), task, data_sheet(task.file, "ur5e"), 8, seed=0)
     replay, _ = read_replay(data)
-    assert min(episode.frames for episode in replay.episodes.values()) < 50
+    assert max(episode.frames for episode in replay.episodes.values()) < 40
     assert not any(episode.success for episode in replay.episodes.values())
 
 
