@@ -66,7 +66,7 @@ def _figures(robot: Embodiment, model: mujoco.MjModel) -> Iterator[Finding]:
     yield _finding(
         "torque limits",
         not without,
-        f"missing for {', '.join(without) or 'no joint'}",
+        f"missing for {', '.join(without)}" if without else "every joint has one",
         "Write actuatorfrcrange from the data sheet.",
     )
     heavy = np.flatnonzero((model.body_mass > 0) & (model.body_gravcomp != 1))
@@ -74,7 +74,7 @@ def _figures(robot: Embodiment, model: mujoco.MjModel) -> Iterator[Finding]:
     yield _finding(
         "gravity",
         not names,
-        f"not compensated for {', '.join(names) or 'no link'}",
+        f"not compensated for {', '.join(names)}" if names else "compensated",
         'Write gravcomp="1" on every body.',
     )
 

@@ -63,11 +63,26 @@ def import_robot(
     return xml
 
 
+def _keep_torque_limits(spec: mujoco.MjSpec) -> None:
+    """Give joints without a limit that of the motor that drives them, as robosuite's files have it."""
+    joints = {joint.name: joint for joint in spec.joints}
+    for actuator in spec.actuators:
+        joint = joints.get(actuator.target)
+        low, high = actuator.ctrlrange * actuator.gear[0]
+        if joint is not None and low < high and not joint.actfrcrange.any():
+            joint.actfrcrange = [low, high]
+            joint.actfrclimited = True
+
+
 def _strip(spec: mujoco.MjSpec) -> None:
+    _keep_torque_limits(spec)
     for group in (spec.geoms, spec.meshes, spec.textures, spec.materials, spec.actuators, spec.sensors,
                   spec.keys, spec.cameras, spec.lights, spec.sites, spec.texts, spec.excludes):  # fmt: skip
         for element in list(group):
             spec.delete(element)
+    spec.option.integrator = (
+        mujoco.mjtIntegrator.mjINT_EULER
+    )  # the task's scene decides; none differs from it
     for joint in spec.joints:
         joint.armature = ARMATURE
         joint.damping = [DAMPING, 0, 0]  # the linear coefficient

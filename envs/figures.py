@@ -50,17 +50,15 @@ class Figures:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
-    def of(self, figure: float | str) -> Floats:
-        """A figure by name, live, or a number as one: (count, components).
+    def of(self, name: str) -> Floats:
+        """A figure by name, live, (count, components).
 
         Raises:
             ContractError: There is no such figure.
         """
-        if isinstance(figure, str):
-            if figure not in self._values:
-                raise _unknown(figure, self._values)
-            return self._values[figure]
-        return np.full((len(next(iter(self._values.values()), [0])), 1), float(figure))
+        if name not in self._values:
+            raise _unknown(name, self._values)
+        return self._values[name]
 
     def fixed(self, figure: float | str) -> Floats:
         """A figure of the robots, (components,): the same in all simulations.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,20 @@ def test_a_urdf_becomes_an_embodiment_with_its_limits(tmp_path: Path) -> None:
 
 def load_and_check(path: Path) -> set[str]:
     return set(failures(path))
+
+
+@pytest.mark.parametrize("name", [name for name in embodiment_names() if name != "quadrotor"])
+def test_robosuites_models_of_the_arms_are_read_where_that_package_is_installed(
+    name: str, tmp_path: Path
+) -> None:
+    package = find_spec("robosuite")
+    if package is None or package.origin is None:
+        pytest.skip("robosuite is not installed")
+    source = Path(package.origin).parent / "models/assets/robots" / name / "robot.xml"
+    path = tmp_path / f"rs-{name}.xml"
+    home = load_embodiment(name).home.tolist()
+    path.write_text(import_robot(source, tool_body="right_hand", home=home, product=name, reach=0.1))
+    assert failures(path) == {}
 
 
 @pytest.mark.parametrize(
