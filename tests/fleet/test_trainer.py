@@ -55,7 +55,7 @@ def sampler() -> Sampler:
 def test_it_learns_to_reach_the_origin() -> None:
     reports: list[TrainingReport] = []
     make_trainer(settings=TrainerSettings(batch=800, minibatch=100)).train(
-        8, 1e-2, on_iteration=reports.append
+        12, 1e-2, on_iteration=reports.append
     )
     first, last = reports[0].mean_return, reports[-1].mean_return
     assert first is not None
