@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from envs.terms.base import Finite, Floats, Positive
 
@@ -19,6 +19,9 @@ __all__ = ["COLUMNS", "FAMILIES", "Shapes", "draw_curves", "lay_curve", "raised"
 FAMILIES = ("straight", "arc", "corner", "weave", "sloped", "crown")
 COLUMNS = 8
 """Numbers in a row of a table: point (3, m), unit tangent (3), tool tilt along the surface (2, rad)."""
+
+MOST_ROWS = 5000
+"""Points of one path: each simulation has a table of its own."""
 
 Span = tuple[Positive, Positive]
 """Least and greatest value of a uniform draw."""
@@ -85,6 +88,12 @@ class Shapes(_Section):
     weave: Weave | None = None
     sloped: Sloped | None = None
     crown: Crown | None = None
+
+    @model_validator(mode="after")
+    def _table_is_small(self) -> Shapes:
+        if self.length / self.spacing > MOST_ROWS:
+            raise ValueError(f"length / spacing is more than {MOST_ROWS} points: space them wider")
+        return self
 
     def figures_of(self, family: str) -> bool:
         """Whether this family can be drawn."""

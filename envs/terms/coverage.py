@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from envs.stage import Stage
 from envs.terms.base import Finite, Indices, Output, Outputs, Positive, Reference, Term
 
 __all__ = ["Coverage"]
+
+MOST_CELLS = 5000
 
 
 class Coverage(Term):
@@ -38,6 +40,12 @@ class Coverage(Term):
     while_of: Reference
     above: Finite
     below: Finite
+
+    @model_validator(mode="after")
+    def _cells_are_few(self) -> Coverage:
+        if self.length * self.width / self.cell**2 > MOST_CELLS:
+            raise ValueError(f"there are more than {MOST_CELLS} cells: make them larger")
+        return self
 
     def outputs(self) -> Outputs:
         """See the class."""

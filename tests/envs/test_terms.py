@@ -19,6 +19,7 @@ from skills.errors import ContractError
 from tests.envs.bundles import small_task
 
 numbers = itertools.count()
+WHILE = 'while_of = "high"\nabove = 0.0\nbelow = 1.0'
 
 SITES = """\
 <mujoco model="small">
@@ -137,6 +138,18 @@ def test_lanes_go_back_and_forth_over_all_cells() -> None:
     ],
 )
 def test_what_the_scene_lacks_is_named(tmp_path: Path, quantity: str, named: str) -> None:
+    with pytest.raises(ContractError, match=named):
+        make(tmp_path, quantity)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "named"),
+    [
+        ('kind = "path"\nfamilies = "x"\nspeed = "x"\nlength = 90.0\nspacing = 0.001', "5000 points"),
+        (f'kind = "coverage"\nlength = 9.0\nwidth = 9.0\ncell = 0.001\nradius = 0.1\n{WHILE}', "5000 cells"),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused(tmp_path: Path, quantity: str, named: str) -> None:
     with pytest.raises(ContractError, match=named):
         make(tmp_path, quantity)
 
