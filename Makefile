@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format browser clean help
+.PHONY: demo test chaos fuzz check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -14,6 +14,20 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (abou
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+chaos: $(INSTALLED)  ## Break hubs, robots, database and store for half an hour, and count what is lost
+	$(BIN)/python -m tests.chaos --faults 390 --rounds 50 --write
+
+# FUZZ_EXAMPLES: for each endpoint and each kind of damage; FUZZ_SECONDS: of Atheris, where it has a wheel.
+FUZZ_EXAMPLES ?= 300
+FUZZ_SECONDS ?= 300
+
+fuzz: $(INSTALLED)   ## Look for requests and files that the hub cannot take (about twenty minutes)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3600 tests/hub/test_fuzz_api.py tests/skills/test_fuzz_files.py
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]' \
+		|| echo "Atheris has no wheel for this Python: skipped."
+	@! $(BIN)/python -c 'import atheris' 2>/dev/null || \
+		$(BIN)/python -m tests.skills.fuzz_files $(FUZZ_SECONDS) .fuzz
 
 check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/ruff check .

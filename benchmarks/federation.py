@@ -125,7 +125,7 @@ def train_one_round(_: Line, skill: Skill, number: int, seed: int, rate: float) 
     trainer = ground(number, seed).trainer(skill.manifest.network)
     trainer.set_weights(skill.tensors)
     trainer.train(ORDER.training.iterations, rate, proximal=ORDER.training.proximal)
-    return subtract(trainer.get_weights(), skill.tensors)
+    return dict(subtract(trainer.get_weights(), skill.tensors))
 
 
 def train_one_alone(_: Line, skill: Skill, number: int, seed: int, rounds: int) -> Skill:

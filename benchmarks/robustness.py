@@ -183,7 +183,7 @@ class Campaign:
         if attack != NO_ATTACK:
             rng = np.random.default_rng([self._plan.seed, number])
             deltas = [*deltas, *forge(attack, deltas, LIARS, rng)]
-        return [clip(delta, ORDER.training.clip_norm) for delta in deltas]
+        return [dict(clip(delta, ORDER.training.clip_norm)) for delta in deltas]
 
     def _train(self, skill: Skill, number: int, robots: int) -> list[dict[str, Any]]:
         jobs = [(skill, robot, self._plan.seed, number, self._plan.rate(number)) for robot in range(robots)]
@@ -199,7 +199,7 @@ def train(_: Line, skill: Skill, robot: int, seed: int, number: int, rate: float
     trainer.set_weights(skill.tensors)
     trainer.train(ORDER.training.iterations, rate, proximal=ORDER.training.proximal)
     trainer.close()
-    return subtract(trainer.get_weights(), skill.tensors)
+    return dict(subtract(trainer.get_weights(), skill.tensors))
 
 
 def read(notes: Path) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ from skills.errors import (
     UnauthorizedError,
     ZunftError,
 )
+from skills.files import Blob
 from skills.messages import Assignment
 from skills.skill import Skill
 
@@ -170,7 +171,7 @@ class Agent:
         try:
             base = self._shelf.pull(order.base)  # 2, 3
             delta = self._practise(base, order)  # 4
-            data = delta.to_bytes()
+            data = self._bench.write_delta(delta)
         except HubUnreachableError:
             raise
         except ZunftError as error:
@@ -185,7 +186,7 @@ class Agent:
             digest=digest_of(data),
             deadline=order.deadline,
         )
-        self._bench.keep_pending(owed, data)  # 5
+        self._bench.keep_pending(owed)  # 5
         self._voice.say("kept", f"{len(data)} bytes", iteration=order.training.iterations)
         self._push(owed, data)  # 6
 
@@ -203,7 +204,7 @@ class Agent:
         self._voice.say("training", f"round {order.number} of {order.rounds}")
         return self._ground.practise(base, order, self._identity.robot_id, tell)
 
-    def _push(self, owed: Pending, data: bytes) -> None:
+    def _push(self, owed: Pending, data: Blob) -> None:
         try:
             receipt = self._client.push_delta(owed.round_id, data)
         except (HubUnreachableError, UnauthorizedError, ForbiddenError, SignatureError):

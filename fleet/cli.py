@@ -154,9 +154,7 @@ def use(
 
     settings = _settings(env=env, home=home)
     bench = Workbench(settings.home)
-    result = use_skill(
-        bench.identity(), connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env
-    )
+    result = use_skill(bench, connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env)
     if as_json:
         out.print_json(data=result.as_dict())
     else:

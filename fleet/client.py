@@ -10,12 +10,16 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 
 from fleet.connection import Connection
+from fleet.transfer import ONE_REQUEST, pull, push
+from skills.container import digest_of
 from skills.errors import ArtefactError
+from skills.files import Blob
 from skills.messages import (
     API,
     BLOB,
@@ -37,13 +41,29 @@ from skills.messages import (
     UserRequest,
     UserView,
     VersionView,
+    Visibility,
+)
+from skills.notices import (
+    DeadLetter,
+    DeliveryReport,
+    Redelivered,
+    RedeliverRequest,
+    WebhookCreated,
+    WebhookRequest,
+    WebhookView,
+)
+from skills.organisations import (
+    OrganisationRequest,
+    OrganisationSettings,
+    OrganisationView,
+    VisibilityChange,
 )
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
+from skills.tokens import TokenCreated, TokenRequest, TokenView
+from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 
 __all__ = ["HubClient", "OperatorClient", "ProofAuth", "TokenAuth", "enrol"]
-
-BYTES_PER_SECOND = 10_000  # the slowest link on which a large file may still take its time
 
 
 def enrol(base_url: str, request: EnrolmentRequest, transport: httpx.BaseTransport | None = None) -> Enrolled:
@@ -120,31 +140,34 @@ class HubClient:
         """One version by number or channel, as the hub describes it: not yet verified."""
         return self.connection.ask(VersionView, "GET", _version(skill, ref))
 
-    def fetch_skill(self, version: VersionView) -> Skill:
-        """Download and verify the file of a version.
+    def fetch_skill(self, version: VersionView, target: Path) -> Skill:
+        """Download the file of a version and verify it; what an earlier try left beside `target` is used.
 
         Raises:
             SignatureError: Not signed by the hub that this robot joined.
             ArtefactError: Larger than announced, another digest, or damaged.
-            HubUnreachableError: The download broke off.
+            HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, self.hub_key)
+        return _fetch(self.connection, version, self.hub_key, target)
 
-    def push_delta(self, round_id: str, delta: bytes) -> DeltaReceipt:
-        """Hand in a delta file; pushing the same one again is harmless.
+    def push_delta(self, round_id: str, delta: Blob) -> DeltaReceipt:
+        """Hand in a delta file, a large one in parts; pushing the same one again is harmless.
 
         Raises:
             ConflictError: The round is over, or has another delta of this robot.
             ZunftError: Refused, as the hub's error says.
         """
+        digest = digest_of(delta)
+        signature = self.key.sign(delta_statement(digest))
+        if len(delta) > ONE_REQUEST:
+            purpose = DeltaPurpose(round_id=round_id, signature=signature)
+            request = UploadRequest(digest=digest, size=len(delta), purpose=purpose)
+            return push(self.connection, request, delta, DeltaReceipt)
         reply = self.connection.send(
             "POST",
             f"{API}/rounds/{quote(round_id, safe='')}/deltas",
-            body=delta,
-            headers={
-                "Content-Type": BLOB,
-                DELTA_SIGNATURE_HEADER: self.key.sign(delta_statement(delta)),
-            },
+            body=bytes(delta),
+            headers={"Content-Type": BLOB, DELTA_SIGNATURE_HEADER: signature},
         )
         return self.connection.parse(DeltaReceipt, reply)
 
@@ -161,10 +184,15 @@ class OperatorClient:
         auth = TokenAuth(token) if token else None
         return cls(Connection(base_url, auth=auth, transport=transport))
 
-    def publish_skill(self, skill: Skill) -> VersionView:
-        """Put a version into the catalogue."""
+    def publish_skill(self, skill: Skill, visibility: Visibility | None = None) -> VersionView:
+        """Put a version into the catalogue, a large file in parts; `visibility`: who may see a new name."""
+        if skill.size > ONE_REQUEST:
+            purpose = SkillPurpose(visibility=visibility)
+            request = UploadRequest(digest=skill.digest, size=skill.size, purpose=purpose)
+            return push(self.connection, request, skill.blob, VersionView)
+        query = f"?visibility={visibility}" if visibility else ""
         reply = self.connection.send(
-            "POST", f"{API}/skills", body=skill.to_bytes(), headers={"Content-Type": BLOB}
+            "POST", f"{API}/skills{query}", body=skill.to_bytes(), headers={"Content-Type": BLOB}
         )
         return self.connection.parse(VersionView, reply)
 
@@ -184,14 +212,15 @@ class OperatorClient:
         """One version by number or channel."""
         return self.connection.ask(VersionView, "GET", _version(name, ref))
 
-    def fetch_skill(self, version: VersionView, key: VerifyKey | None) -> Skill:
+    def fetch_skill(self, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
         """Download the file of a version and verify its digest, and its signature where a key is given.
 
         Raises:
             SignatureError: Another key signed it.
             ArtefactError: Larger than announced, another digest, or damaged.
+            HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, key)
+        return _fetch(self.connection, version, key, target)
 
     def move_channel(self, name: str, channel: Channel, version: int) -> VersionView:
         """Release a version, or roll back to it."""
@@ -199,12 +228,17 @@ class OperatorClient:
             VersionView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
         )
 
+    def change_visibility(self, name: str, visibility: Visibility) -> SkillView:
+        """Say who may see a skill from now on."""
+        change = VisibilityChange(visibility=visibility)
+        return self.connection.ask(SkillView, "PUT", f"{_skill(name)}/visibility", change)
+
     def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
 
     def robots(self) -> list[RobotView]:
-        """All robots that the user may see."""
+        """All robots of the user's organisation; all for admins."""
         return self.connection.ask(list[RobotView], "GET", f"{API}/robots")
 
     def start_campaign(self, order: CampaignRequest) -> CampaignView:
@@ -236,6 +270,62 @@ class OperatorClient:
         """Refuse a user's token from now on."""
         self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}")
 
+    def add_webhook(self, request: WebhookRequest) -> WebhookCreated:
+        """A webhook and the secret that is shown once."""
+        return self.connection.ask(WebhookCreated, "POST", f"{API}/webhooks", request)
+
+    def webhooks(self) -> list[WebhookView]:
+        """All webhooks that the user may see."""
+        return self.connection.ask(list[WebhookView], "GET", f"{API}/webhooks")
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Tell it nothing more."""
+        self.connection.send("DELETE", _webhook(webhook_id))
+
+    def test_webhook(self, webhook_id: str) -> DeliveryReport:
+        """Have one message sent to it."""
+        return self.connection.ask(DeliveryReport, "POST", f"{_webhook(webhook_id)}/test")
+
+    def dead_letters(self, webhook_id: str) -> list[DeadLetter]:
+        """Events that it was not told of."""
+        return self.connection.ask(list[DeadLetter], "GET", f"{_webhook(webhook_id)}/dead")
+
+    def redeliver(self, webhook_id: str, request: RedeliverRequest) -> Redelivered:
+        """Try dead letters again."""
+        return self.connection.ask(Redelivered, "POST", f"{_webhook(webhook_id)}/redeliver", request)
+
+    def create_token(self, user: str, request: TokenRequest) -> TokenCreated:
+        """A further token of a user, shown once; `me` is whoever asks."""
+        return self.connection.ask(TokenCreated, "POST", _tokens(user), request)
+
+    def tokens(self, user: str) -> list[TokenView]:
+        """A user's tokens without their secrets."""
+        return self.connection.ask(list[TokenView], "GET", _tokens(user))
+
+    def revoke_token(self, user: str, token: str) -> None:
+        """Refuse one token from now on."""
+        self.connection.send("DELETE", f"{_tokens(user)}/{quote(token, safe='')}")
+
+    def create_organisation(self, request: OrganisationRequest) -> OrganisationView:
+        """A new organisation, for admins."""
+        return self.connection.ask(OrganisationView, "POST", f"{API}/organisations", request)
+
+    def organisations(self) -> list[OrganisationView]:
+        """The user's own organisation; all for admins."""
+        return self.connection.ask(list[OrganisationView], "GET", f"{API}/organisations")
+
+    def organisation(self, name: str) -> OrganisationView:
+        """One organisation, what it may use, and what it uses."""
+        return self.connection.ask(OrganisationView, "GET", _organisation(name))
+
+    def change_organisation(self, name: str, settings: OrganisationSettings) -> OrganisationView:
+        """Give an organisation other settings: all of them."""
+        return self.connection.ask(OrganisationView, "PUT", _organisation(name), settings)
+
+    def end_sessions(self, name: str) -> None:
+        """Sign a user out of all browsers."""
+        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}/sessions")
+
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""
         resume = {} if after is None else {"Last-Event-ID": str(after)}
@@ -248,22 +338,40 @@ def _skill(name: str) -> str:
     return f"{API}/skills/{quote(name, safe='')}"
 
 
+def _organisation(name: str) -> str:
+    return f"{API}/organisations/{quote(name, safe='')}"
+
+
+def _tokens(user: str) -> str:
+    return f"{API}/users/{quote(user, safe='')}/tokens"
+
+
 def _version(name: str, ref: str) -> str:
     return f"{_skill(name)}/versions/{quote(ref, safe='')}"
 
 
-def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None) -> Skill:
+def _webhook(webhook_id: str) -> str:
+    return f"{API}/webhooks/{quote(webhook_id, safe='')}"
+
+
+def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
     if key is not None:
         key.verify(version.signature, skill_statement(version.digest))
     if version.size > SIZE_LIMIT:
         raise ArtefactError(f"the skill has {version.size} bytes; {SIZE_LIMIT} are allowed.")
-    reply = connection.send(
-        "GET",
-        f"{_version(version.skill, str(version.version))}/file",
-        limit=version.size,
-        seconds=connection.seconds + version.size / BYTES_PER_SECOND,
-    )
-    skill = Skill.from_bytes(reply.body, digest=version.digest)
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        pull(connection, f"{_version(version.skill, str(version.version))}/file", partial, version.size)
+        skill = _opened(partial, version)
+    except ArtefactError:
+        partial.unlink(missing_ok=True)  # nothing to go on from
+        raise
+    partial.replace(target)
+    return skill
+
+
+def _opened(path: Path, version: VersionView) -> Skill:
+    skill = Skill.load(path, digest=version.digest)
     if skill.manifest.name != version.skill:
         raise ArtefactError(
             f"this is the skill {skill.manifest.name!r}, not {version.skill!r}.", where="name"

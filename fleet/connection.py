@@ -6,11 +6,13 @@ is left to `fleet.agent`: every failure that a retry may mend is a HubUnreachabl
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from os import SEEK_END
+from typing import BinaryIO, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -34,6 +36,7 @@ from skills.messages import ErrorBody
 __all__ = ["MESSAGE_LIMIT", "Answer", "Connection", "Traffic"]
 
 MESSAGE_LIMIT = 16 * 1024**2  # bytes of a JSON answer; a campaign of a thousand rounds has about 2 MB
+PARTIAL_CONTENT, TEMPORARY_REDIRECT = 206, 307
 JSON = {"Content-Type": "application/json"}
 T = TypeVar("T")
 
@@ -107,10 +110,13 @@ class Connection:
             # Our limits count what travels: no compressed answer may unfold into more.
             headers={"Accept-Encoding": "identity", "User-Agent": "zunft"},
         )
+        # For a store that the hub points at: no proof or token of ours goes there.
+        self._elsewhere = httpx.Client(transport=self.transport, headers={"Accept-Encoding": "identity"})
 
     def close(self) -> None:
         """Give the sockets back."""
         self._http.close()
+        self._elsewhere.close()
 
     def ask(self, answer: type[T], method: str, path: str, message: BaseModel | None = None) -> T:
         """Send a message, or nothing, and read the answer as a model or a list of models.
@@ -156,27 +162,69 @@ class Connection:
             ArtefactError: The answer is larger than the limit.
             ZunftError: The hub refused, as its error says.
         """
-        with self._open(method, path, body, headers) as response:
-            content = self._read(response, limit, self.timer() + (seconds or self.seconds))
+        wait = seconds or self.seconds
+        with self._open(self._http, method, path, body, headers, wait) as response:
+            content = self._read(response, limit, self.timer() + wait)
         self.traffic.received += len(content)
         if not response.is_success:
             raise _error_from(response, content)
         return Answer(response.status_code, content)
 
+    def download(self, path: str, file: BinaryIO, size: int, seconds: float) -> None:
+        """Fetch what is missing of a file of this size into an open one that has its beginning.
+
+        A hub may point at a store, which is asked without credentials.
+
+        Raises:
+            HubUnreachableError, ArtefactError, ZunftError: As `send`; what came is in the file.
+        """
+        have = file.seek(0, SEEK_END)
+        if have == size:
+            return
+        if have > size:
+            have = file.truncate(0)
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        until = self.timer() + seconds
+        with self._open(self._http, "GET", path, b"", headers, self.seconds) as response:
+            if response.status_code != TEMPORARY_REDIRECT:
+                self._save(response, file, size, until)
+                return
+            address = self._allowed(response.headers.get("Location", ""))
+        with self._open(self._elsewhere, "GET", address, b"", headers, self.seconds) as response:
+            self._save(response, file, size, until)
+
+    def put_elsewhere(self, address: str, body: bytes, seconds: float) -> None:
+        """PUT bytes where the hub said, which is no hub: without credentials.
+
+        Raises:
+            HubUnreachableError: They were not taken; ask the hub again.
+        """
+        with self._open(self._elsewhere, "PUT", self._allowed(address), body, {}, seconds) as response:
+            content = self._read(response, MESSAGE_LIMIT, self.timer() + seconds)
+        if not response.is_success:
+            raise _broken(response, f"answered with status {response.status_code}: {content[:200]!r}.")
+
     def lines(self, path: str, headers: Mapping[str, str]) -> Iterator[str]:
         """Lines of an endless answer, until the hub ends it."""
-        with self._open("GET", path, b"", headers) as response:
+        with self._open(self._http, "GET", path, b"", headers, self.seconds) as response:
             if not response.is_success:
                 raise _error_from(response, self._read(response, MESSAGE_LIMIT, float("inf")))
             yield from response.iter_lines()
 
     @contextmanager
     def _open(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None
+        self,
+        client: httpx.Client,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        seconds: float,
     ) -> Iterator[httpx.Response]:
         try:
-            request = self._http.build_request(method, path, content=body, headers=headers)
-            response = self._http.send(request, stream=True)
+            patience = httpx.Timeout(self.seconds, read=seconds)
+            request = client.build_request(method, path, content=body, headers=headers, timeout=patience)
+            response = client.send(request, stream=True)
             self.traffic.sent += len(body) + _size(response.request.headers)
             self.traffic.received += _size(response.headers)
             try:
@@ -190,29 +238,61 @@ class Connection:
                 remedy="Check that it runs and can be reached from here.",
             ) from error
 
+    def _save(self, response: httpx.Response, file: BinaryIO, size: int, until: float) -> None:
+        """Add an answer to a file, or begin anew where all of it comes; it is whole afterwards."""
+        if not response.is_success:
+            raise _error_from(response, self._read(response, MESSAGE_LIMIT, until))
+        have = file.seek(0, SEEK_END) if response.status_code == PARTIAL_CONTENT else file.seek(0)
+        file.truncate()
+        for chunk in response.iter_raw():
+            file.write(chunk)
+            have += len(chunk)
+            self.traffic.received += len(chunk)
+            self._check_progress(response, have, size, until)
+        file.flush()
+        os.fsync(file.fileno())
+        if have != size:
+            raise _broken(response, f"the file ended after {have} of {size} bytes.")
+
+    def _check_progress(self, response: httpx.Response, have: int, limit: int, until: float) -> None:
+        if have > limit:
+            raise ArtefactError(
+                f"the hub sent more than the {limit} bytes that were agreed.",
+                where=_place(response),
+                code="too_large",
+            )
+        if self.timer() > until:
+            raise _broken(response, f"the answer trickled: {have} bytes when time was up.")
+
+    def _allowed(self, address: str) -> str:
+        """An address elsewhere, no less protected than the hub's own."""
+        url = _parsed(address)
+        if url is None or (self.base_url.startswith("https:") and url.scheme != "https"):
+            raise HubUnreachableError(
+                "the hub points at an address that cannot be used.",
+                where=self.base_url,
+                remedy="Tell its operator: ZUNFT_S3_DIRECT_URL is to begin with https where the hub's does.",
+            )
+        return address
+
     def _read(self, response: httpx.Response, limit: int, until: float) -> bytes:
         content = bytearray()
         for chunk in response.iter_raw():
             content += chunk
-            if len(content) > limit:
-                raise ArtefactError(
-                    f"the hub sent more than the {limit} bytes that were agreed.",
-                    where=str(response.url),
-                    code="too_large",
-                )
-            if self.timer() > until:
-                raise HubUnreachableError(
-                    f"the answer trickled: {len(content)} bytes when time was up.", where=str(response.url)
-                )
+            self._check_progress(response, len(content), limit, until)
         return bytes(content)
 
 
-def _check_url(text: str) -> None:
+def _parsed(text: str) -> httpx.URL | None:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host:
+        return None
+    return url if url.scheme in {"http", "https"} and url.host else None
+
+
+def _check_url(text: str) -> None:
+    if _parsed(text) is None:
         raise RequestError(
             f"{text!r} is not a hub's address.", where="hub", remedy="Write it like http://hub.example:8750."
         )
@@ -222,6 +302,15 @@ def _size(headers: httpx.Headers) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers.raw)
 
 
+def _place(response: httpx.Response) -> str:
+    """Where an answer came from, without the signature that an address of a store has in its query."""
+    return str(response.url.copy_with(query=None))
+
+
+def _broken(response: httpx.Response, what: str) -> HubUnreachableError:
+    return HubUnreachableError(what, where=_place(response), remedy="It is tried again from there.")
+
+
 def _error_from(response: httpx.Response, content: bytes) -> ZunftError:
     status = response.status_code
     try:
@@ -229,7 +318,7 @@ def _error_from(response: httpx.Response, content: bytes) -> ZunftError:
     except ValidationError:
         kind = HubUnreachableError if _passes(status) else _BY_STATUS.get(status, RequestError)
         message = f"answered with status {status}, and not as a hub does."
-        return kind(message, where=str(response.url), retry_after=_retry_after(response))
+        return kind(message, where=_place(response), retry_after=_retry_after(response))
     kind = _BY_CODE.get(detail.code) or _BY_STATUS.get(status, RequestError)
     if _passes(status):
         kind = HubUnreachableError

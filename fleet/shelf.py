@@ -44,7 +44,7 @@ class Shelf:
         skill = self._bench.skill(version.digest)
         if skill is None:
             skill = self._fetch(version)
-            self._bench.keep_skill(skill, self._bench.memory(self._skill).in_use)
+            self._bench.tidy_skills(version.digest, self._bench.memory(self._skill).in_use)
         check_fit(
             skill.manifest,
             skill=self._skill,
@@ -56,6 +56,6 @@ class Shelf:
     def _fetch(self, version: VersionView) -> Skill:
         self._voice.say("pulling", f"version {version.version}")
         try:
-            return self._client.fetch_skill(version)
+            return self._client.fetch_skill(version, self._bench.skill_file(version.digest))
         except (ArtefactError, SignatureError) as error:
             raise DistrustError(f"version {version.version}: {error}") from error

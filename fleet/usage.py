@@ -11,7 +11,7 @@ from fleet.client import HubClient
 from fleet.home import home_workshop
 from fleet.own_env import load_env, rehearse
 from fleet.sync import check_fit
-from fleet.workbench import Identity
+from fleet.workbench import Workbench
 from skills.messages import VersionView
 from skills.policy import Policy
 
@@ -50,7 +50,7 @@ class Usage:
 
 
 def use_skill(
-    identity: Identity, client: HubClient, reference: str, *, episodes: int, seed: int, own_env: str = ""
+    bench: Workbench, client: HubClient, reference: str, *, episodes: int, seed: int, own_env: str = ""
 ) -> Usage:
     """Pull `NAME` or `NAME@REF`, verify it, and do jobs with it in the robot's workshop or own environment.
 
@@ -61,10 +61,11 @@ def use_skill(
     name, _, ref = reference.partition("@")
     task = load_task(name)
     version = client.version(name, ref or "stable")
-    skill = client.fetch_skill(version)
+    skill = bench.skill(version.digest) or client.fetch_skill(version, bench.skill_file(version.digest))
+    bench.tidy_skills(version.digest, bench.memory(name).in_use)
     check_fit(skill.manifest, skill=name, contract=task.contract, task_digest=task.digest)
     policy = Policy(skill)
     if own_env:
         return Usage(version, own_env, rehearse(load_env(own_env, task), policy, task, episodes, seed))
-    workshop = home_workshop(identity, task)
+    workshop = home_workshop(bench.identity(), task)
     return Usage(version, workshop.name, evaluate(policy, task, workshop, episodes, seed))

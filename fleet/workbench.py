@@ -7,7 +7,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     identity.json    the hub's answer to the enrolment
     <skill>.memory.json   which version is in use, which were refused and why
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
-    skills/          fetched skill files, named by digest
+    skills/          fetched skill files, named by digest; a .partial one is on its way
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skills.container import digest_of
+from skills.delta import Delta
 from skills.errors import ArtefactError, ConflictError, NotFoundError
+from skills.files import Blob, atomic_file, map_file, write_atomically
 from skills.manifest import Digest, Name
 from skills.signing import SigningKey, VerifyKey
-from skills.skill import Skill, write_atomically
+from skills.skill import Skill
 
 __all__ = ["Identity", "Memory", "Pending", "SkillInUse", "Workbench"]
 
@@ -149,40 +151,54 @@ class Workbench:
         """Replace what the robot remembers of a skill."""
         self._write(f"{skill}.memory.json", memory)
 
+    def skill_file(self, digest: Digest) -> Path:
+        """Where a fetched skill lies, or is to be laid."""
+        return self.home / "skills" / f"{digest.removeprefix('sha256:')}.skill"
+
     def skill(self, digest: Digest) -> Skill | None:
         """A fetched skill, or None when it is not here whole."""
-        path = self._skill_path(digest)
+        path = self.skill_file(digest)
         try:
-            return Skill.from_bytes(path.read_bytes(), digest=digest)
+            return Skill.load(path, digest=digest)
         except FileNotFoundError:
             return None
         except ArtefactError:
             path.unlink(missing_ok=True)
             return None
 
-    def keep_skill(self, skill: Skill, in_use: SkillInUse | None) -> None:
-        """Cache a skill; the oldest files go, never the one in use."""
-        path = self._skill_path(skill.digest)
-        skill.save(path)
-        spared = {path, self._skill_path(in_use.digest) if in_use else path}
+    def tidy_skills(self, newest: Digest, in_use: SkillInUse | None) -> None:
+        """Make room after a fetch: the oldest files go, never the one in use, and what broke off."""
+        path = self.skill_file(newest)
+        spared = {path, self.skill_file(in_use.digest) if in_use else path}
+        for broken_off in path.parent.glob("*.partial"):
+            broken_off.unlink(missing_ok=True)
         others = sorted((p for p in path.parent.glob("*.skill") if p not in spared), key=_age)
         for old in others[: max(0, len(others) + len(spared) - KEPT_SKILLS)]:
             old.unlink(missing_ok=True)
 
-    def pending(self) -> tuple[Pending, bytes] | None:
-        """The delta that is owed, with its bytes; None also when they are damaged."""
+    def pending(self) -> tuple[Pending, Blob] | None:
+        """The delta that is owed, with its file; None also when that is damaged."""
         record = self._read(Pending, "pending.json")
         if record is None:
             return None
         try:
-            data = (self.home / "pending.delta").read_bytes()
+            data = self._delta_file()
         except FileNotFoundError:
             return None
         return (record, data) if digest_of(data) == record.digest else None
 
-    def keep_pending(self, record: Pending, data: bytes) -> None:
-        """Remember a delta; the record is written last and makes it count."""
-        write_atomically(self.home / "pending.delta", data)
+    def write_delta(self, delta: Delta) -> Blob:
+        """Write a delta's file, tensor by tensor; it counts once `keep_pending` says whose it is.
+
+        Raises:
+            CodecError, ArtefactError: See `Delta.write`.
+        """
+        with atomic_file(self.home / "pending.delta") as file:
+            delta.write(file)
+        return self._delta_file()
+
+    def keep_pending(self, record: Pending) -> None:
+        """Remember that the delta which was just written is owed."""
         self._write("pending.json", record)
 
     def drop_pending(self) -> None:
@@ -190,8 +206,9 @@ class Workbench:
         (self.home / "pending.json").unlink(missing_ok=True)
         (self.home / "pending.delta").unlink(missing_ok=True)
 
-    def _skill_path(self, digest: Digest) -> Path:
-        return self.home / "skills" / f"{digest.removeprefix('sha256:')}.skill"
+    def _delta_file(self) -> Blob:
+        with (self.home / "pending.delta").open("rb") as file:
+            return map_file(file)
 
     def _read(self, kind: type[D], name: str) -> D | None:
         path = self.home / name

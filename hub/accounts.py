@@ -1,26 +1,32 @@
 """Users: created and revoked by an admin; the first admin is made when the hub starts.
 
-Robots are no users: they enrol, see `hub.enrolment`.
+Each begins with one API token; further ones are `hub.tokens`'. Who signs in at an issuer becomes a user in
+`hub.sign_in`, without a token. Robots are no users: they enrol, see `hub.enrolment`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.audit import HUB, note
 from hub.auth import hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
-from hub.models import UserRow
+from hub.events import take_turn
+from hub.models import IdentityRow, UserRow, UserTokenRow
+from hub.organisations import find_organisation
+from hub.sessions import end_sessions
+from hub.tokens import FIRST, add_token, check_admin_left, valid_admins
 from skills.errors import ConflictError, NotFoundError
+from skills.files import write_atomically
 from skills.messages import UserCreated, UserRequest, UserView
-from skills.skill import write_atomically
+from skills.tokens import EVERY_SCOPE
 
-__all__ = ["Accounts"]
+__all__ = ["FIRST_ADMIN", "Accounts"]
 
 FIRST_ADMIN = "admin"
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name, not a secret
@@ -38,38 +44,63 @@ class Accounts:
 
         Raises:
             ConflictError: The name is taken.
+            NotFoundError: No such organisation.
         """
-        token = make_token("zt")
-        expires = self._clock() + timedelta(days=request.valid_days)
+        token, now = make_token("zt"), self._clock()
+        expires = now + timedelta(days=request.valid_days)
         with self._database.write() as session:
+            find_organisation(session, request.organisation)
             if session.get(UserRow, request.name) is not None:
                 raise ConflictError(
                     f"there is a user {request.name} already.",
                     where="name",
                     remedy="Choose another name, or revoke that user first.",
                 )
-            session.add(self._row(request, token, expires))
-            self._note_created(session, request, by)
+            self._add(session, request, by)
+            add_token(session, request.name, FIRST, token, EVERY_SCOPE, now, expires)
         return UserCreated(name=request.name, role=request.role, token=token, expires_at=expires)
 
     def users(self) -> tuple[UserView, ...]:
         """All users by name; their tokens are nowhere."""
         with self._database.read() as session:
-            return tuple(_view(row) for row in session.scalars(select(UserRow).order_by(UserRow.name)))
+            rows = session.scalars(select(UserRow).order_by(UserRow.name))
+            return tuple(_view(session, row) for row in rows)
+
+    def user(self, name: str) -> UserView:
+        """One user.
+
+        Raises:
+            NotFoundError: No such user.
+        """
+        with self._database.read() as session:
+            return _view(session, _find(session, name))
+
+    def end_sessions(self, name: str, *, by: str = HUB) -> None:
+        """End all of a user's sessions; tokens stay.
+
+        Raises:
+            NotFoundError: No such user.
+        """
+        with self._database.write() as session:
+            _find(session, name)
+            ended = end_sessions(session, name)
+            note(session, "sessions.ended", self._clock(), by=by, subject=name, count=ended)
 
     def revoke(self, name: str, *, by: str = HUB) -> None:
-        """Remove a user; the token is refused from now on.
+        """Remove a user; all the user's tokens and sessions are refused from now on.
 
         Raises:
             NotFoundError: No such user.
             ConflictError: The last admin whose token is valid.
         """
         with self._database.write() as session:
-            user = session.get(UserRow, name)
-            if user is None:
-                raise NotFoundError(f"there is no user {name[:64]!r}.", where="name")
-            if user.role == "admin" and {row.name for row in self._admins(session)} <= {name}:
-                raise ConflictError("this is the last admin.", where="name", remedy="Create another first.")
+            take_turn(session)  # two admins who revoke each other must not both succeed
+            user = _find(session, name)
+            end_sessions(session, name)
+            for model, owner in ((UserTokenRow, UserTokenRow.user_name), (IdentityRow, IdentityRow.user)):
+                session.execute(delete(model).where(owner == name))
+            if user.role == "admin":
+                check_admin_left(session, self._clock())
             session.delete(user)
             note(session, "user.revoked", self._clock(), by=by, subject=name)
 
@@ -79,36 +110,55 @@ class Accounts:
         It does not expire: whoever starts the hub may set it anew at any time.
         """
         with self._database.write() as session:
-            if not token and self._admins(session):
+            take_turn(session)  # several processes may start at once
+            if not token and valid_admins(session, self._clock()):
                 return
             if not token:
                 token = make_token("zt")
                 write_atomically(folder / TOKEN_FILE, token.encode(), mode=0o600)
-            known = session.get(UserRow, FIRST_ADMIN)
-            if known is None or known.token_hash != hash_token(token):
-                request = UserRequest(name=FIRST_ADMIN, role="admin")
-                session.merge(self._row(request, token, None))
-                self._note_created(session, request, HUB)
+            known = session.get(UserTokenRow, hash_token(token))
+            if known is not None and known.user_name == FIRST_ADMIN:
+                return
+            self._ensure_first_admin(session)
+            its = UserTokenRow.user_name == FIRST_ADMIN, UserTokenRow.name == FIRST
+            session.execute(delete(UserTokenRow).where(*its))
+            add_token(session, FIRST_ADMIN, FIRST, token, EVERY_SCOPE, self._clock(), None)
 
-    def _note_created(self, session: Session, request: UserRequest, by: str) -> None:
+    def _ensure_first_admin(self, session: Session) -> None:
+        row = session.get(UserRow, FIRST_ADMIN)
+        if row is None:
+            self._add(session, UserRequest(name=FIRST_ADMIN, role="admin"), HUB)
+            return
+        row.role = "admin"
+        note(session, "token.created", self._clock(), by=HUB, subject=FIRST_ADMIN, token=FIRST)
+
+    def _add(self, session: Session, request: UserRequest, by: str) -> None:
+        now = self._clock()
+        row = UserRow(name=request.name, role=request.role, organisation=request.organisation, created_at=now)
+        session.add(row)
+        session.flush()
         details = {"role": request.role, "organisation": request.organisation}
-        note(session, "user.created", self._clock(), by=by, subject=request.name, **details)
-
-    def _admins(self, session: Session) -> list[UserRow]:
-        """Those whose token is valid now."""
-        rows = session.scalars(select(UserRow).where(UserRow.role == "admin"))
-        return [row for row in rows if row.expires_at is None or row.expires_at > self._clock()]
-
-    def _row(self, request: UserRequest, token: str, expires_at: datetime | None) -> UserRow:
-        return UserRow(
-            name=request.name,
-            role=request.role,
-            organisation=request.organisation,
-            token_hash=hash_token(token),
-            created_at=self._clock(),
-            expires_at=expires_at,
-        )
+        note(session, "user.created", now, by=by, subject=request.name, **details)
 
 
-def _view(row: UserRow) -> UserView:
-    return UserView.model_validate({name: getattr(row, name) for name in UserView.model_fields})
+def _find(session: Session, name: str) -> UserRow:
+    row = session.get(UserRow, name)
+    if row is None:
+        raise NotFoundError(f"there is no user {name[:64]!r}.", where="name")
+    return row
+
+
+def _view(session: Session, row: UserRow) -> UserView:
+    ends = session.scalars(select(UserTokenRow.expires_at).where(UserTokenRow.user_name == row.name)).all()
+    latest = max((end for end in ends if end is not None), default=None)
+    issuer = session.scalar(select(IdentityRow.issuer).where(IdentityRow.user == row.name))
+    return UserView.model_validate(
+        {
+            "name": row.name,
+            "role": row.role,
+            "organisation": row.organisation,
+            "created_at": row.created_at,
+            "expires_at": None if None in ends else latest,
+            "issuer": issuer or "",
+        }
+    )

@@ -1,6 +1,7 @@
 """Admission of deltas: who sent it, for what, finite, bounded and in time; then kept for good.
 
-Where a late one counts is `hub.staleness`'s rule.
+Where a late one counts is `hub.staleness`'s rule; what organisations may use, `hub.quotas`'; how its bytes
+came in, `hub.api.bodies`'s and `hub.uploads`'s.
 
 The blob is in the store before the one transaction that admits it, and the robot gets its answer
 after both: what was acknowledged survives any crash. A refused delta leaves no trace.
@@ -9,23 +10,25 @@ after both: what was acknowledged survives any crash. A refused delta leaves no 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.auth import Principal
+from hub.auth import THE_HUB, Principal
 from hub.clock import Clock
+from hub.contributors import may_contribute
 from hub.database import Database
 from hub.events import record
 from hub.journal import find_round, newest_round, order_of, state_of
-from hub.models import CampaignRow, DeltaRow, RobotRow, RoundRow, VersionRow
+from hub.models import CampaignRow, DeltaRow, OrganisationRow, RobotRow, RoundRow, SkillRow, VersionRow
+from hub.quotas import check_room, check_uploads, hold, keep
+from hub.regions import Stores, region_of
+from hub.spool import Spool, SpoolFile
 from hub.staleness import place
-from hub.store import ObjectStore
-from skills.codecs import decode
-from skills.container import digest_of
-from skills.delta import EncodedDelta, norm
+from skills.delta import EncodedDelta
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest, Parameters
 from skills.messages import CampaignRequest, DeltaReceipt, RoundState
@@ -44,21 +47,62 @@ class BetweenRoundsError(ZunftError):
     status = 503
 
 
+@dataclass(frozen=True)
+class _Welcome:
+    """What a delta that may come is held to, and in whose region's store it will lie."""
+
+    row: RoundRow
+    order: CampaignRequest
+    shapes: Parameters
+    region: str
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A delta that is in already."""
+
+    receipt: DeltaReceipt
+    region: str
+
+
 class Admission:
     """The hub's border for deltas."""
 
-    def __init__(self, database: Database, store: ObjectStore, clock: Clock) -> None:
+    def __init__(self, database: Database, stores: Stores, spool: Spool, clock: Clock) -> None:
         self._database = database
-        self._store = store
+        self._stores = stores
+        self._spool = spool
         self._clock = clock
 
-    def admit(self, round_id: str, data: bytes, signature: str, robot: Principal) -> DeltaReceipt:
+    def expect(
+        self, round_id: str, digest: str, size: int, signature: str, robot: Principal
+    ) -> DeltaReceipt | None:
+        """Before any byte of a delta came: its receipt, if it is in already; None if it may come.
+
+        Raises:
+            NotFoundError, SignatureError, ConflictError, BetweenRoundsError: As `admit`.
+            TooLargeError, TooManyRequestsError: As `admit`.
+        """
+        found = self._look(round_id, digest, size, signature, robot)
+        return found.receipt if isinstance(found, _Known) else None
+
+    def region(self, round_id: str, robot: Principal) -> str:
+        """In whose store the deltas of a round lie.
+
+        Raises:
+            NotFoundError: No such round.
+        """
+        with self._database.read() as session:
+            return _region_of(session, find_round(session, round_id, robot))
+
+    def admit(self, round_id: str, file: SpoolFile, signature: str, robot: Principal) -> DeltaReceipt:
         """Take a delta in, once; the same delta again is a duplicate and changes nothing.
 
         One that comes late counts in the round that is open now, where the campaign allows so many rounds.
 
         Raises:
             NotFoundError: No such round.
+            TooLargeError, TooManyRequestsError: It is over a quota.
             ArtefactError, CodecError: Not a sound delta of this round's base, see `skills.delta`.
             SignatureError: Not signed by this robot's key.
             ForbiddenError: It is another robot's.
@@ -66,60 +110,99 @@ class Admission:
             BetweenRoundsError: No round is open; send it again soon.
             StoreError: Nothing was kept; send it again.
         """
-        digest = digest_of(data)
-        with self._database.read() as session:
-            row = find_round(session, round_id)
-            known = _receipt_of(session, digest, row, robot)
-            if known is not None:
-                return known
-            order = order_of(session.get_one(CampaignRow, row.campaign_id))
-            key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
-            shapes = _shapes_of(session, row.base)
-            self._find_place(session, row, robot)
-        key.verify(signature, delta_statement(data))
-        delta = EncodedDelta.from_bytes(data, shapes)
-        length = _check_content(delta, row, order, robot)
-        self._store.put(digest, data)
+        found = self._look(round_id, file.digest, file.size, signature, robot)
+        if isinstance(found, _Known):
+            self._keep(file, found.region)  # it is there, unless a hub died at the wrong moment
+            return found.receipt
+        with file.path.open("rb") as source:
+            delta = self._spool.delta(source, found.shapes)
+        length = _check_content(delta, found.row, found.order, robot)
         admitted = DeltaRow(
-            digest=digest,
+            digest=file.digest,
             robot_id=robot.name,
             samples=delta.header.samples,
-            size=len(data),
+            size=file.size,
             norm=length,
             codec=delta.header.codec,
             metrics=delta.header.metrics,
             signature=signature,
             received_at=self._clock(),
         )
-        return self._enter(admitted, round_id, robot)
+        self._keep(file, found.region)
+        try:
+            receipt = self._enter(admitted, round_id, robot)
+        except ZunftError:
+            self._discard(file.digest, round_id, found.region)
+            raise
+        self._keep(file, found.region)  # the same one may have been refused, and removed, meanwhile
+        return receipt
+
+    def _keep(self, file: SpoolFile, region: str) -> None:
+        self._stores.of(region).put_file(file.digest, file.path)
+
+    def _look(
+        self, round_id: str, digest: str, size: int, signature: str, robot: Principal
+    ) -> _Known | _Welcome:
+        with self._database.read() as session:
+            row = find_round(session, round_id, robot)
+            known = _receipt_of(session, digest, row, robot)
+            if known is not None:
+                return _Known(known, _region_of(session, row))
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            order = order_of(campaign)
+            key = VerifyKey(session.get_one(RobotRow, robot.name).public_key)
+            shapes = _shapes_of(session, row.base)
+            self._find_place(session, row, robot)
+            region = self._check_quotas(session, campaign, robot, size)
+        key.verify(signature, delta_statement(digest))
+        return _Welcome(row, order, shapes, region)
+
+    def _check_quotas(self, session: Session, campaign: CampaignRow, robot: Principal, size: int) -> str:
+        """Before anything is kept; `_enter` looks again. Returns the region in which the delta will lie."""
+        skill = session.get_one(SkillRow, campaign.skill)
+        _check_region(session, skill, robot)
+        owner = session.get_one(OrganisationRow, skill.organisation)
+        check_uploads(session, session.get_one(OrganisationRow, robot.organisation), self._clock())
+        check_room(owner, size)
+        return owner.region
 
     def _enter(self, delta: DeltaRow, round_id: str, robot: Principal) -> DeltaReceipt:
         digest = delta.digest
-        try:
-            with self._database.write() as session:
-                row = find_round(session, round_id, lock=True)
-                known = _receipt_of(session, digest, row, robot)
-                if known is not None:
-                    return known
-                counting = self._find_place(session, row, robot, lock=True)
-                delta.round_id, delta.staleness = counting.round_id, counting.number - row.number
-                session.add(delta)
-                session.flush()
-                record(
-                    session,
-                    "delta.admitted",
-                    delta.received_at,
-                    round_id=delta.round_id,
-                    robot_id=robot.name,
-                    digest=digest,
-                    samples=delta.samples,
-                    staleness=delta.staleness,
-                )
-                return _receipt(delta, "admitted")
-        except ZunftError:
-            # The round closed, or another delta came, between the two looks: nothing of this one stays.
-            self._store.delete(digest)
-            raise
+        with self._database.write() as session:
+            row = find_round(session, round_id, robot, lock=True)
+            known = _receipt_of(session, digest, row, robot)
+            if known is not None:
+                return known
+            counting = self._find_place(session, row, robot, lock=True)
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            skill = session.get_one(SkillRow, campaign.skill)
+            held = hold(session, robot.organisation, skill.organisation)
+            _check_region(session, skill, robot)
+            check_uploads(session, held[robot.organisation], delta.received_at)
+            keep(held[skill.organisation], delta.size)
+            delta.round_id, delta.staleness = counting.round_id, counting.number - row.number
+            session.add(delta)
+            session.flush()
+            record(
+                session,
+                "delta.admitted",
+                delta.received_at,
+                skill=skill.name,
+                organisation=robot.organisation,
+                round_id=delta.round_id,
+                robot_id=robot.name,
+                digest=digest,
+                samples=delta.samples,
+                staleness=delta.staleness,
+            )
+            return _receipt(delta, "admitted")
+
+    def _discard(self, digest: str, round_id: str, region: str) -> None:
+        """Take a refused delta's blob away, unless the same delta was admitted on another connection."""
+        with self._database.write() as session:
+            find_round(session, round_id, THE_HUB, lock=True)  # nobody enters one meanwhile
+            if session.get(DeltaRow, digest) is None:
+                self._stores.of(region).delete(digest)
 
     def _find_place(
         self, session: Session, row: RoundRow, robot: Principal, *, lock: bool = False
@@ -128,7 +211,7 @@ class Admission:
         campaign = session.get_one(CampaignRow, row.campaign_id)
         newest = newest_round(session, row.campaign_id) or row
         if lock and newest is not row:
-            newest = find_round(session, newest.round_id, lock=True)
+            newest = find_round(session, newest.round_id, robot, lock=True)
         now, order = self._clock(), order_of(campaign)
         staleness = newest.number - row.number
         allowed = order.merge.max_staleness
@@ -156,6 +239,20 @@ class Admission:
         counting = row if found == "in time" else newest
         _check_first(session, row, counting, robot)
         return counting
+
+
+def _check_region(session: Session, skill: SkillRow, robot: Principal) -> None:
+    if not may_contribute(session, robot, skill):
+        raise ConflictError(
+            "this robot's deltas may not lie in the store of this skill's organisation.",
+            where="round_id",
+            remedy="Drop this delta; this robot works on skills of its own region.",
+            code="wrong_region",
+        )
+
+
+def _region_of(session: Session, row: RoundRow) -> str:
+    return region_of(session, session.get_one(CampaignRow, row.campaign_id).skill)
 
 
 def _receipt(delta: DeltaRow, status: Literal["admitted", "duplicate"]) -> DeltaReceipt:
@@ -245,7 +342,7 @@ def _check_content(delta: EncodedDelta, row: RoundRow, order: CampaignRequest, r
     for name, figure in header.metrics.items():
         if not math.isfinite(figure):
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
-    length = norm({name: decode(tensor) for name, tensor in delta.tensors.items()})
+    length = delta.norm()
     if length > order.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(
             f"the delta's norm {length:.4g} is over the plan's {order.training.clip_norm:g}.",

@@ -6,16 +6,33 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import anyio
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api import audit, campaigns, events, health, metrics, robots, rounds, skills, users
+from hub.api import (
+    audit,
+    campaigns,
+    events,
+    health,
+    login,
+    metrics,
+    organisations,
+    robots,
+    rounds,
+    sessions,
+    skills,
+    uploads,
+    users,
+    webhooks,
+)
+from hub.api.bodies import AT_ONCE
 from hub.api.errors import install_errors, refusals
 from hub.api.headers import SecurityHeaders
 from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
-from hub.gate import Gate
+from hub.jobs.job import Gate
 from hub.limits import RateLimits
 from hub.metrics import Metrics
 from hub.services import Services, open_services
@@ -25,12 +42,13 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, campaigns, events, users, audit)
+NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, sessions, organisations, webhooks, audit)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
 
-Users send `Authorization: Bearer zt_...`; robots sign each request. Every refusal has the shape `ErrorBody`.
+Users send `Authorization: Bearer zt_...`, browsers the cookie of a session; robots sign each request. Every
+refusal has the shape `ErrorBody`.
 """
 
 
@@ -39,7 +57,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     Args:
         settings: The hub's configuration.
-        gate: How candidates are measured; by default in simulation on held-out variations.
+        gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
 
     Raises:
@@ -50,7 +68,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.engine.start()
+        services.start()
         try:
             yield
         finally:
@@ -64,6 +82,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     )
     app.state.services = services
     app.state.limits = RateLimits(settings)
+    app.state.heavy = anyio.CapacityLimiter(AT_ONCE)
     app.add_middleware(RequestLog)
     if settings.metrics:
         _measure(app, services, counted, clock)
@@ -71,8 +90,10 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     install_errors(app)
     # The one route that names the model: it brings the schema that all documented refusals point at.
     app.include_router(health.router, responses={500: {"model": ErrorBody}})
+    app.include_router(login.router, responses=refusals(422, 429))
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
+    limits += [(uploads.part_router, services.uploads.largest_part)]
     for router, limit in limits:
         app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429))
     if settings.console:

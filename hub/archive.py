@@ -1,9 +1,10 @@
 """The file of a backup: a tar of rows as JSON lines, blobs, perhaps the hub's key, and a manifest.
 
-    tables/<table>.jsonl        one row a line, times in ISO 8601 with their zone
-    blobs/sha256/ab/cdef...     as in the object store
-    hub-key.pem                 only where it was asked for
-    manifest.json               last: schema, counts, size and SHA-256 of every member before it
+    tables/<table>.jsonl                one row a line, times in ISO 8601 with their zone
+    blobs/sha256/ab/cdef...             as in the hub's own store
+    regions/<region>/sha256/ab/cdef...  as in a region's, only where that region was asked for
+    hub-key.pem                         only where it was asked for
+    manifest.json                       last: schema, counts, size and SHA-256 of every member before it
 
 Making one is `hub.backup`, reading one `hub.restore`.
 """
@@ -15,20 +16,22 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, select, union
+from sqlalchemy.orm import Session
 
-from hub.models import Base, DeltaRow, Moment, RoundRow, VersionRow
+from hub.models import Base, CampaignRow, DeltaRow, Moment, OrganisationRow, RoundRow, SkillRow, VersionRow
+from hub.regions import HOME
 from hub.store.contract import path_of
 from skills.errors import ZunftError
 
 __all__ = [
-    "BLOB_COLUMNS",
     "KEY",
     "MANIFEST",
     "BackupError",
     "BackupManifest",
     "Member",
     "blob_path",
+    "blobs_of",
     "line_of",
     "row_of",
     "table_path",
@@ -37,13 +40,6 @@ __all__ = [
 
 KEY = "hub-key.pem"
 MANIFEST = "manifest.json"
-BLOB_COLUMNS = (
-    VersionRow.digest,
-    DeltaRow.digest,
-    RoundRow.optimiser_before,
-    RoundRow.optimiser_after,
-)
-"""Every column that names a blob; a round's base and candidate are versions."""
 
 
 class BackupError(ZunftError):
@@ -71,6 +67,7 @@ class BackupManifest(BaseModel):
         rows: Number of rows by table.
         members: By path in the tar.
         missing: Digests of blobs that rows name and the store did not have, or had damaged.
+        left_out: By region, the number of blobs that are not in it, because nobody asked for the region.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,6 +79,7 @@ class BackupManifest(BaseModel):
     rows: dict[str, int]
     members: dict[str, Member]
     missing: tuple[str, ...] = ()
+    left_out: dict[str, int] = Field(default_factory=dict)
 
 
 def tables() -> list[Table]:
@@ -94,13 +92,28 @@ def table_path(table: str) -> str:
     return f"tables/{table}.jsonl"
 
 
-def blob_path(digest: str) -> str:
-    """Where a blob lies in the tar.
+def blob_path(digest: str, region: str) -> str:
+    """Where a blob of a region lies in the tar.
 
     Raises:
         ArtefactError: Not a digest.
     """
-    return f"blobs/{path_of(digest)}"
+    return f"blobs/{path_of(digest)}" if region == HOME else f"regions/{region}/{path_of(digest)}"
+
+
+def blobs_of(session: Session) -> list[tuple[str, str]]:
+    """Region and digest of every blob that a row names; a round's base and candidate are versions."""
+    in_region = select(OrganisationRow.region).join(SkillRow, SkillRow.organisation == OrganisationRow.name)
+    of_round = in_region.join(CampaignRow, CampaignRow.skill == SkillRow.name).join(
+        RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id
+    )
+    named = union(
+        in_region.join(VersionRow, VersionRow.skill == SkillRow.name).add_columns(VersionRow.digest),
+        of_round.join(DeltaRow, DeltaRow.round_id == RoundRow.round_id).add_columns(DeltaRow.digest),
+        of_round.add_columns(RoundRow.optimiser_before),
+        of_round.add_columns(RoundRow.optimiser_after),
+    )
+    return sorted((region, digest) for region, digest in session.execute(named) if digest)
 
 
 def line_of(row: dict[str, Any]) -> bytes:

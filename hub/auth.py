@@ -1,7 +1,8 @@
-"""Who asks: users by API token, robots by a signed request; and what a role may do.
+"""Who asks: users by API token, robots by a signed request; and what a role and a token may do.
 
 Only SHA-256 digests of tokens are stored; tokens have 256 bits of entropy, so no slow hash is
-needed. Which route needs which role is said in `hub.api`.
+needed. Sessions of browsers are `hub.sessions`; which route needs which role and scope is said in
+`hub.api`; whose things a principal may see and change, in `hub.visibility`.
 """
 
 from __future__ import annotations
@@ -9,21 +10,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
 
 from hub.clock import Clock
 from hub.database import Database
-from hub.models import NonceRow, RobotRow, UserRow
+from hub.models import RobotRow, SessionRow, UserRow, UserTokenRow
+from hub.nonces import Nonces
 from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
+from skills.tokens import EVERY_SCOPE, Scope
 
-__all__ = ["INCLUDES", "Authenticator", "Claim", "Principal", "hash_token", "make_token"]
+__all__ = [
+    "INCLUDES",
+    "THE_HUB",
+    "Authenticator",
+    "Claim",
+    "Principal",
+    "Viewer",
+    "hash_token",
+    "make_token",
+    "principal_of",
+    "scopes_of",
+]
 
 INCLUDES: dict[Role, frozenset[Role]] = {
     "robot": frozenset({"robot"}),
@@ -32,32 +44,78 @@ INCLUDES: dict[Role, frozenset[Role]] = {
     "admin": frozenset({"admin", "operator", "researcher"}),
 }
 NONCE_LENGTH = range(8, 65)
+USED_PRECISION = timedelta(minutes=1)
+"""How much later a token must be used again for that to be written down."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks, once proven. `name` is the robot's id or the user's name."""
+    """Who asks, once proven.
+
+    Attributes:
+        name: The robot's id or the user's name.
+        role: What it may do.
+        organisation: Whose it is.
+        scopes: What its token is limited to; a robot, and a user who signed in at an issuer, have all.
+        token: Name of the token that was shown, now or to open the session; empty where there is none.
+        token_hash: What the hub keeps of it.
+        session_hash: What the hub keeps of the session's secret; empty where there is no session.
+        expires_at: When the proof ends; None: it does not. A session's moves on with its use.
+    """
 
     name: str
     role: Role
     organisation: str
+    scopes: frozenset[Scope] = frozenset(EVERY_SCOPE)
+    token: str = ""
+    token_hash: str = field(default="", repr=False)
+    session_hash: str = field(default="", repr=False)
+    expires_at: datetime | None = field(default=None, compare=False)
 
     @property
     def actor(self) -> str:
         """This one in the audit log."""
+        if self == THE_HUB:
+            return self.name
         return f"{'robot' if self.role == 'robot' else 'user'}:{self.name}"
 
-    def must_be(self, role: Role) -> None:
-        """Hold to a role.
+    def may_act_as(self, role: Role, scope: Scope) -> bool:
+        """Whether this one's role includes another, and its proof is for that."""
+        return role in INCLUDES[self.role] and scope in self.scopes
+
+    def must_be(self, role: Role, scope: Scope) -> None:
+        """Hold to a role and a scope.
 
         Raises:
-            ForbiddenError: This one's role does not include it.
+            ForbiddenError: This one's role does not include it, or its token is not for that.
         """
         if role not in INCLUDES[self.role]:
             raise ForbiddenError(
                 f"this needs the role {role}; {self.name} is a {self.role}.",
                 remedy="Ask an operator of the hub, or use another token.",
             )
+        self.must_have(scope)
+
+    def must_have(self, scope: Scope) -> None:
+        """Hold to a scope.
+
+        Raises:
+            ForbiddenError: This one's token is not for that.
+        """
+        if scope not in self.scopes:
+            raise ForbiddenError(
+                f"the token {self.token!r} of {self.name} is not for this: it lacks the scope {scope}.",
+                where="Authorization",
+                remedy="Use another token: zunft user token create.",
+                code="token_scope",
+            )
+
+
+THE_HUB = Principal("hub", "admin", "")
+"""Who acts and looks where nobody asked: the engine, a start of the hub, a command on its own machine."""
+
+Viewer = Principal | None
+"""Who looks; None is anybody, where the catalogue is public."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +144,7 @@ class Authenticator:
         self._database = database
         self._clock = clock
         self._skew = timedelta(seconds=skew_seconds)
+        self._nonces = Nonces(database, clock, 2 * self._skew)
 
     def user(self, token: str) -> Principal:
         """Whose API token this is.
@@ -93,23 +152,49 @@ class Authenticator:
         Raises:
             UnauthorizedError: Nobody's, or one that is no longer valid.
         """
-        digest = hash_token(token)
+        digest, now = hash_token(token), self._clock()
         with self._database.read() as session:
-            row = session.scalar(select(UserRow).where(UserRow.token_hash == digest))
-        if row is None or not hmac.compare_digest(row.token_hash, digest):
+            found = session.execute(_tokens().where(UserTokenRow.token_hash == digest)).one_or_none()
+        if found is None or not hmac.compare_digest(found[1].token_hash, digest):
             raise UnauthorizedError(
                 "this token belongs to nobody.",
                 where="Authorization",
                 remedy="Send `Authorization: Bearer zt_...` with a token that is not revoked.",
             )
-        if row.expires_at is not None and row.expires_at <= self._clock():
+        user, row = found
+        if row.expires_at is not None and row.expires_at <= now:
             raise UnauthorizedError(
                 f"this token expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.",
                 where="Authorization",
-                remedy="Ask an admin to revoke it and to create a new one: zunft user create.",
+                remedy="Use another token, or ask an admin for one: zunft user token create.",
                 code="expired_token",
             )
-        return Principal(row.name, _role(row.role), row.organisation)
+        if row.last_used_at is None or now - row.last_used_at >= USED_PRECISION:
+            self._mark_used(digest, now)
+        return principal_of(user, row)
+
+    def still_holds(self, principal: Principal) -> bool:
+        """Whether this one would be let in now: asked while an answer lasts that has no end."""
+        if principal.expires_at is not None and principal.expires_at <= self._clock():
+            return False
+        with self._database.read() as session:
+            if principal.role == "robot":
+                return session.get(RobotRow, principal.name) is not None
+            if principal.token_hash and session.get(UserTokenRow, principal.token_hash) is None:
+                return False
+            if principal.session_hash and session.get(SessionRow, principal.session_hash) is None:
+                return False
+            user = session.get(UserRow, principal.name)
+            return user is not None and (user.role, user.organisation) == (
+                principal.role,
+                principal.organisation,
+            )
+
+    def _mark_used(self, digest: str, now: datetime) -> None:
+        with self._database.write() as session:
+            row = session.get(UserTokenRow, digest)
+            if row is not None:
+                row.last_used_at = now
 
     def claim(self, proof: RequestProof) -> Claim:
         """Who says to have sent a request; asked before its body is read, so that strangers' bodies are not.
@@ -130,15 +215,15 @@ class Authenticator:
         principal = Principal(robot.robot_id, "robot", robot.organisation)
         return Claim(proof, VerifyKey(robot.public_key), principal)
 
-    def robot(self, claim: Claim, *, method: str, target: str, body: bytes) -> Principal:
+    def robot(self, claim: Claim, *, method: str, target: str, body_digest: str) -> Principal:
         """The robot that signed exactly this request, for the first time.
 
         Raises:
             SignatureError: Another request or another key.
-            UnauthorizedError: The request was made before.
+            UnauthorizedError: The request was made before, or the robot has left meanwhile.
         """
-        claim.proof.verify(claim.key, method=method, target=target, body=body)
-        self._use_nonce(claim.proof, self._clock())
+        claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
+        self._nonces.use(claim.proof.robot_id, claim.proof.nonce)
         return claim.principal
 
     def _check_fresh(self, proof: RequestProof, now: datetime) -> None:
@@ -156,29 +241,32 @@ class Authenticator:
                 code="stale_request",
             )
 
-    def _use_nonce(self, proof: RequestProof, now: datetime) -> None:
-        try:
-            with self._database.write() as session:
-                session.execute(
-                    delete(NonceRow).where(
-                        NonceRow.robot_id == proof.robot_id, NonceRow.used_at < now - 2 * self._skew
-                    )
-                )
-                session.add(NonceRow(robot_id=proof.robot_id, nonce=proof.nonce, used_at=now))
-                _mark_seen(session, proof.robot_id, now)
-        except IntegrityError as error:
-            raise UnauthorizedError(
-                "this request was made before.",
-                where="Zunft-Nonce",
-                remedy="Sign each request anew, repeated ones too.",
-                code="replayed_request",
-            ) from error
+
+def principal_of(user: UserRow, token: UserTokenRow | None) -> Principal:
+    """A user whose credentials hold, limited by the token that was shown.
+
+    Raises:
+        UnauthorizedError: The role is none of this program's.
+    """
+    who = Principal(user.name, _role(user.role), user.organisation)
+    if token is None:
+        return who
+    return replace(
+        who,
+        scopes=scopes_of(token),
+        token=token.name,
+        token_hash=token.token_hash,
+        expires_at=token.expires_at,
+    )
 
 
-def _mark_seen(session: Session, robot_id: str, now: datetime) -> None:
-    robot = session.get(RobotRow, robot_id)
-    if robot is not None:
-        robot.last_seen_at = now
+def scopes_of(row: UserTokenRow) -> frozenset[Scope]:
+    """What a token is for."""
+    return frozenset(scope for scope in EVERY_SCOPE if scope in row.scopes)
+
+
+def _tokens() -> Select[UserRow, UserTokenRow]:
+    return select(UserRow, UserTokenRow).join(UserTokenRow, UserTokenRow.user_name == UserRow.name)
 
 
 def _role(text: str) -> Role:

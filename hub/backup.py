@@ -1,8 +1,8 @@
 """Make a backup of a hub, running or not, from its settings alone: database, store, perhaps its key.
 
 The rows are of one moment. Blobs never change, and are in the store before the row that names them, so they
-are copied afterwards. What was lost in the store is listed and does not stop the rest. The file is described
-in `hub.archive`.
+are copied afterwards. What was lost in the store is listed and does not stop the rest. Blobs of a region go
+into the file only where the region is named: a file is another place. It is described in `hub.archive`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,24 +22,23 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from hub.archive import (
-    BLOB_COLUMNS,
     KEY,
     MANIFEST,
     BackupError,
     BackupManifest,
     Member,
     blob_path,
+    blobs_of,
     line_of,
     table_path,
     tables,
 )
 from hub.database import Database, existing_database
-from hub.services import KEY_FILE, connect_store
+from hub.regions import HOME, Stores, connect_stores
 from hub.settings import Settings
-from hub.store import ObjectStore, StoreError
+from hub.store import StoreError
 from skills.errors import NotFoundError
 from skills.signing import SigningKey
 
@@ -53,7 +53,13 @@ LOST = "damaged_blob"
 
 
 def back_up(
-    settings: Settings, target: Path, now: datetime, *, with_key: bool = False, progress: Progress
+    settings: Settings,
+    target: Path,
+    now: datetime,
+    *,
+    with_key: bool = False,
+    regions: Collection[str] = (),
+    progress: Progress,
 ) -> tuple[Path, BackupManifest]:
     """Write a backup; the file is there whole, or not at all, and only its owner may read it.
 
@@ -62,10 +68,11 @@ def back_up(
         target: A `.tar` that is not there yet, or a folder, in which it gets a name with the time.
         now: The time.
         with_key: Whether the hub's signing key goes in. Whoever has it can publish skills in the hub's name.
+        regions: Whose blobs go in beside those that are pinned nowhere; those of others are left out.
         progress: Told of each blob.
 
     Raises:
-        NotFoundError: There is no hub, or no key, to back up.
+        NotFoundError: There is no hub, no key, or no such region to back up.
         BackupError: The target cannot be written, or the database is of another version of Zunft.
         SettingsError, StoreError: Database or store do not answer.
     """
@@ -73,14 +80,17 @@ def back_up(
     with ExitStack() as stack:
         database = stack.enter_context(existing_database(settings.database, migrate=False))
         revision = _revision(database)
-        key = settings.data_dir / KEY_FILE
+        key = settings.key_path
         if with_key and not key.exists():
             raise NotFoundError(
                 "the hub's folder holds no key.", where=str(key), remedy="Name its --data-dir."
             )
+        stores = connect_stores(settings)
+        _check_regions(stores, regions)
         archive = stack.enter_context(_new_archive(path))
-        rows, digests = _add_rows(archive, database)
-        missing = _add_blobs(archive, connect_store(settings), digests, path.parent, progress)
+        rows, blobs = _add_rows(archive, database)
+        wanted = [(region, digest) for region, digest in blobs if region in {HOME, *regions}]
+        missing = _add_blobs(archive, stores, wanted, path.parent, progress)
         if with_key:
             archive.add_bytes(KEY, key.read_bytes())
         manifest = BackupManifest(
@@ -91,6 +101,7 @@ def back_up(
             rows=rows,
             members=archive.members,
             missing=tuple(missing),
+            left_out=Counter(region for region, _ in blobs if region not in {HOME, *regions}),
         )
         archive.add_bytes(MANIFEST, manifest.model_dump_json(indent=1).encode())
     return path, manifest
@@ -105,6 +116,14 @@ def _free_path(target: Path, now: datetime) -> Path:
             remedy="Name a folder that exists, or FILE.tar that does not.",
         )
     return path
+
+
+def _check_regions(stores: Stores, regions: Collection[str]) -> None:
+    for region in regions:
+        if region not in stores.regions:
+            raise NotFoundError(
+                f"this hub has no region {region!r}.", where="regions", remedy="Name one of ZUNFT_REGIONS."
+            )
 
 
 def _revision(database: Database) -> str:
@@ -174,8 +193,8 @@ def _new_archive(path: Path) -> Iterator[_Archive]:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _add_rows(archive: _Archive, database: Database) -> tuple[dict[str, int], list[str]]:
-    """All tables, of one moment; the number of rows of each, and the digests of the blobs they name."""
+def _add_rows(archive: _Archive, database: Database) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """All tables, of one moment; the number of rows of each, and region and digest of the blobs they name."""
     rows: dict[str, int] = {}
     with database.read() as session:
         if session.get_bind().dialect.name == "postgresql":
@@ -186,28 +205,23 @@ def _add_rows(archive: _Archive, database: Database) -> tuple[dict[str, int], li
                 found = session.execute(ordered.execution_options(yield_per=PAGE)).mappings()
                 rows[table.name] = sum(1 for row in found if file.write(line_of(dict(row))))
                 archive.add(table_path(table.name), file)
-        return rows, _digests(session)
-
-
-def _digests(session: Session) -> list[str]:
-    found = {digest for column in BLOB_COLUMNS for digest in session.scalars(select(column)) if digest}
-    return sorted(found)
+        return rows, blobs_of(session)
 
 
 def _add_blobs(
-    archive: _Archive, store: ObjectStore, digests: list[str], folder: Path, progress: Progress
+    archive: _Archive, stores: Stores, blobs: list[tuple[str, str]], folder: Path, progress: Progress
 ) -> list[str]:
     missing = []
-    for done, digest in enumerate(digests):
-        progress(done, len(digests))
+    for done, (region, digest) in enumerate(blobs):
+        progress(done, len(blobs))
         try:
-            with store.open(digest, folder, LARGEST_BLOB) as file:
-                archive.add(blob_path(digest), file)
+            with stores.of(region).open(digest, folder, LARGEST_BLOB) as file:
+                archive.add(blob_path(digest, region), file)
         except NotFoundError:
             missing.append(digest)
         except StoreError as error:
             if error.code != LOST:
                 raise
             missing.append(digest)
-    progress(len(digests), len(digests))
+    progress(len(blobs), len(blobs))
     return missing

@@ -1,20 +1,23 @@
 """Campaigns: an operator's orders, and what a robot is asked to do for them.
 
-Rounds are moved on by `hub.engine`; deltas are taken in by `hub.admission`.
+Rounds are moved on by `hub.engine`; deltas are taken in by `hub.admission`. A campaign is its skill's: who
+may see and stop it follows from that.
 """
 
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.audit import HUB, note
+from hub.audit import note
+from hub.auth import Principal, Viewer
 from hub.candidate import chain_of
-from hub.catalogue import resolve, version_view
+from hub.catalogue import own_skill, resolve, version_view
 from hub.clock import Clock
+from hub.contributors import contributors, may_contribute
 from hub.database import Database
 from hub.events import record
 from hub.journal import (
@@ -27,13 +30,29 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
-from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow, VersionRow
+from hub.leaseholder import new_lease
+from hub.models import (
+    AssignmentRow,
+    CampaignRow,
+    DeltaRow,
+    InterestRow,
+    RobotRow,
+    RoundRow,
+    SkillRow,
+    VersionRow,
+)
+from hub.quotas import check_campaigns, hold
 from hub.rounds import FINAL
+from hub.visibility import must_change, seen, seen_skills
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView, VersionView
 
 __all__ = ["Campaigns"]
+
+
+LOOKS = 20
+"""So often within the time for which a robot counts as active it is written down that it is."""
 
 
 class Campaigns:
@@ -43,12 +62,14 @@ class Campaigns:
         self._database = database
         self._clock = clock
         self._active_seconds = active_seconds
+        self._nearly = timedelta(seconds=active_seconds / LOOKS)
 
-    def start(self, request: CampaignRequest, *, by: str = HUB) -> CampaignView:
+    def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
         """Take an order; the engine opens its first round.
 
         Raises:
             NotFoundError: No such skill, or it has no stable version to start from.
+            ForbiddenError: It is another organisation's, or as many campaigns as may are running.
             ConflictError: A campaign for this skill is running.
             CodecError: The plan names an unknown codec.
             MergeError: The rule does not take these options, or needs a larger quorum.
@@ -57,7 +78,9 @@ class Campaigns:
         chain_of(request.merge).check(request.quorum)
         now = self._clock()
         with self._database.write() as session:
-            resolve(session, request.skill, "stable")
+            skill = own_skill(session, request.skill, by)
+            resolve(session, skill.name, "stable", by)
+            owner = hold(session, skill.organisation)[skill.organisation]
             running = _running(session, request.skill)
             if running is not None:
                 raise ConflictError(
@@ -65,77 +88,103 @@ class Campaigns:
                     where="skill",
                     remedy="Wait for it or stop it first.",
                 )
+            check_campaigns(session, owner)
             row = CampaignRow(
                 campaign_id=f"c-{secrets.token_hex(5)}",
                 skill=request.skill,
                 state="running",
                 reason="",
-                order=_with_embodiments(session, request).model_dump(mode="json"),
+                order=_with_embodiments(session, request, skill).model_dump(mode="json"),
                 created_at=now,
             )
             session.add(row)
             session.flush()
+            session.add(new_lease(row.campaign_id, now))
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
-            note(session, "campaign.started", now, by=by, subject=row.campaign_id, skill=row.skill)
+            note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
 
-    def campaigns(self) -> tuple[CampaignView, ...]:
-        """All campaigns, newest first."""
-        statement = select(CampaignRow).order_by(CampaignRow.created_at.desc(), CampaignRow.campaign_id)
+    def campaigns(self, viewer: Viewer) -> tuple[CampaignView, ...]:
+        """All campaigns that the viewer sees, newest first."""
+        theirs = select(CampaignRow).where(CampaignRow.skill.in_(seen_skills(viewer)))
+        statement = theirs.order_by(CampaignRow.created_at.desc(), CampaignRow.campaign_id)
         with self._database.read() as session:
             return tuple(
                 campaign_view(session, row, self._clock(), self._active_seconds)
                 for row in session.scalars(statement)
             )
 
-    def campaign(self, campaign_id: str) -> CampaignView:
+    def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign.
 
         Raises:
             NotFoundError: No such campaign.
         """
         with self._database.read() as session:
-            return campaign_view(session, _find(session, campaign_id), self._clock(), self._active_seconds)
+            row = _find(session, campaign_id, viewer)
+            return campaign_view(session, row, self._clock(), self._active_seconds)
 
-    def stop(self, campaign_id: str, *, by: str = HUB) -> CampaignView:
+    def stop(self, campaign_id: str, *, by: Principal) -> CampaignView:
         """End a campaign now; its unfinished round gives no candidate. Stopping twice is stopping once.
 
         Raises:
             NotFoundError: No such campaign.
+            ForbiddenError: It is another organisation's.
         """
         now = self._clock()
         with self._database.write() as session:
-            row = _find(session, campaign_id, lock=True)
+            row = _find(session, campaign_id, by, lock=True)
+            must_change(by, session.get_one(SkillRow, row.skill).organisation, f"campaign {campaign_id}")
             if row.state == "running":
                 row.state, row.reason = "stopped", "Stopped by an operator."
                 for each in rounds_of(session, campaign_id):
                     if state_of(each) not in FINAL:
-                        enter_state(session, find_round(session, each.round_id, lock=True), "stopped", now)
+                        locked = find_round(session, each.round_id, by, lock=True)
+                        enter_state(session, locked, "stopped", now)
                 record(session, "campaign.stopped", now, campaign_id=campaign_id, skill=row.skill)
-                note(session, "campaign.stopped", now, by=by, subject=campaign_id, skill=row.skill)
+                note(session, "campaign.stopped", now, by=by.actor, subject=campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
 
-    def round(self, round_id: str) -> RoundView:
+    def round(self, round_id: str, viewer: Viewer) -> RoundView:
         """One round.
 
         Raises:
             NotFoundError: No such round.
         """
         with self._database.read() as session:
-            return round_view(session, find_round(session, round_id), self._clock(), self._active_seconds)
+            row = find_round(session, round_id, viewer)
+            return round_view(session, row, self._clock(), self._active_seconds)
 
-    def assignment(self, robot_id: str, skill: str) -> Assignment | None:
-        """What this robot is to do now for a skill; None when there is nothing.
-
-        Asking also tells the hub that the robot is there: a round without a target waits for it.
-        """
-        now = self._clock()
-        with self._database.write() as session:
-            session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
+    def open_round(self, skill: str) -> str:
+        """The round that wants deltas for a skill now, whoever may bring some; empty where there is none."""
+        with self._database.read() as session:
             campaign = _running(session, skill)
             newest = newest_round(session, campaign.campaign_id) if campaign else None
-            if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
+        return newest.round_id if newest and newest.state == "open" else ""
+
+    def assignment(self, robot: Principal, skill: str) -> Assignment | None:
+        """What this robot is to do now for a skill; None when there is nothing that it may do.
+
+        Asking also tells the hub that the robot is there: a round without a target waits for it. That is
+        written down anew when it is no longer nearly true, and not each time that there is nothing to do.
+        """
+        now, robot_id = self._clock(), robot.name
+        with self._database.read() as session:
+            asked = session.get(InterestRow, (robot_id, skill))
+            is_known = asked is not None and now - asked.asked_at < self._nearly
+            if is_known and _work(session, skill, robot_id, now) is None:
                 return None
+        with self._database.write() as session:
+            row = session.scalar(select(SkillRow).where(SkillRow.name == skill, seen(robot)))
+            if row is None or not may_contribute(session, robot, row):
+                return None
+            # It may ask two processes at once.
+            session.get_one(RobotRow, robot_id, with_for_update={"key_share": True})
+            session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
+            work = _work(session, skill, robot_id, now)
+            if work is None:
+                return None
+            campaign, newest = work
             session.merge(AssignmentRow(round_id=newest.round_id, robot_id=robot_id, assigned_at=now))
             base = session.scalars(select(VersionRow).where(VersionRow.digest == newest.base)).one()
             view = version_view(session, base)
@@ -156,6 +205,15 @@ def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Ass
     )
 
 
+def _work(session: Session, skill: str, robot_id: str, now: datetime) -> tuple[CampaignRow, RoundRow] | None:
+    """The campaign and the round that want a delta of this robot."""
+    campaign = _running(session, skill)
+    newest = newest_round(session, campaign.campaign_id) if campaign else None
+    if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
+        return None
+    return campaign, newest
+
+
 def _running(session: Session, skill: str) -> CampaignRow | None:
     statement = select(CampaignRow).where(CampaignRow.skill == skill, CampaignRow.state == "running")
     return session.scalar(statement)
@@ -166,17 +224,20 @@ def _wanted(session: Session, row: RoundRow, robot_id: str, now: datetime) -> bo
     return row.state == "open" and now < row.deadline and session.scalar(delivered) is None
 
 
-def _with_embodiments(session: Session, request: CampaignRequest) -> CampaignRequest:
+def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRow) -> CampaignRequest:
     """Fix now which arms the gate examines, so that scores of all rounds can be compared."""
     if request.gate.embodiments:
         return request
-    enrolled = session.scalars(select(RobotRow.embodiment).distinct().order_by(RobotRow.embodiment))
+    arms = select(RobotRow.embodiment).where(contributors(skill)).distinct()
+    enrolled = session.scalars(arms.order_by(RobotRow.embodiment))
     gate = request.gate.model_copy(update={"embodiments": tuple(enrolled)})
     return request.model_copy(update={"gate": gate})
 
 
-def _find(session: Session, campaign_id: str, *, lock: bool = False) -> CampaignRow:
-    row = session.get(CampaignRow, campaign_id, with_for_update=lock)
+def _find(session: Session, campaign_id: str, viewer: Viewer, *, lock: bool = False) -> CampaignRow:
+    theirs = select(CampaignRow).where(CampaignRow.skill.in_(seen_skills(viewer)))
+    found = theirs.where(CampaignRow.campaign_id == campaign_id)
+    row = session.scalar(found.with_for_update() if lock else found)
     if row is None:
         raise NotFoundError(f"there is no campaign {campaign_id[:64]!r}.", where="campaign_id")
     return row

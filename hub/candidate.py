@@ -1,28 +1,32 @@
 """From deltas to a candidate: weights, the merge, the server optimiser, and the new version's manifest.
 
-Pure. Same deltas, same bits, whichever process merges them on the same kind of device: deltas are taken in
-the order of their digests. Where they come from is `hub.merger`'s business.
+Same deltas, same bits, whichever process merges them on the same kind of device: deltas are taken in the
+order of their digests. What comes out is written piece by piece into files that the caller gives. Where
+deltas come from and where those files go is `hub.merger`'s business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot, prod
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.merging import Chain, Engine, make_chain, merge
-from hub.merging.optimiser import Adaptive, Mean, Optimiser, ServerMomentum
+from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
 from hub.staleness import discount
-from skills.container import pack, unpack
+from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
 from skills.delta import apply, norm
-from skills.manifest import Parameters
+from skills.files import Blob
+from skills.manifest import Manifest, Parameters
 from skills.messages import MergePlan
 from skills.skill import Skill
 
-__all__ = ["Candidate", "Received", "chain_of", "length_of_sum", "make_candidate"]
+__all__ = ["Received", "chain_of", "length_of_sum", "write_candidate"]
 
 
 @dataclass(frozen=True)
@@ -44,35 +48,24 @@ class Received:
     tensors: Update
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What a round made.
-
-    Attributes:
-        optimiser_state: State of the server optimiser after this round, as a file.
-        metrics: `cosine` (mean over pairs of deltas), `norm` of the step, `success` (mean of what robots
-            reported), as far as they are defined.
-    """
-
-    skill: Skill
-    optimiser_state: bytes
-    metrics: dict[str, float]
-
-
-def make_candidate(
+def write_candidate(
+    skill: BinaryIO,
+    state: BinaryIO,
     base: Skill,
     deltas: Mapping[str, Received],
     plan: MergePlan,
     *,
     version: int,
     round_id: str,
-    optimiser_state: bytes | None,
+    optimiser_state: Blob | None,
     engine: Engine,
     root: Mapping[str, float] | None = None,
-) -> Candidate:
+) -> dict[str, float]:
     """Merge a round's deltas into the next version.
 
     Args:
+        skill: An empty file for the version.
+        state: An empty file for the state of the server optimiser after this round.
         base: What the update is added to.
         deltas: By digest.
         plan: Weights, rule and server optimiser.
@@ -82,6 +75,10 @@ def make_candidate(
             optimiser is left aside.
         engine: What computes.
         root: For `fltrust`: a factor for each delta; the root update is their sum.
+
+    Returns:
+        Metrics: `cosine` (mean over pairs of deltas), `norm` of the step, `success` (mean of what robots
+        reported), as far as they are defined.
 
     Raises:
         MergeError: No deltas, or too few for the rule.
@@ -94,8 +91,6 @@ def make_candidate(
     shapes = base.manifest.network.shapes()
     factors = None if root is None else [root[digest] for digest in digests]
     merged = merge(updates, weights, chain_of(plan), engine=engine, shapes=shapes, root=factors)
-    optimiser = optimiser_of(plan)
-    after, step = optimiser.update(_state_for(optimiser, optimiser_state), merged.tensors)
     manifest = base.manifest.model_copy(
         update={
             "version": version,
@@ -106,11 +101,14 @@ def make_candidate(
             "samples": sum(each.samples for each in received),
         }
     )
-    metrics = {"norm": norm(step), **_cosine(received, merged.gram, engine, shapes)}
+    optimiser = optimiser_of(plan)
+    before = _state_for(optimiser, optimiser_state, shapes)
+    length = _write(skill, state, manifest, base.tensors, merged.tensors, optimiser, before)
+    metrics = {"norm": length, **_cosine(received, merged.gram, engine, shapes)}
     reported = [each.success for each in received if each.success is not None]
     if reported:
         metrics["success"] = sum(reported) / len(reported)
-    return Candidate(Skill(manifest, apply(base.tensors, step)), pack(optimiser.kind, after), metrics)
+    return metrics
 
 
 def chain_of(plan: MergePlan) -> Chain:
@@ -137,12 +135,50 @@ def length_of_sum(
     return norm(mean) * sum(factors)
 
 
-def _state_for(optimiser: Optimiser, data: bytes | None) -> Mean | None:
+def _state_for(optimiser: Optimiser, data: Blob | None, shapes: Parameters) -> Tensors | None:
     """The state, if it is one of this kind of optimiser."""
     if data is None:
         return None
     kind, state = unpack(data, "optimiser state")
-    return state if kind == optimiser.kind else None
+    if kind != optimiser.kind:
+        return None
+    expected = {moment: shape for name, shape in shapes.items() for moment in optimiser.moments(name)}
+    check_shapes(state, expected, "optimiser state")
+    return state
+
+
+def _write(
+    skill: BinaryIO,
+    state: BinaryIO,
+    manifest: Manifest,
+    base: Tensors,
+    mean: Tensors,
+    optimiser: Optimiser,
+    before: Tensors | None,
+) -> float:
+    """Let the optimiser make a step of the mean, piece by piece; the length of the step."""
+    shapes = manifest.network.shapes()
+    single, double = np.dtype(np.float32), np.dtype(np.float64)
+    weights = TensorWriter(
+        skill, manifest.model_dump_json(), {name: Spec(single, shape) for name, shape in shapes.items()}
+    )
+    specs = {each: Spec(double, shape) for name, shape in shapes.items() for each in optimiser.moments(name)}
+    moments = TensorWriter(state, optimiser.kind, specs)
+    lengths = []
+    for name, shape in shapes.items():
+        for start in range(0, prod(shape), PIECE):
+            here = slice(start, start + PIECE)
+            past = None if before is None else _cut(before, optimiser.moments(name), here)
+            after, step = optimiser.update(past, _cut(mean, [name], here))
+            weights.write(name, apply(_cut(base, [name], here), step)[name], start)
+            for moment, numbers in after.items():
+                moments.write(moment, numbers, start)
+            lengths.append(norm(step))
+    return hypot(*lengths)
+
+
+def _cut(tensors: Tensors, names: Sequence[str], here: slice) -> Tensors:
+    return {name: tensors[name].reshape(-1)[here] for name in names}
 
 
 def _cosine(

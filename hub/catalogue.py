@@ -1,45 +1,98 @@
-"""The catalogue: skills, their versions and lineage, and the channels that point at versions.
+"""The catalogue: skills, their owners, versions and lineage, and the channels that point at versions.
 
-No web framework here. Measuring a version is `hub.gate`; making new ones from deltas, `hub.engine`.
-A version's file is in the object store before its row is in the database.
+No web framework here. Measuring a version is `hub.gate`; making new ones from deltas, `hub.engine`; who may
+see and change what, `hub.visibility`. A version's file is in the object store of its owner's region before
+its row is in the database.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub.audit import HUB, note
+from hub.auth import Principal, Viewer
 from hub.clock import Clock
+from hub.contributors import dismiss_others
 from hub.database import Database
-from hub.events import record
-from hub.models import ChannelRow, SkillRow, VersionRow
+from hub.events import record, take_turn
+from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
+from hub.publishing import add_skill, check_origin, check_succession, next_number, owner_for
+from hub.quotas import check_room, check_uploads, hold, keep
+from hub.regions import Stores, region_of
+from hub.spool import SpoolFile
 from hub.store import ObjectStore
-from skills.errors import ArtefactError, ConflictError, ContractError, NotFoundError, ZunftError
+from hub.visibility import must_change, seen, seen_skills
+from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
-from skills.messages import Channel, GateReport, ScoreView, SkillView, VersionView
+from skills.messages import Channel, GateReport, ScoreView, SkillView, VersionView, Visibility
 from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
-__all__ = ["Catalogue", "add_version", "next_number", "point_channel", "resolve", "version_view"]
+__all__ = [
+    "Catalogue",
+    "VersionFile",
+    "add_version",
+    "find_skill",
+    "own_skill",
+    "point_channel",
+    "resolve",
+    "version_view",
+]
+
+URL_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class VersionFile:
+    """A version's file in the one store that may have it."""
+
+    version: VersionView
+    store: ObjectStore
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop`, piece by piece; see `ObjectStore.read`."""
+        return self.store.read(self.version.digest, start, stop)
+
+    def url(self) -> str:
+        """Where it may be fetched past the hub for a while; empty: through the hub only."""
+        return self.store.url(self.version.digest, URL_SECONDS)
 
 
 class Catalogue:
     """Publishing and reading; each call is its own transaction."""
 
-    def __init__(self, database: Database, store: ObjectStore, key: SigningKey, clock: Clock) -> None:
+    def __init__(self, database: Database, stores: Stores, key: SigningKey, clock: Clock) -> None:
         self._database = database
-        self._store = store
+        self._stores = stores
         self._key = key
         self._clock = clock
 
-    def publish(self, data: bytes, *, by: str = HUB) -> tuple[VersionView, bool]:
+    def published(self, digest: str, by: Principal) -> VersionView | None:
+        """The version that is this file, if there is one and one sees it."""
+        with self._database.read() as session:
+            known = _version_of(session, digest)
+            if known is None or session.scalar(seen_skills(by).where(SkillRow.name == known.skill)) is None:
+                return None
+            return version_view(session, known)
+
+    def publish(
+        self, file: SpoolFile, *, by: Principal, visibility: Visibility | None = None
+    ) -> tuple[VersionView, bool]:
         """Take an uploaded skill file into the catalogue; the same file again changes nothing.
 
-        The first version of a skill becomes stable, so that robots have something to start from; a
-        later one becomes the candidate until it is measured.
+        A new name belongs to the publisher's organisation. The first version of a skill becomes stable, so
+        that robots have something to start from; a later one becomes the candidate until it is measured.
+
+        Args:
+            file: The file.
+            by: Who brings it.
+            visibility: Who may see a new name; None: what its organisation has decided.
 
         Returns:
             The version, and whether it is new.
@@ -47,89 +100,169 @@ class Catalogue:
         Raises:
             ArtefactError: Not a valid skill, or its lineage or origin is not believable.
             ContractError: It does not fit the skill's earlier versions.
-            ConflictError: Its version is not the next one.
+            ConflictError: Its version is not the next one, or one does not see whose the name is.
+            ForbiddenError: The name is another organisation's.
+            TooLargeError, TooManyRequestsError: It is over the organisation's quotas.
         """
-        skill = Skill.from_bytes(data)
-        _check_origin(skill.manifest)
+        skill = Skill.load(file.path, digest=file.digest)
+        check_origin(skill.manifest)
         with self._database.read() as session:
-            known = session.scalar(select(VersionRow).where(VersionRow.digest == skill.digest))
+            owner = owner_for(session, skill.manifest.name, by)
+            known = _version_of(session, file.digest)
             if known is not None:
                 return version_view(session, known), False
-            _check_succession(session, skill.manifest)
-        self._store.put(skill.digest, data)
+            check_succession(session, skill.manifest, by)
+            self._check_quotas(session, owner, file.size)
+        self._stores.of(owner.region).put_file(file.digest, file.path)
         try:
-            return self._enter(skill, by)
+            return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
-            # Another upload was faster: nothing of this one stays.
-            self._store.delete(skill.digest)
+            self._discard(skill.digest, owner.region)
+            with self._database.read() as session:
+                owner_for(session, skill.manifest.name, by)  # somebody took it meanwhile: no other word of it
             raise
+        except IntegrityError as error:
+            self._discard(skill.digest, owner.region)
+            raise ConflictError(
+                "another upload was faster.", where="manifest.version", remedy="Send it again."
+            ) from error
 
-    def _enter(self, skill: Skill, by: str) -> tuple[VersionView, bool]:
-        now = self._clock()
+    def _enter(
+        self, skill: Skill, by: Principal, visibility: Visibility | None, region: str
+    ) -> tuple[VersionView, bool]:
+        manifest, now = skill.manifest, self._clock()
         with self._database.write() as session:
-            known = session.scalar(select(VersionRow).where(VersionRow.digest == skill.digest))
+            name = owner_for(session, manifest.name, by).name
+            owner = hold(session, name)[name]
+            known = _version_of(session, skill.digest)
             if known is not None:
+                owner_for(session, manifest.name, by)  # once more: it may have come between the two looks
                 return version_view(session, known), False
-            _check_succession(session, skill.manifest)
-            row = add_version(session, skill, self.sign(skill.digest), now, by=by)
+            check_succession(session, manifest, by)
+            check_uploads(session, owner, now)
+            if owner.region != region:
+                raise ConflictError(
+                    f"{owner.name} was pinned to another region meanwhile.",
+                    remedy="Send it again.",
+                    code="region_changed",
+                )
+            if manifest.version == 1:
+                add_skill(session, manifest, owner, visibility, now)
+            signature = self.sign(skill.digest)
+            row = add_version(session, manifest, skill.digest, skill.size, signature, now, by=by)
             if row.number == 1:
-                point_channel(session, skill.manifest.name, "stable", 1, now, by=by)
+                point_channel(session, manifest.name, "stable", 1, now, by=by.actor)
             return version_view(session, row), True
+
+    def _check_quotas(self, session: Session, owner: OrganisationRow, size: int) -> None:
+        """Before anything is kept; `_enter` looks again."""
+        check_uploads(session, owner, self._clock())
+        check_room(owner, size)
+
+    def _discard(self, digest: str, region: str) -> None:
+        """Another upload was faster or took the room: nothing stays but a file that is the other's, too."""
+        with self._database.read() as session:
+            known = _version_of(session, digest)
+            is_its_place = known is not None and region_of(session, known.skill) == region
+        if not is_its_place:
+            self._stores.of(region).delete(digest)
 
     def sign(self, digest: str) -> str:
         """The hub's signature on a version that it answers for."""
         return self._key.sign(skill_statement(digest))
 
-    def skills(self) -> tuple[SkillView, ...]:
-        """All skills by name."""
+    def skills(self, viewer: Viewer) -> tuple[SkillView, ...]:
+        """All skills that the viewer sees, by name."""
         with self._database.read() as session:
-            rows = session.scalars(select(SkillRow).order_by(SkillRow.name))
+            rows = session.scalars(select(SkillRow).where(seen(viewer)).order_by(SkillRow.name))
             return tuple(_skill_view(session, row) for row in rows)
 
-    def skill(self, name: str) -> SkillView:
+    def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill.
 
         Raises:
             NotFoundError: No such skill.
         """
         with self._database.read() as session:
-            return _skill_view(session, _skill_row(session, name))
+            return _skill_view(session, find_skill(session, name, viewer))
 
-    def versions(self, name: str) -> tuple[VersionView, ...]:
+    def versions(self, name: str, viewer: Viewer) -> tuple[VersionView, ...]:
         """All versions of a skill, oldest first.
 
         Raises:
             NotFoundError: No such skill.
         """
         with self._database.read() as session:
-            _skill_row(session, name)
+            find_skill(session, name, viewer)
             rows = session.scalars(
                 select(VersionRow).where(VersionRow.skill == name).order_by(VersionRow.number)
             )
             return tuple(version_view(session, row) for row in rows)
 
-    def version(self, name: str, ref: str) -> VersionView:
+    def version(self, name: str, ref: str, viewer: Viewer) -> VersionView:
         """One version, by number or channel.
 
         Raises:
             NotFoundError: No such skill, version or channel.
         """
         with self._database.read() as session:
-            return version_view(session, resolve(session, name, ref))
+            return version_view(session, resolve(session, name, ref, viewer))
 
-    def file(self, version: VersionView) -> bytes:
-        """The version's file, verified against its digest."""
-        return self._store.get(version.digest, limit=version.size)
+    def own_version(self, name: str, ref: str, by: Principal) -> VersionView:
+        """One version of a skill that somebody is about to change.
 
-    def move_channel(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
+        Raises:
+            NotFoundError: No such skill, version or channel.
+            ForbiddenError: It is another organisation's.
+        """
+        with self._database.read() as session:
+            own_skill(session, name, by)
+            return version_view(session, resolve(session, name, ref, by))
+
+    def region(self, name: str) -> str:
+        """In whose store the files of a skill lie."""
+        with self._database.read() as session:
+            return region_of(session, name)
+
+    def file(self, version: VersionView, viewer: Viewer) -> VersionFile:
+        """Where the version's file comes from.
+
+        Raises:
+            NotFoundError: No such skill.
+        """
+        with self._database.read() as session:
+            find_skill(session, version.skill, viewer)
+            return VersionFile(version, self._stores.of(region_of(session, version.skill)))
+
+    def show_to(self, name: str, visibility: Visibility, *, by: Principal) -> SkillView:
+        """Say who may see a skill from now on. What others have of it they keep.
+
+        Raises:
+            NotFoundError: No such skill.
+            ForbiddenError: It is another organisation's.
+        """
+        now = self._clock()
+        with self._database.write() as session:
+            row = own_skill(session, name, by)
+            if row.visibility != visibility:
+                take_turn(session)  # before the skill's row is locked
+                row.visibility, row.updated_at = visibility, now
+                session.flush()
+                dismiss_others(session, row)
+                note(session, "skill.shown", now, by=by.actor, subject=name, visibility=visibility)
+            return _skill_view(session, row)
+
+    def move_channel(self, name: str, channel: Channel, number: int, *, by: Principal) -> VersionView:
         """Point a channel at a version: a release or a rollback.
 
         Raises:
             NotFoundError: No such skill or version.
+            ForbiddenError: It is another organisation's.
             ConflictError: Nothing unmeasured becomes stable, except a first version.
         """
         with self._database.write() as session:
-            row = resolve(session, name, str(number))
+            own_skill(session, name, by)
+            row = resolve(session, name, str(number), by)
             if channel == "stable" and row.score is None and row.number > 1:
                 raise ConflictError(
                     f"v{number} of {name} was never measured.",
@@ -137,24 +270,50 @@ class Catalogue:
                     remedy="Choose a version with a score.",
                     code="unmeasured",
                 )
-            point_channel(session, name, channel, number, self._clock(), by=by)
+            point_channel(session, name, channel, number, self._clock(), by=by.actor)
             return version_view(session, row)
 
     def record_score(self, digest: str, score: ScoreView) -> None:
         """Keep the first measurement of a version."""
         with self._database.write() as session:
-            row = session.scalar(select(VersionRow).where(VersionRow.digest == digest))
+            row = _version_of(session, digest)
             if row is not None and row.score is None:
                 row.score = score.model_dump(mode="json")
 
 
-def resolve(session: Session, name: str, ref: str) -> VersionRow:
-    """The version that a number or channel stands for.
+def find_skill(session: Session, name: str, viewer: Viewer) -> SkillRow:
+    """A skill that the viewer sees.
+
+    Raises:
+        NotFoundError: There is none, or none that the viewer sees: in the same words.
+    """
+    row = session.scalar(select(SkillRow).where(SkillRow.name == name, seen(viewer)))
+    if row is None:
+        raise NotFoundError(
+            f"there is no skill {name[:64]!r}.", where="name", remedy="See the list of skills."
+        )
+    return row
+
+
+def own_skill(session: Session, name: str, by: Principal) -> SkillRow:
+    """A skill that somebody may change, as far as the role allows what is to be done.
+
+    Raises:
+        NotFoundError: See `find_skill`.
+        ForbiddenError: It is another organisation's.
+    """
+    row = find_skill(session, name, by)
+    must_change(by, row.organisation, f"the skill {name}")
+    return row
+
+
+def resolve(session: Session, name: str, ref: str, viewer: Viewer) -> VersionRow:
+    """The version that a number or channel stands for, of a skill that the viewer sees.
 
     Raises:
         NotFoundError: No such skill, version or channel.
     """
-    _skill_row(session, name)
+    find_skill(session, name, viewer)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 12 else None
     if number is None:
         channel = session.get(ChannelRow, (name, ref))
@@ -169,41 +328,49 @@ def resolve(session: Session, name: str, ref: str) -> VersionRow:
     return row
 
 
-def next_number(session: Session, name: str) -> int:
-    """The number that the next version of a skill gets."""
-    newest = session.scalar(select(func.max(VersionRow.number)).where(VersionRow.skill == name))
-    return (newest or 0) + 1
-
-
 def add_version(
-    session: Session, skill: Skill, signature: str, now: datetime, *, by: str = HUB
+    session: Session,
+    manifest: Manifest,
+    digest: str,
+    size: int,
+    signature: str,
+    now: datetime,
+    *,
+    by: Principal,
 ) -> VersionRow:
-    """Enter a version whose file is in the store already, and make it the candidate."""
-    manifest = skill.manifest
-    session.merge(SkillRow(name=manifest.name, task=manifest.task, summary=manifest.summary, updated_at=now))
-    session.flush()
-    row = VersionRow(
+    """Enter a version whose file is in the store already, count its bytes, and make it the candidate.
+
+    Raises:
+        TooLargeError: Its organisation has no room for it.
+    """
+    row = session.get_one(SkillRow, manifest.name)
+    keep(hold(session, row.organisation)[row.organisation], size)
+    take_turn(session)  # before the skill's row is locked: whoever has the turn may want it, too
+    row.task, row.summary, row.updated_at = manifest.task, manifest.summary, now
+    version = VersionRow(
         skill=manifest.name,
         number=manifest.version,
-        digest=skill.digest,
-        size=len(skill.to_bytes()),
+        digest=digest,
+        size=size,
         signature=signature,
         manifest=manifest.model_dump(mode="json"),
+        published_by=by.actor,
         created_at=now,
     )
-    session.add(row)
+    session.add(version)
     session.flush()
-    added: dict[str, str | int] = {"version": manifest.version, "digest": skill.digest}
-    record(session, "version.added", now, skill=manifest.name, **added)
-    note(session, "skill.published", now, by=by, subject=manifest.name, **added)
-    point_channel(session, manifest.name, "candidate", manifest.version, now, by=by)
-    return row
+    name, number = manifest.name, manifest.version
+    record(session, "version.added", now, skill=name, version=number, digest=digest)
+    note(session, "skill.published", now, by=by.actor, subject=name, version=number, digest=digest)
+    point_channel(session, manifest.name, "candidate", manifest.version, now, by=by.actor)
+    return version
 
 
 def point_channel(
     session: Session, name: str, channel: Channel, number: int, now: datetime, *, by: str = HUB
 ) -> None:
     """Move a channel and tell listeners; a channel that is there already stays."""
+    take_turn(session)  # before any row is locked: whoever has the turn may want it, too
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
         return
@@ -211,63 +378,14 @@ def point_channel(
     session.get_one(SkillRow, name).updated_at = now
     session.flush()
     record(session, "channel.moved", now, skill=name, channel=channel, version=number)
+    if channel == "stable":
+        digest = session.get_one(VersionRow, (name, number)).digest
+        record(session, "version.published", now, skill=name, version=number, digest=digest)
     note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
 
 
-def _check_origin(manifest: Manifest) -> None:
-    if manifest.origin == "merge":
-        raise ArtefactError(
-            "only a hub's own merge has the origin `merge`.",
-            where="manifest.origin",
-            remedy="Write `initial` or `upload`.",
-        )
-
-
-def _check_succession(session: Session, manifest: Manifest) -> None:
-    number = next_number(session, manifest.name)
-    if manifest.version != number:
-        raise ConflictError(
-            f"the next version of {manifest.name} is {number}, not {manifest.version}.",
-            where="manifest.version",
-            remedy=f"Write version {number} into the manifest.",
-            code="wrong_version",
-        )
-    for parent in manifest.parents:
-        if session.scalar(select(VersionRow).where(VersionRow.digest == parent)) is None:
-            raise ArtefactError(
-                f"its parent {parent} is not in this catalogue.",
-                where="manifest.parents",
-                remedy="Publish the parent first, or leave it out.",
-                code="unknown_base",
-            )
-    if number > 1:
-        earlier = resolve(session, manifest.name, str(number - 1))
-        _check_same_task(manifest, Manifest.model_validate(earlier.manifest))
-
-
-def _check_same_task(manifest: Manifest, earlier: Manifest) -> None:
-    if manifest.task != earlier.task:
-        raise ContractError(
-            f"its task is {manifest.task}, that of earlier versions {earlier.task}.",
-            where="manifest.task",
-            remedy="Publish it under a name of its own.",
-        )
-    differences = earlier.contract.differences(manifest.contract)
-    if differences:
-        raise ContractError(
-            f"its contract differs from earlier versions: {'; '.join(differences)}.",
-            where="manifest.contract",
-            remedy="Publish it under a name of its own.",
-        )
-
-
-def _skill_row(session: Session, name: str) -> SkillRow:
-    row = session.get(SkillRow, name)
-    if row is None:
-        raise NotFoundError(
-            f"there is no skill {name[:64]!r}.", where="name", remedy="See the list of skills."
-        )
-    return row
+def _version_of(session: Session, digest: str) -> VersionRow | None:
+    return session.scalar(select(VersionRow).where(VersionRow.digest == digest))
 
 
 def _skill_view(session: Session, row: SkillRow) -> SkillView:
@@ -277,6 +395,8 @@ def _skill_view(session: Session, row: SkillRow) -> SkillView:
     }
     return SkillView(
         name=row.name,
+        organisation=row.organisation,
+        visibility=row.visibility,
         task=row.task,
         summary=row.summary,
         versions=next_number(session, row.name) - 1,

@@ -12,13 +12,16 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.audit import HUB, note
-from hub.auth import hash_token, make_token
+from hub.audit import note
+from hub.auth import Principal, Viewer, hash_token, make_token
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record
 from hub.models import EnrolmentTokenRow, RobotRow
-from skills.errors import ConflictError, NotFoundError, SignatureError, UnauthorizedError
+from hub.organisations import find_organisation
+from hub.quotas import check_robots, hold
+from hub.visibility import may_change, seen_robots
+from skills.errors import ConflictError, ForbiddenError, NotFoundError, SignatureError, UnauthorizedError
 from skills.messages import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest, RobotView
 from skills.signing import VerifyKey
 
@@ -33,22 +36,33 @@ class Enrolment:
         self._clock = clock
         self._hub_key = hub_key
 
-    def create_tokens(self, request: EnrolmentTokenRequest, *, by: str = HUB) -> list[EnrolmentToken]:
-        """New one-time tokens, shown once."""
+    def create_tokens(self, request: EnrolmentTokenRequest, *, by: Principal) -> list[EnrolmentToken]:
+        """New one-time tokens, shown once.
+
+        Raises:
+            ForbiddenError: Into another organisation than one's own.
+            NotFoundError: An admin names an organisation that is none.
+        """
+        organisation = request.organisation or by.organisation
+        if not may_change(by, organisation):
+            raise ForbiddenError(
+                f"{by.name} may let robots into {by.organisation} only.",
+                where="organisation",
+                remedy="Leave the organisation out.",
+                code="not_yours",
+            )
         now = self._clock()
         expires = now + timedelta(seconds=request.valid_seconds)
         tokens = [make_token("ze") for _ in range(request.count)]
         with self._database.write() as session:
+            find_organisation(session, organisation)
             session.add_all(
-                EnrolmentTokenRow(
-                    token_hash=hash_token(token), organisation=request.organisation, expires_at=expires
-                )
+                EnrolmentTokenRow(token_hash=hash_token(token), organisation=organisation, expires_at=expires)
                 for token in tokens
             )
-            note(session, "tokens.issued", now, by=by, subject=request.organisation, count=request.count)
+            note(session, "tokens.issued", now, by=by.actor, subject=organisation, count=request.count)
         return [
-            EnrolmentToken(token=token, organisation=request.organisation, expires_at=expires)
-            for token in tokens
+            EnrolmentToken(token=token, organisation=organisation, expires_at=expires) for token in tokens
         ]
 
     def enrol(self, request: EnrolmentRequest) -> Enrolled:
@@ -58,6 +72,7 @@ class Enrolment:
             UnauthorizedError: The token is unknown, used by another key, or too old.
             SignatureError: Not a public key.
             ConflictError: The key is enrolled already with another token.
+            ForbiddenError: The organisation has as many robots as it may.
         """
         _check_key(request.public_key)
         with self._database.write() as session:
@@ -72,20 +87,21 @@ class Enrolment:
             token.robot_id = robot.robot_id
         return self._answer(robot)
 
-    def robots(self) -> tuple[RobotView, ...]:
-        """All robots, in the order in which they joined."""
+    def robots(self, viewer: Viewer) -> tuple[RobotView, ...]:
+        """All robots that the viewer sees, in the order in which they joined."""
+        theirs = select(RobotRow).where(seen_robots(viewer))
         with self._database.read() as session:
-            rows = session.scalars(select(RobotRow).order_by(RobotRow.enrolled_at, RobotRow.robot_id))
+            rows = session.scalars(theirs.order_by(RobotRow.enrolled_at, RobotRow.robot_id))
             return tuple(_view(row) for row in rows)
 
-    def robot(self, robot_id: str) -> RobotView:
+    def robot(self, robot_id: str, viewer: Viewer) -> RobotView:
         """One robot.
 
         Raises:
             NotFoundError: No such robot.
         """
         with self._database.read() as session:
-            row = session.get(RobotRow, robot_id)
+            row = session.scalar(select(RobotRow).where(RobotRow.robot_id == robot_id, seen_robots(viewer)))
         if row is None:
             raise NotFoundError(f"there is no robot {robot_id[:64]!r}.", where="robot_id")
         return _view(row)
@@ -97,6 +113,7 @@ class Enrolment:
                 where="public_key",
                 remedy="Give each robot its own home folder and key.",
             )
+        check_robots(session, hold(session, organisation)[organisation])
         robot = RobotRow(
             robot_id=f"r-{secrets.token_hex(6)}",
             name=request.name,
@@ -111,6 +128,7 @@ class Enrolment:
             session,
             "robot.enrolled",
             self._clock(),
+            organisation=organisation,
             robot_id=robot.robot_id,
             embodiment=robot.embodiment,
         )

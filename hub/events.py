@@ -1,33 +1,60 @@
 """The hub's event log: what happened, in order, in the transaction that made it happen.
 
-A listener that remembers the last number it saw can go on from there after any break. Sending the
-events over HTTP is left to `hub.api.events`.
+A listener that remembers the last number it saw can go on from there after any break; numbers of what it may
+not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from hub.auth import Principal, Viewer
 from hub.database import NEWS, Database
 from hub.models import EventRow
+from hub.visibility import may_see_robots, seen_events
 from skills.messages import Event
 
-__all__ = ["EventLog", "record", "take_turn"]
+__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "hear", "record", "take_turn"]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
 
 
-def record(session: Session, kind: str, at: datetime, /, **data: Any) -> None:
-    """Add an event to this transaction; listeners are woken after the commit."""
+ROBOT = "robot_id"
+
+
+def record(
+    session: Session,
+    kind: str,
+    at: datetime,
+    /,
+    *,
+    skill: str | None = None,
+    organisation: str | None = None,
+    **data: Any,
+) -> None:
+    """Add an event to this transaction; listeners are woken after the commit.
+
+    Args:
+        session: A transaction of `Database.write`.
+        kind: Such as `round.open`.
+        at: When.
+        skill: What it is about: who may see the skill may see the event. None: who may see the robot.
+        organisation: Of the robot that `data` names as `robot_id`. Without either only admins see the event.
+        data: No secrets.
+    """
     take_turn(session)
-    session.add(EventRow(kind=kind, at=at, data=data))
+    if skill is not None:
+        data["skill"] = skill
+    row = EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data)
+    session.add(row)
     session.flush()
-    session.info[NEWS] = True
+    session.info[NEWS] = row.id
 
 
 def take_turn(session: Session) -> None:
@@ -40,23 +67,69 @@ def take_turn(session: Session) -> None:
         session.execute(text(POSTGRES_LOCK))
 
 
+@dataclass(frozen=True)
+class Told:
+    """Rows for an audience, and the number after which to ask again."""
+
+    rows: tuple[EventRow, ...]
+    last: int
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a listener hears: its events, and the number after which to ask again."""
+
+    events: tuple[Event, ...]
+    last: int
+
+
 class EventLog:
     """Reads the log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def after(self, last: int) -> list[Event]:
-        """Events with a number above `last`, oldest first, at most 500."""
-        statement = select(EventRow).where(EventRow.id > last).order_by(EventRow.id).limit(PAGE)
+    def after(self, last: int, viewer: Viewer) -> Heard:
+        """What the viewer may see with a number above `last`, oldest first, at most 500."""
+        return hear(self.told((last, audience(viewer))), viewer)
+
+    def told(self, question: tuple[int, Viewer]) -> Told:
+        """Rows above the question's number for its audience; each listener still has to `hear` them."""
+        last, viewer = question
         with self._database.read() as session:
-            return [
-                Event(id=row.id, kind=row.kind, at=row.at, data=row.data)
-                for row in session.scalars(statement)
-            ]
+            # Read first: what comes between the two looks is heard the next time.
+            newest = session.scalar(select(func.max(EventRow.id))) or last
+            told = EventRow.id > last, EventRow.id <= newest, seen_events(viewer)
+            rows = session.scalars(select(EventRow).where(*told).order_by(EventRow.id).limit(PAGE)).all()
+        return Told(tuple(rows), rows[-1].id if len(rows) == PAGE else max(last, newest))
 
     def last(self) -> int:
         """Number of the newest event; 0 when there is none."""
-        statement = select(EventRow.id).order_by(EventRow.id.desc()).limit(1)
         with self._database.read() as session:
-            return session.scalar(statement) or 0
+            return session.scalar(select(func.max(EventRow.id))) or 0
+
+
+def audience(viewer: Viewer) -> Viewer:
+    """All to whom the same rows are told, as one: one look at the log does for all of them."""
+    if viewer is None:
+        return None
+    match viewer.role:
+        case "researcher":  # sees what it published, too
+            return Principal(viewer.name, viewer.role, viewer.organisation)
+        case "admin":
+            return Principal("", viewer.role, "")
+        case role:
+            return Principal("", role, viewer.organisation)
+
+
+def hear(told: Told, viewer: Viewer) -> Heard:
+    """What one of an audience hears."""
+    return Heard(tuple(event_view(row, viewer) for row in told.rows), told.last)
+
+
+def event_view(row: EventRow, viewer: Viewer) -> Event:
+    """The event, without the name of a robot that the viewer may not tell from others."""
+    is_itself = viewer is not None and viewer.role == "robot" and row.data.get(ROBOT) == viewer.name
+    hidden = set() if is_itself or may_see_robots(viewer, row.organisation or "") else {ROBOT}
+    data = {name: value for name, value in row.data.items() if name not in hidden}
+    return Event(id=row.id, kind=row.kind, at=row.at, data=data)

@@ -1,6 +1,6 @@
 """The gate: candidate and current version, same held-out jobs, same seeds; only what is not worse passes.
 
-The engine knows it as a `Gate`, a plain call. `HeldOutGate` measures in simulation with
+A `Gate` is a plain call (`hub.jobs.job`). `HeldOutGate` measures in simulation with
 `skills.policy`, in workshops that no robot trained in. What follows from a report is the engine's.
 """
 
@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from envs.evaluate import Evaluation, evaluate_many, pool
@@ -21,10 +20,7 @@ from skills.messages import GatePlan, GateReport, ScoreView
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["Gate", "HeldOutGate", "judge"]
-
-Gate = Callable[[Skill, Skill | None, GatePlan], GateReport]
-"""Candidate, current version (None: there is none), plan. May take seconds; called in the engine's thread."""
+__all__ = ["HeldOutGate", "judge"]
 
 EPISODES_A_WORKSHOP = 32
 REMEMBERED = 64

@@ -1,4 +1,4 @@
-"""The journal of rounds: their rows as facts for `hub.rounds` and as views for people.
+"""The journal of rounds: their rows as facts for `hub.rounds`, as jobs, and as views for people.
 
 Every function works inside the caller's transaction. `enter_state` is the only place that changes a
 round's state.
@@ -6,14 +6,19 @@ round's state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub.auth import Viewer
 from hub.events import record
-from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
-from hub.rounds import Collection, RoundEvent, next_state, waiting_for
+from hub.jobs.job import DeltaPart, MergeJob
+from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, LeaseRow, RobotRow, RoundRow
+from hub.rounds import FINAL, Collection, Missing, RoundEvent, Work, campaign_waits, next_state, waiting_for
+from hub.visibility import seen_skills
 from skills.errors import NotFoundError
 from skills.messages import CampaignRequest, CampaignView, GateReport, RoundState, RoundView
 
@@ -23,11 +28,14 @@ __all__ = [
     "deltas_of",
     "enter_state",
     "find_round",
+    "merge_job",
+    "missing_of",
     "newest_round",
     "order_of",
     "round_view",
     "rounds_of",
     "state_of",
+    "work_of",
 ]
 
 STATES: dict[str, RoundState] = {
@@ -51,14 +59,14 @@ def order_of(row: CampaignRow) -> CampaignRequest:
     return CampaignRequest.model_validate(row.order)
 
 
-def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundRow:
-    """A round; `lock` holds it until the transaction ends.
+def find_round(session: Session, round_id: str, viewer: Viewer, *, lock: bool = False) -> RoundRow:
+    """A round of a skill that the viewer sees; `lock` holds it until the transaction ends.
 
     Raises:
-        NotFoundError: No such round.
+        NotFoundError: No such round, or none that the viewer sees: in the same words.
     """
     row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
-    if row is None:
+    if row is None or not _sees(session, row, viewer):
         raise NotFoundError(
             f"there is no round {round_id[:64]!r}.",
             where="round_id",
@@ -66,6 +74,11 @@ def find_round(session: Session, round_id: str, *, lock: bool = False) -> RoundR
             code="unknown_round",
         )
     return row
+
+
+def _sees(session: Session, row: RoundRow, viewer: Viewer) -> bool:
+    its = select(CampaignRow.skill).where(CampaignRow.campaign_id == row.campaign_id)
+    return session.scalar(its.where(CampaignRow.skill.in_(seen_skills(viewer)))) is not None
 
 
 def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
@@ -86,6 +99,32 @@ def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
     return list(session.scalars(statement))
 
 
+def merge_job(
+    row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, version: int, region: str
+) -> MergeJob:
+    """What is to be merged into the version with this number, in the region's store."""
+    return MergeJob(
+        round_id=row.round_id,
+        base=row.base,
+        deltas=tuple(
+            DeltaPart(
+                digest=each.digest,
+                size=each.size,
+                samples=each.samples,
+                success=each.metrics.get("success"),
+                norm=each.norm,
+                staleness=each.staleness,
+            )
+            for each in deltas
+        ),
+        plan=order.merge,
+        gate=order.gate,
+        version=version,
+        optimiser_before=row.optimiser_before,
+        region=region,
+    )
+
+
 def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:
     """Take a round where an event leads, and tell listeners.
 
@@ -93,22 +132,24 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
         ConflictError: The event does not belong to the round's state.
     """
     row.state = next_state(state_of(row), event)
-    row.reason = reason[:2000]
+    row.reason = reason[:2000] or row.reason
     record(
         session,
         f"round.{row.state}",
         now,
+        skill=session.get_one(CampaignRow, row.campaign_id).skill,
         round_id=row.round_id,
         campaign_id=row.campaign_id,
         number=row.number,
-        reason=row.reason,
+        reason=reason[:2000],
     )
 
 
 def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:
     """Who has sent a delta, and who is still expected to."""
     campaign = session.get_one(CampaignRow, row.campaign_id)
-    arrived = select(DeltaRow.robot_id).where(DeltaRow.round_id == row.round_id)
+    arrived = select(DeltaRow.robot_id, DeltaRow.staleness).where(DeltaRow.round_id == row.round_id)
+    found = {row[0]: row[1] for row in session.execute(arrived)}
     assigned = select(AssignmentRow.robot_id).where(AssignmentRow.round_id == row.round_id)
     lately = now - timedelta(seconds=active_seconds)
     asking = select(InterestRow.robot_id).where(
@@ -117,9 +158,32 @@ def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds
     return Collection(
         order=order_of(campaign),
         deadline=row.deadline,
-        arrived=frozenset(session.scalars(arrived)),
+        arrived=frozenset(found),
         expected=frozenset(session.scalars(assigned)) | frozenset(session.scalars(asking)),
+        stale=sum(staleness > 0 for staleness in found.values()),
     )
+
+
+def missing_of(
+    session: Session, collection: Collection, now: datetime, active_seconds: float
+) -> list[Missing]:
+    """Whom a round waits for, and whether they are still heard of."""
+    robots = select(RobotRow).where(RobotRow.robot_id.in_(collection.expected - collection.arrived))
+    return [_missing(robot, now, active_seconds) for robot in session.scalars(robots)]
+
+
+def _missing(robot: RobotRow, now: datetime, active_seconds: float) -> Missing:
+    silent = (now - (robot.last_seen_at or robot.enrolled_at)).total_seconds()
+    return Missing(robot.embodiment, silent if silent > active_seconds else None)
+
+
+def work_of(session: Session, campaign_id: str, now: datetime) -> Work:
+    """What becomes of a campaign's next step."""
+    row = session.get(LeaseRow, campaign_id)
+    if row is None or not row.holder:
+        return Work(note=row.note if row else "")
+    by: Literal["somebody", "gone"] = "somebody" if now < row.expires_at else "gone"
+    return Work(by, max(0.0, (now - row.taken_at).total_seconds()))
 
 
 def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> RoundView:
@@ -129,7 +193,9 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
         func.count(), func.coalesce(func.sum(DeltaRow.samples), 0), func.coalesce(func.sum(DeltaRow.size), 0)
     ).where(DeltaRow.round_id == row.round_id)
     deltas, samples, size = session.execute(totals).one()
-    words = waiting_for(state_of(row), collection, now, _arms_of(session, collection))
+    missing = missing_of(session, collection, now, active_seconds) if row.state == "open" else []
+    work = Work() if state_of(row) in FINAL else work_of(session, row.campaign_id, now)
+    words = waiting_for(state_of(row), collection, now, missing, work)
     return RoundView(
         round_id=row.round_id,
         campaign_id=row.campaign_id,
@@ -142,6 +208,7 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
         samples=int(samples),
         bytes=int(size),
         waiting_for=f"{words} {row.reason}".strip(),
+        late=collection.stale,
         candidate=row.candidate,
         gate=GateReport.model_validate(row.gate) if row.gate else None,
         metrics=row.metrics,
@@ -150,20 +217,21 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
 
 def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seconds: float) -> CampaignView:
     """The campaign with its rounds."""
+    rounds = tuple(
+        round_view(session, each, now, active_seconds) for each in rounds_of(session, row.campaign_id)
+    )
+    waits = ""
+    if row.state == "running":
+        state, words = (rounds[-1].state, rounds[-1].waiting_for) if rounds else (None, "")
+        waits = campaign_waits(state, words, work_of(session, row.campaign_id, now))
     return CampaignView.model_validate(
         {
             "campaign_id": row.campaign_id,
             "state": row.state,
             "reason": row.reason,
+            "waiting_for": waits,
             "order": order_of(row),
             "created_at": row.created_at,
-            "rounds": tuple(
-                round_view(session, each, now, active_seconds) for each in rounds_of(session, row.campaign_id)
-            ),
+            "rounds": rounds,
         }
     )
-
-
-def _arms_of(session: Session, collection: Collection) -> dict[str, str]:
-    robots = select(RobotRow).where(RobotRow.robot_id.in_(collection.expected))
-    return {robot.robot_id: robot.embodiment for robot in session.scalars(robots)}

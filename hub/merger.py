@@ -1,96 +1,116 @@
-"""Merges a round: deltas out of the store, a candidate out of them. For the engine and for rebuilding.
+"""Merges a round: deltas out of the store, a candidate out of them. For jobs and for rebuilding.
 
 The arithmetic is `hub.candidate`; what a round's state has to do with it is `hub.steps`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from hub.candidate import Candidate, Received, make_candidate
-from hub.gate import Gate
+from hub.candidate import Received, write_candidate
+from hub.jobs.job import DeltaPart, Gate, MergeJob
 from hub.merging import Engine, make_chain, merge
-from hub.models import DeltaRow, RoundRow
 from hub.spool import Spool
-from hub.store import ObjectStore
 from hub.trust import root_factors
+from skills.container import digest_of
 from skills.delta import unpacked_limit
+from skills.files import map_file
 from skills.manifest import Parameters
-from skills.messages import CampaignRequest
-from skills.skill import SIZE_LIMIT, Skill
+from skills.skill import Skill
 
-__all__ = ["Merger"]
+__all__ = ["Candidate", "Merger", "prepare"]
 
 MOMENTS = 2
 """An optimiser state has at most so many numbers for each weight."""
 
 
-class Merger:
-    """Reads, never writes."""
+@dataclass(frozen=True)
+class Candidate:
+    """What a round made, in files that are gone once nobody looks at the candidate any more.
 
-    def __init__(self, store: ObjectStore, spool: Spool, engine: Engine) -> None:
-        self._store = store
+    Attributes:
+        skill: The next version, as views of its file.
+        skill_file: That file.
+        state: Digest of the server optimiser's state after this round.
+        state_file: The state's file.
+        metrics: See `hub.candidate`.
+    """
+
+    skill: Skill
+    skill_file: Path
+    state: str
+    state_file: Path
+    metrics: dict[str, float]
+
+
+class Merger:
+    """Reads what is stored, and writes into files of its own."""
+
+    def __init__(self, spool: Spool, engine: Engine) -> None:
         self._spool = spool
         self.engine = engine
 
-    def prepare(self) -> None:
-        """Compile the mean: on a new machine that takes seconds for which no round should wait."""
-        for kind in (np.float32, np.float64):
-            merge([{"w": np.zeros(1, kind)}], None, make_chain("mean"), engine=self.engine)
-
     def skill(self, digest: str) -> Skill:
-        """A version's file."""
-        return Skill.from_bytes(self._store.get(digest, limit=SIZE_LIMIT), digest=digest)
+        """A version."""
+        return self._spool.skill(digest)
 
-    def trust(
-        self, row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, gate: Gate
-    ) -> dict[str, float] | None:
+    def trust(self, job: MergeJob, gate: Gate) -> dict[str, float] | None:
         """How far the gate's own rollouts trust each delta, by digest; None where the rule does not ask."""
-        if order.merge.rule != "fltrust":
+        if job.plan.rule != "fltrust":
             return None
-        base = self.skill(row.base)
-        received = self._open(deltas, base.manifest.network.shapes())
-        return root_factors(base, received, gate, order.gate, self.engine)
+        base = self.skill(job.base)
+        received = self._open(job.deltas, base.manifest.network.shapes())
+        return root_factors(base, received, gate, job.gate, self.engine)
 
-    def candidate(
-        self,
-        row: RoundRow,
-        deltas: Sequence[DeltaRow],
-        order: CampaignRequest,
-        *,
-        version: int,
-        root: Mapping[str, float] | None,
-    ) -> Candidate:
-        """Merge the round's deltas into a version with this number.
+    @contextmanager
+    def candidate(self, job: MergeJob, *, root: Mapping[str, float] | None) -> Iterator[Candidate]:
+        """Merge the round's deltas into the next version, which is there for the block.
 
         Raises:
-            MergeError, ArtefactError, StoreError: See `make_candidate`.
+            MergeError, ArtefactError, StoreError: See `write_candidate`.
         """
-        base = self.skill(row.base)
+        base = self.skill(job.base)
         shapes = base.manifest.network.shapes()
-        before = row.optimiser_before
+        before = job.optimiser_before
         limit = MOMENTS * unpacked_limit(shapes)
-        return make_candidate(
-            base,
-            self._open(deltas, shapes),
-            order.merge,
-            version=version,
-            round_id=row.round_id,
-            optimiser_state=self._store.get(before, limit=limit) if before else None,
-            engine=self.engine,
-            root=root,
-        )
+        with self._spool.scratch() as skill, self._spool.scratch() as state:
+            metrics = write_candidate(
+                skill,
+                state,
+                base,
+                self._open(job.deltas, shapes),
+                job.plan,
+                version=job.version,
+                round_id=job.round_id,
+                optimiser_state=self._spool.map(before, limit) if before else None,
+                engine=self.engine,
+                root=root,
+            )
+            skill.flush()
+            state.flush()
+            yield Candidate(
+                Skill.open(skill), Path(skill.name), digest_of(map_file(state)), Path(state.name), metrics
+            )
 
-    def _open(self, deltas: Sequence[DeltaRow], shapes: Parameters) -> dict[str, Received]:
+    def _open(self, deltas: Sequence[DeltaPart], shapes: Parameters) -> dict[str, Received]:
         return {
             each.digest: Received(
                 samples=each.samples,
-                success=each.metrics.get("success"),
+                success=each.success,
                 norm=each.norm,
                 staleness=each.staleness,
                 tensors=self._spool.open(each.digest, each.size, shapes).tensors,
             )
             for each in deltas
         }
+
+
+def prepare(engine: Engine) -> None:
+    """Compile the mean: on a new machine that takes seconds for which no round should wait."""
+    for kind in (np.float32, np.float64):
+        merge([{"w": np.zeros(1, kind)}], None, make_chain("mean"), engine=engine)

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from hub.gate import Gate
-from skills.messages import GatePlan, GateReport
-from skills.skill import Skill
-
 __all__ = ["Metrics"]
 
 ANSWER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -78,12 +74,12 @@ class Metrics:
             buckets=WORK_BUCKETS,
             registry=self.registry,
         )
-
-    def timed(self, gate: Gate) -> Gate:
-        """The same gate, with its seconds observed."""
-
-        def measure(candidate: Skill, current: Skill | None, plan: GatePlan) -> GateReport:
-            with self.gate_seconds.time():
-                return gate(candidate, current, plan)
-
-        return measure
+        self.workers_died = Counter(
+            "zunft_workers_died", "Worker processes that died in mid-job.", registry=self.registry
+        )
+        self.webhook_deliveries = Counter(
+            "zunft_webhook_deliveries",
+            "Messages to webhooks by outcome: delivered, failed, dead.",
+            ("outcome",),
+            registry=self.registry,
+        )

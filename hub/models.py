@@ -14,7 +14,10 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from skills.messages import Visibility
+
 __all__ = [
+    "NOTE_LENGTH",
     "AssignmentRow",
     "AuditHeadRow",
     "AuditRow",
@@ -24,15 +27,26 @@ __all__ = [
     "DeltaRow",
     "EnrolmentTokenRow",
     "EventRow",
+    "HubRow",
+    "IdentityRow",
     "InterestRow",
+    "LeaseRow",
     "Moment",
     "NonceRow",
+    "OrganisationRow",
     "RobotRow",
     "RoundRow",
+    "SessionRow",
     "SkillRow",
+    "UndeliveredRow",
+    "UploadRow",
     "UserRow",
+    "UserTokenRow",
     "VersionRow",
+    "WebhookRow",
 ]
+
+NOTE_LENGTH = 2000
 
 
 class Moment(TypeDecorator[datetime]):
@@ -63,16 +77,74 @@ class Base(DeclarativeBase):
     }
 
 
+class OrganisationRow(Base):
+    """Who owns users, robots and skills; limits are None where there are none. Never deleted.
+
+    `visibility` is that of new skills, `stored_bytes` what its skills and the deltas for them take up.
+    """
+
+    __tablename__ = "organisations"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    region: Mapped[str]
+    visibility: Mapped[Visibility] = mapped_column(String(128))
+    robots_limit: Mapped[int | None]
+    storage_limit: Mapped[int | None]
+    uploads_limit: Mapped[int | None]
+    delta_limit: Mapped[int | None]
+    skill_limit: Mapped[int | None]
+    campaigns_limit: Mapped[int | None]
+    stored_bytes: Mapped[int]
+    created_at: Mapped[datetime]
+
+
 class UserRow(Base):
-    """A person or program with an API token, of which only the SHA-256 is kept; None: it does not expire."""
+    """A person or program; `hub.auth` says what its role may. Who signs in at an issuer may have no token."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
     organisation: Mapped[str]
-    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+
+class UserTokenRow(Base):
+    """An API token of a user, of which only the SHA-256 is kept; `expires_at` None: it does not expire."""
+
+    __tablename__ = "user_tokens"
+    __table_args__ = (UniqueConstraint("user_name", "name"),)
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name"))
+    name: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class IdentityRow(Base):
+    """Who a user is at an OpenID Connect issuer: names there may change hands, subjects do not."""
+
+    __tablename__ = "identities"
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), unique=True)
+
+
+class SessionRow(Base):
+    """A user's session in a browser, by the SHA-256 of the secret in its cookie.
+
+    It goes with the token that opened it, if there was one, whoever deletes that.
+    """
+
+    __tablename__ = "sessions"
+    secret_hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    token_hash: Mapped[str | None] = mapped_column(
+        ForeignKey("user_tokens.token_hash", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class EnrolmentTokenRow(Base):
@@ -86,7 +158,7 @@ class EnrolmentTokenRow(Base):
 
 
 class RobotRow(Base):
-    """An enrolled robot and its public key."""
+    """An enrolled robot and its public key; `lost_at` while it is missed."""
 
     __tablename__ = "robots"
     robot_id: Mapped[str] = mapped_column(primary_key=True)
@@ -96,6 +168,7 @@ class RobotRow(Base):
     public_key: Mapped[str] = mapped_column(unique=True)
     enrolled_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
 
 
 class NonceRow(Base):
@@ -108,17 +181,22 @@ class NonceRow(Base):
 
 
 class SkillRow(Base):
-    """A name in the catalogue."""
+    """A name in the catalogue, whose it is, and who may see it: `hub.visibility` says what follows."""
 
     __tablename__ = "skills"
     name: Mapped[str] = mapped_column(primary_key=True)
+    organisation: Mapped[str]
+    visibility: Mapped[Visibility] = mapped_column(String(128))
     task: Mapped[str]
     summary: Mapped[str] = mapped_column(String(2000))
     updated_at: Mapped[datetime]
 
 
 class VersionRow(Base):
-    """One published file of a skill; score and gate report are added when it is measured."""
+    """One published file of a skill; score and gate report are added when it is measured.
+
+    `published_by` is who brought it, as in the audit log.
+    """
 
     __tablename__ = "versions"
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
@@ -127,6 +205,7 @@ class VersionRow(Base):
     size: Mapped[int]
     signature: Mapped[str]
     manifest: Mapped[dict[str, Any]]
+    published_by: Mapped[str]
     created_at: Mapped[datetime]
     score: Mapped[dict[str, Any] | None]
     gate: Mapped[dict[str, Any] | None]
@@ -151,6 +230,26 @@ class CampaignRow(Base):
     reason: Mapped[str] = mapped_column(String(2000))
     order: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class HubRow(Base):
+    """Which hub this database is: its one row has the public key that all its processes sign with."""
+
+    __tablename__ = "hub"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    public_key: Mapped[str]
+
+
+class LeaseRow(Base):
+    """Which process works on a campaign; see `hub.leases`. Made with the campaign."""
+
+    __tablename__ = "leases"
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.campaign_id"), primary_key=True)
+    holder: Mapped[str]
+    number: Mapped[int]
+    taken_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(String(NOTE_LENGTH))
 
 
 class RoundRow(Base):
@@ -196,7 +295,7 @@ class DeltaRow(Base):
     codec: Mapped[str]
     metrics: Mapped[dict[str, Any]]
     signature: Mapped[str]
-    received_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(index=True)
     staleness: Mapped[int] = mapped_column(default=0)
 
 
@@ -216,6 +315,24 @@ class InterestRow(Base):
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
     skill: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
+
+
+class UploadRow(Base):
+    """A large file that is being brought in parts of `part_size` bytes; `purpose` as it was announced.
+
+    The parts lie in the region's store under the upload's id, which follows from owner, purpose and digest.
+    """
+
+    __tablename__ = "uploads"
+    upload_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"))
+    region: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    part_size: Mapped[int]
+    purpose: Mapped[dict[str, Any]]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditRow(Base):
@@ -242,11 +359,51 @@ class AuditHeadRow(Base):
 
 
 class EventRow(Base):
-    """What happened, in order; written in the transaction that made it happen."""
+    """What happened, in order; written in the transaction that made it happen.
+
+    Who may see the skill may see its events; `organisation` is that of the robot that the event tells of.
+    """
 
     __tablename__ = "events"
     __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     kind: Mapped[str]
     at: Mapped[datetime]
+    skill: Mapped[str | None]
+    organisation: Mapped[str | None]
     data: Mapped[dict[str, Any]]
+
+
+class WebhookRow(Base):
+    """Somebody who wants to be told, and how far that has come.
+
+    All events up to `position` were delivered, or are in `undelivered`. Whoever sends holds the lease.
+    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row.
+    """
+
+    __tablename__ = "webhooks"
+    webhook_id: Mapped[str] = mapped_column(primary_key=True)
+    organisation: Mapped[str]
+    url: Mapped[str] = mapped_column(String(2000))
+    kinds: Mapped[list[str]] = mapped_column(JSON)
+    secret: Mapped[str] = mapped_column(String(256))
+    created_at: Mapped[datetime]
+    position: Mapped[int]
+    failures: Mapped[int] = mapped_column(default=0)
+    trouble: Mapped[str] = mapped_column(String(500), default="")
+    resting_until: Mapped[datetime | None]
+    last_delivered_at: Mapped[datetime | None]
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
+
+
+class UndeliveredRow(Base):
+    """An event that a webhook did not take: tried again at `due_at`, or a dead letter where that is None."""
+
+    __tablename__ = "undelivered"
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.webhook_id"), primary_key=True)
+    event_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempts: Mapped[int]
+    last_attempt_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(500))

@@ -12,13 +12,15 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.auth import THE_HUB
 from hub.catalogue import resolve
 from hub.database import existing_database
-from hub.journal import deltas_of, order_of
+from hub.journal import deltas_of, merge_job, order_of
 from hub.merger import Merger
 from hub.merging import Engine, MergeError, choose_engine
 from hub.models import CampaignRow, DeltaRow, RoundRow, VersionRow
-from hub.services import SPOOL_FOLDER, connect_store
+from hub.regions import connect_stores, region_of
+from hub.services import SPOOL_FOLDER
 from hub.settings import Settings
 from hub.spool import Spool
 from skills.delta import EncodedDelta
@@ -68,6 +70,7 @@ class _Merge:
     round: RoundRow
     order: CampaignRequest
     deltas: list[DeltaRow]
+    region: str
 
 
 def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, int], None]) -> Rebuilt:
@@ -85,7 +88,7 @@ def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, in
         MergeError, StoreError: See `hub.merger`.
     """
     made = _read(settings, name, ref)
-    store = connect_store(settings)
+    store = connect_stores(settings).of(made.region)
     opened = 0
 
     class WatchedSpool(Spool):
@@ -96,20 +99,21 @@ def rebuild(settings: Settings, name: str, ref: str, on_delta: Callable[[int, in
             return super().open(digest, size, shapes)
 
     engine = _engine(settings, made.round.device or "")
-    merger = Merger(store, WatchedSpool(store, settings.data_dir / SPOOL_FOLDER), engine)
+    merger = Merger(WatchedSpool(store, settings.data_dir / SPOOL_FOLDER), engine)
     number = made.version.number
-    candidate = merger.candidate(made.round, made.deltas, made.order, version=number, root=made.round.root)
-    return Rebuilt(
-        skill=name,
-        version=number,
-        expected=made.version.digest,
-        found=candidate.skill.digest,
-        deltas=len(made.deltas),
-        rule=made.order.merge.rule,
-        device=made.round.device or "",
-        device_now=engine.name,
-        differences=_differences(merger.skill(made.version.digest), candidate.skill),
-    )
+    job = merge_job(made.round, made.deltas, made.order, number, made.region)
+    with merger.candidate(job, root=made.round.root) as candidate:
+        return Rebuilt(
+            skill=name,
+            version=number,
+            expected=made.version.digest,
+            found=candidate.skill.digest,
+            deltas=len(made.deltas),
+            rule=made.order.merge.rule,
+            device=made.round.device or "",
+            device_now=engine.name,
+            differences=_differences(merger.skill(made.version.digest), candidate.skill),
+        )
 
 
 def _read(settings: Settings, name: str, ref: str) -> _Merge:
@@ -118,7 +122,7 @@ def _read(settings: Settings, name: str, ref: str) -> _Merge:
 
 
 def _merge_of(session: Session, name: str, ref: str) -> _Merge:
-    version = resolve(session, name, ref)
+    version = resolve(session, name, ref, THE_HUB)
     row = session.scalar(select(RoundRow).where(RoundRow.candidate == version.digest))
     if row is None:
         raise NotFoundError(
@@ -127,7 +131,7 @@ def _merge_of(session: Session, name: str, ref: str) -> _Merge:
             remedy="Name a version whose origin is `merge`.",
         )
     order = order_of(session.get_one(CampaignRow, row.campaign_id))
-    return _Merge(version, row, order, deltas_of(session, row.round_id))
+    return _Merge(version, row, order, deltas_of(session, row.round_id), region_of(session, name))
 
 
 def _engine(settings: Settings, device: str) -> Engine:

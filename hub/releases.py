@@ -5,11 +5,10 @@ The gate that compares candidates of a campaign is the engine's business, see `h
 
 from __future__ import annotations
 
-from hub.audit import HUB
+from hub.auth import Principal
 from hub.catalogue import Catalogue
-from hub.gate import Gate
+from hub.jobs.job import GateJob, Jobs
 from skills.messages import Channel, GatePlan, VersionView
-from skills.skill import Skill
 
 __all__ = ["Releases"]
 
@@ -17,20 +16,23 @@ __all__ = ["Releases"]
 class Releases:
     """Moves channels by an operator's order."""
 
-    def __init__(self, catalogue: Catalogue, gate: Gate) -> None:
+    def __init__(self, catalogue: Catalogue, jobs: Jobs) -> None:
         self._catalogue = catalogue
-        self._gate = gate
+        self._jobs = jobs
 
-    def move(self, name: str, channel: Channel, number: int, *, by: str = HUB) -> VersionView:
+    def move(self, name: str, channel: Channel, number: int, *, by: Principal) -> VersionView:
         """Point a channel at a version. May take as long as a measurement.
 
         Raises:
             NotFoundError: No such skill or version.
+            ForbiddenError: It is another organisation's.
             ContractError: It would become stable and cannot be measured here.
+            JobAbandonedError, StoreError, WorkersAwayError: Not now.
         """
-        version = self._catalogue.version(name, str(number))
+        version = self._catalogue.own_version(name, str(number), by)
         if channel == "stable" and version.score is None:
-            skill = Skill.from_bytes(self._catalogue.file(version), digest=version.digest)
-            report = self._gate(skill, None, GatePlan())
+            region = self._catalogue.region(name)
+            job = GateJob(candidate=version.digest, current=None, plan=GatePlan(), region=region)
+            report = self._jobs.gate(job)
             self._catalogue.record_score(version.digest, report.candidate)
         return self._catalogue.move_channel(name, channel, number, by=by)

@@ -1,14 +1,16 @@
 """Restore a backup into an empty hub: any database, any store, whatever the backup was made from.
 
 The whole file is checked before anything is written. Then come blobs, the key, and all rows in one
-transaction: if that breaks off, the hub is still empty and the command can be repeated. One blob at a time is
-held in memory. The file is described in `hub.archive`.
+transaction: if that breaks off, the hub is still empty and the command can be repeated. The file is described
+in `hub.archive`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,25 +27,31 @@ from hub.archive import (
     BackupError,
     BackupManifest,
     Member,
+    blobs_of,
     row_of,
     table_path,
     tables,
 )
 from hub.backup import Progress
-from hub.database import Database, open_database
-from hub.services import KEY_FILE, connect_store
+from hub.database import Database, SettingsError, open_database
+from hub.regions import HOME, Stores, connect_stores
+from hub.services import SPOOL_FOLDER
 from hub.settings import Settings
-from hub.store import ObjectStore
+from hub.spool import Spool
 from hub.store.contract import PIECE
 from skills.errors import ConflictError
+from skills.files import write_atomically
+from skills.organisations import REGION
 from skills.signing import SigningKey
-from skills.skill import write_atomically
 
 __all__ = ["Restored", "restore"]
 
 BATCH = 500
 LARGEST_MANIFEST = 2**30
-BLOBS = "blobs/sha256/"
+BLOB = re.compile(
+    rf"(?:blobs|regions/(?P<region>{REGION}))/sha256/(?P<head>[0-9a-f]{{2}})/(?P<tail>[0-9a-f]{{62}})"
+)
+"""Where a blob lies in the tar, see `hub.archive`."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,12 @@ class Restored:
     Attributes:
         manifest: Of the backup.
         has_key: Whether this hub now signs with the key that the robots know.
+        absent: By region, how many of the blobs that the backup left out are not in the region's store.
     """
 
     manifest: BackupManifest
     has_key: bool
+    absent: dict[str, int]
 
 
 def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
@@ -79,14 +89,17 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
             database.migrate()
             _check_version(database, manifest)
             _check_empty(database)
-            has_key = _check_key(settings.data_dir / KEY_FILE, manifest)
-            store = connect_store(settings)
-            store.check()
-            _put_blobs(archive, store, manifest, progress)
+            has_key = _check_key(settings.key_path, manifest)
+            stores = connect_stores(settings)
+            _check_regions(stores, manifest)
+            stores.check()
+            spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
+            _put_blobs(archive, stores, spool, manifest, progress)
             if KEY in manifest.members:
-                write_atomically(settings.data_dir / KEY_FILE, archive.file(KEY).read(), mode=0o600)
+                write_atomically(settings.key_path, archive.file(KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
-    return Restored(manifest, has_key)
+            absent = _absent(database, stores, manifest)
+    return Restored(manifest, has_key, absent)
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,8 @@ def _checked(archive: _Archive) -> BackupManifest:
     for name, member in manifest.members.items():
         if _measure(archive.file(name)) != member:
             raise _damaged("a member is not what the manifest says", name)
-        is_blob = name.startswith(BLOBS) and member.sha256 == _digest_of(name)
+        blob = BLOB.fullmatch(name)
+        is_blob = blob is not None and member.sha256 == _digest_of(blob)
         if not (is_blob or name == KEY or name in names):
             raise _damaged("a member has a name that is not its own", name)
     return manifest
@@ -154,8 +168,12 @@ def _measure(file: IO[bytes]) -> Member:
     return Member(size=size, sha256=found.hexdigest())
 
 
-def _digest_of(name: str) -> str:
-    return name.removeprefix(BLOBS).replace("/", "")
+def _digest_of(blob: re.Match[str]) -> str:
+    return blob["head"] + blob["tail"]
+
+
+def _blobs(manifest: BackupManifest) -> list[re.Match[str]]:
+    return [blob for name in manifest.members if (blob := BLOB.fullmatch(name))]
 
 
 def _damaged(what: str, where: str | Path) -> BackupError:
@@ -197,11 +215,27 @@ def _check_key(path: Path, manifest: BackupManifest) -> bool:
     return True
 
 
-def _put_blobs(archive: _Archive, store: ObjectStore, manifest: BackupManifest, progress: Progress) -> None:
-    blobs = [name for name in manifest.members if name.startswith(BLOBS)]
-    for done, name in enumerate(blobs):
+def _check_regions(stores: Stores, manifest: BackupManifest) -> None:
+    named = {blob["region"] for blob in _blobs(manifest)} - {None} | manifest.left_out.keys()
+    for region in sorted(named - {*stores.regions}):
+        raise SettingsError(
+            f"the backup knows a region {region}, for which this hub has no store.",
+            where="regions",
+            remedy="Name the region in ZUNFT_REGIONS; nothing was written.",
+        )
+
+
+def _put_blobs(
+    archive: _Archive, stores: Stores, spool: Spool, manifest: BackupManifest, progress: Progress
+) -> None:
+    blobs = _blobs(manifest)
+    for done, blob in enumerate(blobs):
         progress(done, len(blobs))
-        store.put(f"sha256:{_digest_of(name)}", archive.file(name).read())
+        with spool.file() as file:
+            member = archive.file(blob[0])
+            while piece := member.read(PIECE):
+                file.write(piece)
+            stores.of(blob["region"] or HOME).put_file(f"sha256:{_digest_of(blob)}", file.path)
     progress(len(blobs), len(blobs))
 
 
@@ -215,6 +249,12 @@ def _insert_rows(archive: _Archive, database: Database, manifest: BackupManifest
             if count != manifest.rows[table.name]:
                 raise _damaged(f"it has {count} rows of {table.name}", MANIFEST)
             _go_on_counting(session, table)
+
+
+def _absent(database: Database, stores: Stores, manifest: BackupManifest) -> dict[str, int]:
+    with database.read() as session:
+        blobs = [blob for blob in blobs_of(session) if blob[0] in manifest.left_out]
+    return Counter(region for region, digest in blobs if not stores.of(region).exists(digest))
 
 
 def _batches(file: IO[bytes]) -> Iterator[list[bytes]]:

@@ -1,20 +1,21 @@
-"""The hub as a process: logging, uvicorn, and an end that does not wait for endless streams."""
+"""The hub as a process: uvicorn, and an end that does not wait for endless streams."""
 
 from __future__ import annotations
 
-import logging
 import socket
-import sys
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from hub.app import create_app
+from hub.clock import Clock, utc_now
+from hub.jobs.job import Gate
+from hub.log import configure_logging
 from hub.services import Services
 from hub.settings import Settings
 
-__all__ = ["configure_logging", "serve"]
+__all__ = ["serve"]
 
 
 class HubServer(uvicorn.Server):
@@ -39,44 +40,17 @@ class HubServer(uvicorn.Server):
         structlog.get_logger("zunft.hub").info("hub.closed")
 
 
-def serve(settings: Settings) -> None:
-    """Run a hub until SIGTERM or SIGINT.
+def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> None:
+    """Run a hub until SIGTERM or SIGINT; see `create_app` for `gate` and `clock`.
 
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
     """
     configure_logging(settings.log_level)
-    app = create_app(settings)
+    app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
-    services.store.check()
+    services.stores.check()
     HubServer(_uvicorn_config(app, settings), services).run()
-
-
-def configure_logging(level: str) -> None:
-    """One JSON document a line on standard error, for the hub's own lines and those of libraries."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-            foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
-        )
-    )
-    logging.basicConfig(
-        handlers=[handler], level=max(logging.WARNING, logging.getLevelName(level)), force=True
-    )
 
 
 def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.attendance import Attendance
 from hub.audit import AuditLog
-from hub.auth import Authenticator
+from hub.auth import Authenticator, Viewer
 from hub.bell import Bell
 from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue
@@ -18,31 +20,51 @@ from hub.clock import Clock, utc_now
 from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
-from hub.events import EventLog
-from hub.gate import Gate, HeldOutGate
-from hub.merger import Merger
-from hub.merging import choose_engine
+from hub.events import EventLog, Told
+from hub.identity import signing_key
+from hub.issuer import Issuer
+from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
+from hub.jobs.processes import Processes
+from hub.jobs.timed import Timed
+from hub.leaseholder import Leaseholder
+from hub.listening import Listener
 from hub.metrics import Metrics
+from hub.organisations import Organisations
+from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
+from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sharing import Shared
+from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
-from hub.store import ObjectStore, open_store
+from hub.store import ObjectStore
+from hub.sweeper import Sweeper
+from hub.tokens import Tokens
+from hub.uploads import UploadLimits, Uploads
+from hub.watch import Watch
+from hub.webhooks.dispatcher import Dispatcher
+from hub.webhooks.envelope import hub_urn
+from hub.webhooks.networks import parse_networks
+from hub.webhooks.registry import Webhooks
+from hub.webhooks.schedule import Schedule
+from hub.webhooks.sending import Sender
+from hub.webhooks.vault import Vault
 from skills.signing import SigningKey
 
-__all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
+__all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
-KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
+SWEEP_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Services:
-    """One hub. Reading calls return the messages that the API sends."""
+    """One hub. Reading calls return the messages that the API sends, and ask who looks."""
 
     settings: Settings
     database: Database
-    store: ObjectStore
+    stores: Stores
     bell: Bell
     accounts: Accounts
     admission: Admission
@@ -50,19 +72,53 @@ class Services:
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
+    dispatcher: Dispatcher
     engine: Engine
     enrolment: Enrolment
     events: EventLog
+    jobs: Jobs
+    listener: Listener
+    organisations: Organisations
     releases: Releases
+    spool: Spool
+    sweeper: Sweeper
+    tokens: Tokens
+    uploads: Uploads
+    open_rounds: Shared[str, str]
+    news: Shared[tuple[int, Viewer], Told]
+    sessions: Sessions
+    sign_in: SignIn
+    issuer: Issuer | None
+    watch: Watch
+    webhooks: Webhooks
+
+    @property
+    def store(self) -> ObjectStore:
+        """The store of everything that is pinned to no region."""
+        return self.stores.of(HOME)
+
+    def start(self) -> None:
+        """Begin to work and to listen."""
+        self.listener.start()
+        self.engine.start()
+        self.sweeper.start()
+        self.watch.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
         self.bell.close()
 
     def close(self) -> None:
-        """Stop the engine and close all connections."""
+        """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
+        self.watch.stop()
         self.engine.stop()
+        self.dispatcher.stop()
+        self.listener.stop()
+        self.jobs.close()
+        self.sweeper.stop()
+        self.open_rounds.close()
+        self.news.close()
         self.database.close()
 
 
@@ -73,58 +129,113 @@ def open_services(
 
     Args:
         settings: The hub's configuration.
-        gate: How candidates are measured; by default in simulation on held-out variations.
+        gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
         metrics: Where merging and gating are timed; nobody reads them by default.
 
     Raises:
-        SettingsError, StoreError, MergeError: The database, the store or the merging device cannot be used.
+        SettingsError, StoreError: The database or the store cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
-    store = connect_store(settings)
+    key = signing_key(settings, database)
+    stores = connect_stores(settings)
+    organisations = Organisations(database, stores, clock)
+    organisations.ensure_guild()
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
-    catalogue = Catalogue(database, store, key, clock)
+    spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
+    admission = Admission(database, stores, spool, clock)
+    catalogue = Catalogue(database, stores, key, clock)
+    limits = UploadLimits(
+        delta=settings.delta_limit,
+        skill=settings.skill_limit,
+        part=settings.part_size,
+        seconds=settings.upload_seconds,
+    )
+    uploads = Uploads(database, stores, spool, admission, catalogue, organisations, clock, limits)
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
-    measuring = metrics.timed(gate or HeldOutGate())
-    merger = Merger(
-        store,
-        Spool(store, settings.data_dir / SPOOL_FOLDER),
-        choose_engine(settings.merge_device, ray_address=settings.ray_address),
-    )
-    merger.prepare()
-    steps = Steps(database, store, merger, catalogue, measuring, clock, active, metrics)
+    jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
+    steps = Steps(database, stores, jobs, catalogue, clock, active)
+    leaseholder = Leaseholder(database, clock, settings.lease_seconds)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
+    campaigns, events = Campaigns(database, clock, active), EventLog(database)
+    attendance = Attendance(database, clock, settings.robot_lost_seconds)
+    webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
         database=database,
-        store=store,
+        stores=stores,
         bell=bell,
         accounts=accounts,
-        admission=Admission(database, store, clock),
+        admission=admission,
         audit=AuditLog(database),
-        authenticator=Authenticator(database, clock, settings.clock_skew_seconds),
-        campaigns=Campaigns(database, clock, active),
+        authenticator=authenticator,
+        campaigns=campaigns,
         catalogue=catalogue,
-        engine=Engine(database, steps, bell),
+        dispatcher=dispatcher,
+        engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
-        events=EventLog(database),
-        releases=Releases(catalogue, measuring),
+        events=events,
+        jobs=jobs,
+        listener=Listener(database, bell),
+        organisations=organisations,
+        releases=Releases(catalogue, jobs),
+        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        news=Shared(bell, events.told, "zunft-news"),
+        spool=spool,
+        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
+        tokens=Tokens(database, clock),
+        uploads=uploads,
+        sessions=sessions,
+        sign_in=SignIn(database, clock, authenticator, sessions, settings),
+        issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
+        watch=Watch(bell, [attendance.look, dispatcher.turn]),
+        webhooks=webhooks,
     )
 
 
-def connect_store(settings: Settings) -> ObjectStore:
-    """The object store of these settings.
+def _webhooks(
+    settings: Settings, database: Database, key: SigningKey, clock: Clock, metrics: Metrics
+) -> tuple[Webhooks, Dispatcher]:
+    vault, source = Vault(key), hub_urn(key.public.text)
+    sender = Sender(
+        parse_networks(settings.webhook_networks), settings.webhook_plain_http, settings.webhook_seconds
+    )
+    chance = random.SystemRandom().random
+    schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
+    return (
+        Webhooks(database, vault, sender, source, clock),
+        Dispatcher(database, vault, sender, schedule, source, clock, metrics),
+    )
 
-    Raises:
-        StoreError: The address or the credentials cannot be used.
-    """
-    return open_store(
-        settings.store,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
+
+def _jobs(settings: Settings, stores: Stores, gate: Gate | None, metrics: Metrics) -> Jobs:
+    plan = BenchPlan(
+        stores={region: _address(settings, region) for region in (HOME, *stores.regions)},
+        spool=settings.data_dir.absolute() / SPOOL_FOLDER,
+        device=settings.merge_device,
+        on_ray=settings.jobs == "ray",
+        ray_address=settings.ray_address,
+        log_level=settings.log_level,
+    )
+    if gate is None:
+        idle = settings.worker_idle_seconds
+        return Processes(plan, settings.workers, idle, on_death=metrics.workers_died.inc)
+    from hub.jobs.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
+    from hub.jobs.inprocess import InProcess  # noqa: PLC0415
+
+    return InProcess(open_bench(plan, stores.of, gate))
+
+
+def _address(settings: Settings, region: str) -> StoreAddress:
+    url, keys = settings.place(region)
+    return StoreAddress(
+        url=url,
+        access_key=keys.access_key.get_secret_value(),
+        secret_key=keys.secret_key.get_secret_value(),
     )

@@ -5,15 +5,54 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+from hub.webhooks.networks import parse_networks
+from skills.messages import Label, UserRole
+from skills.organisations import REGION
+from skills.skill import SIZE_LIMIT
+
+__all__ = ["KEY_FILE", "Settings", "StoreKeys", "is_protected"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
+KEY_FILE = "hub-key.pem"
+Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
+
+
+class StoreKeys(BaseModel):
+    """Credentials of an S3 store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    access_key: SecretStr
+    secret_key: SecretStr
+    direct_url: str = ""
+
+
+def is_protected(address: str) -> bool:
+    """Whether nobody between can read what goes there: TLS, or this very machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme != "http":
+        return parts.scheme == "https" and bool(host)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Settings(BaseSettings):
@@ -25,6 +64,11 @@ class Settings(BaseSettings):
         default=Path("zunft-data"),
         description="Folder of the hub's signing key and, unless set otherwise, its database and store.",
     )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File of the key that signs the guild's skills, the same for all processes of a hub; "
+        "empty: data_dir/hub-key.pem, which is made with a new hub.",
+    )
     database_url: str = Field(
         default="",
         description="SQLAlchemy address, such as postgresql+psycopg://user@host/zunft; empty: SQLite.",
@@ -35,14 +79,53 @@ class Settings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the S3 store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the S3 store.")
+    s3_direct_url: str = Field(
+        default="",
+        description="Address under which robots reach the S3 store, such as https://s3.example.com: large "
+        "files then pass the hub by, in both directions; empty: all bytes go through the hub.",
+    )
+    regions: dict[Region, str] = Field(
+        default={},
+        description='Stores by region, as JSON: {"eu": "s3://bucket?endpoint=host"}; blobs of an '
+        "organisation that is pinned to a region lie there and nowhere else.",
+    )
+    region_keys: dict[Region, StoreKeys] = Field(
+        default={},
+        description="Keys of regions that have their own, and where robots reach them: "
+        '{"eu": {"access_key": "...", "secret_key": "...", "direct_url": "https://s3.eu.example"}}.',
+    )
     merge_device: str = Field(
         default="auto",
         pattern="^(auto|cpu|cuda|ray)$",
         description="What merges: cpu, cuda, ray (a cluster), or auto: a GPU where there is one.",
     )
+    jobs: str = Field(
+        default="processes",
+        pattern="^(processes|ray)$",
+        description="Where merging and gating run: in worker processes beside the hub, or on a Ray cluster.",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Merges and gates at the same time; each has a process, also to speak to a Ray cluster.",
+    )
+    worker_idle_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="A worker process without work ends after so long, and gives its memory back.",
+    )
+    lease_seconds: float = Field(
+        default=10,
+        ge=0.1,
+        le=3600,
+        description="A hub process that works on a campaign and is not heard of for so long is succeeded by "
+        "another one; the same for all processes of a hub.",
+    )
     ray_address: str = Field(
         default="",
-        description="Ray cluster for merge_device ray, such as ray://head:10001; empty: one is started here.",
+        description="Ray cluster for jobs and merge_device ray, such as ray://head:10001; "
+        "empty: one is started here.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")
@@ -59,6 +142,54 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Token that reads GET /metrics and nothing else; empty: only operators' tokens do.",
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+        description="Where browsers reach this hub, such as https://hub.example; empty: as they ask for it.",
+    )
+    session_seconds: int = Field(default=43_200, ge=60, description="How long one sign-in lasts at most.")
+    session_idle_seconds: int = Field(
+        default=3_600, ge=60, description="How long it lasts while nobody asks for a page or clicks."
+    )
+    oidc_issuer: str = Field(
+        default="",
+        description="OpenID Connect issuer at which people sign in, such as https://login.example/realms/x, "
+        "below which its discovery document lies; empty: people sign in with their token.",
+    )
+    oidc_client_id: str = Field(default="", description="This hub's client id at the issuer.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Its secret there; empty: a public client, with PKCE alone."
+    )
+    oidc_scopes: str = Field(
+        default="openid profile email", description="What is asked of the issuer; openid must be among it."
+    )
+    oidc_name_claim: str = Field(
+        default="preferred_username", description="Claim of the ID token that becomes the user's name."
+    )
+    oidc_groups_claim: str = Field(
+        default="groups",
+        description="Claim that lists a person's groups; dots lead inwards, as in realm_access.roles.",
+    )
+    oidc_roles: dict[str, UserRole] = Field(
+        default={},
+        description='Role by group as JSON, such as {"welders": "operator"}; of several the highest counts.',
+    )
+    oidc_default_role: UserRole | Literal[""] = Field(
+        default="", description="Role of who is in none of these groups; empty: they are refused."
+    )
+    oidc_organisations: dict[str, Label] = Field(
+        default={},
+        description="Organisation of the hub by group as JSON; of several the first named here counts.",
+    )
+    oidc_default_organisation: Label | Literal[""] = Field(
+        default="guild",
+        description="Organisation of who is in none of these groups; empty: they are refused.",
+    )
+    oidc_email_domains: tuple[str, ...] = Field(
+        default=(),
+        description='Domains as JSON, such as ["north.example"], in one of which the verified e-mail address '
+        "must lie; empty: any.",
+    )
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
     )
@@ -66,7 +197,21 @@ class Settings(BaseSettings):
         default=64 * MEBIBYTE, ge=1024, description="Largest delta file, in bytes; larger ones are not read."
     )
     skill_limit: int = Field(
-        default=256 * MEBIBYTE, ge=1024, description="Largest skill file, in bytes; larger ones are not read."
+        default=256 * MEBIBYTE,
+        ge=1024,
+        le=SIZE_LIMIT,
+        description="Largest skill file, in bytes, up to 2 GiB; larger ones are not read.",
+    )
+    part_size: int = Field(
+        default=16 * MEBIBYTE,
+        ge=1024,
+        description="Bytes of a part of a file that is brought in parts; larger ones are not read.",
+    )
+    upload_seconds: float = Field(
+        default=86_400,
+        ge=60,
+        allow_inf_nan=False,
+        description="How long the parts of an unfinished upload are kept after it was last announced.",
     )
     rate_limit: float = Field(
         default=100,
@@ -93,6 +238,27 @@ class Settings(BaseSettings):
         gt=0,
         description="A round without a target waits for robots that asked for this skill so lately.",
     )
+    robot_lost_seconds: float = Field(
+        default=900, gt=0, description="A robot at work that is silent for so long is recorded as lost."
+    )
+    webhook_networks: str = Field(
+        default="",
+        description="Private networks that webhooks may reach, such as 10.1.0.0/16,fd00::/8; empty: none.",
+    )
+    webhook_plain_http: bool = Field(
+        default=False, description="Whether webhooks may go to http addresses; otherwise https only."
+    )
+    webhook_seconds: float = Field(
+        default=10, gt=0, le=60, description="How long one message of a webhook may take, answer included."
+    )
+    webhook_retry_seconds: float = Field(
+        default=5,
+        gt=0,
+        description="First wait after a message that was not taken; each next is 3 times longer.",
+    )
+    webhook_attempts: int = Field(
+        default=10, ge=1, le=20, description="Attempts after which a message is a dead letter."
+    )
     shutdown_seconds: int = Field(
         default=10, ge=1, description="How long requests may take to finish when the hub is stopped."
     )
@@ -110,6 +276,46 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return token
 
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        parse_networks(text)
+        return text
+
+    @model_validator(mode="after")
+    def _regions_are_apart(self) -> Self:
+        places = {_place(url) for url in (self.store, *self.regions.values())}
+        if len(places) < 1 + len(self.regions):
+            msg = "two regions, or a region and the hub's own store, have one place; give each its own"
+            raise ValueError(msg)
+        if unknown := self.region_keys.keys() - self.regions.keys():
+            msg = f"region_keys names {', '.join(sorted(unknown))}, which regions does not"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _can_sign_people_in(self) -> Self:
+        if not self.oidc_issuer:
+            return self
+        if not self.oidc_client_id:
+            msg = "oidc_issuer needs oidc_client_id, under which the issuer knows this hub"
+            raise ValueError(msg)
+        if not is_protected(self.oidc_issuer):
+            msg = "oidc_issuer must be an https address; plain http is for this machine only"
+            raise ValueError(msg)
+        if "openid" not in self.oidc_scopes.split():
+            msg = "oidc_scopes must name openid, or the issuer sends no ID token"
+            raise ValueError(msg)
+        if not self.oidc_roles and not self.oidc_default_role:
+            msg = "oidc_issuer needs oidc_roles or oidc_default_role, or everybody would be refused"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def key_path(self) -> Path:
+        """Where the signing key is, the default resolved."""
+        return self.signing_key_file or self.data_dir / KEY_FILE
+
     @property
     def database(self) -> str:
         """The database's address, the default resolved."""
@@ -119,3 +325,19 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """The object store's address, the default resolved."""
         return self.store_url or (self.data_dir.absolute() / "blobs").as_uri()
+
+    def place(self, region: str) -> tuple[str, StoreKeys]:
+        """Address and keys of a region's store; of the hub's own for the empty region."""
+        if region in self.region_keys:
+            return self.regions[region], self.region_keys[region]
+        keys = StoreKeys(access_key=self.s3_access_key, secret_key=self.s3_secret_key)
+        if region in self.regions:
+            return self.regions[region], keys
+        return self.store, keys.model_copy(update={"direct_url": self.s3_direct_url})
+
+
+def _place(url: str) -> tuple[str, ...]:
+    """What two addresses of one store have in common."""
+    parts = urlsplit(url)
+    endpoint = parse_qs(parts.query).get("endpoint", [""])
+    return parts.scheme, parts.netloc, parts.path.strip("/"), *endpoint

@@ -1,29 +1,64 @@
-"""Deltas as memory-mapped files for the time of a merge: as large as they may be, none is read whole.
+"""Files on their way through the hub: bodies as they come in, deltas and skills while they are looked at.
 
-A local store's blobs are mapped where they lie; what comes from elsewhere or is compressed lies in nameless
-files meanwhile, which vanish with the process.
+Nothing is held in memory as a whole. What comes in is hashed while it is written; what is looked at is
+memory-mapped, a local store's blobs where they lie. Files that a killed hub left behind are swept.
 """
 
 from __future__ import annotations
 
-import mmap
+import hashlib
+import os
 import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from hub.store import ObjectStore
+from hub.store.contract import file_refusals
 from skills.codecs import decompress_file, is_compressed
 from skills.delta import EncodedDelta, unpacked_limit
+from skills.files import map_file
 from skills.manifest import Parameters
+from skills.skill import SIZE_LIMIT, Skill
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "SpoolFile"]
+
+PREFIX = "spooled-"
+
+
+class SpoolFile:
+    """A file that is being written; its size and digest are those of what was written so far."""
+
+    def __init__(self, path: Path, target: BinaryIO) -> None:
+        self.path = path
+        self.size = 0
+        self._target = target
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """Its content address."""
+        return "sha256:" + self._sha256.hexdigest()
+
+    def write(self, piece: bytes) -> None:
+        """Add to its end.
+
+        Raises:
+            StoreError: The disk is full or fails.
+        """
+        left = memoryview(piece)
+        with file_refusals(self.path):
+            while left:
+                left = left[self._target.write(left) :]
+        self._sha256.update(piece)
+        self.size += len(piece)
 
 
 class Spool:
-    """Opens deltas of one store; `folder` has room for all compressed or remote deltas of a round."""
+    """The folder, and the store whose blobs are looked at."""
 
     def __init__(self, store: ObjectStore, folder: Path) -> None:
         self._store = store
@@ -32,6 +67,26 @@ class Spool:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
+    @contextmanager
+    def file(self) -> Iterator[SpoolFile]:
+        """A new file, gone at the end of the block.
+
+        Raises:
+            StoreError: There is no room for one.
+        """
+        with self._named(buffering=0) as target:
+            yield SpoolFile(Path(target.name), target)
+
+    @contextmanager
+    def scratch(self) -> Iterator[BinaryIO]:
+        """A new file with a name, to be written in any order; gone at the end of the block.
+
+        Raises:
+            StoreError: There is no room for it, or not for all that is written.
+        """
+        with file_refusals(self._folder), self._named() as target:
+            yield target
+
     def open(self, digest: str, size: int, shapes: Parameters) -> EncodedDelta:
         """A stored delta of a network with these shapes; its tensors are views of a file.
 
@@ -39,14 +94,50 @@ class Spool:
             NotFoundError, StoreError: See `ObjectStore.open`.
             ArtefactError, CodecError: See `EncodedDelta.from_bytes`.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (
-            self._store.open(digest, self._folder, limit=size) as file,
-            self._unpacked(file, unpacked_limit(shapes)) as plain,
-        ):
-            # The map outlives the file object, and goes with the last array that looks into it.
-            data = memoryview(mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ))
-        return EncodedDelta.from_bytes(data, shapes)
+        with self._store.open(digest, self._made(), limit=size) as file:
+            return self.delta(file, shapes)
+
+    def delta(self, file: BinaryIO, shapes: Parameters) -> EncodedDelta:
+        """A delta as views of a file, or of a nameless one where it is compressed; see `open`."""
+        with self._unpacked(file, unpacked_limit(shapes)) as plain:
+            return EncodedDelta.from_bytes(map_file(plain), shapes)
+
+    def skill(self, digest: str) -> Skill:
+        """A stored skill as views of a file.
+
+        Raises:
+            NotFoundError, StoreError: See `ObjectStore.open`.
+        """
+        with self._store.open(digest, self._made(), limit=SIZE_LIMIT) as file:
+            return Skill.open(file, digest=digest)
+
+    def map(self, digest: str, limit: int) -> memoryview:
+        """Any other stored blob as a view of a file; see `ObjectStore.open`."""
+        with self._store.open(digest, self._made(), limit=limit) as file:
+            return map_file(file)
+
+    def sweep(self, before: datetime) -> None:
+        """Remove files that nobody has written to since: whoever made them was killed."""
+        for path in self._folder.glob(f"{PREFIX}*"):
+            with file_refusals(path):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _named(self, *, buffering: int = -1) -> Iterator[BinaryIO]:
+        with file_refusals(self._made()):
+            handle, name = tempfile.mkstemp(dir=self._folder, prefix=PREFIX)
+            os.close(handle)
+        try:
+            with Path(name).open("r+b", buffering=buffering) as target:
+                yield target
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _made(self) -> Path:
+        with file_refusals(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
 
     @contextmanager
     def _unpacked(self, file: BinaryIO, limit: int) -> Iterator[BinaryIO]:
@@ -56,6 +147,7 @@ class Spool:
             yield file
             return
         with tempfile.TemporaryFile(dir=self._folder) as target:
-            decompress_file(file, target, limit)
-            target.flush()
+            with file_refusals(self._folder):
+                decompress_file(file, target, limit)
+                target.flush()
             yield target

@@ -21,6 +21,7 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.models import CampaignRow, EventRow, RobotRow, RoundRow
 from hub.rounds import FINAL
+from hub.webhooks.arrears import dead_letters, oldest_undelivered
 from skills.messages import CampaignView, RoundState
 
 __all__ = ["Standing"]
@@ -76,6 +77,10 @@ class Standing(Collector):
         found["robots"].add_sample("zunft_robots", {}, enrolled)
         found["seen"].add_sample("zunft_robots_seen_lately", {}, seen)
         found["events"].add_sample("zunft_events_total", {}, events)
+        oldest_event = oldest_undelivered(session)
+        behind = 0.0 if oldest_event is None else (now - oldest_event).total_seconds()
+        found["dead_letters"].add_sample("zunft_webhook_dead_letters", {}, dead_letters(session))
+        found["undelivered"].add_sample("zunft_webhook_oldest_undelivered_seconds", {}, max(0.0, behind))
         found["database_up"].add_sample("zunft_database_up", {}, 1)
 
 
@@ -97,6 +102,13 @@ def _families() -> dict[str, Metric]:
         "robots": GaugeMetricFamily("zunft_robots", "Enrolled robots."),
         "seen": GaugeMetricFamily(
             "zunft_robots_seen_lately", "Robots that asked for something in the last robot_active_seconds."
+        ),
+        "dead_letters": GaugeMetricFamily(
+            "zunft_webhook_dead_letters", "Messages to webhooks that were given up and lie there still."
+        ),
+        "undelivered": GaugeMetricFamily(
+            "zunft_webhook_oldest_undelivered_seconds",
+            "Seconds since the oldest event that a webhook has still to be told of; 0: there is none.",
         ),
         "events": CounterMetricFamily("zunft_events", "Events so far: the number of the newest."),
     }

@@ -16,7 +16,7 @@ from statistics import median
 import structlog
 
 from hub.candidate import Received, length_of_sum
-from hub.gate import Gate
+from hub.jobs.job import Gate
 from hub.merging import Engine
 from skills.codecs import decode
 from skills.delta import apply

@@ -11,15 +11,18 @@ and who may send it is left to `skills.delta` and the hub.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from skills.container import Blob
+from skills.container import PIECE, Spec, pieces
 from skills.errors import CodecError
+from skills.files import Blob
 
 __all__ = [
     "BLOCK",
@@ -27,8 +30,9 @@ __all__ = [
     "Codec",
     "Encoded",
     "Quantised",
-    "compress",
+    "compress_file",
     "decode",
+    "decoded_pieces",
     "decompress",
     "decompress_file",
     "is_compressed",
@@ -42,7 +46,7 @@ Parts = dict[str, NDArray[Any]]
 """What one tensor becomes: suffix to array; the suffix is "" for the numbers themselves."""
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-PIECE = 2**20  # bytes unpacked at a time
+BYTES_AT_A_TIME = 2**20
 ZSTD_WINDOW_LIMIT = 2**27  # bytes a hostile frame may make us hold
 
 
@@ -68,13 +72,27 @@ class Quantised:
         scales = np.repeat(self.scales.astype(np.float64), BLOCK)[: self.codes.size]
         return (self.codes.ravel() * scales).reshape(self.shape)
 
+    def pieces(self) -> Iterator[Quantised]:
+        """The flattened tensor, `PIECE` numbers at a time."""
+        flat = self.codes.reshape(-1)
+        for start in range(0, flat.size, PIECE):
+            scales = self.scales[start // BLOCK : (start + PIECE) // BLOCK]
+            yield Quantised(flat[start : start + PIECE], scales)
+
 
 Encoded = NDArray[np.float16] | NDArray[np.float64] | Quantised
 """One tensor as it lies in a file."""
 
 
 class Codec(Protocol):
-    """Both directions for one tensor. `|decode(open(encode(x))) - x| <= bound(x)`, element by element."""
+    """Both directions for one tensor. `|decode(open(encode(x))) - x| <= bound(x)`, element by element.
+
+    A tensor may be encoded in pieces of whole blocks: the arrays of all pieces, one after another, are those
+    of the flattened tensor.
+    """
+
+    def specs(self, shape: tuple[int, ...]) -> dict[str, Spec]:
+        """Type and shape of each array that a tensor of this shape becomes, by suffix."""
 
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         """Arrays to store; raises CodecError where the bound cannot be kept."""
@@ -89,11 +107,14 @@ class Codec(Protocol):
 class Raw:
     """Float64 as it is."""
 
+    def specs(self, shape: tuple[int, ...]) -> dict[str, Spec]:
+        return {"": Spec(np.dtype(np.float64), shape)}
+
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         return {"": tensor}
 
     def open(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        return _expect(parts, "", shape, np.float64)
+        return _expect(parts, "", self.specs(shape))
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.zeros_like(tensor)
@@ -102,13 +123,16 @@ class Raw:
 class Half:
     """IEEE 754 binary16, rounded to nearest even."""
 
+    def specs(self, shape: tuple[int, ...]) -> dict[str, Spec]:
+        return {"": Spec(np.dtype(np.float16), shape)}
+
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         if np.abs(tensor).max(initial=0.0) > np.finfo(np.float16).max:
             raise CodecError("a number is beyond float16's 65504.", remedy="Clip the delta or use codec raw.")
         return {"": tensor.astype(np.float16)}
 
     def open(self, parts: Parts, shape: tuple[int, ...]) -> NDArray[np.float16]:
-        return _expect(parts, "", shape, np.float16)
+        return _expect(parts, "", self.specs(shape))
 
     def bound(self, tensor: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.abs(tensor) * 2.0**-11 + 2.0**-25
@@ -117,14 +141,18 @@ class Half:
 class Int8Blocks:
     """Symmetric linear quantisation: `BLOCK` consecutive numbers share one float32 scale."""
 
+    def specs(self, shape: tuple[int, ...]) -> dict[str, Spec]:
+        blocks = -(-prod(shape) // BLOCK)
+        return {"": Spec(np.dtype(np.int8), shape), ".scale": Spec(np.dtype(np.float32), (blocks,))}
+
     def encode(self, tensor: NDArray[np.float64]) -> Parts:
         scales = self._scales(tensor)
         codes = np.rint(self._blocks(tensor) / np.where(scales > 0, scales, 1)[:, None])
         return {"": codes.astype(np.int8).ravel()[: tensor.size].reshape(tensor.shape), ".scale": scales}
 
     def open(self, parts: Parts, shape: tuple[int, ...]) -> Quantised:
-        codes = _expect(parts, "", shape, np.int8)
-        scales = _expect(parts, ".scale", (-(-codes.size // BLOCK),), np.float32)
+        codes = _expect(parts, "", self.specs(shape))
+        scales = _expect(parts, ".scale", self.specs(shape))
         if not np.isfinite(scales).all():
             raise CodecError("a block's scale is NaN or infinite.", where=".scale", code="not_finite")
         return Quantised(codes, scales)
@@ -155,6 +183,12 @@ def decode(tensor: Encoded) -> NDArray[np.float64]:
     return tensor.decode() if isinstance(tensor, Quantised) else tensor.astype(np.float64)
 
 
+def decoded_pieces(tensor: Encoded) -> Iterator[NDArray[np.float64]]:
+    """The numbers of one tensor in C order, `PIECE` at a time."""
+    parts = tensor.pieces() if isinstance(tensor, Quantised) else pieces(tensor)
+    return (decode(part) for part in parts)
+
+
 def parse_codec(name: str) -> tuple[Codec, bool]:
     """The codec of a name such as `int8+zstd`, and whether the file is compressed.
 
@@ -170,13 +204,13 @@ def parse_codec(name: str) -> tuple[Codec, bool]:
     return CODECS[plain], plain != name
 
 
-def compress(data: bytes) -> bytes:
-    """One zstd frame."""
-    return zstandard.ZstdCompressor(level=3).compress(data)
+def compress_file(source: BinaryIO, target: BinaryIO) -> None:
+    """One zstd frame of a whole file."""
+    zstandard.ZstdCompressor(level=3).copy_stream(source, target)
 
 
 def decompress(data: Blob, limit: int) -> Blob:
-    """Undo `compress` where `data` is a zstd frame, else return it as it is.
+    """Undo `compress_file` where `data` is a zstd frame, else return it as it is.
 
     Raises:
         CodecError: Damaged, or more than `limit` bytes when unpacked; never holds more than that.
@@ -191,7 +225,7 @@ def decompress(data: Blob, limit: int) -> Blob:
 
 
 def decompress_file(source: BinaryIO, target: BinaryIO, limit: int) -> None:
-    """Undo `compress` from one file to another, a piece at a time.
+    """Undo `compress_file` from one file to another, a piece at a time.
 
     Raises:
         CodecError: Damaged, or more than `limit` bytes when unpacked; never writes more than that.
@@ -199,7 +233,7 @@ def decompress_file(source: BinaryIO, target: BinaryIO, limit: int) -> None:
     reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT).stream_reader(source)
     left = limit
     try:
-        while piece := reader.read(PIECE):
+        while piece := reader.read(BYTES_AT_A_TIME):
             left -= len(piece)
             if left < 0:
                 raise _too_large(limit)
@@ -217,12 +251,12 @@ def _too_large(limit: int) -> CodecError:
     return CodecError(f"more than {limit} bytes when unpacked.", remedy="Send a delta of this skill's size.")
 
 
-def _expect(parts: Parts, suffix: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    part = parts.get(suffix)
+def _expect(parts: Parts, suffix: str, specs: dict[str, Spec]) -> NDArray[Any]:
+    part, (dtype, shape) = parts.get(suffix), specs[suffix]
     if part is None or part.shape != tuple(shape) or part.dtype != dtype:
         found = "nothing" if part is None else f"{part.dtype}{part.shape}"
         raise CodecError(
-            f"found {found} instead of {np.dtype(dtype)}{tuple(shape)}.",
+            f"found {found} instead of {dtype}{tuple(shape)}.",
             where=suffix or "tensor",
             remedy="Encode the delta against the base that the round names.",
             code="wrong_shape",

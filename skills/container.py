@@ -7,26 +7,41 @@ Knows sizes, dtypes and finiteness; what the document and the tensors mean is le
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from skills.errors import ArtefactError
+from skills.files import Blob
 
-__all__ = ["Blob", "Shaped", "Tensors", "check_finite", "check_shapes", "digest_of", "pack", "unpack"]
-
-Blob = bytes | memoryview
-"""A whole file: bytes, or a view of a memory-mapped one."""
+__all__ = [
+    "PIECE",
+    "Shaped",
+    "Spec",
+    "TensorWriter",
+    "Tensors",
+    "check_finite",
+    "check_shapes",
+    "digest_of",
+    "pack",
+    "pieces",
+    "unpack",
+]
 
 Tensors = dict[str, NDArray[Any]]
 
+PIECE = 2**20
+"""Numbers of a tensor that are looked at or written at a time; a multiple of every codec's block."""
+
 HEADER_LIMIT = 1_000_000  # bytes of JSON; a manifest is a few kB
+RANK_LIMIT = 8  # axes of a tensor; ours have two
+NAME_LIMIT = 128  # characters of a tensor's name
 METADATA_KEY = "zunft"
 DTYPES: dict[str, np.dtype[Any]] = {
     "F16": np.dtype(np.float16),
@@ -35,6 +50,16 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "I8": np.dtype(np.int8),
 }
 """Every kind of number that our files have, by its safetensors name."""
+
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+ALIGNMENT = 8
+
+
+class Spec(NamedTuple):
+    """Type and shape of a tensor in a file."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
 
 
 class Shaped(Protocol):
@@ -50,10 +75,51 @@ def digest_of(data: Blob) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+class TensorWriter:
+    """Writes a file whose tensors come one piece after another, in any order; each number has to come once.
+
+    Equal content gives equal bytes, those that the safetensors library writes: tensors with the widest
+    numbers first, and among equals by name.
+    """
+
+    def __init__(self, file: BinaryIO, document: str, specs: Mapping[str, Spec]) -> None:
+        """Write the header.
+
+        Args:
+            file: Empty, and able to seek.
+            document: JSON that goes into the header.
+            specs: Of every tensor, by name.
+        """
+        self._file = file
+        self._specs = specs
+        header: dict[str, Any] = {"__metadata__": {METADATA_KEY: document}}
+        starts, end = {}, 0
+        for name in sorted(specs, key=lambda name: (-specs[name].dtype.itemsize, name)):
+            dtype, shape = specs[name]
+            starts[name], end = end, end + prod(shape) * dtype.itemsize
+            offsets = [starts[name], end]
+            header[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": offsets}
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % ALIGNMENT)
+        file.write(struct.pack("<Q", len(text)) + text)
+        self._offsets = {name: 8 + len(text) + start for name, start in starts.items()}
+
+    def write(self, name: str, numbers: NDArray[Any], start: int = 0) -> None:
+        """Put numbers into the flattened tensor from number `start` on."""
+        dtype = self._specs[name].dtype
+        self._file.seek(self._offsets[name] + start * dtype.itemsize)
+        self._file.write(np.ascontiguousarray(numbers, dtype).reshape(-1).view(np.uint8).data)
+
+
 def pack(document: str, tensors: Mapping[str, NDArray[Any]]) -> bytes:
-    """Write tensors and their JSON document as one safetensors file; equal input, equal bytes."""
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    return safetensors.numpy.save(contiguous, metadata={METADATA_KEY: document})
+    """Tensors and their JSON document as one file in memory."""
+    file = io.BytesIO()
+    writer = TensorWriter(
+        file, document, {name: Spec(each.dtype, each.shape) for name, each in tensors.items()}
+    )
+    for name, tensor in tensors.items():
+        writer.write(name, tensor)
+    return file.getvalue()
 
 
 def unpack(data: Blob, what: str) -> tuple[str, Tensors]:
@@ -75,7 +141,7 @@ def unpack(data: Blob, what: str) -> tuple[str, Tensors]:
         tensors = _view_tensors(header, body)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
-            f"the {what} is damaged or truncated ({error}).", remedy="Send it again whole."
+            f"the {what} is damaged or truncated ({error!s:.200}).", remedy="Send it again whole."
         ) from error
     if not isinstance(document, str):
         raise _no_such_file(data, what)
@@ -90,7 +156,7 @@ def _read_header(data: Blob, what: str) -> tuple[dict[str, Any], memoryview]:
     if length > min(HEADER_LIMIT, len(data) - 8):
         raise _no_such_file(data, what)
     try:
-        header = json.loads(bytes(data[8 : 8 + length]))
+        header = json.loads(str(data[8 : 8 + length], "utf-8"))
     except (ValueError, RecursionError) as error:
         raise _no_such_file(data, what) from error
     if not isinstance(header, dict):
@@ -102,10 +168,9 @@ def _view_tensors(header: dict[str, Any], body: memoryview) -> Tensors:
     """Tensors as the header describes them; together they are the whole body, without gap or overlap."""
     tensors: Tensors = {}
     end = 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        dtype, shape, (start, stop) = DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
-        sound = all(type(number) is int and number >= 0 for number in (*shape, start, stop))
-        if not sound or start != end or stop - start != prod(shape) * dtype.itemsize or stop > len(body):
+    for start, stop, name in sorted((*_place(name, header[name], len(body)), name) for name in header):
+        dtype, shape = DTYPES[header[name]["dtype"]], header[name]["shape"]
+        if start != end or stop - start != prod(shape) * dtype.itemsize:
             msg = f"{name} is not where the header says"
             raise ValueError(msg)
         tensors[name] = np.require(np.frombuffer(body[start:stop], dtype).reshape(shape), requirements="A")
@@ -116,11 +181,37 @@ def _view_tensors(header: dict[str, Any], body: memoryview) -> Tensors:
     return tensors
 
 
+def _place(name: str, entry: dict[str, Any], size: int) -> tuple[int, int]:
+    """Where a tensor begins and ends in a body of `size` bytes.
+
+    Nothing is computed with numbers, compared or repeated to anybody before it is known to be small: a header
+    of a megabyte can hold numbers and ranks that would keep a processor busy for minutes.
+    """
+    start, stop = entry["data_offsets"]
+    shape = entry["shape"]
+    if not (name.isascii() and name.isprintable() and len(name) <= NAME_LIMIT):
+        msg = "a tensor's name is not plain"
+        raise ValueError(msg)
+    if type(shape) is not list or len(shape) > RANK_LIMIT:
+        msg = f"{name} has no shape"
+        raise ValueError(msg)
+    if not all(type(number) is int and 0 <= number <= size for number in (*shape, start, stop)):
+        msg = f"{name} is not where the header says"
+        raise ValueError(msg)
+    return start, stop
+
+
 def _no_such_file(data: Blob, what: str) -> ArtefactError:
     return ArtefactError(
         f"this is not a {what}: {len(data)} bytes that do not begin with a Zunft header.",
         remedy=f"Send a file made by Zunft's own {what} writer (docs/format.md).",
     )
+
+
+def pieces(tensor: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """A tensor's numbers in C order, `PIECE` at a time: views, where it is contiguous."""
+    flat = tensor.reshape(-1)
+    return (flat[start : start + PIECE] for start in range(0, flat.size, PIECE))
 
 
 def check_shapes(tensors: Mapping[str, Shaped], shapes: Mapping[str, tuple[int, ...]], what: str) -> None:
@@ -152,7 +243,7 @@ def check_finite(tensors: Mapping[str, NDArray[Any]], what: str) -> None:
         ArtefactError: Names the first tensor with a non-finite number.
     """
     for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
+        if not all(np.isfinite(piece).all() for piece in pieces(tensor)):
             raise ArtefactError(
                 f"the {what} has NaN or infinite numbers.",
                 where=name,

@@ -7,20 +7,53 @@ is the hub's decision (`hub.admission`), who signed it is `skills.signing`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from math import hypot
+from typing import Annotated, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from skills.codecs import Encoded, Quantised, compress, decode, decompress, parse_codec
-from skills.container import Blob, Tensors, check_finite, check_shapes, pack, unpack
+from skills.codecs import (
+    BLOCK,
+    Codec,
+    Encoded,
+    Quantised,
+    compress_file,
+    decode,
+    decoded_pieces,
+    decompress,
+    parse_codec,
+)
+from skills.container import (
+    PIECE,
+    Shaped,
+    Tensors,
+    TensorWriter,
+    check_finite,
+    check_shapes,
+    pieces,
+    unpack,
+)
 from skills.errors import ArtefactError
+from skills.files import Blob
 from skills.manifest import Digest, Parameters
 
-__all__ = ["Delta", "DeltaHeader", "EncodedDelta", "apply", "clip", "norm", "subtract", "unpacked_limit"]
+__all__ = [
+    "Delta",
+    "DeltaHeader",
+    "EncodedDelta",
+    "LazyTensors",
+    "apply",
+    "clip",
+    "norm",
+    "subtract",
+    "unpacked_limit",
+]
 
 HEADER_ALLOWANCE = 1_000_000  # bytes of a delta file that are not numbers
 
@@ -41,7 +74,28 @@ class DeltaHeader(BaseModel):
     robot_id: str = Field(min_length=1, max_length=64)
     codec: str = Field(max_length=32)
     samples: int = Field(ge=1, le=10**12)
-    metrics: dict[str, float] = Field(default_factory=dict, max_length=32)
+    metrics: dict[Annotated[str, StringConstraints(max_length=64)], float] = Field(
+        default_factory=dict, max_length=32
+    )
+
+
+class LazyTensors(Mapping[str, NDArray[np.float64]]):
+    """Tensors that are computed whenever one is asked for: all of them together need not fit into memory."""
+
+    def __init__(self, names: Iterable[str], compute: Callable[[str], NDArray[np.float64]]) -> None:
+        self._names = dict.fromkeys(names)
+        self._compute = compute
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._compute(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)
@@ -49,24 +103,42 @@ class Delta:
     """Header and float64 tensors of one robot's contribution to one round."""
 
     header: DeltaHeader
-    tensors: dict[str, NDArray[np.float64]]
+    tensors: Mapping[str, NDArray[np.float64]]
 
-    def to_bytes(self) -> bytes:
-        """Encode with the header's codec.
+    def write(self, file: BinaryIO) -> None:
+        """Encode with the header's codec into an empty file; one tensor at a time is asked for.
 
         Raises:
             CodecError: The codec cannot keep its bound.
             ArtefactError: Non-finite numbers.
         """
-        check_finite(self.tensors, "delta")
         codec, compressed = parse_codec(self.header.codec)
-        parts = {
-            name + suffix: part
+        if not compressed:
+            self._write(file, codec)
+            return
+        with tempfile.TemporaryFile() as plain:
+            self._write(plain, codec)
+            plain.seek(0)
+            compress_file(plain, file)
+
+    def to_bytes(self) -> bytes:
+        """The file in memory; see `write`."""
+        file = io.BytesIO()
+        self.write(file)
+        return file.getvalue()
+
+    def _write(self, file: BinaryIO, codec: Codec) -> None:
+        specs = {
+            name + suffix: spec
             for name, tensor in self.tensors.items()
-            for suffix, part in codec.encode(tensor).items()
+            for suffix, spec in codec.specs(tensor.shape).items()
         }
-        data = pack(self.header.model_dump_json(), parts)
-        return compress(data) if compressed else data
+        writer = TensorWriter(file, self.header.model_dump_json(), specs)
+        for name, tensor in self.tensors.items():
+            check_finite({name: tensor}, "delta")
+            for number, piece in enumerate(pieces(tensor)):
+                for suffix, part in codec.encode(piece).items():
+                    writer.write(name + suffix, part, number * (PIECE if suffix == "" else PIECE // BLOCK))
 
     @classmethod
     def from_bytes(cls, data: Blob, shapes: Parameters) -> Delta:
@@ -113,6 +185,10 @@ class EncodedDelta:
         check_finite(floats, "delta")
         return cls(header, tensors)
 
+    def norm(self) -> float:
+        """Euclidean norm of the whole vector; a piece at a time is expanded."""
+        return hypot(*(_length(piece) for each in self.tensors.values() for piece in decoded_pieces(each)))
+
 
 def unpacked_limit(shapes: Parameters) -> int:
     """Bytes that a delta file of these shapes may have at most, in any codec."""
@@ -121,14 +197,14 @@ def unpacked_limit(shapes: Parameters) -> int:
 
 def subtract(
     child: Mapping[str, NDArray[Any]], base: Mapping[str, NDArray[Any]]
-) -> dict[str, NDArray[np.float64]]:
-    """Child - base, tensor by tensor, in float64.
+) -> Mapping[str, NDArray[np.float64]]:
+    """Child - base in float64, each tensor when it is asked for.
 
     Raises:
         ArtefactError: The two have different tensors.
     """
-    check_shapes(child, {name: tensor.shape for name, tensor in base.items()}, "child")
-    return {name: child[name].astype(np.float64) - tensor for name, tensor in base.items()}
+    check_shapes(child, _shapes(base), "child")
+    return LazyTensors(base, lambda name: child[name].astype(np.float64) - base[name])
 
 
 def apply(base: Mapping[str, NDArray[Any]], delta: Mapping[str, NDArray[Any]]) -> Tensors:
@@ -137,25 +213,33 @@ def apply(base: Mapping[str, NDArray[Any]], delta: Mapping[str, NDArray[Any]]) -
     Raises:
         ArtefactError: The two have different tensors.
     """
-    check_shapes(delta, {name: tensor.shape for name, tensor in base.items()}, "delta")
+    check_shapes(delta, _shapes(base), "delta")
     return {
         name: (tensor.astype(np.float64) + delta[name]).astype(tensor.dtype) for name, tensor in base.items()
     }
 
 
 def norm(tensors: Mapping[str, NDArray[Any]]) -> float:
-    """Euclidean norm of the whole vector, scaled so that it neither over- nor underflows."""
-    peak = max((float(np.abs(tensor).max(initial=0.0)) for tensor in tensors.values()), default=0.0)
+    """Euclidean norm of the whole vector; it neither over- nor underflows."""
+    return hypot(*(_length(piece) for tensor in tensors.values() for piece in pieces(tensor)))
+
+
+def clip(tensors: Mapping[str, NDArray[np.float64]], limit: float) -> Mapping[str, NDArray[np.float64]]:
+    """Scaled down to norm `limit` if it is larger, each tensor when it is asked for; direction unchanged."""
+    length = norm(tensors)
+    factor = limit / length if length > limit else 1.0
+    return LazyTensors(tensors, lambda name: tensors[name] * factor)
+
+
+def _shapes(tensors: Mapping[str, Shaped]) -> Parameters:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
+def _length(numbers: NDArray[Any]) -> float:
+    peak = float(np.abs(numbers).max(initial=0.0))
     if peak == 0.0 or not np.isfinite(peak):
         return peak
-    scaled = [np.square(tensor / peak, dtype=np.float64).sum() for tensor in tensors.values()]
-    return peak * float(np.sqrt(sum(scaled)))
-
-
-def clip(tensors: Mapping[str, NDArray[np.float64]], limit: float) -> dict[str, NDArray[np.float64]]:
-    """Scale down to norm `limit` where it is larger; direction unchanged."""
-    factor = min(1.0, limit / max(norm(tensors), np.finfo(np.float64).tiny))
-    return {name: tensor * factor for name, tensor in tensors.items()}
+    return peak * float(np.sqrt(np.square(numbers / peak, dtype=np.float64).sum()))
 
 
 def _parse_header(document: str) -> DeltaHeader:
@@ -163,5 +247,5 @@ def _parse_header(document: str) -> DeltaHeader:
         return DeltaHeader.model_validate_json(document)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "delta." + ".".join(str(part) for part in first["loc"])
+        where = "delta." + ".".join(str(part)[:64] for part in first["loc"])
         raise ArtefactError(f"{first['msg']}.", where=where) from error

@@ -117,7 +117,7 @@ class Manifest(_Document):
     contributors: int = Field(default=0, ge=0)
     samples: int = Field(default=0, ge=0)
     licence: str = Field(default="Apache-2.0", max_length=64)
-    summary: str = Field(default="", max_length=2000)
+    summary: str = Field(default="", max_length=2000, pattern=r"^[^\x00]*$")
 
     @model_validator(mode="after")
     def _network_fits_contract(self) -> Manifest:

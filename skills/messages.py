@@ -33,7 +33,9 @@ __all__ = [
     "Event",
     "GatePlan",
     "GateReport",
+    "Label",
     "MergePlan",
+    "Message",
     "OptimiserName",
     "RobotView",
     "Role",
@@ -45,8 +47,10 @@ __all__ = [
     "TrainingPlan",
     "UserCreated",
     "UserRequest",
+    "UserRole",
     "UserView",
     "VersionView",
+    "Visibility",
 ]
 
 API = "/api/v1"
@@ -56,8 +60,12 @@ DELTA_SIGNATURE_HEADER = "Zunft-Delta-Signature"
 Label = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
 ]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Role = Literal["robot", "researcher", "operator", "admin"]
+UserRole = Literal["researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
+Visibility = Literal["private", "organisation", "guild"]
 RuleName = Literal[
     "mean",
     "median",
@@ -100,9 +108,9 @@ class ErrorBody(Message):
 
 
 class EnrolmentTokenRequest(Message):
-    """An operator asks for tokens that each enrol one robot."""
+    """An operator asks for tokens that each enrol one robot, by default into the operator's organisation."""
 
-    organisation: Label = "guild"
+    organisation: Label | None = None
     count: int = Field(default=1, ge=1, le=1000)
     valid_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
 
@@ -147,7 +155,7 @@ class UserRequest(Message):
     """An admin creates a user."""
 
     name: Label
-    role: Literal["researcher", "operator", "admin"]
+    role: UserRole
     organisation: Label = "guild"
     valid_days: int = Field(default=365, ge=1, le=3650)
 
@@ -162,13 +170,18 @@ class UserCreated(Message):
 
 
 class UserView(Message):
-    """A user as admins see it; `expires_at` is None where a token never does: the hub's own admin's."""
+    """A user as admins see it, and everybody sees themselves.
+
+    `expires_at` is when the last token does, None where one never does or there is none; `issuer` is where
+    the user signs in, empty for those who have tokens alone.
+    """
 
     name: str
     role: Role
     organisation: str
     created_at: datetime
     expires_at: datetime | None
+    issuer: str = ""
 
 
 class ScoreView(Message):
@@ -214,9 +227,11 @@ class VersionView(Message):
 
 
 class SkillView(Message):
-    """A skill with its newest stable version."""
+    """A skill with its newest stable version, its owner, and who may see it."""
 
     name: str
+    organisation: str
+    visibility: Visibility
     task: str
     summary: str
     versions: int
@@ -228,7 +243,7 @@ class SkillView(Message):
 class ChannelMove(Message):
     """An operator points a channel at a version: a release or a rollback."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1_000_000_000)
 
 
 class TrainingPlan(Message):
@@ -273,10 +288,10 @@ class MergePlan(Message):
     """
 
     rule: RuleName = "mean"
-    options: dict[str, int | float] = Field(default_factory=dict, max_length=16)
+    options: dict[str, Whole | Finite] = Field(default_factory=dict, max_length=16)
     clip: float | None = Field(default=None, gt=0, le=1e6)
     mixing: bool = False
-    sample_cap: int = Field(default=100_000, ge=1)
+    sample_cap: int = Field(default=100_000, ge=1, le=10**12)
     max_staleness: int = Field(default=0, ge=0, le=1000)
     optimiser: OptimiserName = "momentum"
     momentum: float = Field(default=0.0, ge=0, lt=1)
@@ -310,7 +325,7 @@ class GatePlan(Message):
 
     embodiments: tuple[Name, ...] = ()
     episodes: int = Field(default=32, ge=1, le=10_000)
-    seed: int = Field(default=20_000, ge=0)
+    seed: int = Field(default=20_000, ge=0, le=2**63 - 1)
     tolerance: float = Field(default=0.05, ge=0, le=1)
 
 
@@ -350,17 +365,19 @@ class RoundView(Message):
     samples: int
     bytes: int
     waiting_for: str
+    late: int = Field(default=0, description="How many of the deltas were made for earlier rounds.")
     candidate: Digest | None = None
     gate: GateReport | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
 
 
 class CampaignView(Message):
-    """A campaign and its rounds, newest last."""
+    """A campaign and its rounds, newest last; `waiting_for` says in words why it is where it is."""
 
     campaign_id: str
     state: Literal["running", "finished", "stopped", "failed"]
     reason: str = ""
+    waiting_for: str = ""
     order: CampaignRequest
     created_at: datetime
     rounds: tuple[RoundView, ...] = ()

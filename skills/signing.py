@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
+import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from skills.container import digest_of
 from skills.errors import SignatureError
-from skills.skill import write_atomically
+from skills.files import write_atomically
 
 __all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement"]
 
@@ -59,15 +64,13 @@ class SigningKey:
 
     @classmethod
     def load_or_create(cls, path: Path) -> SigningKey:
-        """Read the PEM file, or make one that only its owner may read.
+        """Read the PEM file, or make one that only its owner may read; all who do so at once get the same.
 
         Raises:
             SignatureError: The file holds no Ed25519 private key.
         """
         if not path.exists():
-            key = cls.generate()
-            write_atomically(path, key.to_pem(), mode=0o600)
-            return key
+            _keep_first(path, cls.generate().to_pem())
         try:
             private = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except ValueError as error:
@@ -87,6 +90,11 @@ class SigningKey:
     def sign(self, statement: bytes) -> str:
         """Base64 signature over the statement."""
         return base64.b64encode(self._private.sign(statement)).decode()
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose, by HKDF-SHA256; it tells nothing of this one."""
+        hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode())
+        return hkdf.derive(self._private.private_bytes_raw())
 
     def to_pem(self) -> bytes:
         """The private key itself, for its owner's file only."""
@@ -126,16 +134,22 @@ class RequestProof:
         nonce: str,
     ) -> RequestProof:
         """Prove a request. `target` is path and query as sent."""
-        statement = _request_statement(robot_id, method, target, body, timestamp, nonce)
+        statement = _request_statement(robot_id, method, target, digest_of(body), timestamp, nonce)
         return cls(robot_id, timestamp, nonce, key.sign(statement))
 
-    def verify(self, key: VerifyKey, *, method: str, target: str, body: bytes) -> None:
+    def verify(self, key: VerifyKey, *, method: str, target: str, body_digest: str) -> None:
         """Check the signature; freshness and first use of the nonce are the caller's to check.
+
+        Args:
+            key: The robot's.
+            method: As received.
+            target: Path and query as received.
+            body_digest: Of the body, which may be too large to be at hand: `sha256:` and 64 hex digits.
 
         Raises:
             SignatureError: Another request, another robot or another key.
         """
-        statement = _request_statement(self.robot_id, method, target, body, self.timestamp, self.nonce)
+        statement = _request_statement(self.robot_id, method, target, body_digest, self.timestamp, self.nonce)
         key.verify(self.signature, statement)
 
     def to_headers(self) -> dict[str, str]:
@@ -144,9 +158,9 @@ class RequestProof:
         return dict(zip(self.HEADERS, values, strict=True))
 
 
-def delta_statement(blob: bytes) -> bytes:
-    """What a robot signs of a delta: the file, whose header names round, base and robot."""
-    return b"zunft.delta/1\n" + hashlib.sha256(blob).digest()
+def delta_statement(digest: str) -> bytes:
+    """What a robot signs of a delta: the digest of the file, whose header names round, base and robot."""
+    return b"zunft.delta/1\n" + _raw(digest)
 
 
 def skill_statement(digest: str) -> bytes:
@@ -154,11 +168,34 @@ def skill_statement(digest: str) -> bytes:
     return b"zunft.skill/1\n" + digest.encode()
 
 
+def _keep_first(path: Path, data: bytes) -> None:
+    """Make a file for its owner only, durably; one that somebody else has made meanwhile stays."""
+    with tempfile.TemporaryDirectory(dir=_folder(path), prefix=f".{path.name}.") as folder:
+        made = Path(folder) / path.name
+        write_atomically(made, data, mode=0o600)
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _folder(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
+
+
 def _request_statement(
-    robot_id: str, method: str, target: str, body: bytes, timestamp: int, nonce: str
+    robot_id: str, method: str, target: str, body_digest: str, timestamp: int, nonce: str
 ) -> bytes:
     lines = ("zunft.request/1", robot_id, method.upper(), target, str(timestamp), nonce)
-    return "\n".join(lines).encode() + b"\n" + hashlib.sha256(body).digest()
+    return "\n".join(lines).encode() + b"\n" + _raw(body_digest)
+
+
+def _raw(digest: str) -> bytes:
+    return bytes.fromhex(digest.removeprefix("sha256:"))
 
 
 def _decode(text: str) -> bytes:

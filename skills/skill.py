@@ -5,20 +5,20 @@ Running one is `skills.policy`; where it is kept is the hub's store.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from pydantic import ValidationError
 
 from skills.container import Tensors, check_finite, check_shapes, digest_of, pack, unpack
 from skills.errors import ArtefactError
+from skills.files import Blob, map_file, write_atomically
 from skills.manifest import Manifest
 
-__all__ = ["SIZE_LIMIT", "Skill", "write_atomically"]
+__all__ = ["SIZE_LIMIT", "Skill"]
 
 SIZE_LIMIT = 2 * 1024**3  # bytes; a file larger than this is refused before it is read
 
@@ -38,21 +38,31 @@ class Skill:
         check_finite(self.tensors, "skill")
 
     @cached_property
-    def _data(self) -> bytes:
+    def blob(self) -> Blob:
+        """The file as it is stored, signed and sent; of a skill that was read, what it was read from."""
         return pack(self.manifest.model_dump_json(), self.tensors)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file."""
-        return digest_of(self._data)
+        return digest_of(self.blob)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.blob)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """As its file, so that it travels to other processes wherever it was read from."""
+        return Skill.from_bytes, (self.to_bytes(),)
 
     def to_bytes(self) -> bytes:
-        """The file as it is stored, signed and sent."""
-        return self._data
+        """The file in memory."""
+        return bytes(self.blob)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, digest: str | None = None) -> Skill:
-        """Read a skill, and hold it to the digest by which it was asked for.
+    def from_bytes(cls, data: Blob, *, digest: str | None = None) -> Skill:
+        """Read a skill, and hold it to the digest by which it was asked for; its tensors are views of `data`.
 
         Raises:
             ArtefactError: Another digest, a damaged file, a bad manifest, wrong or non-finite tensors.
@@ -69,45 +79,31 @@ class Skill:
             manifest = Manifest.model_validate_json(document)
         except ValidationError as error:
             first = error.errors()[0]
-            where = "manifest." + ".".join(str(part) for part in first["loc"])
+            where = "manifest." + ".".join(str(part)[:64] for part in first["loc"])
             raise ArtefactError(f"{first['msg']}.", where=where) from error
-        skill = cls(manifest, {name: tensor.copy() for name, tensor in tensors.items()})
+        skill = cls(manifest, tensors)
         # The digest names the bytes that were received, also when another writer ordered them differently.
-        skill.__dict__["_data"] = data
+        skill.__dict__["blob"] = data
+        skill.__dict__["digest"] = found
         return skill
+
+    @classmethod
+    def open(cls, file: BinaryIO, *, digest: str | None = None) -> Skill:
+        """A skill as views of a file, which may be closed and deleted meanwhile; see `from_bytes`."""
+        return cls.from_bytes(map_file(file), digest=digest)
 
     def save(self, path: Path) -> None:
         """Write the file; readers see all of it or nothing."""
-        write_atomically(path, self._data)
+        write_atomically(path, self.blob)
 
     @classmethod
-    def load(cls, path: Path) -> Skill:
-        """Read a file written by `save`.
+    def load(cls, path: Path, *, digest: str | None = None) -> Skill:
+        """Open a file written by `save`.
 
         Raises:
             ArtefactError: Too large, or see `from_bytes`.
         """
         if path.stat().st_size > SIZE_LIMIT:
             raise ArtefactError(f"{path} has more than {SIZE_LIMIT} bytes.", where=str(path))
-        return cls.from_bytes(path.read_bytes())
-
-
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `data`, durably: a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        with path.open("rb") as file:
+            return cls.open(file, digest=digest)

@@ -19,12 +19,15 @@ from pydantic_settings import BaseSettings
 from fleet.settings import RobotSettings
 from hub.api.doors import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
+from hub.auth import Principal, Viewer
 from hub.merging.rules import RULES
+from hub.rounds import FINAL, TRANSITIONS
 from hub.settings import Settings
+from hub.visibility import VISIBILITIES, may_change, may_see
 from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 
-__all__ = ["PAGES", "leaf_commands", "render"]
+__all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
@@ -32,8 +35,12 @@ FILES_BEGIN = "<!-- files: made by `python -m tools.make_docs` from each module'
 FILES_END = "<!-- end of files -->"
 RULES_BEGIN = "<!-- rules: made by `python -m tools.make_docs` from each rule's card -->"
 RULES_END = "<!-- /rules -->"
+SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/visibility.py -->"
+SIGHT_END = "<!-- /sight -->"
 DOORS_BEGIN = "<!-- doors: made by `python -m tools.make_docs` from the routes' dependencies -->"
 DOORS_END = "<!-- /doors -->"
+STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table in hub/rounds.py -->"
+STATES_END = "<!-- /states -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
 
@@ -88,21 +95,69 @@ def merging_page() -> str:
     return "\n\n".join([before + RULES_BEGIN, _rules_table(), RULES_END + after])
 
 
+def rounds_page() -> str:
+    """The page as it stands, with its diagram made anew."""
+    page = (DOCS / "rounds.md").read_text()
+    before, rest = page.split(STATES_BEGIN)
+    after = rest.split(STATES_END)[1]
+    return "\n\n".join([before + STATES_BEGIN, _states_diagram(), STATES_END + after])
+
+
+def _states_diagram() -> str:
+    events: dict[tuple[str, str], list[str]] = {}
+    for (state, event), following in TRANSITIONS.items():
+        events.setdefault((state, following), []).append(event)
+    lines = [f"    {state} --> {following}: {', '.join(why)}" for (state, following), why in events.items()]
+    ends = [f"    {state} --> [*]" for state in sorted(FINAL)]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> open", *lines, *ends, "```"])
+
+
 def security_page() -> str:
-    """The page as it stands, with its table of endpoints and roles made anew."""
+    """The page as it stands, with its tables of who sees what, and of endpoints and roles, made anew."""
     page = (DOCS / "security.md").read_text()
-    before, rest = page.split(DOORS_BEGIN)
-    after = rest.split(DOORS_END)[1]
-    return "\n\n".join([before + DOORS_BEGIN, _doors_table(), DOORS_END + after])
+    for begin, table, end in (
+        (SIGHT_BEGIN, _sight_table(), SIGHT_END),
+        (DOORS_BEGIN, _doors_table(), DOORS_END),
+    ):
+        before, rest = page.split(begin)
+        page = "\n\n".join([before + begin, table, end + rest.split(end)[1]])
+    return page
+
+
+VIEWERS: dict[str, tuple[Viewer, bool]] = {
+    "anonymous": (None, False),
+    "robot, own": (Principal("r-1", "robot", "ours"), False),
+    "robot, other": (Principal("r-2", "robot", "theirs"), False),
+    "researcher, own, who published": (Principal("ada", "researcher", "ours"), True),
+    "researcher, own": (Principal("bo", "researcher", "ours"), False),
+    "researcher, other": (Principal("cleo", "researcher", "theirs"), False),
+    "operator, own": (Principal("dora", "operator", "ours"), False),
+    "operator, other": (Principal("eva", "operator", "theirs"), False),
+    "admin": (Principal("admin", "admin", "theirs"), False),
+}
+"""Everybody who may look at a thing of `ours`, and whether it was published by that one."""
+
+
+def _sight_table() -> str:
+    visibilities = " | ".join(f"{visibility} thing" for visibility in VISIBILITIES)
+    rows = [f"| whoever looks | {visibilities} | changes it, if the role may |", "|---|---|---|---|---|"]
+    for name, (viewer, published) in VIEWERS.items():
+        publishers = {viewer.actor} if viewer and published else set()
+        sees = [may_see(viewer, "ours", visibility, publishers) for visibility in VISIBILITIES]
+        changes = viewer is not None and may_change(viewer, "ours")
+        rows.append(f"| {name} | {' | '.join('yes' if may else '-' for may in (*sees, changes))} |")
+    return "\n".join(rows)
 
 
 def _doors_table() -> str:
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(data_dir=Path(folder), console=False))
-    rows = [f"| endpoint | {' | '.join(CALLERS)} |", "|---" * (len(CALLERS) + 1) + "|"]
+    head = ("endpoint", "scope", "unseen", "other's", *CALLERS)
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     both = zip(doors_of(app, public_catalogue=True), doors_of(app, public_catalogue=False), strict=True)
     for public, closed in both:
-        cells = [_door_text(caller, public, closed) for caller in CALLERS]
+        cells = [public.scope or "-", public.unseen or "-", public.others or "-"]
+        cells += [_door_text(caller, public, closed) for caller in CALLERS]
         rows.append(f"| `{public.method} {public.path}` | {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -145,6 +200,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "merging.md": merging_page,
+    "rounds.md": rounds_page,
     "security.md": security_page,
     "settings.md": settings_page,
     **TASK_PAGES,

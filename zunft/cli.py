@@ -11,7 +11,17 @@ from rich.console import Console
 
 from fleet.cli import fleet_app, robot_app
 from skills.errors import ZunftError
-from zunft.commands import audit, backup, campaign, embodiment, merge, skill, task
+from zunft.commands import (
+    audit,
+    backup,
+    campaign,
+    embodiment,
+    merge,
+    organisation,
+    skill,
+    task,
+    webhook,
+)
 from zunft.commands.demo import demo
 from zunft.commands.hub import token_app, user_app
 
@@ -37,7 +47,9 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(merge.app, name="merge")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
+app.add_typer(organisation.app, name="organisation")
 app.add_typer(audit.app, name="audit")
+app.add_typer(webhook.app, name="webhook")
 
 
 def _print_version(wanted: bool) -> None:

@@ -18,7 +18,7 @@ import httpx
 
 from skills.errors import HubUnreachableError
 
-__all__ = ["HubProcess", "run_hub"]
+__all__ = ["HubProcess", "free_port", "run_hub"]
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -34,12 +34,18 @@ class HubProcess:
     log: Path
 
     def peak_memory_mb(self) -> float:
-        """Largest resident memory so far, in MB; 0 where the system has no /proc."""
+        """Largest resident memory so far, in MB, of hub and workers; 0 where the system has no /proc."""
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
+            threads = Path(f"/proc/{self.pid}/task").glob("*/children")
+            workers = [pid for thread in threads for pid in thread.read_text().split()]
+            return sum(_peak_mb(pid) for pid in (str(self.pid), *workers))
         except OSError:
             return 0.0
-        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def _peak_mb(pid: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
 @contextmanager
@@ -52,7 +58,7 @@ def run_hub(data_dir: Path) -> Iterator[HubProcess]:
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hub.log"
     token = "zt_" + secrets.token_urlsafe(32)
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {
         "ZUNFT_ADMIN_TOKEN": token,
         "ZUNFT_DATA_DIR": str(data_dir),
@@ -95,7 +101,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -65,7 +65,8 @@ def _visit(
     bench = Workbench(home / newcomer.embodiment)
     join(bench, hub, token=token, name=newcomer.embodiment, embodiment=newcomer.embodiment)
     client = connect(bench)
-    policy = Policy(client.fetch_skill(client.version(skill_name, "stable")))
+    version = client.version(skill_name, "stable")
+    policy = Policy(client.fetch_skill(version, bench.skill_file(version.digest)))
     task = load_task(skill_name)
     scores = {
         shop: evaluate(policy, task, shop, episodes, episodes_seed(shop, seed)) for shop in newcomer.workshops

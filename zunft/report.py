@@ -104,7 +104,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(
         f"{report.rounds} rounds, {report.steps_per_robot:,} steps a robot, {report.seconds:.0f} s in all. "
         f"A robot sent {sent:.2f} MB and received {received:.2f} MB. "
-        f"The hub's memory peaked at {report.hub_peak_mb:.0f} MB."
+        f"The hub's memory and its worker's peaked at {report.hub_peak_mb:.0f} MB."
     )
     console.print(_reading(report))
 

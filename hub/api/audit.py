@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from hub.api.deps import Admin, ServicesDep
+from hub.api.deps import AdminReads, ServicesDep
 from hub.api.errors import refusals
 from skills.messages import AuditEntry
 
@@ -20,7 +20,7 @@ LARGEST_NUMBER = 2**63 - 1
 @router.get("/audit", responses=refusals(401, 403))
 def list_audit(
     services: ServicesDep,
-    _: Admin,
+    _: AdminReads,
     after: Annotated[
         int, Query(ge=0, le=LARGEST_NUMBER, description="The last number of the page before.")
     ] = 0,

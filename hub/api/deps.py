@@ -1,31 +1,46 @@
-"""What routes ask for: the services, and who is asking, held to a role."""
+"""What routes ask for: the services, and who is asking, held to a role and a scope.
+
+All of them are coroutines: a dependency that is none takes a trip to a thread with each request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from hub.api.bodies import body_digest
+from hub.api.cookies import SESSION, Browser
 from hub.auth import Principal
 from hub.limits import RateLimits
 from hub.services import Services
-from skills.errors import SignatureError, UnauthorizedError
+from skills.errors import SignatureError, TooLargeError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof
+from skills.tokens import Scope
 
 __all__ = [
     "REQUIRED",
     "Admin",
+    "AdminReads",
     "AnyLogin",
+    "Bringer",
+    "BrowserDep",
     "Operator",
+    "OperatorReads",
     "Reader",
     "Researcher",
     "Robot",
     "ServicesDep",
+    "TokenHolder",
+    "UserReads",
+    "bring",
     "count_stranger",
+    "known",
     "login",
     "reader",
 ]
@@ -42,7 +57,7 @@ PROOF = APIKeyHeader(
 )
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The hub that this request came to."""
     services: Services = request.app.state.services
     return services
@@ -51,44 +66,99 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-async def caller(
-    request: Request,
-    services: ServicesDep,
+async def browser_of(request: Request, services: ServicesDep) -> Browser:
+    """Whoever asks, as far as cookies are concerned."""
+    return Browser(request, services.settings)
+
+
+BrowserDep = Annotated[Browser, Depends(browser_of)]
+
+
+class SessionCookie(APIKeyCookie):
+    """Finds the session's secret under the name that the cookie has on this line."""
+
+    async def __call__(self, request: Request) -> str | None:  # type: ignore[override] # never a socket
+        """The secret, if there is one."""
+        services: Services = request.app.state.services
+        return Browser(request, services.settings).read(SESSION) or None
+
+
+COOKIE = SessionCookie(
+    name=SESSION,
+    auto_error=False,
+    scheme_name="session",
+    description=f"A browser's session; over TLS its name is `__Host-{SESSION}`. See docs/security.md.",
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request shows of who sent it; nothing of it is proven yet."""
+
+    token: str | None = field(repr=False)
+    robot_id: str | None
+    session: str | None = field(repr=False)
+
+
+async def credentials(
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
     robot_id: Annotated[str | None, Security(PROOF)],
-) -> Principal | None:
+    session: Annotated[str | None, Security(COOKIE)],
+) -> Credentials:
+    """What this request shows."""
+    return Credentials(token.credentials if token else None, robot_id, session)
+
+
+CredentialsDep = Annotated[Credentials, Depends(credentials)]
+
+
+async def caller(request: Request, services: ServicesDep, shown: CredentialsDep) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
 
     A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
         TooManyRequestsError: More requests than are allowed.
     """
     limits: RateLimits = request.app.state.limits
     try:
-        principal = await _identify(request, services, token, robot_id)
-    except (UnauthorizedError, SignatureError):
+        principal = await _identify(request, services, shown)
+    except (UnauthorizedError, SignatureError, TooLargeError):
         limits.stranger(_address(request))
         raise
     if principal is None:
         limits.stranger(_address(request))
     else:
         limits.known(principal.actor)
+        request.state.organisation = principal.organisation  # for whoever reads the body
     return principal
 
 
-async def _identify(
-    request: Request, services: Services, token: HTTPAuthorizationCredentials | None, robot_id: str | None
-) -> Principal | None:
-    if robot_id is not None:
+async def _identify(request: Request, services: Services, shown: Credentials) -> Principal | None:
+    """Who asks; None when nobody claims to. A robot's proof goes before a token, a token before a session.
+
+    Raises:
+        UnauthorizedError, SignatureError: The claim does not hold.
+        ForbiddenError: Another site sent it with this browser's cookie.
+    """
+    if shown.robot_id is not None:
         claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
-        body = await request.body()
+        digest = await body_digest(request, claim.principal.organisation)
         return await run_in_threadpool(
-            services.authenticator.robot, claim, method=request.method, target=_target(request), body=body
+            services.authenticator.robot,
+            claim,
+            method=request.method,
+            target=_target(request),
+            body_digest=digest,
         )
-    if token is not None:
-        return await run_in_threadpool(services.authenticator.user, token.credentials)
+    if shown.token is not None:
+        return await run_in_threadpool(services.authenticator.user, shown.token)
+    if shown.session is not None:
+        principal = await run_in_threadpool(services.sessions.principal, shown.session)
+        Browser(request, services.settings).check_origin()
+        return principal
     return None
 
 
@@ -109,8 +179,28 @@ def _address(request: Request) -> str:
 Caller = Annotated[Principal | None, Depends(caller)]
 
 
-def login(principal: Caller) -> Principal:
-    """Anybody who is known.
+async def login(principal: Caller) -> Principal:
+    """Anybody who is known and may look.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+        ForbiddenError: The token is not for looking.
+    """
+    found = known(principal)
+    found.must_have("read")
+    return found
+
+
+AnyLogin = Annotated[Principal, Depends(login)]
+
+
+async def reader(principal: Caller, services: ServicesDep) -> Principal | None:
+    """Anybody at all while the catalogue is public."""
+    return None if principal is None and services.settings.public_catalogue else await login(principal)
+
+
+def known(principal: Principal | None) -> Principal:
+    """Whoever asks, if it is anybody.
 
     Raises:
         UnauthorizedError: Nobody claims to ask.
@@ -119,37 +209,57 @@ def login(principal: Caller) -> Principal:
         raise UnauthorizedError(
             "this needs a login.",
             where="Authorization",
-            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers.",
+            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers; in a "
+            "browser, sign in.",
         )
     return principal
 
 
-AnyLogin = Annotated[Principal, Depends(login)]
+@dataclass(frozen=True)
+class Right:
+    """What a dependency asks for, see `hub.api.doors`."""
+
+    role: Role
+    scope: Scope
 
 
-def reader(principal: Caller, services: ServicesDep) -> Principal | None:
-    """Anybody at all while the catalogue is public."""
-    return principal if services.settings.public_catalogue else login(principal)
+REQUIRED: dict[Callable[..., object], Right] = {}
+"""Dependencies that hold their caller to a role and a scope."""
 
 
-REQUIRED: dict[Callable[..., object], Role] = {}
-"""The role that a dependency asks for, see `hub.api.doors`."""
+def _require(role: Role, scope: Scope) -> Callable[[Caller], Awaitable[Principal]]:
+    async def require(principal: Caller) -> Principal:
+        found = known(principal)
+        found.must_be(role, scope)
+        return found
 
-
-def _require(role: Role) -> Callable[[AnyLogin], Principal]:
-    def require(principal: AnyLogin) -> Principal:
-        principal.must_be(role)
-        return principal
-
-    REQUIRED[require] = role
+    REQUIRED[require] = Right(role, scope)
     return require
 
 
+async def bring(principal: Caller) -> Principal:
+    """Whoever brings files in parts: robots bring deltas, researchers skills.
+
+    Raises:
+        UnauthorizedError: Nobody claims to ask.
+        ForbiddenError: The token is not for publishing.
+    """
+    found = known(principal)
+    if found.role != "robot":
+        found.must_be("researcher", "publish")
+    return found
+
+
+Bringer = Annotated[Principal, Depends(bring)]
 Reader = Annotated[Principal | None, Depends(reader)]
-Robot = Annotated[Principal, Depends(_require("robot"))]
-Researcher = Annotated[Principal, Depends(_require("researcher"))]
-Operator = Annotated[Principal, Depends(_require("operator"))]
-Admin = Annotated[Principal, Depends(_require("admin"))]
+Robot = Annotated[Principal, Depends(_require("robot", "read"))]
+UserReads = Annotated[Principal, Depends(_require("researcher", "read"))]
+Researcher = Annotated[Principal, Depends(_require("researcher", "publish"))]
+TokenHolder = Annotated[Principal, Depends(_require("researcher", "tokens"))]
+OperatorReads = Annotated[Principal, Depends(_require("operator", "read"))]
+Operator = Annotated[Principal, Depends(_require("operator", "operate"))]
+AdminReads = Annotated[Principal, Depends(_require("admin", "read"))]
+Admin = Annotated[Principal, Depends(_require("admin", "administer"))]
 
 
 def _read_proof(request: Request) -> RequestProof:

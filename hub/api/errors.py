@@ -19,7 +19,14 @@ from starlette.exceptions import HTTPException
 from skills.errors import ZunftError
 from skills.messages import ErrorBody, ErrorDetail
 
-__all__ = ["error_response", "install_errors", "refusals", "too_large_response", "unexpected_response"]
+__all__ = [
+    "error_response",
+    "install_errors",
+    "nowhere_response",
+    "refusals",
+    "too_large_response",
+    "unexpected_response",
+]
 
 REMEDIES = {
     404: "See /docs for the routes of this hub.",
@@ -35,8 +42,14 @@ def install_errors(app: FastAPI) -> None:
 
 
 def error_response(status: int, detail: ErrorDetail, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The one shape."""
-    return JSONResponse(ErrorBody(error=detail).model_dump(mode="json"), status, headers)
+    """The one shape. What it repeats of a request may be long, and no text at all."""
+    plain = {"message": _plain(detail.message, 2000), "where": _plain(detail.where, 200)}
+    body = ErrorBody(error=detail.model_copy(update=plain))
+    return JSONResponse(body.model_dump(mode="json"), status, headers)
+
+
+def _plain(text: str, limit: int) -> str:
+    return text[:limit].encode("utf-8", "replace").decode()
 
 
 def unexpected_response(request_id: str) -> JSONResponse:
@@ -48,6 +61,14 @@ def unexpected_response(request_id: str) -> JSONResponse:
         request_id=request_id,
     )
     return error_response(500, detail)
+
+
+def nowhere_response(request_id: str) -> JSONResponse:
+    """An address at which nothing can be."""
+    detail = ErrorDetail(
+        code="not_found", message="nothing lies at this address.", remedy=REMEDIES[404], request_id=request_id
+    )
+    return error_response(404, detail)
 
 
 def too_large_response(request_id: str) -> JSONResponse:
@@ -101,6 +122,7 @@ EXAMPLES = {
         "body",
         "Send less; the limits are settings of the hub.",
     ),
+    416: ("unsatisfiable_range", "the file has 1234 bytes.", "Range", "Ask for bytes 0 to 1233."),
     422: ("invalid_request", "Field required.", "body.skill", "Compare the request with /docs."),
     429: (
         "too_many_requests",
@@ -136,8 +158,12 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if first["type"] == "json_invalid":
         code, message, where = "not_json", f"the body is not JSON: {first['ctx']['error']}.", "body"
     else:
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part)[:64] for part in first["loc"])
         code, message = "invalid_request", f"{first['msg']}."
+    return _invalid_request(request, code, message, where)
+
+
+def _invalid_request(request: Request, code: str, message: str, where: str) -> JSONResponse:
     detail = ErrorDetail(
         code=code,
         message=message,
@@ -153,6 +179,9 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
         raise error
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large_response(request.state.request_id)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # The framework gave up on the body: not UTF-8, too deep, a number of thousands of digits.
+        return _invalid_request(request, "not_json", f"the body is not JSON: {error.__cause__}.", "body")
     detail = ErrorDetail(
         code=HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"),
         message=f"{error.detail}.",

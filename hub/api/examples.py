@@ -18,8 +18,26 @@ from skills.messages import (
     TrainingPlan,
     UserRequest,
 )
+from skills.notices import RedeliverRequest, WebhookRequest
+from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
+from skills.tokens import SessionRequest, TokenRequest
+from skills.uploads import SkillPurpose, UploadRequest
 
-__all__ = ["CampaignBody", "EnrolmentBody", "MoveBody", "TokensBody", "UserBody"]
+__all__ = [
+    "CampaignBody",
+    "EnrolmentBody",
+    "MoveBody",
+    "OrganisationBody",
+    "RedeliverBody",
+    "SessionBody",
+    "SettingsBody",
+    "TokenBody",
+    "TokensBody",
+    "UploadBody",
+    "UserBody",
+    "VisibilityBody",
+    "WebhookBody",
+]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
 
@@ -34,7 +52,7 @@ TokensBody = Annotated[
         openapi_examples=_example(
             "fleet",
             "Tokens for four robots, good for an hour",
-            EnrolmentTokenRequest(organisation="North Works", count=4, valid_seconds=3600),
+            EnrolmentTokenRequest(count=4, valid_seconds=3600),
         )
     ),
 ]
@@ -89,6 +107,17 @@ CampaignBody = Annotated[
     ),
 ]
 
+UploadBody = Annotated[
+    UploadRequest,
+    Body(
+        openapi_examples=_example(
+            "skill",
+            "A version of 200 MB for the catalogue",
+            UploadRequest(digest="sha256:" + "5b" * 32, size=200_000_000, purpose=SkillPurpose(kind="skill")),
+        )
+    ),
+]
+
 UserBody = Annotated[
     UserRequest,
     Body(
@@ -96,4 +125,74 @@ UserBody = Annotated[
             "researcher", "A researcher who publishes skills", UserRequest(name="ada", role="researcher")
         )
     ),
+]
+
+TokenBody = Annotated[
+    TokenRequest,
+    Body(
+        openapi_examples=_example(
+            "reader",
+            "A token for a dashboard that only looks",
+            TokenRequest(name="dashboard", scopes=("read",), valid_days=90),
+        )
+    ),
+]
+
+SessionBody = Annotated[
+    SessionRequest,
+    Body(
+        openapi_examples=_example(
+            "token",
+            "With an operator's token",
+            SessionRequest(token="zt_3q2-7wXkqk1bJt0a5VYc9J0m6mJf1kq0G2sJd4nT8xE"),  # noqa: S106 - an example
+        )
+    ),
+]
+
+VisibilityBody = Annotated[
+    VisibilityChange,
+    Body(
+        openapi_examples=_example(
+            "narrow", "Only our own organisation", VisibilityChange(visibility="organisation")
+        )
+    ),
+]
+
+ORDINARY = Quotas(robots=20, storage_bytes=50 * 10**9, uploads_per_hour=2000, campaigns=3)
+
+OrganisationBody = Annotated[
+    OrganisationRequest,
+    Body(
+        openapi_examples=_example(
+            "works", "A site with limits", OrganisationRequest(name="North Works", quotas=ORDINARY)
+        )
+    ),
+]
+
+SettingsBody = Annotated[
+    OrganisationSettings,
+    Body(
+        openapi_examples=_example(
+            "works", "More robots, smaller deltas", OrganisationSettings(visibility="guild", quotas=ORDINARY)
+        )
+    ),
+]
+
+WebhookBody = Annotated[
+    WebhookRequest,
+    Body(
+        openapi_examples=_example(
+            "mes",
+            "Tell the plant's MES of new versions and of robots that are missing",
+            WebhookRequest(
+                url="https://mes.example.com/zunft",
+                kinds=("version.published", "robot.lost", "robot.returned"),
+            ),
+        )
+    ),
+]
+
+RedeliverBody = Annotated[
+    RedeliverRequest,
+    Body(openapi_examples=_example("two", "Two of the dead letters", RedeliverRequest(events=(311, 320)))),
 ]

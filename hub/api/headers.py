@@ -63,16 +63,19 @@ class SecurityHeaders:
         for name, value in ALWAYS.items():
             headers[name] = value
         headers["Content-Security-Policy"] = _policy(scope["path"], headers.get("content-type", ""))
-        if self._is_private(scope, status):
+        if "set-cookie" in headers or self._is_private(scope, status):
             headers["Cache-Control"] = "no-store"
         elif scope["path"].startswith(API):
             headers.setdefault("Cache-Control", "no-cache")
 
     def _is_private(self, scope: Scope, status: int) -> bool:
         """Whether the answer is for this caller alone."""
-        shown = any(name in CREDENTIALS for name, _ in scope["headers"])
-        closed = not self._public and scope["path"].startswith(API)
-        return shown or closed or status in NEEDS_LOGIN
+        if status in NEEDS_LOGIN:
+            return True
+        names = {name for name, _ in scope["headers"]}
+        in_api = scope["path"].startswith(API)
+        # A cookie comes along with everything; NiceGUI has its pages stored nowhere, and its scripts kept.
+        return bool(names & CREDENTIALS) or (in_api and (not self._public or b"cookie" in names))
 
 
 def _policy(path: str, content_type: str) -> str:

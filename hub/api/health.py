@@ -43,7 +43,7 @@ def show_readiness(services: ServicesDep) -> Health:
         raise NotReadyError(
             "the database does not answer.", where="database_url", remedy="See the hub's log."
         ) from error
-    services.store.check()
+    services.stores.check()
     if not services.engine.alive:
         raise NotReadyError("the engine is not running.", remedy="Restart the hub.")
     return Health()

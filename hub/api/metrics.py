@@ -1,15 +1,13 @@
-"""Metrics for Prometheus. For operators, and for a scraper that has a token for nothing else."""
+"""Metrics for Prometheus. They count all organisations' things: for admins, and a token for nothing else."""
 
 from __future__ import annotations
 
 import hmac
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response, Security
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from hub.api.deps import API_TOKEN, PROOF, REQUIRED, ServicesDep, caller, login
+from hub.api.deps import REQUIRED, CredentialsDep, Right, ServicesDep, caller, known
 from hub.api.errors import refusals
 
 __all__ = ["router"]
@@ -17,24 +15,20 @@ __all__ = ["router"]
 router = APIRouter(tags=["health"])
 
 
-async def scraper(
-    request: Request,
-    services: ServicesDep,
-    token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
-    robot_id: Annotated[str | None, Security(PROOF)],
-) -> None:
-    """Who holds the scraper's token, or an operator.
+async def scraper(request: Request, services: ServicesDep, shown: CredentialsDep) -> None:
+    """Who holds the scraper's token, which opens nothing else, or an admin.
 
     Raises:
         UnauthorizedError, ForbiddenError, SignatureError: Anybody else.
     """
     expected = services.settings.metrics_token.get_secret_value().encode()
-    if expected and token is not None and hmac.compare_digest(token.credentials.encode(), expected):
+    if expected and shown.token is not None and hmac.compare_digest(shown.token.encode(), expected):
         return
-    login(await caller(request, services, token, robot_id)).must_be("operator")
+    right = REQUIRED[scraper]
+    known(await caller(request, services, shown)).must_be(right.role, right.scope)
 
 
-REQUIRED[scraper] = "operator"
+REQUIRED[scraper] = Right("admin", "read")
 
 
 @router.get(

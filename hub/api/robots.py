@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api.deps import Operator, Robot, ServicesDep, count_stranger
+from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, count_stranger
+from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import EnrolmentBody, TokensBody
+from hub.services import Services
 from skills.manifest import Name
 from skills.messages import (
     Assignment,
@@ -24,18 +26,23 @@ __all__ = ["router"]
 router = APIRouter(tags=["robots"])
 
 
-@router.post("/enrolment-tokens", status_code=201, responses=refusals(401, 403, 413))
+@router.post(
+    "/enrolment-tokens",
+    status_code=201,
+    responses=refusals(401, 403, 404, 413),
+    openapi_extra=heeds(unseen="403", others="403"),
+)
 def create_enrolment_tokens(
     request: TokensBody, services: ServicesDep, operator: Operator
 ) -> list[EnrolmentToken]:
     """Hand out one-time tokens; each is shown only here and enrols one robot."""
-    return services.enrolment.create_tokens(request, by=operator.actor)
+    return services.enrolment.create_tokens(request, by=operator)
 
 
 @router.post(
     "/robots",
     status_code=201,
-    responses=refusals(401, 409, 413),
+    responses=refusals(401, 403, 409, 413),
     dependencies=[Depends(count_stranger)],
 )
 def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
@@ -43,22 +50,23 @@ def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
     return services.enrolment.enrol(request)
 
 
-@router.get("/robots", responses=refusals(401, 403))
-def list_robots(services: ServicesDep, _: Operator) -> list[RobotView]:
-    """All robots."""
-    return list(services.enrolment.robots())
+@router.get("/robots", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+def list_robots(services: ServicesDep, viewer: OperatorReads) -> list[RobotView]:
+    """All robots of one's organisation."""
+    return list(services.enrolment.robots(viewer))
 
 
 @router.get("/robots/me", responses=refusals(401, 403))
 def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
     """The robot that asks."""
-    return services.enrolment.robot(robot.name)
+    return services.enrolment.robot(robot.name, robot)
 
 
 @router.get(
     "/robots/me/assignment",
     response_model=Assignment,
     responses={204: {"description": "Nothing to do now."}, **refusals(401, 403)},
+    openapi_extra=heeds(unseen="204", others="yes"),
 )
 async def show_assignment(
     skill: Annotated[Name, Query(description="The skill that the robot works on.", examples=["weld-seam"])],
@@ -71,9 +79,19 @@ async def show_assignment(
     """What to do now: train from this base, push to this round."""
     last = time.monotonic() + wait_seconds
     while True:
-        seen = services.bell.rings
-        assignment = await run_in_threadpool(services.campaigns.assignment, robot.name, skill)
-        left = last - time.monotonic()
-        if assignment is not None or left <= 0 or services.bell.closed:
+        known = await services.open_rounds.ask(skill) if wait_seconds else ""
+        assignment = await run_in_threadpool(services.campaigns.assignment, robot, skill)
+        if assignment is not None or not await _wait_for_another(services, skill, known, last):
             return assignment or Response(status_code=204)
+
+
+async def _wait_for_another(services: Services, skill: str, known: str, last: float) -> bool:
+    """Whether another round opens before `last`: until then there is nothing new for any robot."""
+    while not services.bell.closed:
+        seen, left = services.bell.rings, last - time.monotonic()
+        if left <= 0:
+            return False
+        if await services.open_rounds.ask(skill) not in {"", known}:
+            return True
         await services.bell.wait_async(seen, left)
+    return False

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from hub.api.bodies import FILE, File, expect_skill, heavy_lifting
 from hub.api.deps import Operator, Reader, Researcher, ServicesDep
+from hub.api.doors import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
-from hub.api.examples import MoveBody
-from skills.messages import BLOB, Channel, SkillView, VersionView
+from hub.api.examples import MoveBody, VisibilityBody
+from hub.api.files import file_answer
+from skills.messages import BLOB, Channel, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
 
 router = APIRouter(tags=["skills"])
 skill_router = APIRouter(tags=["skills"])
 
-FILE = {"schema": {"type": "string", "format": "binary"}}
-
 
 @skill_router.post(
     "/skills",
     status_code=201,
+    dependencies=[Depends(expect_skill)],
     responses={
         200: {"model": VersionView, "description": "It was here already."},
         **refusals(401, 403, 409, 413, 503),
@@ -32,42 +34,51 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
             "content": {BLOB: FILE},
             "required": True,
             "description": "A skill file, see docs/format.md.",
-        }
+        },
+        **heeds(unseen="409", others="403"),
     },
 )
 async def publish_skill(
-    request: Request, response: Response, services: ServicesDep, researcher: Researcher
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    researcher: Researcher,
+    file: File,
+    visibility: Annotated[
+        Visibility | None,
+        Query(description="Who may see a new name; without it, what its organisation has decided."),
+    ] = None,
 ) -> VersionView:
-    """Take a skill file into the catalogue; the hub signs its digest."""
-    body = await request.body()
-    version, is_new = await run_in_threadpool(services.catalogue.publish, body, by=researcher.actor)
+    """Take a skill file into the catalogue; the hub signs its digest. A new name is one's organisation's."""
+    publish = partial(services.catalogue.publish, file, by=researcher, visibility=visibility)
+    version, is_new = await heavy_lifting(request, file.size, publish)
     if not is_new:
         response.status_code = 200
     return version
 
 
-@router.get("/skills", responses=refusals(401))
-def list_skills(services: ServicesDep, _: Reader) -> list[SkillView]:
-    """All skills."""
-    return list(services.catalogue.skills())
+@router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
+def list_skills(services: ServicesDep, viewer: Reader) -> list[SkillView]:
+    """All skills that one sees."""
+    return list(services.catalogue.skills(viewer))
 
 
-@router.get("/skills/{name}", responses=refusals(401, 404))
-def show_skill(name: str, services: ServicesDep, _: Reader) -> SkillView:
+@router.get("/skills/{name}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_skill(name: str, services: ServicesDep, viewer: Reader) -> SkillView:
     """One skill with its stable version and its candidate."""
-    return services.catalogue.skill(name)
+    return services.catalogue.skill(name, viewer)
 
 
-@router.get("/skills/{name}/versions", responses=refusals(401, 404))
-def list_versions(name: str, services: ServicesDep, _: Reader) -> list[VersionView]:
+@router.get("/skills/{name}/versions", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def list_versions(name: str, services: ServicesDep, viewer: Reader) -> list[VersionView]:
     """All versions, oldest first; parents give the lineage."""
-    return list(services.catalogue.versions(name))
+    return list(services.catalogue.versions(name, viewer))
 
 
-@router.get("/skills/{name}/versions/{ref}", responses=refusals(401, 404))
-def show_version(name: str, ref: str, services: ServicesDep, _: Reader) -> VersionView:
+@router.get("/skills/{name}/versions/{ref}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_version(name: str, ref: str, services: ServicesDep, viewer: Reader) -> VersionView:
     """One version, by number or channel."""
-    return services.catalogue.version(name, ref)
+    return services.catalogue.version(name, ref, viewer)
 
 
 @router.get(
@@ -75,29 +86,42 @@ def show_version(name: str, ref: str, services: ServicesDep, _: Reader) -> Versi
     response_class=Response,
     responses={
         200: {"content": {BLOB: FILE}, "description": "The skill file."},
+        206: {"content": {BLOB: FILE}, "description": "The bytes that were asked for."},
         304: {"description": "The caller has this version already."},
-        **refusals(401, 404, 503),
+        307: {"description": "The file is to be fetched from the store itself, without credentials."},
+        **refusals(401, 403, 404, 416, 503),
     },
+    openapi_extra=SEEN,
 )
 def fetch_file(
     name: str,
     ref: str,
     services: ServicesDep,
-    _: Reader,
+    viewer: Reader,
     if_none_match: Annotated[str, Header(description="Digest in quotes that the caller has.")] = "",
+    asked: Annotated[str, Header(alias="Range", description="One range of bytes, to go on with.")] = "",
+    if_range: Annotated[str, Header(description="Digest in quotes of which a range is wanted.")] = "",
 ) -> Response:
-    """The file itself; its ETag is its digest."""
-    version = services.catalogue.version(name, ref)
-    etag = f'"{version.digest}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
-        return Response(status_code=304, headers=headers)
-    return Response(services.catalogue.file(version), media_type=BLOB, headers=headers)
+    """The file itself; its ETag is its digest. Whoever lost the connection goes on with `Range`."""
+    file = services.catalogue.file(services.catalogue.version(name, ref, viewer), viewer)
+    return file_answer(file, if_none_match=if_none_match, asked=asked, if_range=if_range)
 
 
-@router.put("/skills/{name}/channels/{channel}", responses=refusals(401, 403, 404, 409, 413))
+@router.put(
+    "/skills/{name}/channels/{channel}",
+    responses=refusals(401, 403, 404, 409, 413),
+    openapi_extra=OWN,
+)
 def move_channel(
     name: str, channel: Channel, move: MoveBody, services: ServicesDep, operator: Operator
 ) -> VersionView:
     """Point a channel at a version: a release or a rollback. What becomes stable is measured first."""
-    return services.releases.move(name, channel, move.version, by=operator.actor)
+    return services.releases.move(name, channel, move.version, by=operator)
+
+
+@router.put("/skills/{name}/visibility", responses=refusals(401, 403, 404, 413), openapi_extra=OWN)
+def change_visibility(
+    name: str, change: VisibilityBody, services: ServicesDep, operator: Operator
+) -> SkillView:
+    """Say who may see a skill from now on; what others have of it already they keep."""
+    return services.catalogue.show_to(name, change.visibility, by=operator)

@@ -1,6 +1,7 @@
 """Counts and times every request by the template of its route, never by its address.
 
-Outermost of all, so that it also sees what no route answered. The error code is left by `hub.api.errors`.
+Outermost of all, so that it also sees what no route answered. The error code is left by `hub.api.errors`,
+and `hub.api.uploads` says where a delta came in parts.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class _Visit:
         """Enter what became of it."""
         route, status = self._route(), self._status
         self._metrics.requests.labels(route, self._method(), str(status)).inc()
-        is_delta = route == DELTAS and self._method() == HTTPMethod.POST
+        is_delta = (route == DELTAS and self._method() == HTTPMethod.POST) or self._scope["state"].get(
+            "is_delta", False
+        )
         if status >= REFUSED:
             code = self._scope["state"].get("error_code") or CODES.get(status, f"http_{status}")
             self._metrics.refusals.labels(route, code).inc()

@@ -1,32 +1,76 @@
-"""Routes of users, for admins."""
+"""Routes of users: admins make, revoke and sign them out; of users' tokens, and of oneself, for everybody."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from hub.api.deps import Admin, ServicesDep
+from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
+from hub.api.doors import heeds
 from hub.api.errors import refusals
-from hub.api.examples import UserBody
+from hub.api.examples import TokenBody, UserBody
 from skills.messages import UserCreated, UserView
+from skills.tokens import TokenCreated, TokenView
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
 
+OWN_TOKENS = heeds(unseen="403", others="403")
 
-@router.post("/users", status_code=201, responses=refusals(401, 403, 409, 413))
+
+@router.post("/users", status_code=201, responses=refusals(401, 403, 404, 409, 413))
 def create_user(request: UserBody, services: ServicesDep, admin: Admin) -> UserCreated:
-    """Make a user; the token is shown only here."""
+    """Make a user; the user's first token is shown only here."""
     return services.accounts.create(request, by=admin.actor)
 
 
 @router.get("/users", responses=refusals(401, 403))
-def list_users(services: ServicesDep, _: Admin) -> list[UserView]:
+def list_users(services: ServicesDep, _: AdminReads) -> list[UserView]:
     """All users and how long their tokens are valid."""
     return list(services.accounts.users())
 
 
+@router.get("/users/me", responses=refusals(401, 403))
+def show_me(services: ServicesDep, user: UserReads) -> UserView:
+    """The user that asks, by token or by session."""
+    return services.accounts.user(user.name)
+
+
+@router.delete("/users/{name}/sessions", status_code=204, responses=refusals(401, 403, 404))
+def end_sessions(name: str, services: ServicesDep, admin: Admin) -> None:
+    """Sign a user out of all browsers."""
+    services.accounts.end_sessions(name, by=admin.actor)
+
+
 @router.delete("/users/{name}", status_code=204, responses=refusals(401, 403, 404, 409))
 def revoke_user(name: str, services: ServicesDep, admin: Admin) -> None:
-    """Revoke a user's token for good."""
+    """Revoke a user with all tokens and sessions for good."""
     services.accounts.revoke(name, by=admin.actor)
+
+
+@router.post(
+    "/users/{name}/tokens",
+    status_code=201,
+    responses=refusals(401, 403, 404, 409, 413),
+    openapi_extra=OWN_TOKENS,
+)
+def create_token(name: str, request: TokenBody, services: ServicesDep, user: TokenHolder) -> TokenCreated:
+    """Make a token for oneself (`me`) that opens and lasts no more than the one shown; admins for anybody."""
+    return services.tokens.create(name, request, by=user)
+
+
+@router.get("/users/{name}/tokens", responses=refusals(401, 403, 404), openapi_extra=OWN_TOKENS)
+def list_tokens(name: str, services: ServicesDep, user: TokenHolder) -> list[TokenView]:
+    """One's own tokens (`me`) without their secrets; admins see everybody's."""
+    return list(services.tokens.tokens(name, by=user))
+
+
+@router.delete(
+    "/users/{name}/tokens/{token}",
+    status_code=204,
+    responses=refusals(401, 403, 404, 409),
+    openapi_extra=OWN_TOKENS,
+)
+def revoke_token(name: str, token: str, services: ServicesDep, user: TokenHolder) -> None:
+    """Revoke one of one's own tokens (`me`) for good; admins anybody's."""
+    services.tokens.revoke(name, token, by=user)

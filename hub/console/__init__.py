@@ -1,8 +1,8 @@
 """The console: the hub's web pages, on the same app as its API.
 
 NiceGUI is loaded when the first page is asked for, so a hub that only robots talk to neither waits
-for it nor holds its memory. The pages know no login: everybody who can reach the hub may look, so
-there are none where the catalogue is not public. What they show is left to `hub.console.pages`.
+for it nor holds its memory. Who looks, and what pages show, is left to `hub.console.frame` and
+`hub.console.pages`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,14 @@ from hub.console.reading import SCOPE_KEY, Reading
 __all__ = ["mount_console"]
 
 ASSETS = ("/_nicegui/", "/_nicegui_ws/")
-PAGES = re.compile(r"/|/favicon\.ico|/(skills|campaigns)/[^/]+")
+PAGES = re.compile(r"/|/favicon\.ico|/login|/(skills|campaigns)/[^/]+")
 
 
 def mount_console(app: FastAPI, services: Reading) -> None:
-    """Serve the pages of these services under `/`, `/skills/...` and `/campaigns/...`.
+    """Serve the pages of these services under `/`, `/login`, `/skills/...` and `/campaigns/...`.
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
     """
-    if not services.settings.public_catalogue:
-        return
     console = Console(services)
     app.router.routes.append(console)
     inner = app.router.lifespan_context

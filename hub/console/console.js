@@ -1,4 +1,5 @@
-// Light and dark by choice, kept in this browser; and the copy buttons. Nothing is sent anywhere.
+// Light and dark by choice, kept in this browser; copy buttons; and what a page asks the hub to do, which goes to
+// its API with the session's cookie. Nothing is sent anywhere else.
 (() => {
   const root = document.documentElement;
   const stored = localStorage.getItem("zunft-theme");
@@ -19,9 +20,73 @@
     area.remove();
   }
 
+  async function ask({ method, path, goal }, body) {
+    const answer = await fetch(path, {
+      method,
+      headers: body ? { "Content-Type": "application/json" } : {},
+      body: body && JSON.stringify(body),
+    });
+    const said = answer.status === 204 ? {} : await answer.json();
+    if (!answer.ok) throw new Error(`${said.error.message} ${said.error.remedy}`);
+    if (goal) location.assign(goal.replace(/{(\w+)}/g, (_, name) => encodeURIComponent(said[name])));
+  }
+
+  // Runs `step` with the button shut; what the hub refuses is said in `refusal`.
+  async function attempt(button, refusal, step) {
+    button.disabled = true;
+    refusal.textContent = "";
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      refusal.textContent = error.message[0].toUpperCase() + error.message.slice(1);
+      return false;
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  function element(tag, className, text) {
+    return Object.assign(document.createElement(tag), { className, textContent: text });
+  }
+
+  function askFirst(button, step) {
+    const dialog = element("dialog", "ask", "");
+    const refusal = element("p", "refusal", "");
+    refusal.setAttribute("role", "alert");
+    const yes = element("button", "primary", button.textContent);
+    const no = element("button", "quiet", "Cancel");
+    const row = element("div", "acts", "");
+    row.append(no, yes);
+    dialog.append(element("p", "", button.dataset.question), refusal, row);
+    no.onclick = () => dialog.close();
+    yes.onclick = async () => { if (await attempt(yes, refusal, step)) dialog.close(); };
+    dialog.onclose = () => dialog.remove();
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-does=act]");
+    if (!form) return;
+    event.preventDefault();
+    const body = JSON.parse(form.dataset.body);
+    for (const input of form.querySelectorAll("input")) {
+      body[input.name] = input.type === "number" ? input.valueAsNumber : input.value.trim();
+    }
+    attempt(form.querySelector("button"), form.querySelector(".refusal"), () => ask(form.dataset, body));
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-does]");
     if (!button) return;
+    if (button.dataset.does === "act") {
+      const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
+      const step = () => ask(button.dataset, body);
+      if (button.dataset.question) askFirst(button, step);
+      else attempt(button, element("p", "", ""), step).then((done) => done || location.reload());
+      return;
+    }
     if (button.dataset.does === "theme") {
       root.dataset.theme = isDark() ? "light" : "dark";
       localStorage.setItem("zunft-theme", root.dataset.theme);

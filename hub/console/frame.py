@@ -1,4 +1,4 @@
-"""What all pages share: head, navigation, the live loop, and the page that says what went wrong."""
+"""What all pages share: who looks, head and foot, the live loop, and the page that says what went wrong."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from fastapi import Request
+from fastapi.responses import RedirectResponse
 from nicegui import ui
 
+from hub.api.cookies import SESSION, Browser
+from hub.api.login import login_page
+from hub.auth import Viewer
+from hub.console.acting import Act
 from hub.console.elements import block, described, link, text
 from hub.console.reading import SCOPE_KEY, Reading
 from hub.console.theme import MARK
-from skills.errors import ZunftError
+from skills.errors import UnauthorizedError, ZunftError
+from skills.messages import API
 
-__all__ = ["frame", "hub_address", "live", "reading_of"]
+__all__ = ["frame", "hub_address", "live", "reading_of", "viewer_of"]
 
 PERIOD = 1.5  # seconds between two looks
 
@@ -29,13 +35,28 @@ def reading_of(request: Request) -> Reading:
     return reading
 
 
+def viewer_of(request: Request, *, in_use: bool = True) -> Viewer:
+    """Who looks, by the session in the browser's cookie. No page learns it in any other way.
+
+    Args:
+        request: The page's; may wait for the database.
+        in_use: Whether somebody just asked for the page, or it only refreshes itself.
+    """
+    hub = reading_of(request)
+    secret = Browser(request, hub.settings).read(SESSION)
+    try:
+        return hub.sessions.principal(secret, in_use=in_use) if secret else None
+    except UnauthorizedError:
+        return None
+
+
 def hub_address(request: Request) -> str:
     """The hub's own address as the visitor typed it, without a final slash."""
-    return str(request.base_url).rstrip("/")
+    return Browser(request, reading_of(request).settings).address
 
 
 @contextmanager
-def frame(title: str) -> Iterator[None]:
+def frame(title: str, viewer: Viewer) -> Iterator[None]:
     """Masthead, main part and foot; the caller fills the main part."""
     ui.page_title(f"{title} \u00b7 Zunft")
     link("Skip to content", "#content", "skip")
@@ -45,6 +66,7 @@ def frame(title: str) -> Iterator[None]:
             text("span", "Zunft")
         text("span", "The guild hall", "place")
         block("span", "spring")
+        _who(viewer)
         described(text("button", "Light or dark", "quiet"), type="button", data_does="theme")
     with described(block("div", "content"), id="content"):
         yield
@@ -53,37 +75,67 @@ def frame(title: str) -> Iterator[None]:
         link("API description", "/openapi.json")
 
 
-async def live(read: Callable[[], Page], build: Callable[[Page], Callable[[Page, datetime], None]]) -> None:
-    """Read, build the page, show, and show again while somebody looks.
+def _who(viewer: Viewer) -> None:
+    """Who is signed in and the way out, or the way in."""
+    here = ui.context.client.request.url.path
+    if viewer is None:
+        if here != "/login":
+            link("Sign in", login_page(goal=here), "quiet")
+        return
+    described(text("span", viewer.name, "person"), title=f"{viewer.role}, {viewer.organisation}")
+    Act("Sign out", "DELETE", f"{API}/sessions/current", goal="/")
 
-    Where the hub refuses, the page says why, with the status that the API would have.
+
+async def live(
+    request: Request,
+    read: Callable[[Viewer], Page],
+    build: Callable[[Viewer, Page], Callable[[Page, datetime], None]],
+) -> RedirectResponse | None:
+    """Read, build the page, show, and show again while somebody looks; ends with the session that opened it.
+
+    Where the hub refuses, the page says why, with the status that the API would have; who must sign in first
+    is sent to do so.
 
     Args:
-        read: Asks the hub; runs in a thread because it may wait for the database.
-        build: Makes the elements and returns what puts an answer and the time into them.
+        request: The page's.
+        read: Asks the hub for what the viewer may see; runs in a thread because it may wait for the database.
+        build: Makes the elements for a viewer and returns what puts an answer and the time into them.
     """
-    try:
-        first = await asyncio.to_thread(read)
-    except ZunftError as error:
-        _refuse(error)
-        return
-    show = build(first)
+
+    def look(*, in_use: bool) -> tuple[Viewer, Page | ZunftError]:
+        viewer = viewer_of(request, in_use=in_use)
+        try:
+            return viewer, read(viewer)
+        except ZunftError as error:
+            return viewer, error
+
+    viewer, first = await asyncio.to_thread(look, in_use=True)
+    if isinstance(first, UnauthorizedError):
+        return RedirectResponse(login_page(goal=request.url.path), status_code=303)
+    if isinstance(first, ZunftError):
+        _refuse(first, viewer)
+        return None
+    show = build(viewer, first)
     show(first, datetime.now(UTC))
     notice = described(text("p", "", "notice"), role="status")
 
     async def refresh() -> None:
-        try:
-            show(await asyncio.to_thread(read), datetime.now(UTC))
+        still, found = await asyncio.to_thread(look, in_use=False)
+        if still != viewer:
+            ui.navigate.reload()  # signed out, or somebody else by now: another page
+        elif isinstance(found, ZunftError):
+            notice.text = f"These figures are no longer fresh: {found}"
+        else:
+            show(found, datetime.now(UTC))
             notice.text = ""
-        except ZunftError as error:
-            notice.text = f"These figures are no longer fresh: {error}"
 
     ui.timer(PERIOD, refresh, immediate=False)
+    return None
 
 
-def _refuse(error: ZunftError) -> None:
+def _refuse(error: ZunftError, viewer: Viewer) -> None:
     ui.context.client.status_code = error.status
-    with frame("Not found" if error.status == 404 else "Not available"):
+    with frame("Not found" if error.status == 404 else "Not available", viewer):
         text("h1", "Nothing here under this name" if error.status == 404 else "Not available")
         said = error.message[:1].upper() + error.message[1:]
         text("p", f"{said} {error.remedy}", "lead")

@@ -1,7 +1,7 @@
 """What the console reads: the seam between its pages and the hub's services.
 
 The console never writes and never sees a token, a key or a robot's name: what it may show is what
-these calls return. Who may open the pages is `hub.console`'s to say.
+these calls return to whoever looks. Who that is, `hub.console.frame` finds out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hub.auth import Principal, Viewer
 from hub.settings import Settings
+from hub.visibility import may_change
+from skills.errors import UnauthorizedError
 from skills.messages import CampaignView, SkillView, VersionView
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "CataloguePage",
     "Reading",
     "SkillPage",
+    "may_operate",
     "read_campaign",
     "read_catalogue",
     "read_skill",
@@ -32,24 +36,39 @@ SCOPE_KEY = "zunft.console.reading"
 class Catalogue(Protocol):
     """The part of `hub.catalogue.Catalogue` that is shown; each call may block on the database."""
 
-    def skills(self) -> Sequence[SkillView]:
-        """All skills, in the order in which they are shown."""
+    def skills(self, viewer: Viewer) -> Sequence[SkillView]:
+        """All skills that the viewer sees, in the order in which they are shown."""
 
-    def skill(self, name: str) -> SkillView:
+    def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill; raises NotFoundError."""
 
-    def versions(self, name: str) -> Sequence[VersionView]:
+    def versions(self, name: str, viewer: Viewer) -> Sequence[VersionView]:
         """All versions of a skill; raises NotFoundError."""
 
 
 class Campaigns(Protocol):
     """The part of `hub.campaigns.Campaigns` that is shown."""
 
-    def campaigns(self) -> Sequence[CampaignView]:
-        """All campaigns."""
+    def campaigns(self, viewer: Viewer) -> Sequence[CampaignView]:
+        """All campaigns that the viewer sees."""
 
-    def campaign(self, campaign_id: str) -> CampaignView:
+    def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign; raises NotFoundError."""
+
+
+class Sessions(Protocol):
+    """The part of `hub.sessions.Sessions` that is asked."""
+
+    def principal(self, secret: str, *, in_use: bool = True) -> Principal:
+        """Whose session this is; raises UnauthorizedError."""
+
+
+class Issuer(Protocol):
+    """The part of `hub.issuer.Issuer` that is shown."""
+
+    @property
+    def name(self) -> str:
+        """Its address."""
 
 
 class Reading(Protocol):
@@ -66,6 +85,14 @@ class Reading(Protocol):
     @property
     def campaigns(self) -> Campaigns:
         """Campaigns and rounds."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who looks."""
+
+    @property
+    def issuer(self) -> Issuer | None:
+        """Where people sign in."""
 
 
 @dataclass(frozen=True)
@@ -87,26 +114,42 @@ class SkillPage:
 
 @dataclass(frozen=True)
 class CampaignPage:
-    """Everything on `/campaigns/{id}`."""
+    """Everything on `/campaigns/{id}`; the owner is the skill's organisation."""
 
     campaign: CampaignView
+    owner: str
 
 
-def read_catalogue(hub: Reading) -> CataloguePage:
-    """Skills, and campaigns newest first."""
-    return CataloguePage(tuple(hub.catalogue.skills()), _newest_first(hub.campaigns.campaigns()))
+def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
+    """Skills, and campaigns newest first; raises UnauthorizedError."""
+    _check(hub, viewer)
+    skills = hub.catalogue.skills(viewer)
+    return CataloguePage(tuple(skills), _newest_first(hub.campaigns.campaigns(viewer)))
 
 
-def read_skill(hub: Reading, name: str) -> SkillPage:
-    """One skill with its history; raises NotFoundError."""
-    versions = sorted(hub.catalogue.versions(name), key=lambda version: -version.version)
-    campaigns = [campaign for campaign in hub.campaigns.campaigns() if campaign.order.skill == name]
-    return SkillPage(hub.catalogue.skill(name), tuple(versions), _newest_first(campaigns))
+def read_skill(hub: Reading, name: str, viewer: Viewer) -> SkillPage:
+    """One skill with its history; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
+    versions = sorted(hub.catalogue.versions(name, viewer), key=lambda version: -version.version)
+    campaigns = [campaign for campaign in hub.campaigns.campaigns(viewer) if campaign.order.skill == name]
+    return SkillPage(hub.catalogue.skill(name, viewer), tuple(versions), _newest_first(campaigns))
 
 
-def read_campaign(hub: Reading, campaign_id: str) -> CampaignPage:
-    """One campaign; raises NotFoundError."""
-    return CampaignPage(hub.campaigns.campaign(campaign_id))
+def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPage:
+    """One campaign; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
+    campaign = hub.campaigns.campaign(campaign_id, viewer)
+    return CampaignPage(campaign, hub.catalogue.skill(campaign.order.skill, viewer).organisation)
+
+
+def may_operate(viewer: Viewer, owner: str) -> bool:
+    """Whether the hub lets whoever looks act on an organisation's skill, so that buttons make sense."""
+    return viewer is not None and viewer.may_act_as("operator", "operate") and may_change(viewer, owner)
+
+
+def _check(hub: Reading, viewer: Viewer) -> None:
+    if viewer is None and not hub.settings.public_catalogue:
+        raise UnauthorizedError("this hub shows its skills to those it knows.", remedy="Sign in.")
 
 
 def _newest_first(campaigns: Sequence[CampaignView]) -> tuple[CampaignView, ...]:

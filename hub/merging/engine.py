@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.merging.combination import Combination
-from hub.merging.cpu import CpuEngine
 from hub.merging.errors import MergeError
 from hub.merging.stack import Stack
 
 __all__ = ["ENGINES", "Engine", "choose_engine"]
+
+GPU_DRIVER = "libcuda.so.1"
 
 
 class Engine(Protocol):
@@ -44,15 +46,29 @@ def choose_engine(device: str = "auto", *, ray_address: str = "") -> Engine:
 
 
 def _has_gpu() -> bool:
-    import torch  # noqa: PLC0415 - takes seconds
+    try:
+        ctypes.CDLL(GPU_DRIVER)
+    except OSError:
+        return False
+    return _torch_has_gpu()
+
+
+def _torch_has_gpu() -> bool:
+    import torch  # noqa: PLC0415 - takes seconds and much memory, so `auto` asks for the driver first
 
     return torch.cuda.is_available()
+
+
+def _cpu(_: str) -> Engine:
+    from hub.merging.cpu import CpuEngine  # noqa: PLC0415 - imports Numba
+
+    return CpuEngine()
 
 
 def _cuda(_: str) -> Engine:
     from hub.merging.device import DeviceEngine  # noqa: PLC0415 - imports torch
 
-    if not _has_gpu():
+    if not _torch_has_gpu():
         raise MergeError("no CUDA device is here.", where="device", remedy="Use auto or cpu.")
     return DeviceEngine("cuda")
 
@@ -63,4 +79,4 @@ def _ray(address: str) -> Engine:
     return ClusterEngine(address)
 
 
-ENGINES: dict[str, Callable[[str], Engine]] = {"cpu": lambda _: CpuEngine(), "cuda": _cuda, "ray": _ray}
+ENGINES: dict[str, Callable[[str], Engine]] = {"cpu": _cpu, "cuda": _cuda, "ray": _ray}

@@ -33,8 +33,13 @@ class Optimiser(Protocol):
     def kind(self) -> str:
         """Whose state it is: another kind of optimiser cannot go on from it."""
 
+    def moments(self, name: str) -> tuple[str, ...]:
+        """What the state has for a tensor: names of float64 tensors of its shape."""
+
     def update(self, state: Mean | None, mean: Mean) -> tuple[Update, Update]:
         """New state and the step to add to the base; neither argument is changed.
+
+        Each number follows from its own past alone: tensors may be updated one by one, and in pieces.
 
         Args:
             state: What the last update returned; None at the start.
@@ -62,6 +67,10 @@ class ServerMomentum:
     def __post_init__(self) -> None:
         _check(0 <= self.momentum < 1, "momentum", self.momentum, "0 <= momentum < 1")
         _check(0 < self.step < np.inf, "step", self.step, "positive finite numbers")
+
+    def moments(self, name: str) -> tuple[str, ...]:
+        """The velocity; see `Optimiser`."""
+        return (name,)
 
     def update(self, state: Mean | None, mean: Mean) -> tuple[Update, Update]:
         """New velocity and the step; see `Optimiser`."""
@@ -102,6 +111,10 @@ class Adaptive:
         _check(0 <= self.beta1 < 1, "beta1", self.beta1, "0 <= beta1 < 1")
         _check(0 <= self.beta2 < 1, "beta2", self.beta2, "0 <= beta2 < 1")
         _check(0 < self.tau < np.inf, "tau", self.tau, "positive finite numbers")
+
+    def moments(self, name: str) -> tuple[str, ...]:
+        """Both moments; see `Optimiser`."""
+        return FIRST + name, SECOND + name
 
     def update(self, state: Mean | None, mean: Mean) -> tuple[Update, Update]:
         """New moments and the step; see `Optimiser`."""

@@ -10,9 +10,11 @@ Credentials come as arguments, never in the URL, because URLs end up in logs.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from hub.store.bucket import Bucket
 from hub.store.contract import ObjectStore, StoreError
 from hub.store.files import FileStore
 from hub.store.s3 import S3Store
@@ -20,9 +22,10 @@ from hub.store.s3 import S3Store
 __all__ = ["FileStore", "ObjectStore", "S3Store", "StoreError", "open_store"]
 
 _S3_OPTIONS = {"create", "endpoint", "region", "secure"}
+_DIRECT = re.compile(r"https?://[^/@?#]+")
 
 
-def open_store(url: str, *, access_key: str = "", secret_key: str = "") -> ObjectStore:
+def open_store(url: str, *, access_key: str = "", secret_key: str = "", direct_url: str = "") -> ObjectStore:
     """The store that a URL names; `check` it before relying on it.
 
     Args:
@@ -30,6 +33,8 @@ def open_store(url: str, *, access_key: str = "", secret_key: str = "") -> Objec
             `region` and `create` (0; 1 lets the hub create the bucket) as options.
         access_key: For S3.
         secret_key: For S3.
+        direct_url: Address under which robots reach the S3 server, such as `https://s3.example.com`; empty:
+            they do not.
 
     Raises:
         StoreError: The URL or the credentials cannot be used.
@@ -38,11 +43,11 @@ def open_store(url: str, *, access_key: str = "", secret_key: str = "") -> Objec
     if parts.scheme == "file" and parts.path and not parts.netloc:
         return FileStore(Path(unquote(parts.path)))
     if parts.scheme == "s3":
-        return _open_s3(parts, access_key, secret_key)
+        return _open_s3(parts, access_key, secret_key, direct_url)
     raise _unusable(f"scheme {parts.scheme!r}", "Use file:///folder or s3://bucket?endpoint=host:port.")
 
 
-def _open_s3(parts: SplitResult, access_key: str, secret_key: str) -> S3Store:
+def _open_s3(parts: SplitResult, access_key: str, secret_key: str, direct_url: str) -> S3Store:
     if "@" in parts.netloc:
         raise _unusable("credentials in the URL", "Pass them in settings of their own: URLs are logged.")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -52,8 +57,10 @@ def _open_s3(parts: SplitResult, access_key: str, secret_key: str) -> S3Store:
         raise _unusable("no bucket or endpoint", "Use s3://bucket/prefix?endpoint=host:port.")
     if not (access_key and secret_key):
         raise _unusable("no credentials", "Set the access key and the secret key of the S3 store.")
+    if direct_url and not _DIRECT.fullmatch(direct_url):
+        raise _unusable(f"direct address {direct_url!r}", "Write https://host or https://host:port.")
     try:
-        return S3Store(
+        bucket = Bucket(
             options["endpoint"],
             parts.netloc,
             access_key=access_key,
@@ -61,8 +68,9 @@ def _open_s3(parts: SplitResult, access_key: str, secret_key: str) -> S3Store:
             prefix=unquote(parts.path),
             region=options.get("region") or None,
             secure=_flag(options, "secure", default="1"),
-            create=_flag(options, "create", default="0"),
+            direct=direct_url,
         )
+        return S3Store(bucket, create=_flag(options, "create", default="0"))
     except ValueError as error:
         raise _unusable(str(error), "Use host or host:port as endpoint.") from error
 

@@ -2,10 +2,11 @@
 
     after put(d, b)  get(d) == b, also after a crash of the process or the machine
     put(d, b) twice  is put once; delete of what is not there is no error
-    get never returns bytes that do not have the digest asked for
+    get and open never return bytes that do not have the digest asked for
 
-Where blobs lie is left to `hub.store.files` and `hub.store.s3`; what they mean, and when one may
-go, to the catalogue and the engine.
+Beside them lie parts of uploads, blobs that are not whole yet. Where all that lies is left to
+`hub.store.files` and `hub.store.s3`; what it means, and when it may go, to the catalogue, the engine and
+`hub.uploads`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -21,13 +25,20 @@ from skills.errors import ArtefactError, NotFoundError, ZunftError
 from skills.skill import SIZE_LIMIT
 
 __all__ = [
+    "INCOMING",
     "PIECE",
     "ObjectStore",
+    "Parts",
     "StoreError",
     "check_size",
+    "damaged",
+    "file_refusals",
     "missing",
+    "missing_part",
+    "part_path",
     "path_of",
     "probe",
+    "upload_of",
     "verify_file",
     "verify_incoming",
     "verify_stored",
@@ -35,6 +46,9 @@ __all__ = [
 
 PIECE = 2**20
 """Bytes of a large blob that are held at a time."""
+
+INCOMING = "incoming"
+"""Where parts lie, beside the blobs."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -46,8 +60,40 @@ class StoreError(ZunftError):
     status = 503
 
 
+class Parts(Protocol):
+    """Parts of uploads by number. Nobody has looked at them: they may be anything. Safe as `ObjectStore`."""
+
+    def put(self, upload: str, number: int, file: Path) -> None:
+        """Keep a local file, which nobody changes any more, as a part; it replaces one that is there.
+
+        Raises:
+            StoreError: The store failed; put it again.
+        """
+
+    def sizes(self, upload: str) -> dict[int, int]:
+        """Bytes of each part that is there, by number."""
+
+    def read(self, upload: str, number: int) -> Iterator[bytes]:
+        """A part's bytes, piece by piece.
+
+        Raises:
+            NotFoundError: It is not there, or no longer.
+        """
+
+    def url(self, upload: str, number: int, seconds: float) -> str:
+        """Where a part may be PUT past the hub by whoever has the address; empty: through the hub only."""
+
+    def drop(self, upload: str) -> None:
+        """Remove all parts of an upload, if there are any."""
+
+    def sweep(self, before: datetime, alive: Collection[str]) -> None:
+        """Remove what is older and belongs to no upload that is alive."""
+
+
 class ObjectStore(Protocol):
     """Content-addressed blobs. Safe to call from many threads at once."""
+
+    parts: Parts
 
     def put(self, digest: str, data: bytes) -> None:
         """Keep `data` under its digest, durably; nothing happens when it is there already.
@@ -55,6 +101,13 @@ class ObjectStore(Protocol):
         Raises:
             ArtefactError: `data` does not have this digest; nothing is kept.
             StoreError: The store failed; the blob may or may not be there, put it again.
+        """
+
+    def put_file(self, digest: str, file: Path) -> None:
+        """Keep a local file, which nobody changes any more, under the digest that it was found to have.
+
+        Raises:
+            StoreError: As `put`.
         """
 
     def get(self, digest: str, limit: int | None = None) -> bytes:
@@ -76,6 +129,16 @@ class ObjectStore(Protocol):
         Raises:
             NotFoundError, StoreError: As `get`.
         """
+
+    def read(self, digest: str, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop` of the blob, piece by piece, not verified.
+
+        Raises:
+            NotFoundError, StoreError: With the first piece, or later where the store fails on the way.
+        """
+
+    def url(self, digest: str, seconds: float) -> str:
+        """Where whoever has the address may GET the blob past the hub; empty: through the hub only."""
 
     def exists(self, digest: str) -> bool:
         """Whether `get` would find the blob."""
@@ -104,6 +167,16 @@ def path_of(digest: str) -> str:
     return f"sha256/{digest[7:9]}/{digest[9:]}"
 
 
+def part_path(upload: str, number: int) -> str:
+    """Relative path of a part."""
+    return f"{INCOMING}/{upload}/{number}"
+
+
+def upload_of(path: str) -> str:
+    """Which upload a path below `INCOMING` belongs to."""
+    return path.split("/")[1]
+
+
 def verify_incoming(digest: str, data: bytes) -> None:
     """Hold a blob to its name before it is kept."""
     found = digest_of(data)
@@ -127,7 +200,7 @@ def check_size(digest: str, size: int, limit: int | None) -> None:
 def verify_stored(digest: str, data: bytes) -> bytes:
     """Hold what a store returned to its name."""
     if digest_of(data) != digest:
-        raise _damaged(digest)
+        raise damaged(digest)
     return data
 
 
@@ -140,7 +213,7 @@ def verify_file(digest: str, file: BinaryIO) -> BinaryIO:
     file.seek(0)
     if "sha256:" + found.hexdigest() != digest:
         file.close()
-        raise _damaged(digest)
+        raise damaged(digest)
     return file
 
 
@@ -149,7 +222,26 @@ def missing(digest: str) -> NotFoundError:
     return NotFoundError(f"there is no blob {digest} in the store.", remedy="Check the digest.")
 
 
-def _damaged(digest: str) -> StoreError:
+def missing_part(upload: str, number: int) -> NotFoundError:
+    """The error for a part that is not there."""
+    return NotFoundError(f"upload {upload} has no part {number}.", remedy="Send it again.")
+
+
+@contextmanager
+def file_refusals(path: Path) -> Iterator[None]:
+    """Turn what the file system raises into our errors."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the file store failed: {error.strerror or error}.",
+            where=str(path),
+            remedy="Check that the folder exists, is writable by the hub's user, and that the disk has room.",
+        ) from error
+
+
+def damaged(digest: str) -> StoreError:
+    """The error for a blob that does not have its digest."""
     return StoreError(
         f"blob {digest} is damaged in the store.",
         remedy="Restore it from a backup, or publish it again.",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from hub.store.contract import (
-    StoreError,
+    PIECE,
+    Parts,
     check_size,
+    file_refusals,
     missing,
     path_of,
     probe,
@@ -22,7 +23,8 @@ from hub.store.contract import (
     verify_incoming,
     verify_stored,
 )
-from skills.skill import write_atomically
+from hub.store.file_parts import FileParts, link_in
+from skills.files import sync_folder, write_atomically
 
 __all__ = ["FileStore"]
 
@@ -32,20 +34,29 @@ class FileStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.parts: Parts = FileParts(root)
 
     def put(self, digest: str, data: bytes) -> None:
         """Keep the blob; one of the right size that is there already is not written again."""
         path = self._root / path_of(digest)
         verify_incoming(digest, data)
-        with _refusals(path):
+        with file_refusals(path):
             if _size(path) != len(data):  # a blob that was cut short behind our back is replaced
                 _make_durable_folder(path.parent)
                 write_atomically(path, data, mode=0o640)
 
+    def put_file(self, digest: str, file: Path) -> None:
+        """Keep the file by a second name; one of its size that is there already is left alone."""
+        path = self._root / path_of(digest)
+        with file_refusals(path):
+            if _size(path) != file.stat().st_size:
+                _make_durable_folder(path.parent)
+                link_in(file, path, self._root)
+
     def get(self, digest: str, limit: int | None = None) -> bytes:
         """The blob, verified; its size is checked before it is read."""
         path = self._root / path_of(digest)
-        with _refusals(path):
+        with file_refusals(path):
             try:
                 with path.open("rb") as file:
                     check_size(digest, os.fstat(file.fileno()).st_size, limit)
@@ -56,23 +67,40 @@ class FileStore:
     def open(self, digest: str, folder: Path, limit: int | None = None) -> BinaryIO:  # noqa: ARG002
         """The blob's own file, verified."""
         path = self._root / path_of(digest)
-        with _refusals(path):
+        with file_refusals(path):
             size = _size(path)
             if size is None:
                 raise missing(digest)
             check_size(digest, size, limit)
             return verify_file(digest, path.open("rb"))
 
+    def read(self, digest: str, start: int, stop: int) -> Iterator[bytes]:
+        """Some of the blob's bytes."""
+        path = self._root / path_of(digest)
+        with file_refusals(path):
+            try:
+                file = path.open("rb")
+            except FileNotFoundError as error:
+                raise missing(digest) from error
+            with file:
+                file.seek(start)
+                while piece := file.read(min(PIECE, stop - file.tell())):
+                    yield piece
+
+    def url(self, digest: str, seconds: float) -> str:  # noqa: ARG002
+        """None: robots do not reach the hub's disk."""
+        return ""
+
     def exists(self, digest: str) -> bool:
         """Whether the blob is there."""
         path = self._root / path_of(digest)
-        with _refusals(path):
+        with file_refusals(path):
             return _size(path) is not None
 
     def delete(self, digest: str) -> None:
         """Remove the blob, if it is there."""
         path = self._root / path_of(digest)
-        with _refusals(path):
+        with file_refusals(path):
             path.unlink(missing_ok=True)
 
     def check(self) -> None:
@@ -93,20 +121,4 @@ def _make_durable_folder(folder: Path) -> None:
         return
     _make_durable_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    handle = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"the file store failed: {error.strerror or error}.",
-            where=str(path),
-            remedy="Check that the folder exists, is writable by the hub's user, and that the disk has room.",
-        ) from error
+    sync_folder(folder.parent)

@@ -47,6 +47,7 @@ class LyingHub:
     refusal: ErrorDetail | None = None
     faults: deque[tuple[str, Fault]] = field(default_factory=deque)
     requests: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
     down: bool = False
     url: str = ""
 
@@ -156,7 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/robots":
             return self._enrol(json.loads(body))
         if path.endswith("/file"):
-            return 200, hub.files[int(path.split("/")[-2])]
+            hub.ranges.append(self.headers.get("Range", ""))
+            start = int(hub.ranges[-1].removeprefix("bytes=").rstrip("-") or 0)
+            return (206 if start else 200), hub.files[int(path.split("/")[-2])][start:]
         if "/versions/" in path:
             if not hub.stable:
                 return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
@@ -182,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub.pushes += 1
         if hub.refusal:
             return self._refuse(409, hub.refusal)
-        hub.robots[robot].verify(self.headers[DELTA_SIGNATURE_HEADER], delta_statement(body))
+        hub.robots[robot].verify(self.headers[DELTA_SIGNATURE_HEADER], delta_statement(digest_of(body)))
         slot = f"{robot} {round_id}"
         status: Literal["admitted", "duplicate"] = "duplicate" if slot in hub.deltas else "admitted"
         if hub.deltas.setdefault(slot, body) != body:
@@ -193,7 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _robot(self, body: bytes) -> str:
         robot, timestamp, nonce, signature = (self.headers[name] for name in RequestProof.HEADERS)
         proof = RequestProof(robot, int(timestamp), nonce, signature)
-        proof.verify(self.hub.robots[robot], method=self.command, target=self.path, body=body)
+        proof.verify(
+            self.hub.robots[robot], method=self.command, target=self.path, body_digest=digest_of(body)
+        )
         return robot
 
     def _refuse(self, status: int, detail: ErrorDetail) -> tuple[int, bytes]:

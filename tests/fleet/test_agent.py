@@ -186,12 +186,13 @@ def test_a_base_for_another_contract_is_not_trained_from(hub: LyingHub, robot: S
     assert not robot.ground.trained
 
 
-def test_a_download_that_breaks_off_is_repeated(hub: LyingHub, robot: SmallRobot) -> None:
+def test_a_download_that_breaks_off_goes_on_from_there(hub: LyingHub, robot: SmallRobot) -> None:
     hub.order(1)
     hub.faults.append(("/file", "break off"))
     assert robot.agent.step() > 0
     assert robot.agent.step() == 0
     assert SLOT in hub.deltas
+    assert hub.ranges == ["", f"bytes={hub.versions[1].size // 2}-"]
 
 
 def test_training_that_diverges_is_reported_and_the_next_round_tried(

@@ -38,60 +38,71 @@ def reply(status: int, body: bytes = b"") -> httpx.Response:
 
 
 @pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "downloads" / "a.skill"
+
+
+@pytest.fixture
 def client(hub: LyingHub, tmp_path: Path) -> HubClient:
     bench = Workbench(tmp_path)
     join(bench, hub.url, token=TOKEN, name="anna", embodiment="ur5e")
     return connect(bench)
 
 
-def test_a_fetched_skill_is_the_published_one(hub: LyingHub, client: HubClient) -> None:
+def test_a_fetched_skill_is_the_published_one(hub: LyingHub, client: HubClient, target: Path) -> None:
     skill = small_skill()
     hub.publish(skill)
-    assert client.fetch_skill(client.version("follow", "stable")).digest == skill.digest
+    assert client.fetch_skill(client.version("follow", "stable"), target).digest == skill.digest
 
 
-def test_a_file_with_one_flipped_bit_is_refused(hub: LyingHub, client: HubClient) -> None:
+def test_a_file_with_one_flipped_bit_is_refused(hub: LyingHub, client: HubClient, target: Path) -> None:
     version = hub.publish(small_skill())
     hub.faults.append(("/file", "wrong file"))
     with pytest.raises(ArtefactError, match="digest") as caught:
-        client.fetch_skill(version)
+        client.fetch_skill(version, target)
     assert caught.value.code == "wrong_digest"
 
 
 def test_a_skill_signed_by_another_hub_is_refused_before_its_download(
-    hub: LyingHub, client: HubClient
+    hub: LyingHub, client: HubClient, target: Path
 ) -> None:
     version = hub.publish(small_skill(), signer=SigningKey.generate())
     with pytest.raises(SignatureError):
-        client.fetch_skill(version)
+        client.fetch_skill(version, target)
     assert not any("/file" in request for request in hub.requests)
 
 
-def test_a_signature_on_another_version_does_not_count(hub: LyingHub, client: HubClient) -> None:
+def test_a_signature_on_another_version_does_not_count(
+    hub: LyingHub, client: HubClient, target: Path
+) -> None:
     old, new = hub.publish(small_skill(1)), hub.publish(small_skill(2))
     with pytest.raises(SignatureError):
-        client.fetch_skill(new.model_copy(update={"signature": old.signature}))
+        client.fetch_skill(new.model_copy(update={"signature": old.signature}), target)
 
 
-def test_another_skill_under_the_asked_name_is_refused(hub: LyingHub, client: HubClient) -> None:
+def test_another_skill_under_the_asked_name_is_refused(
+    hub: LyingHub, client: HubClient, target: Path
+) -> None:
     version = hub.publish(small_skill()).model_copy(update={"skill": "weld-seam"})
     with pytest.raises(ArtefactError, match="follow"):
-        client.fetch_skill(version)
+        client.fetch_skill(version, target)
 
 
-def test_no_more_is_read_than_was_announced(hub: LyingHub, client: HubClient) -> None:
+def test_no_more_is_read_than_was_announced(hub: LyingHub, client: HubClient, target: Path) -> None:
     version = hub.publish(small_skill())
     hub.faults.append(("/file", "too much"))
     with pytest.raises(ArtefactError, match="more than") as caught:
-        client.fetch_skill(version)
+        client.fetch_skill(version, target)
     assert caught.value.code == "too_large"
     assert client.connection.traffic.received < 100_000
 
 
-def test_an_announced_size_beyond_all_limits_is_not_fetched(hub: LyingHub, client: HubClient) -> None:
+def test_an_announced_size_beyond_all_limits_is_not_fetched(
+    hub: LyingHub, client: HubClient, target: Path
+) -> None:
     version = hub.publish(small_skill()).model_copy(update={"size": 2**60})
     with pytest.raises(ArtefactError, match="allowed"):
-        client.fetch_skill(version)
+        client.fetch_skill(version, target)
     assert not any("/file" in request for request in hub.requests)
 
 
@@ -236,9 +247,9 @@ def test_events_are_read_line_by_line_and_resume(hub: LyingHub) -> None:
     assert asked == ["3"]
 
 
-def test_bytes_of_both_directions_are_counted(hub: LyingHub, client: HubClient) -> None:
+def test_bytes_of_both_directions_are_counted(hub: LyingHub, client: HubClient, target: Path) -> None:
     version = hub.publish(small_skill())
-    client.fetch_skill(version)
+    client.fetch_skill(version, target)
     client.push_delta("round-1", b"x" * 5000)
     assert 5000 < client.connection.traffic.sent < 7000
     assert version.size < client.connection.traffic.received < version.size + 3000
@@ -252,8 +263,10 @@ def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -
     robot = connect(bench)
     assert robot.assignment("weld-seam") is None
     version = robot.version("weld-seam", "1")
-    assert robot.fetch_skill(version).digest == guild.skill.digest
-    assert operator.fetch_skill(version, identity.pinned_key).digest == guild.skill.digest
+    assert robot.fetch_skill(version, tmp_path / "a.skill").digest == guild.skill.digest
+    assert (
+        operator.fetch_skill(version, identity.pinned_key, tmp_path / "b.skill").digest == guild.skill.digest
+    )
     assert [skill.name for skill in operator.skills()] == [operator.skill("weld-seam").name]
     assert operator.versions("weld-seam")[0].manifest == guild.skill.manifest
     assert identity.robot_id in {each.robot_id for each in operator.robots()}

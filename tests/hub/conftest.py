@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,14 @@ import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
-from sqlalchemy import text
+from pydantic import SecretStr
+from sqlalchemy import create_engine, text
 
 from hub.app import create_app
+from hub.auth import Principal
 from hub.services import Services
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
@@ -35,9 +39,11 @@ from skills.messages import (
     RoundView,
     ScoreView,
     VersionView,
+    Visibility,
 )
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
+from tests.hub.servers import S3Server, postgres, s3_server
 
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
@@ -47,6 +53,7 @@ structlog.configure(
 MERGE = {"momentum": 0.5, "step": 1.0}
 ADMIN = "zt_admin-token-of-the-tests"
 Tensors = dict[str, NDArray[np.float64]]
+Headers = dict[str, str]
 
 CONTRACT = Contract(
     observation=(Channel(name="error", size=3, unit="m", scale=0.004),),
@@ -168,8 +175,17 @@ class Robot:
         return Delta(DeltaHeader.model_validate({**header, **changes}), tensors).to_bytes()
 
     def push(self, round_id: str, data: bytes, *, signature: str | None = None) -> httpx.Response:
-        signed = self.key.sign(delta_statement(data)) if signature is None else signature
+        signed = self.key.sign(delta_statement(digest_of(data))) if signature is None else signature
         return self.request("POST", f"/rounds/{round_id}/deltas", data, **{DELTA_SIGNATURE_HEADER: signed})
+
+
+def publish_file(
+    services: Services, data: bytes, by: Principal, visibility: Visibility | None = None
+) -> tuple[VersionView, bool]:
+    """As a route would, past the web."""
+    with services.spool.file() as file:
+        file.write(data)
+        return services.catalogue.publish(file, by=by, visibility=visibility)
 
 
 def ok(response: httpx.Response) -> httpx.Response:
@@ -199,11 +215,21 @@ class Hall:
     def post(self, path: str, message: Any = None) -> httpx.Response:
         return self.client.post(API + path, json=message, headers=self.operator)
 
-    def publish(self, skill: Skill) -> httpx.Response:
-        return self.client.post(API + "/skills", content=skill.to_bytes(), headers=self.operator)
+    def publish(self, skill: Skill, by: Headers | None = None, visibility: str = "") -> httpx.Response:
+        query = f"?visibility={visibility}" if visibility else ""
+        target = f"{API}/skills{query}"
+        return self.client.post(target, content=skill.to_bytes(), headers=by or self.operator)
 
-    def enrol(self, name: str, embodiment: str = "ur5e") -> Robot:
-        token = ok(self.post("/enrolment-tokens", {})).json()[0]["token"]
+    def organisation(self, name: str, **settings: Any) -> None:
+        ok(self.post("/organisations", {"name": name, **settings}))
+
+    def user(self, name: str, role: str, organisation: str = "guild") -> Headers:
+        request = {"name": name, "role": role, "organisation": organisation}
+        return {"Authorization": f"Bearer {ok(self.post('/users', request)).json()['token']}"}
+
+    def enrol(self, name: str, embodiment: str = "ur5e", organisation: str = "guild") -> Robot:
+        wanted = {"organisation": organisation}
+        token = ok(self.post("/enrolment-tokens", wanted)).json()[0]["token"]
         key = SigningKey.generate()
         request = {"token": token, "name": name, "embodiment": embodiment, "public_key": key.public.text}
         robot_id = ok(self.post("/robots", request)).json()["robot_id"]
@@ -289,6 +315,54 @@ def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
     found = Hall(settings, StubGate(), clock)
     yield found
     found.close()
+
+
+BUCKET = "guild"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "server") as server:
+        server.client().make_bucket(BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("database")) as url:
+        yield url
+
+
+@pytest.fixture(params=["SQLite and files", "PostgreSQL and S3"])
+def on_both(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The hub's settings on embedded and on real parts; the database is empty, the prefix new."""
+    if request.param == "SQLite and files":
+        return settings
+    on_s3: Settings = request.getfixturevalue("on_s3")
+    database: str = request.getfixturevalue("database_server")
+    empty(database)
+    return on_s3.model_copy(update={"database_url": database})
+
+
+@pytest.fixture
+def on_s3(settings: Settings, s3: S3Server) -> Settings:
+    """The hub's settings with an S3 store; the prefix in the bucket is new."""
+    prefix = secrets.token_hex(4)
+    return settings.model_copy(
+        update={
+            "store_url": f"s3://{BUCKET}/{prefix}?endpoint={s3.endpoint}&secure=0&region=us-east-1",
+            "s3_access_key": SecretStr(s3.access_key),
+            "s3_secret_key": SecretStr(s3.secret_key),
+        }
+    )
+
+
+def empty(database: str) -> None:
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
 
 
 @dataclass

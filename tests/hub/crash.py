@@ -1,8 +1,8 @@
 """Kills the hub's work at the lines that it runs, and looks at what a second process makes of it.
 
 Started by test_crash as a process of its own: it forks, and a fork must not inherit threads.
-`python -m tests.hub.crash engine|admission FOLDER STRIDE` tries every STRIDE-th line and prints one JSON
-document: how many lines were tried, and those after which something was wrong.
+`python -m tests.hub.crash engine|admission|uploads FOLDER STRIDE` tries every STRIDE-th line and prints one
+JSON document: how many lines were tried, and those after which something was wrong.
 """
 
 from __future__ import annotations
@@ -20,28 +20,44 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import structlog
 
-from hub import admission, candidate, engine, merger, steps
+from hub import admission, candidate, engine, leaseholder, merger, steps, uploads
 from hub.auth import Principal
+from hub.jobs import bench
 from hub.merging import merge_arrays
 from hub.services import Services, open_services
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
+from skills.uploads import DeltaPurpose, UploadRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
-ENGINE = {str(module.__file__) for module in (engine, steps, merger, candidate)}
+ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
+OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(admission.__file__)}
+UPLOADS = {str(module.__file__) for module in (admission, uploads)}
+LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
-def open_hub(folder: Path) -> Services:
+def open_hub(folder: Path, *, later: float = 0) -> Services:
+    """A process of the hub, so many seconds later than the others."""
+    clock = Hands()
+    clock.advance(later)
     settings = Settings.model_validate(
-        {"data_dir": folder, "console": False, "admin_token": "zt_for-crashes-only"}
+        {
+            "data_dir": folder,
+            "console": False,
+            "admin_token": "zt_for-crashes-only",
+            "merge_device": "cpu",  # asking for a GPU imports torch, in each child anew
+            "part_size": 1024,
+        }
     )
-    return open_services(settings, gate=StubGate(), clock=Hands())
+    return open_services(settings, gate=StubGate(), clock=clock)
 
 
 def turn(hub: Services) -> None:
@@ -53,20 +69,22 @@ def prepare(folder: Path) -> dict[str, Any]:
     """A hub with an open round, one delta in, a second one made but not brought."""
     hub = open_hub(folder)
     base = tiny_skill()
-    hub.catalogue.publish(base.to_bytes())
+    with hub.spool.file() as file:
+        file.write(base.to_bytes())
+        hub.catalogue.publish(file, by=OPERATOR)
     keys = [SigningKey.generate(), SigningKey.generate()]
     robots = []
     for number, key in enumerate(keys):
-        token = hub.enrolment.create_tokens(EnrolmentTokenRequest())[0].token
+        token = hub.enrolment.create_tokens(EnrolmentTokenRequest(), by=OPERATOR)[0].token
         request = EnrolmentRequest(
             token=token, name=f"robot {number}", embodiment="ur5e", public_key=key.public.text
         )
         robots.append(hub.enrolment.enrol(request).robot_id)
-    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=2))
+    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=2), by=OPERATOR)
     turn(hub)
     deltas = []
     for number, robot in enumerate(robots):
-        work = hub.campaigns.assignment(robot, "reach")
+        work = hub.campaigns.assignment(Principal(robot, "robot", "guild"), "reach")
         if work is None:
             raise RuntimeError("no work")
         header = DeltaHeader(
@@ -74,7 +92,11 @@ def prepare(folder: Path) -> dict[str, Any]:
         )
         data = Delta(header, random_tensors(base, number)).to_bytes()
         deltas.append(
-            {"data": data.hex(), "signature": keys[number].sign(delta_statement(data)), "robot": robot}
+            {
+                "data": data.hex(),
+                "signature": keys[number].sign(delta_statement(digest_of(data))),
+                "robot": robot,
+            }
         )
     round_id = f"{campaign.campaign_id}-1"
     bring(hub, {"round_id": round_id, **deltas[0]})
@@ -85,15 +107,31 @@ def prepare(folder: Path) -> dict[str, Any]:
 def bring(hub: Services, delta: dict[str, Any]) -> str:
     robot = Principal(delta["robot"], "robot", "guild")
     data = bytes.fromhex(delta["data"])
-    return hub.admission.admit(delta["round_id"], data, delta["signature"], robot).status
+    with hub.spool.file() as file:
+        file.write(data)
+        return hub.admission.admit(delta["round_id"], file, delta["signature"], robot).status
+
+
+def bring_in_parts(hub: Services, delta: dict[str, Any]) -> str:
+    robot = Principal(delta["robot"], "robot", "guild")
+    data = bytes.fromhex(delta["data"])
+    purpose = DeltaPurpose(round_id=delta["round_id"], signature=delta["signature"])
+    request = UploadRequest(digest=digest_of(data), size=len(data), purpose=purpose)
+    view = hub.uploads.announce(request, robot)
+    for part in view.missing:
+        with hub.spool.file() as file:
+            file.write(data[part.offset : part.offset + part.size])
+            hub.uploads.take_part(view.upload_id, part.number, file, robot)
+    receipt, _ = hub.uploads.complete(hub.uploads.find(view.upload_id, robot), robot)
+    return str(getattr(receipt, "status", ""))
 
 
 def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
     """Everything that must not depend on crashes."""
     turn(hub)
-    first, second = hub.campaigns.campaign(delta["campaign_id"]).rounds
-    stable = hub.catalogue.version("reach", "stable")
-    versions = len(hub.catalogue.versions("reach"))
+    first, second = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
+    stable = hub.catalogue.version("reach", "stable", OPERATOR)
+    versions = len(hub.catalogue.versions("reach", OPERATOR))
     return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
 
 
@@ -154,8 +192,8 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     delta = in_child(lambda: prepare(folder / "start"))
     in_child(lambda: bring(open_hub(folder / "start"), delta))
 
-    def work(name: str) -> list[Any]:
-        return outcome(open_hub(folder / name), delta)
+    def work(name: str, later: float = 0) -> list[Any]:
+        return outcome(open_hub(folder / name, later=later), delta)
 
     def copy(name: str) -> Path:
         return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
@@ -168,7 +206,7 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     for number, line in enumerate(lines):
         copy(str(number))
         killed = in_child(partial(work, str(number)), tuple(line)) is None
-        found = in_child(partial(work, str(number)))
+        found = in_child(partial(work, str(number), LEASE_OVER))
         if not killed or found != expected:
             wrong.append([line, killed, found])
         shutil.rmtree(folder / str(number))
@@ -177,11 +215,22 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
 
 def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
     """Kill the hub at each line of taking a delta in; the robot sends it again, and it counts once."""
+    return crash_delivery(folder, stride, bring, ADMISSION)
+
+
+def crash_uploads(folder: Path, stride: int) -> dict[str, Any]:
+    """The same for a delta that comes in parts."""
+    return crash_delivery(folder, stride, bring_in_parts, UPLOADS)
+
+
+def crash_delivery(
+    folder: Path, stride: int, deliver: Callable[[Services, dict[str, Any]], str], files: set[str]
+) -> dict[str, Any]:
     delta = in_child(lambda: prepare(folder / "start"))
 
     def push(name: str) -> str:
         try:
-            return bring(open_hub(folder / name), delta)
+            return deliver(open_hub(folder / name), delta)
         except ZunftError as error:
             return error.code
 
@@ -195,7 +244,7 @@ def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
     copy("traced")
     in_child(lambda: push("reference"))
     expected = in_child(lambda: look("reference"))
-    lines = in_child(lambda: lines_of(lambda: push("traced"), ADMISSION))[::stride]
+    lines = in_child(lambda: lines_of(lambda: push("traced"), files))[::stride]
     wrong = []
     for number, line in enumerate(lines):
         copy(str(number))
@@ -209,7 +258,8 @@ def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     # Children inherit the compiled kernels; so few numbers start no thread.
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
-    scenario = {"engine": crash_engine, "admission": crash_admission}[sys.argv[1]]
+    scenario = {"engine": crash_engine, "admission": crash_admission, "uploads": crash_uploads}[sys.argv[1]]
     sys.stdout.write(json.dumps(scenario(Path(sys.argv[2]), int(sys.argv[3]))))

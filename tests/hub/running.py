@@ -23,6 +23,7 @@ class RunningHub:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.pid = process.pid
         self.log: list[dict[str, object]] = []
         self.address = self._read_address()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
@@ -58,19 +59,27 @@ class RunningHub:
 
 
 @contextmanager
-def running_hub(data_dir: Path) -> Iterator[RunningHub]:
-    """Start a hub on this folder; killed at the end if it still runs."""
+def running_hub(data_dir: Path, *, start: str = START, **settings: str) -> Iterator[RunningHub]:
+    """Start a hub on this folder; killed at the end if it still runs.
+
+    Args:
+        data_dir: Its folder.
+        start: What its process runs.
+        settings: Further ones, by their names in the environment.
+    """
     environment = {
         **os.environ,
         "ZUNFT_DATA_DIR": str(data_dir),
         "ZUNFT_PORT": "0",
         "ZUNFT_CONSOLE": "false",
+        "ZUNFT_MERGE_DEVICE": "cpu",  # looking for a GPU takes seconds
         "ZUNFT_ADMIN_TOKEN": ADMIN,
         "ZUNFT_MESSAGE_LIMIT": "65536",
         "ZUNFT_SHUTDOWN_SECONDS": "600",
+        **settings,
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", START], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", start], env=environment, stderr=subprocess.PIPE, text=True
     )
     try:
         yield RunningHub(process)

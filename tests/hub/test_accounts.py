@@ -30,7 +30,7 @@ def test_a_token_is_valid_until_its_day_and_then_says_what_to_do(hall: Hall) -> 
     error = hall.error(hall.client.get(API + "/robots", headers=maria), 401)
     assert error["code"] == "expired_token"
     assert "2026-03-03" in error["message"]
-    assert "zunft user create" in error["remedy"]
+    assert "zunft user token create" in error["remedy"]
     # Also where no login is needed: a caller must learn that it is no longer who it thinks.
     hall.error(hall.client.get(API + "/skills", headers=maria), 401)
 
@@ -94,6 +94,8 @@ def test_the_commands_create_list_and_revoke(tmp_path: Path) -> None:
         listed = CliRunner().invoke(app, ["user", "list", *access])
         assert "maria" in listed.stdout
         assert token not in listed.stdout
+        assert "signed out" in CliRunner().invoke(app, ["user", "sign-out", "maria", *access]).stdout
+        assert CliRunner().invoke(app, ["user", "sign-out", "nobody", *access]).exit_code == 1
         assert CliRunner().invoke(app, ["user", "revoke", "maria", *access]).exit_code == 0
         with pytest.raises(UnauthorizedError, match="not revoked"):
             maria.campaigns()

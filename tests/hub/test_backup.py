@@ -17,9 +17,10 @@ from hub.archive import KEY, MANIFEST, BackupError, BackupManifest, tables
 from hub.backup import back_up
 from hub.bell import Bell
 from hub.database import Database, SettingsError
+from hub.regions import HOME, connect_stores
 from hub.restore import Restored, restore
-from hub.services import KEY_FILE, Services, connect_store
-from hub.settings import Settings
+from hub.services import Services
+from hub.settings import KEY_FILE, Settings
 from skills.container import digest_of
 from skills.errors import ConflictError, NotFoundError
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors, tiny_skill
@@ -62,7 +63,7 @@ def rows_of(settings: Settings) -> Rows:
 
 
 def blobs_of(settings: Settings, digests: set[str]) -> dict[str, bytes]:
-    store = connect_store(settings)
+    store = connect_stores(settings).of(HOME)
     return {digest: store.get(digest) for digest in digests}
 
 

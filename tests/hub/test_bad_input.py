@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hub.auth import THE_HUB
 from hub.store import StoreError
-from skills.container import pack
+from skills.container import digest_of, pack
 from skills.messages import API, DELTA_SIGNATURE_HEADER
 from skills.signing import SigningKey, delta_statement
 from tests.hub.conftest import Collecting, Hall, Robot, ok, random_tensors, tensors_like, tiny_skill
@@ -82,14 +84,14 @@ def test_a_delta_longer_than_the_plan_allows(no_trace: Collecting) -> None:
 
 def test_a_signature_by_another_key(no_trace: Collecting) -> None:
     data = good(no_trace)
-    forged = SigningKey.generate().sign(delta_statement(data))
+    forged = SigningKey.generate().sign(delta_statement(digest_of(data)))
     error = no_trace.hall.error(no_trace.robots[0].push(no_trace.work.round_id, data, signature=forged), 401)
     assert error["code"] == "bad_signature"
 
 
 def test_a_signature_over_other_bytes(no_trace: Collecting) -> None:
     robot = no_trace.robots[0]
-    other = robot.key.sign(delta_statement(good(no_trace, samples=7)))
+    other = robot.key.sign(delta_statement(digest_of(good(no_trace, samples=7))))
     response = robot.push(no_trace.work.round_id, good(no_trace), signature=other)
     assert no_trace.hall.error(response, 401)["code"] == "bad_signature"
 
@@ -211,7 +213,7 @@ def test_a_replayed_request(collecting: Collecting) -> None:
     target = f"{API}/rounds/{collecting.work.round_id}/deltas"
     data = good(collecting)
     headers = robot.headers("POST", target, data)
-    headers[DELTA_SIGNATURE_HEADER] = robot.key.sign(delta_statement(data))
+    headers[DELTA_SIGNATURE_HEADER] = robot.key.sign(delta_statement(digest_of(data)))
     ok(hall.client.post(target, content=data, headers=headers))
     error = hall.error(hall.client.post(target, content=data, headers=headers), 401)
     assert (error["code"], error["where"]) == ("replayed_request", "Zunft-Nonce")
@@ -222,6 +224,47 @@ def test_not_json(no_trace: Collecting) -> None:
     response = no_trace.hall.client.post(API + "/campaigns", content=b"{skill: reach", headers=headers)
     error = no_trace.hall.error(response, 422)
     assert (error["code"], error["where"]) == ("not_json", "body")
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[" * 60_000, b'{"rounds": ' + b"9" * 5000 + b"}"])
+def test_json_that_cannot_be_read(no_trace: Collecting, body: bytes) -> None:
+    headers = {**no_trace.hall.operator, "Content-Type": "application/json"}
+    error = no_trace.hall.error(
+        no_trace.hall.client.post(API + "/campaigns", content=body, headers=headers), 422
+    )
+    assert (error["code"], error["where"]) == ("not_json", "body")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"rule": "dare", "options": {"seed": ' + "9" * 400 + "}}",
+        '{"rule": "dare", "options": {"seed": Infinity}}',
+        '{"sample_cap": ' + "9" * 400 + "}",
+        '{"options": {"\\ud800": 1}}',
+        '{"' + "x" * 10_000 + '": 1}',
+    ],
+)
+def test_json_with_numbers_and_names_beyond_all_bounds(no_trace: Collecting, plan: str) -> None:
+    body = f'{{"skill": "reach", "merge": {plan}}}'
+    headers = {**no_trace.hall.operator, "Content-Type": "application/json"}
+    error = no_trace.hall.error(
+        no_trace.hall.client.post(API + "/campaigns", content=body, headers=headers), 422
+    )
+    assert len(error["where"]) <= 200
+
+
+@pytest.mark.parametrize("path", ["/skills/a%00b", "/rounds/%00", "/campaigns/%00", "/users/%00"])
+def test_a_nul_in_an_address_which_postgresql_cannot_look_up(no_trace: Collecting, path: str) -> None:
+    method = "DELETE" if path.startswith("/users") else "GET"
+    no_trace.hall.error(no_trace.hall.client.request(method, API + path, headers=no_trace.hall.operator), 404)
+
+
+def test_a_nul_in_a_summary_which_postgresql_cannot_keep(no_trace: Collecting) -> None:
+    document = tiny_skill(name="other").manifest.model_dump() | {"summary": "a\0b"}
+    data = pack(json.dumps(document), tiny_skill().tensors)
+    response = no_trace.hall.client.post(API + "/skills", content=data, headers=no_trace.hall.operator)
+    assert no_trace.hall.error(response, 422)["where"] == "manifest.summary"
 
 
 def test_json_that_says_too_little(no_trace: Collecting) -> None:
@@ -277,14 +320,14 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
 ) -> None:
     hall, robot = collecting.hall, collecting.robots[0]
     store = hall.services.store
-    put = store.put
+    put = store.put_file
 
-    def put_and_close(digest: str, data: bytes) -> None:
-        put(digest, data)
-        hall.services.campaigns.stop(collecting.campaign_id)
+    def put_and_close(digest: str, file: Path) -> None:
+        put(digest, file)
+        hall.services.campaigns.stop(collecting.campaign_id, by=THE_HUB)
 
     blobs = hall.blobs()
-    monkeypatch.setattr(store, "put", put_and_close)
+    monkeypatch.setattr(store, "put_file", put_and_close)
     response = robot.push(collecting.work.round_id, good(collecting))
     assert hall.error(response, 409)["code"] == "round_closed"
     assert hall.blobs() == blobs
@@ -293,15 +336,15 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
 
 def test_an_upload_that_comes_second_keeps_nothing(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     store = hall.services.store
-    put = store.put
+    put = store.put_file
     rival = tiny_skill(seed=1)
 
-    def put_after_rival(digest: str, data: bytes) -> None:
-        monkeypatch.setattr(store, "put", put)
+    def put_after_rival(digest: str, file: Path) -> None:
+        monkeypatch.setattr(store, "put_file", put)
         ok(hall.publish(rival))
-        put(digest, data)
+        put(digest, file)
 
-    monkeypatch.setattr(store, "put", put_after_rival)
+    monkeypatch.setattr(store, "put_file", put_after_rival)
     assert hall.error(hall.publish(tiny_skill()), 409)["code"] == "wrong_version"
     assert hall.blobs() == {rival.digest[9:]}
 
@@ -311,7 +354,7 @@ def test_a_store_that_is_full_admits_nothing(no_trace: Collecting, monkeypatch: 
         raise StoreError("the disk is full.", remedy="Make room.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(no_trace.hall.services.store, "put", fail)
+        patch.setattr(no_trace.hall.services.store, "put_file", fail)
         response = no_trace.robots[0].push(no_trace.work.round_id, good(no_trace))
         assert no_trace.hall.error(response, 503)["message"] == "the disk is full."
     assert no_trace.hall.round(no_trace.work.round_id).deltas == 0

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from hub.auth import THE_HUB
 from skills.errors import ConflictError, ContractError
 from skills.manifest import Channel, Contract, Network
 from skills.messages import API, BLOB, VersionView
@@ -155,7 +156,7 @@ def test_the_catalogue_itself_lets_nothing_unmeasured_become_stable(hall: Hall) 
     ok(hall.publish(tiny_skill()))
     ok(hall.publish(tiny_skill(version=2, seed=1)))
     with pytest.raises(ConflictError, match="never measured"):
-        hall.services.catalogue.move_channel("reach", "stable", 2)
+        hall.services.catalogue.move_channel("reach", "stable", 2, by=THE_HUB)
 
 
 def test_a_channel_cannot_point_at_nothing(hall: Hall) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -18,7 +20,7 @@ from typer.testing import CliRunner
 from hub.app import create_app
 from hub.settings import Settings
 from skills.messages import API
-from tests.hub.conftest import ADMIN, StubGate, ok, tiny_skill
+from tests.hub.conftest import ADMIN, Headers, StubGate, ok, tiny_skill
 from zunft.cli import app
 
 
@@ -85,10 +87,10 @@ def test_an_empty_hub_says_what_to_do_next(tmp_path: Path) -> None:
 def test_commands_on_the_pages_are_commands_of_the_program(tmp_path: Path) -> None:
     found: set[str] = set()
     with hub_with_pages(tmp_path / "empty") as client:
-        found |= commands_in(client, "/")
+        found |= commands_in(client, "/") | commands_in(client, "http://127.0.0.1/login")
     with hub_with_pages(tmp_path / "reach", "reach") as client:
         found |= commands_in(client, "/") | commands_in(client, "/skills/reach")
-    assert len(found) == 8
+    assert len(found) == 9
     for line in found:
         # With --help the program parses the whole line, refuses what it does not know, and runs nothing.
         answer = CliRunner().invoke(app, [*line.split()[1:], "--help"])
@@ -99,10 +101,54 @@ def commands_in(client: TestClient, path: str) -> set[str]:
     return set(re.findall(r'"(zunft [^"]+)"', ok(client.get(path)).text))
 
 
-def test_a_private_catalogue_has_no_pages(tmp_path: Path) -> None:
+def test_a_private_catalogue_asks_who_looks_and_tells_strangers_nothing(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path, "reach", public=False) as client:
-        for path in ("/", "/skills/reach", "/_nicegui/anything"):
-            assert client.get(path).json()["error"]["code"]
+        for path in ("/", "/skills/reach", "/skills/unknown", "/campaigns/unknown"):
+            answer = client.get(path, follow_redirects=False)
+            assert answer.status_code == 303
+            assert answer.headers["location"] == f"/login?next={quote(path, safe='')}"
+            assert "reach" not in answer.text
+        assert "reach" not in ok(client.get("/login")).text
+
+
+def session_of(client: TestClient, token: str) -> Headers:
+    hub: Any = client.app
+    secret, _ = hub.state.services.sign_in.with_token(token)
+    return {"Cookie": f"zunft-session={secret}"}
+
+
+def test_a_session_opens_the_pages(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach", public=False) as client:
+        here = session_of(client, ADMIN)
+        page = ok(client.get("/", headers=here))
+        assert "/skills/reach" in page.text
+        assert page.headers["cache-control"] == "no-store"
+        assert client.get("/skills/unknown", headers=here).status_code == 404
+        there = client.get("/login?next=/skills/reach", headers=here, follow_redirects=False)
+        assert there.headers["location"] == "/skills/reach"
+        over = {"Cookie": "zunft-session=zs_of-nobody"}
+        assert client.get("/", headers=over, follow_redirects=False).status_code == 303
+
+
+def test_a_token_in_a_header_opens_no_page(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach", public=False) as client:
+        assert client.get("/", follow_redirects=False, headers={"Authorization": ADMIN}).status_code == 303
+
+
+@pytest.mark.parametrize("visibility", ["private", "organisation"])
+def test_pages_show_what_anybody_may_see(tmp_path: Path, visibility: str) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        hidden = tiny_skill(name="secret").to_bytes()
+        ok(client.post(f"{API}/skills?visibility={visibility}", content=hidden))
+        campaign = ok(client.post(f"{API}/campaigns", json={"skill": "secret"})).json()["campaign_id"]
+        assert "secret" not in ok(client.get("/")).text
+        for path, nowhere in (
+            ("/skills/secret", "/skills/nothing"),
+            (f"/campaigns/{campaign}", "/campaigns/c-1"),
+        ):
+            answers = [client.get(where) for where in (path, nowhere)]
+            assert [answer.status_code for answer in answers] == [404, 404]
+            assert ok(client.get(path, headers=session_of(client, ADMIN))).text.count("secret")
 
 
 def test_pages_hold_no_token(tmp_path: Path) -> None:
@@ -124,7 +170,13 @@ PAIR = re.compile(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 STYLE = (files("hub.console") / "theme.css").read_text("utf-8")
 COLOURS = {name: (light, dark) for name, light, dark in PAIR.findall(STYLE)}
 ON_GROUND = [*product(("ink", "muted", "accent"), ("ground", "surface", "sunken"))]
-ON_BADGE = [("accent", "accent-soft"), ("ember", "ember-soft"), ("wrong", "wrong-soft")]
+ON_BADGE = [
+    ("accent", "accent-soft"),
+    ("ember", "ember-soft"),
+    ("wrong", "wrong-soft"),
+    ("wrong", "surface"),
+    ("surface", "accent"),
+]
 
 
 def luminance(colour: str) -> float:

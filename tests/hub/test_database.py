@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,24 +11,44 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from hub.auth import THE_HUB, scopes_of
 from hub.bell import Bell
 from hub.database import MIGRATIONS, Database, SettingsError
 from hub.events import EventLog, record
-from hub.models import Base, DeltaRow, RoundRow, UserRow
+from hub.models import (
+    Base,
+    DeltaRow,
+    EventRow,
+    OrganisationRow,
+    RoundRow,
+    SkillRow,
+    UserRow,
+    UserTokenRow,
+)
+from hub.services import open_services
 from hub.settings import Settings
+from skills.errors import UnauthorizedError
+from skills.tokens import EVERY_SCOPE
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres
 
 FIRST_SCHEMA = [
+    "INSERT INTO users VALUES ('maria', 'operator', 'North', 'hash', '2026-01-01 00:00:00')",
     "INSERT INTO robots VALUES ('ada', 'ada', 'o', 'ur5e', 'key', '2026-01-01 00:00:00', NULL)",
     "INSERT INTO skills VALUES ('reach', 'reach', '', '2026-01-01 00:00:00')",
     "INSERT INTO campaigns VALUES ('c', 'reach', 'running', '', '{}', '2026-01-01 00:00:00')",
     """INSERT INTO rounds VALUES ('c-1', 'c', 1, 'published', '', 'sha256:b', '2026-01-01 00:00:00',
     '2026-01-01 00:00:00', 'sha256:c', NULL, '{}', 'sha256:m', 'sha256:n')""",
-    "INSERT INTO deltas VALUES ('sha256:d', 'c-1', 'ada', 1, 1, 1, 'raw', '{}', 's', '2026-01-01 00:00:00')",
+    "INSERT INTO deltas VALUES ('sha256:d', 'c-1', 'ada', 1, 7, 1, 'raw', '{}', 's', '2026-01-01 00:00:00')",
+    "INSERT INTO versions VALUES ('reach', 1, 'sha256:b', 5, 's', '{}', '2026-01-01 00:00:00', NULL, NULL)",
+    """INSERT INTO events VALUES (1, 'robot.enrolled', '2026-01-01 00:00:00', '{"robot_id": "ada"}'),
+    (2, 'version.added', '2026-01-01 00:00:00', '{"skill": "reach", "version": 1}'),
+    (3, 'round.open', '2026-01-01 00:00:00', '{"round_id": "c-1", "campaign_id": "c"}'),
+    (4, 'delta.admitted', '2026-01-01 00:00:00', '{"round_id": "c-1", "robot_id": "ada"}')""",
 ]
 """Rows as the first release wrote them."""
 
@@ -58,7 +80,7 @@ def database(url: str) -> Iterator[Database]:
 
 
 def user(name: str) -> UserRow:
-    return UserRow(name=name, role="admin", organisation="o", token_hash=name, created_at=Hands()())
+    return UserRow(name=name, role="admin", organisation="o", created_at=Hands()())
 
 
 def test_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
@@ -99,7 +121,7 @@ def test_writers_at_once_wait_for_each_other_and_events_keep_their_order(databas
 
     def listen() -> None:
         while len(seen) < 40:
-            seen.extend(event.id for event in log.after(seen[-1] if seen else 0))
+            seen.extend(event.id for event in log.after(seen[-1] if seen else 0, THE_HUB).events)
 
     threads = [threading.Thread(target=write, args=(f"w{i}",)) for i in range(4)]
     listener = threading.Thread(target=listen, daemon=True)
@@ -109,7 +131,7 @@ def test_writers_at_once_wait_for_each_other_and_events_keep_their_order(databas
         thread.join(60)
     assert len(seen) == 40
     assert seen == sorted(seen)
-    assert [event.id for event in log.after(0)] == seen
+    assert [event.id for event in log.after(0, THE_HUB).events] == seen
 
 
 @pytest.mark.usefixtures("database")
@@ -158,28 +180,86 @@ def test_a_hub_does_a_round_on_either_database(
     hall.close()
 
 
+@pytest.mark.usefixtures("database")
+def test_people_sign_in_on_either_database(url: str, settings: Settings, clock: Hands) -> None:
+    issuer = {"oidc_issuer": "https://login.example", "oidc_client_id": "z", "oidc_roles": {"a": "operator"}}
+    given = Settings.model_validate({**dict(settings), **issuer, "database_url": url})
+    hub = open_services(given, gate=StubGate(), clock=clock)
+    claims = {"sub": "7f3c", "preferred_username": "ada", "groups": ["a"]}
+    with ThreadPoolExecutor(4) as at_once:
+        secrets = [found[0] for found in at_once.map(hub.sign_in.with_claims, [claims] * 4)]
+    assert {hub.sessions.principal(secret).name for secret in secrets} == {"ada"}
+    hub.accounts.end_sessions("ada")
+    with pytest.raises(UnauthorizedError):
+        hub.sessions.principal(secrets[0])
+    hub.accounts.revoke("ada")
+    assert [user.name for user in hub.accounts.users()] == ["admin"]
+    hub.close()
+
+
 @pytest.mark.parametrize("url", ["nonsense", ""])
 def test_a_bad_address_is_refused_with_words(url: str) -> None:
     with pytest.raises(SettingsError, match="database"):
         Database(url, Bell())
 
 
-def test_a_hub_of_the_first_schema_keeps_its_rounds_and_deltas(url: str) -> None:
-    database = Database(url, Bell())
-    with database.write() as session:
+@pytest.fixture
+def first(url: str) -> Iterator[Database]:
+    """A hub of the first release."""
+    found = Database(url, Bell())
+    with found.write() as session:
         if session.get_bind().dialect.name == "postgresql":
             session.execute(text("DROP SCHEMA public CASCADE"))
             session.execute(text("CREATE SCHEMA public"))
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = session.connection()
-        command.upgrade(config, "0001")
+        command.upgrade(alembic(session), "0001")
         for statement in FIRST_SCHEMA:
-            session.execute(text(statement))
-    database.migrate()
-    with database.read() as session:
+            session.connection().exec_driver_sql(statement)
+    yield found
+    found.close()
+
+
+def alembic(session: Session) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = session.connection()
+    return config
+
+
+def test_a_hub_of_the_first_schema_keeps_its_rounds_and_deltas(first: Database) -> None:
+    first.migrate()
+    with first.read() as session:
         row, delta = session.get_one(RoundRow, "c-1"), session.get_one(DeltaRow, "sha256:d")
         assert (row.optimiser_before, row.optimiser_after) == ("sha256:m", "sha256:n")
         assert (row.device, row.root) == (None, None)
         assert (delta.round_id, delta.staleness) == ("c-1", 0)
-    database.close()
+
+
+def test_organisations_owners_and_tokens_come_from_what_was_there(first: Database) -> None:
+    first.migrate()
+    with first.read() as session:
+        organisations = {row.name: row for row in session.scalars(select(OrganisationRow))}
+        assert {name: row.stored_bytes for name, row in organisations.items()} == {
+            "North": 0,
+            "guild": 12,
+            "o": 0,
+        }
+        assert {(row.region, row.visibility, row.robots_limit) for row in organisations.values()} == {
+            ("", "guild", None)
+        }
+        skill = session.get_one(SkillRow, "reach")
+        assert (skill.organisation, skill.visibility) == ("guild", "guild")
+        events = [(row.skill, row.organisation) for row in session.scalars(select(EventRow))]
+        assert events == [(None, "o"), ("reach", None), ("reach", None), ("reach", "o")]
+        token = session.scalars(select(UserTokenRow)).one()
+        assert (token.user_name, token.token_hash, token.name) == ("maria", "hash", "first")
+        assert (token.expires_at, token.created_at) == (None, datetime(2026, 1, 1, tzinfo=UTC))
+        assert scopes_of(token) == set(EVERY_SCOPE)
+
+
+def test_there_is_a_way_back_that_keeps_the_users(first: Database) -> None:
+    first.migrate()
+    with first.write() as session:
+        command.downgrade(alembic(session), "0004")
+        kept = session.execute(text("SELECT name, organisation, token_hash, expires_at FROM users"))
+        assert [tuple(row) for row in kept] == [("maria", "North", "hash", None)]
+    first.migrate()

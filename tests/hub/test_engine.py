@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hub.candidate import Received, make_candidate
+from hub.auth import THE_HUB
+from hub.candidate import Received, write_candidate
 from hub.merging import choose_engine
 from hub.settings import Settings
 from hub.store import StoreError
@@ -118,8 +120,31 @@ def test_the_deadline_closes_a_round_that_has_its_quorum(collecting: Collecting)
     assert waiting.state == "open"
     assert "(iiwa)" in waiting.waiting_for
     collecting.hall.clock.advance(61)
+    assert "the round is to be closed" in collecting.hall.round(collecting.work.round_id).waiting_for
     collecting.hall.turn()
-    assert collecting.hall.round(collecting.work.round_id).state == "published"
+    closed = collecting.hall.round(collecting.work.round_id)
+    assert (closed.state, closed.metrics["missing"]) == ("published", 1)
+    heard = collecting.hall.services.events.after(0, THE_HUB)
+    reasons = [event.data.get("reason") for event in heard.events]
+    assert "Closed at the deadline without robots (iiwa)." in reasons
+
+
+def test_a_robot_that_is_silent_is_waited_for_until_the_deadline_and_said_to_be(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    robots = (hall.enrol("one"), hall.enrol("two", "iiwa"))
+    campaign = hall.start(deadline_seconds=600, quorum=1)
+    assert "is being measured; it waits for a process" in hall.campaign(campaign).waiting_for
+    hall.turn()
+    assert all(robot.assignment() for robot in robots)
+    hall.clock.advance(300)
+    bring(robots[:1], 0)
+    hall.turn()
+    waiting = hall.campaign(campaign)
+    assert waiting.waiting_for == waiting.rounds[0].waiting_for
+    assert "1 of 2 deltas; waiting for robots (iiwa, silent for 5 min), at most 5 min" in waiting.waiting_for
+    bring(robots[1:], 1)  # it comes back
+    hall.turn()
+    assert hall.campaign(campaign).rounds[0].state == "published"
 
 
 def test_a_round_without_quorum_fails_with_words_and_the_next_one_opens(collecting: Collecting) -> None:
@@ -245,7 +270,10 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
         digest_of(datas[i]): Received(50 + 7 * i, None, 1.0, 0, opened[i])
         for i in (1, 0)  # not in the order in which they came
     }
-    again = make_candidate(
+    again, state = BytesIO(), BytesIO()
+    write_candidate(
+        again,
+        state,
         base,
         received,
         MergePlan.model_validate(MERGE),
@@ -254,8 +282,8 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
         optimiser_state=None,
         engine=choose_engine("cpu"),
     )
-    assert again.skill.digest == with_two.skill(2).digest
-    assert again.skill.digest != with_three.skill(2).digest
+    assert digest_of(again.getvalue()) == with_two.skill(2).digest
+    assert digest_of(again.getvalue()) != with_three.skill(2).digest
     for hall in (with_three, with_two):
         hall.close()
 
@@ -308,9 +336,13 @@ def test_a_store_that_does_not_answer_is_waited_for(
         raise StoreError("the store is asleep.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(hall.services.store, "put", fail)
-        with pytest.raises(StoreError):
-            hall.turn()
-        assert hall.round(collecting.work.round_id).state == "merging"
+        patch.setattr(hall.services.store, "put_file", fail)
+        hall.turn()
+        waiting = hall.round(collecting.work.round_id)
+        assert waiting.state == "merging"
+        assert "that waits: the store is asleep." in waiting.waiting_for
+    hall.turn()
+    assert hall.round(collecting.work.round_id).state == "merging"  # it was only just tried
+    hall.clock.advance(2)
     hall.turn()
     assert hall.round(collecting.work.round_id).state == "published"

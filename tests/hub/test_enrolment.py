@@ -14,6 +14,7 @@ def request(token: str, key: SigningKey | None = None, **changes: str) -> dict[s
 
 @pytest.fixture
 def token(hall: Hall) -> str:
+    hall.organisation("North Works")
     return str(ok(hall.post("/enrolment-tokens", {"organisation": "North Works"})).json()[0]["token"])
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from hub.settings import Settings
 from skills.messages import API
-from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors
+from tests.hub.conftest import ADMIN, Collecting, Hall, Hands, StubGate, ok, random_tensors
 
 SCRAPER = "zt_only-for-the-scraper"
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -96,7 +96,7 @@ def test_no_name_that_somebody_chose_is_a_label(collecting: Collecting) -> None:
     assert [word for word in hidden if word in text] == []
 
 
-def test_only_operators_and_the_scraper_may_read(collecting: Collecting) -> None:
+def test_only_admins_and_the_scraper_may_read(collecting: Collecting) -> None:
     hall = collecting.hall
     assert hall.error(hall.client.get("/metrics"), 401)["code"] == "unauthorized"
     hall.error(scrape(hall, "zt_somebody"), 401)
@@ -105,7 +105,8 @@ def test_only_operators_and_the_scraper_may_read(collecting: Collecting) -> None
         for role in ("researcher", "operator")
     }
     hall.error(scrape(hall, tokens["researcher"]), 403)
-    ok(scrape(hall, tokens["operator"]))
+    hall.error(scrape(hall, tokens["operator"]), 403)
+    ok(scrape(hall, ADMIN))
     robot = collecting.robots[0]
     hall.error(hall.client.get("/metrics", headers=robot.headers("GET", "/metrics", b"")), 403)
 

@@ -7,7 +7,14 @@ import pytest
 from skills.messages import API
 from tests.hub.conftest import Hall
 
-PUBLIC = {("/healthz", "get"), ("/readyz", "get"), (f"{API}/robots", "post")}
+PUBLIC = {
+    ("/healthz", "get"),
+    ("/readyz", "get"),
+    ("/login/issuer", "get"),
+    ("/login/callback", "get"),
+    (f"{API}/robots", "post"),
+    (f"{API}/sessions", "post"),
+}
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def test_the_one_shape_is_described(document: dict[str, Any]) -> None:
 
 
 def test_every_route_with_a_login_declares_it_and_its_refusal(document: dict[str, Any]) -> None:
-    assert set(document["components"]["securitySchemes"]) == {"token", "proof"}
+    assert set(document["components"]["securitySchemes"]) == {"token", "proof", "session"}
     for path, method, operation in operations(document):
         if (path, method) not in PUBLIC:
             assert operation["security"], (path, method)

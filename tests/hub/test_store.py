@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from hub.store import FileStore, ObjectStore, StoreError, open_store
 from skills.container import digest_of
 from skills.errors import ArtefactError, NotFoundError
-from tests.hub.servers import S3Server, free_ports, s3_server
+from tests.hub.conftest import BUCKET
+from tests.hub.servers import S3Server, free_ports
 
-BUCKET = "guild"
 BLOB = b"what a robot learned"
 DIGEST = digest_of(BLOB)
 PATH = f"sha256/{DIGEST[7:9]}/{DIGEST[9:]}"
@@ -35,13 +35,6 @@ class Backend:
     store: ObjectStore
     overwrite: Callable[[bytes], object]
     everything: Callable[[], list[str]]
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "server") as server:
-        server.client().make_bucket(BUCKET)
-        yield server
 
 
 @pytest.fixture(params=["files", "s3"])

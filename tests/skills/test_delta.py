@@ -14,9 +14,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from skills.codecs import CODECS, Quantised, compress, decode, decompress, parse_codec
-from skills.container import pack, unpack
-from skills.delta import Delta, DeltaHeader, EncodedDelta, apply, clip, norm, subtract, unpacked_limit
+from skills.codecs import CODECS, Quantised, decode, decoded_pieces, decompress, parse_codec
+from skills.container import PIECE, pack, unpack
+from skills.delta import (
+    Delta,
+    DeltaHeader,
+    EncodedDelta,
+    LazyTensors,
+    apply,
+    clip,
+    norm,
+    subtract,
+    unpacked_limit,
+)
 from skills.errors import ArtefactError, CodecError
 from tests.skills.samples import small_skill
 
@@ -204,11 +214,11 @@ def test_a_zip_bomb_is_refused_without_being_unpacked() -> None:
         Delta.from_bytes(bomb, SHAPES)
 
 
-def test_decompress_returns_plain_data_as_it_is_and_undoes_compress() -> None:
+def test_decompress_returns_plain_data_as_it_is_and_undoes_zstd() -> None:
     data = bytes(range(256)) * 10
-    assert decompress(data, 2560) == data == decompress(compress(data), 2560)
+    assert decompress(data, 2560) == data == decompress(zstandard.compress(data), 2560)
     with pytest.raises(CodecError):
-        decompress(compress(data), 2559)
+        decompress(zstandard.compress(data), 2559)
 
 
 def test_every_codec_fits_the_stated_limit() -> None:
@@ -238,3 +248,44 @@ def test_norm_is_of_the_whole_vector_and_does_not_overflow() -> None:
     assert norm({"a": np.array([3.0]), "b": np.array([4.0])}) == 5.0
     assert norm({"a": np.array([3e300]), "b": np.array([4e300])}) == pytest.approx(5e300)
     assert norm({"a": np.zeros(2)}) == norm({}) == 0.0
+
+
+@pytest.mark.parametrize("codec", NAMES)
+@pytest.mark.parametrize("size", [PIECE - 1, PIECE, 2 * PIECE + 300])
+def test_tensors_longer_than_a_piece_are_the_same_in_pieces(codec: str, size: int) -> None:
+    tensors = {"v": np.ones(3), "w": np.random.default_rng(0).standard_normal((size, 1))}
+    header = delta().header.model_copy(update={"codec": codec})
+    data = Delta(header, tensors).to_bytes()
+    opened = EncodedDelta.from_bytes(data, tensors_shapes(tensors))
+    whole = parse_codec(codec)[0]
+    for name, tensor in tensors.items():
+        expected = decode(whole.open(whole.encode(tensor), tensor.shape))
+        assert np.array_equal(decode(opened.tensors[name]), expected)
+        assert np.array_equal(np.concatenate(list(decoded_pieces(opened.tensors[name]))), expected.ravel())
+    assert opened.norm() == pytest.approx(norm(Delta.from_bytes(data, tensors_shapes(tensors)).tensors))
+
+
+def tensors_shapes(tensors: dict[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
+def test_a_difference_is_computed_when_it_is_asked_for_and_never_kept() -> None:
+    child = {name: tensor.copy() for name, tensor in BASE.items()}
+    difference = clip(subtract(child, BASE), 1.0)
+    child["log_std"] += 0.5
+    assert np.allclose(difference["log_std"], 0.5)
+    assert list(difference) == list(BASE)
+    assert len(difference) == len(BASE)
+    with pytest.raises(KeyError):
+        difference["extra"]
+
+
+def test_lazy_tensors_are_asked_for_one_after_another_while_they_are_written() -> None:
+    asked: list[str] = []
+
+    def compute(name: str) -> NDArray[np.float64]:
+        asked.append(name)
+        return np.ones(2)
+
+    Delta(delta().header, LazyTensors(["a", "b"], compute)).to_bytes()
+    assert asked == ["a", "b"] * 2  # for the header, then for the numbers

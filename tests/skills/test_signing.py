@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from skills.container import digest_of
 from skills.errors import SignatureError
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 
@@ -21,13 +22,13 @@ def proof(body: bytes = b"body") -> RequestProof:
 
 
 def test_a_signed_request_verifies() -> None:
-    proof().verify(KEY.public, method="POST", target="/rounds/1?x=1", body=b"body")
+    proof().verify(KEY.public, method="POST", target="/rounds/1?x=1", body_digest=digest_of(b"body"))
 
 
 @pytest.mark.parametrize(
     ("change", "request_changes"),
     [
-        ({}, {"body": b"other"}),
+        ({}, {"body_digest": digest_of(b"other")}),
         ({}, {"method": "GET"}),
         ({}, {"target": "/rounds/2?x=1"}),
         ({"robot_id": "bob"}, {}),
@@ -43,7 +44,7 @@ def test_any_change_breaks_the_signature(
     request: dict[str, object] = {
         "method": "POST",
         "target": "/rounds/1?x=1",
-        "body": b"body",
+        "body_digest": digest_of(b"body"),
     } | request_changes
     with pytest.raises(SignatureError):
         replace(proof(), **change).verify(KEY.public, **request)  # type: ignore[arg-type]
@@ -51,7 +52,12 @@ def test_any_change_breaks_the_signature(
 
 def test_another_key_does_not_verify() -> None:
     with pytest.raises(SignatureError, match="does not fit"):
-        proof().verify(SigningKey.generate().public, method="POST", target="/rounds/1?x=1", body=b"body")
+        proof().verify(
+            SigningKey.generate().public,
+            method="POST",
+            target="/rounds/1?x=1",
+            body_digest=digest_of(b"body"),
+        )
 
 
 @pytest.mark.parametrize("text", ["", "ed25519:", "ed25519:AAAA", "rsa:AAAA", "ed25519:%%%"])
@@ -62,9 +68,9 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 
 def test_statements_of_different_kinds_are_never_equal() -> None:
     digest = "sha256:" + "0" * 64
-    assert skill_statement(digest) != delta_statement(digest.encode())
+    assert skill_statement(digest) != delta_statement(digest)
     with pytest.raises(SignatureError):
-        KEY.public.verify(KEY.sign(skill_statement(digest)), delta_statement(digest.encode()))
+        KEY.public.verify(KEY.sign(skill_statement(digest)), delta_statement(digest))
 
 
 def test_a_key_file_is_private_and_read_back(tmp_path: Path) -> None:

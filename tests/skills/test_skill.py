@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import mmap
+import pickle
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +40,32 @@ def test_save_and_load(tmp_path: Path) -> None:
     skill.save(tmp_path / "deep" / "a.skill")
     assert Skill.load(tmp_path / "deep" / "a.skill").digest == skill.digest
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.skill"]
+
+
+def test_a_loaded_skill_is_its_mapped_file_which_may_be_deleted(tmp_path: Path) -> None:
+    skill = small_skill()
+    skill.save(tmp_path / "a.skill")
+    loaded = Skill.load(tmp_path / "a.skill", digest=skill.digest)
+    (tmp_path / "a.skill").unlink()
+    for name, tensor in loaded.tensors.items():
+        backing: Any = tensor
+        while isinstance(backing, np.ndarray):
+            backing = backing.base
+        assert isinstance(backing.obj, mmap.mmap)
+        assert np.array_equal(tensor, skill.tensors[name])
+    assert (loaded.blob, loaded.size) == (skill.to_bytes(), len(skill.to_bytes()))
+
+
+def test_a_file_of_another_writer_keeps_its_digest_also_in_another_process(tmp_path: Path) -> None:
+    skill = small_skill()
+    header, tensors = skill.to_bytes().split(b'"log_std"')
+    other = (
+        header.replace(b'{"__metadata__"', b'{ "__metadata__"').removesuffix(b",") + b',"log_std"' + tensors
+    )
+    (tmp_path / "a.skill").write_bytes(struct.pack("<Q", struct.unpack("<Q", other[:8])[0] + 1) + other[8:])
+    loaded = Skill.load(tmp_path / "a.skill")
+    assert loaded.digest != skill.digest
+    assert pickle.loads(pickle.dumps(loaded)).digest == loaded.digest  # noqa: S301
 
 
 def test_fields_of_a_newer_writer_survive_a_round_trip() -> None:

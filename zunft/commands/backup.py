@@ -49,7 +49,8 @@ DataDir = Annotated[
 
 @app.command(
     epilog="Examples: [bold]zunft hub backup backups/[/]; with the key: "
-    "[bold]zunft hub backup /mnt/safe/hub.tar --with-key --json[/]"
+    "[bold]zunft hub backup /mnt/safe/hub.tar --with-key --json[/]; with what is pinned to a region: "
+    "[bold]zunft hub backup /mnt/eu --region eu[/]"
 )
 def backup(
     target: Annotated[Path, typer.Argument(help="A folder, or a new FILE.tar.")],
@@ -62,6 +63,13 @@ def backup(
             "name; without the key, a restored hub that lost it is a stranger to its robots.",
         ),
     ] = False,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Put in the blobs of organisations that are pinned to this region; may be repeated. The "
+            "file must then lie where the region's data may. Without it they are left out and counted.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Back a hub up, running or not: rows of one moment and their blobs; status 1 where blobs are lost."""
@@ -70,11 +78,22 @@ def backup(
 
     with _progress("blobs copied") as progress:
         path, manifest = back_up(
-            _settings(data_dir), target, datetime.now(UTC), with_key=with_key, progress=progress
+            _settings(data_dir),
+            target,
+            datetime.now(UTC),
+            with_key=with_key,
+            regions=region or (),
+            progress=progress,
         )
     _show(path, manifest, as_json=as_json)
     if not with_key and not as_json:
         err.print("Not in it: the hub's signing key (--with-key, or keep hub-key.pem apart).", soft_wrap=True)
+    for name, count in manifest.left_out.items():
+        err.print(
+            f"[bold yellow]Left out: {count} blobs of the region {name}[/], which stay in its own store. "
+            f"Back that store up where it is, or say --region {name} where the file may hold them.",
+            soft_wrap=True,
+        )
     if manifest.missing:
         err.print(
             f"[bold red]{len(manifest.missing)} blobs are missing or damaged in the store[/]; "
@@ -100,12 +119,27 @@ def restore(
     with _progress("blobs restored") as progress:
         restored = restore_hub(_settings(data_dir), file, progress=progress)
     _show(file, restored.manifest, as_json=as_json)
+    for name, count in restored.absent.items():
+        err.print(
+            f"[bold red]{count} blobs of the region {name} are not in its store[/] and were not in the "
+            "backup; restore that store from its own.",
+            soft_wrap=True,
+        )
     if not restored.has_key:
         err.print(
             "[bold yellow]This hub has no signing key yet.[/] Put the old hub-key.pem into its folder before "
-            "the first start; otherwise it makes a new one and every robot has to enrol again.",
+            "the first start. If it is lost, zunft hub new-key makes one, and robots have to enrol again.",
             soft_wrap=True,
         )
+
+
+@app.command("new-key", epilog="Example: [bold]zunft hub new-key --data-dir zunft-data[/]")
+def new_key(data_dir: DataDir = None) -> None:
+    """Give a stopped hub whose signing key is lost a new one, and sign its skills; robots enrol again."""
+    from hub.identity import replace_key  # noqa: PLC0415 - as above
+
+    key = replace_key(_settings(data_dir), datetime.now(UTC))
+    out.print(f"the hub signs with {key.text}", highlight=False, soft_wrap=True)
 
 
 def _settings(data_dir: Path | None) -> Settings:
@@ -123,7 +157,7 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _show(path: Path, manifest: BackupManifest, *, as_json: bool) -> None:
-    blobs = sum(1 for name in manifest.members if name.startswith("blobs/"))
+    blobs = sum(1 for name in manifest.members if name.startswith(("blobs/", "regions/")))
     size = sum(member.size for member in manifest.members.values())
     if as_json:
         facts = manifest.model_dump(mode="json", exclude={"members"})

@@ -13,10 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from zunft.demo import fast_plan, full_plan, run_demo
-from zunft.demo_screen import LiveScreen
 from zunft.hub_process import HubProcess, run_hub
-from zunft.report import print_report, write_report
 
 __all__ = ["demo"]
 
@@ -37,6 +34,11 @@ def demo(
     processes: Annotated[int, typer.Option(help="Worker processes that the robots share.")] = 2,
 ) -> None:
     """Let four different robots learn a task together, and others use what they learned."""
+    # Imported here: MuJoCo is for who simulates, and the hub's own process is small without it.
+    from zunft.demo import fast_plan, full_plan, run_demo  # noqa: PLC0415
+    from zunft.demo_screen import LiveScreen  # noqa: PLC0415
+    from zunft.report import print_report, write_report  # noqa: PLC0415
+
     plan = (fast_plan if fast else full_plan)(task, seed=seed, processes=processes)
     with _folder(output) as folder, run_hub(folder / "hub") as hub:
         out.print(f"A hub is up at [bold]{hub.url}[/]: open it in a browser to watch.")

@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.messages import EnrolmentTokenRequest, UserRequest
+from zunft.commands import user_token
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
 __all__ = ["hub", "token_app", "user_app"]
 
 token_app = typer.Typer(no_args_is_help=True, help="One-time tokens with which robots enrol.")
 user_app = typer.Typer(no_args_is_help=True, help="People and their API tokens.")
+user_app.add_typer(user_token.app, name="token")
 out = Console()
 
 
@@ -46,12 +48,13 @@ def create_tokens(
     token: Token,
     hub: Hub = DEFAULT_HUB,
     count: Annotated[int, typer.Option(help="How many; one a robot.")] = 1,
-    organisation: Annotated[str, typer.Option(help="Who owns the robots.")] = "guild",
+    organisation: Annotated[str, typer.Option(help="Who owns the robots; default: your organisation.")] = "",
     hours: Annotated[float, typer.Option(help="How long they may be used.")] = 24,
     as_json: Json = False,
 ) -> None:
     """Make tokens that each enrol one robot. They are shown once."""
-    request = EnrolmentTokenRequest(organisation=organisation, count=count, valid_seconds=int(hours * 3600))
+    seconds = int(hours * 3600)
+    request = EnrolmentTokenRequest(organisation=organisation or None, count=count, valid_seconds=seconds)
     tokens = connect(hub, token).create_tokens(request)
     if as_json:
         out.print_json(data=[made.model_dump(mode="json") for made in tokens])
@@ -60,7 +63,9 @@ def create_tokens(
         out.print(made.token, highlight=False, soft_wrap=True)
 
 
-@user_app.command("create", epilog="Example: [bold]zunft user create maria --role operator[/]")
+@user_app.command(
+    "create", epilog="Example: [bold]zunft user create maria --role operator --organisation 'North Works'[/]"
+)
 def create_user(
     name: str,
     token: Token,
@@ -70,7 +75,7 @@ def create_user(
     valid_days: Annotated[int, typer.Option(help="How long the token is valid.")] = 365,
     as_json: Json = False,
 ) -> None:
-    """Create a user and show the API token, once."""
+    """Create a user and show the first API token, once."""
     request = UserRequest(name=name, role=role, organisation=organisation, valid_days=valid_days)
     made = connect(hub, token).create_user(request)
     if as_json:
@@ -81,7 +86,7 @@ def create_user(
 
 @user_app.command("list", epilog="Example: [bold]zunft user list --json[/]")
 def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Show all users and how long their tokens are valid."""
+    """Show all users and how long the last of their tokens is valid."""
     users = connect(hub, token).users()
     if as_json:
         out.print_json(data=[user.model_dump(mode="json") for user in users])
@@ -89,12 +94,20 @@ def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> N
     table = Table("name", "role", "organisation", "token valid until")
     for user in users:
         until = f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
+        until = f"signs in at {user.issuer}" if user.issuer else until
         table.add_row(user.name, user.role, user.organisation, until)
     out.print(table)
 
 
 @user_app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
 def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
-    """Refuse a user's token from now on, for good."""
+    """Refuse all of a user's tokens and sessions, for good. Who signs in at an issuer is kept out there."""
     connect(hub, token).revoke_user(name)
     out.print(f"{name} is revoked.", highlight=False)
+
+
+@user_app.command("sign-out", epilog="Example: [bold]zunft user sign-out maria[/]")
+def end_sessions(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """End all of a user's sessions in browsers; the token stays valid."""
+    connect(hub, token).end_sessions(name)
+    out.print(f"{name} is signed out everywhere.", highlight=False)

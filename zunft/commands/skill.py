@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
-from skills.messages import Channel, ScoreView, SkillView
+from skills.messages import Channel, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -63,10 +63,21 @@ def show(file: Path, as_json: Json = False) -> None:
     out.print(table)
 
 
-@app.command(epilog="Example: [bold]zunft skill publish weld-seam.skill[/]")
-def publish(file: Path, token: Token, hub: Hub = DEFAULT_HUB) -> None:
-    """Put a skill file into the hub's catalogue."""
-    version = connect(hub, token).publish_skill(Skill.load(file))
+@app.command(
+    epilog="Examples: [bold]zunft skill publish weld-seam.skill[/]; so that only your organisation sees it: "
+    "[bold]zunft skill publish weld-seam.skill --visibility organisation[/]"
+)
+def publish(
+    file: Path,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    visibility: Annotated[
+        Visibility | None,
+        typer.Option(help="Who may see a new skill; default: what your organisation has decided."),
+    ] = None,
+) -> None:
+    """Put a skill file into the hub's catalogue; a new name becomes your organisation's."""
+    version = connect(hub, token).publish_skill(Skill.load(file), visibility)
     out.print(f"published {version.skill} v{version.version} ({version.digest})", soft_wrap=True)
 
 
@@ -77,9 +88,10 @@ def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False
     if as_json:
         out.print_json(data=[skill.model_dump(mode="json") for skill in skills])
         return
-    table = Table("skill", "task", "stable", "success", "versions")
+    table = Table("skill", "task", "stable", "success", "versions", "owner", "seen by")
     for skill in skills:
-        table.add_row(skill.name, skill.task, *_stable(skill), str(skill.versions))
+        owner = skill.organisation, skill.visibility
+        table.add_row(skill.name, skill.task, *_stable(skill), str(skill.versions), *owner)
     out.print(table if skills else "The catalogue is empty: zunft skill publish FILE.")
 
 
@@ -95,12 +107,14 @@ def pull(
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
 ) -> None:
-    """Download a skill file and verify its digest, and its signature where the hub's key is given."""
+    """Download a skill file and verify its digest, and its signature where the hub's key is given.
+
+    Said again after a broken connection, it goes on from what is in OUTPUT.partial.
+    """
     name, _, ref = reference.partition("@")
     client = connect(hub, token)
     version = client.version(name, ref or "stable")
-    skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None)
-    skill.save(output)
+    skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None, output)
     out.print(f"{output}: {version.skill} v{version.version}, {skill.digest}", soft_wrap=True)
 
 
@@ -117,6 +131,24 @@ def release(
         raise RequestError(f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(Channel))}.")
     moved = connect(hub, token).move_channel(name, cast("Channel", channel), version)
     out.print(f"{moved.skill}: {channel} is now v{moved.version}")
+
+
+@app.command("visibility", epilog="Example: [bold]zunft skill visibility weld-seam organisation[/]")
+def change_visibility(
+    name: str,
+    seen_by: Annotated[
+        Visibility,
+        typer.Argument(
+            help="private: operators, robots and publishers of your organisation; organisation: all of it; "
+            "guild: everybody who has a login, and anybody where the catalogue is public."
+        ),
+    ],
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+) -> None:
+    """Say who may see a skill from now on; what others have of it already they keep."""
+    changed = connect(hub, token).change_visibility(name, seen_by)
+    out.print(f"{changed.name} of {changed.organisation}: {changed.visibility}")
 
 
 def _widths(text: str) -> tuple[int, ...]:

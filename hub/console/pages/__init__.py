@@ -7,7 +7,7 @@ from functools import cache
 from fastapi import FastAPI
 from nicegui import app, ui
 
-from hub.console.pages import campaign, catalogue, skill
+from hub.console.pages import campaign, catalogue, login, skill
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
@@ -18,6 +18,7 @@ def build() -> FastAPI:
     """NiceGUI's own app with all pages; start it by its lifespan."""
     ui.add_head_html(head_html(), shared=True)
     ui.page("/")(catalogue.page)
+    ui.page("/login")(login.page)
     ui.page("/skills/{name}")(skill.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
     ui.run_with(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from urllib.parse import quote
 
 from fastapi import Request
+from fastapi.responses import RedirectResponse
 
+from hub.auth import Viewer
+from hub.console.acting import Act
 from hub.console.charts import Options, campaign_chart
 from hub.console.elements import (
     Badge,
@@ -27,9 +31,9 @@ from hub.console.elements import (
     text,
 )
 from hub.console.frame import frame, live, reading_of
-from hub.console.reading import CampaignPage, read_campaign
+from hub.console.reading import CampaignPage, may_operate, read_campaign
 from hub.console.words import ago, amount, count, interval, percent, plural, progress, score_in_words
-from skills.messages import CampaignRequest, CampaignView, RoundView
+from skills.messages import API, CampaignRequest, CampaignView, RoundView
 
 __all__ = ["page"]
 
@@ -45,14 +49,14 @@ COLUMNS = (
 )
 
 
-async def page(request: Request, campaign_id: str) -> None:
+async def page(request: Request, campaign_id: str) -> RedirectResponse | None:
     """Serve one campaign."""
-    await live(partial(read_campaign, reading_of(request), campaign_id), _build)
+    return await live(request, partial(read_campaign, reading_of(request), campaign_id), _build)
 
 
-def _build(first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
+def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
     order = first.campaign.order
-    with frame(f"Campaign for {order.skill}"):
+    with frame(f"Campaign for {order.skill}", viewer):
         with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
             link("Skills", "/")
             text("span", " / ")
@@ -60,6 +64,8 @@ def _build(first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
         with block("div", "titled"):
             text("h1", f"Campaign for {order.skill}")
             badge = Badge()
+            may_act = may_operate(viewer, first.owner)
+            stop = _stop_button(first.campaign.campaign_id) if may_act else None
         now_line = NowLine()
         figures = Figures(("Rounds", "Published", "Best candidate", "Received"))
         with section("Learning curve", "section card"):
@@ -73,12 +79,19 @@ def _build(first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
     def show(found: CampaignPage, now: datetime) -> None:
         campaign = found.campaign
         badge.show(campaign.state)
+        if stop is not None:
+            stop.element.set_visibility(campaign.state == "running")
         now_line.show(campaign)
         _show_figures(figures, campaign)
         curve.show(_curve(campaign), _curve_in_words(campaign))
         rounds.show(reversed(campaign.rounds), now)
 
     return show
+
+
+def _stop_button(campaign_id: str) -> Act:
+    question = "Stop this campaign? What it published stays; the round under way gives no candidate."
+    return Act("Stop campaign", "POST", f"{API}/campaigns/{quote(campaign_id)}/stop", question=question)
 
 
 class NowLine:
@@ -102,12 +115,12 @@ class NowLine:
         self._badge.element.set_visibility(running and last is not None)
         if last is None or not running:
             self._round.text = f"{done} of {total} rounds"
-            self._waiting.text = campaign.reason or ("The first round opens in a moment." if running else "")
+            self._waiting.text = campaign.reason or campaign.waiting_for
             self._arrived.text = ""
             return
         self._round.text = f"Round {last.number} of {total}"
         self._badge.show(last.state)
-        self._waiting.text = last.waiting_for
+        self._waiting.text = campaign.waiting_for
         self._arrived.text = f"{plural(last.deltas, 'delta')} so far: {count(last.samples)} steps"
 
 
@@ -133,7 +146,7 @@ class RoundRow:
         self._badge.show(entry.state)
         self._candidate.show(entry.gate.candidate if entry.gate else None)
         self._reason.text = entry.gate.reason if entry.gate else _why_ungated(entry)
-        self._deltas.text, self._steps.text = count(entry.deltas), count(entry.samples)
+        self._deltas.text, self._steps.text = _deltas(entry), count(entry.samples)
         self._received.text = amount(entry.bytes)
         self._merge.text = _seconds(entry)
         self._opened.text = ago(entry.opened_at, now)
@@ -192,6 +205,12 @@ def _curve_in_words(campaign: CampaignView) -> str:
 def _why_ungated(entry: RoundView) -> str:
     # What an open round waits for stands above the table; repeating it each second would only flicker.
     return entry.waiting_for if entry.state == "failed" else ""
+
+
+def _deltas(entry: RoundView) -> str:
+    odd = {"late": entry.late, "missing": int(entry.metrics.get("missing", 0))}
+    words = ", ".join(f"{count(number)} {word}" for word, number in odd.items() if number)
+    return f"{count(entry.deltas)} ({words})" if words else count(entry.deltas)
 
 
 def _seconds(entry: RoundView) -> str:

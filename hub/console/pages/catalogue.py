@@ -7,8 +7,10 @@ from datetime import datetime
 from functools import partial
 
 from fastapi import Request
+from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
+from hub.auth import Viewer
 from hub.console.elements import (
     Badge,
     Entries,
@@ -35,13 +37,14 @@ SKILL_COLUMNS = ("Skill", "Task", "Stable", "Success, 95 % interval", "Robots", 
 CAMPAIGN_COLUMNS = ("Campaign", "State", "Rounds", "Opened")
 
 
-async def page(request: Request) -> None:
+async def page(request: Request) -> RedirectResponse | None:
     """Serve the catalogue."""
-    await live(partial(read_catalogue, reading_of(request)), partial(_build, hub_address(request)))
+    build = partial(_build, hub_address(request))
+    return await live(request, partial(read_catalogue, reading_of(request)), build)
 
 
-def _build(address: str, _: CataloguePage) -> Callable[[CataloguePage, datetime], None]:
-    with frame("Skills"):
+def _build(address: str, viewer: Viewer, _: CataloguePage) -> Callable[[CataloguePage, datetime], None]:
+    with frame("Skills", viewer):
         text("h1", "Skills")
         lead = text("p", "", "lead")
         with section("Campaigns under way") as running:
@@ -117,7 +120,7 @@ class CampaignCard:
         last = campaign.rounds[-1] if campaign.rounds else None
         self._badge.show(last.state if last else campaign.state)
         self._round.text = f"Round {last.number if last else 1} of {total}"
-        self._waiting.text = last.waiting_for if last else "The first round opens in a moment."
+        self._waiting.text = campaign.waiting_for
         self._deltas.text = _arrived(last) if last else ""
 
 

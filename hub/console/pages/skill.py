@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from urllib.parse import quote
 
 from fastapi import Request
+from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
+from hub.auth import Viewer
+from hub.console.acting import Act, field, form
 from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
 from hub.console.elements import (
     Badge,
@@ -28,7 +32,7 @@ from hub.console.elements import (
     text,
 )
 from hub.console.frame import frame, hub_address, live, reading_of
-from hub.console.reading import SkillPage, read_skill
+from hub.console.reading import SkillPage, may_operate, read_skill
 from hub.console.words import (
     NO_SCORE,
     ago,
@@ -46,17 +50,24 @@ from skills.messages import API, CampaignView, ScoreView, SkillView, VersionView
 __all__ = ["page"]
 
 COLUMNS = ("Version", "Success, 95 % interval", "Origin", "Robots", "Steps", "Size", "Digest", "Made")
+ORDER = (
+    ("Rounds", "rounds", 16, 100_000),
+    ("Deltas at least", "quorum", 2, 100_000),
+    ("Seconds a round", "deadline_seconds", 600, 31_536_000),
+)
+"""Label, field of the order, default and most."""
 
 
-async def page(request: Request, name: str) -> None:
+async def page(request: Request, name: str) -> RedirectResponse | None:
     """Serve one skill."""
     build = partial(_build, hub_address(request))
-    await live(partial(read_skill, reading_of(request), name), build)
+    return await live(request, partial(read_skill, reading_of(request), name), build)
 
 
-def _build(address: str, first: SkillPage) -> Callable[[SkillPage, datetime], None]:
+def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPage, datetime], None]:
     name = first.skill.name
-    with frame(name):
+    may_act = may_operate(viewer, first.skill.organisation)
+    with frame(name, viewer):
         _crumbs()
         text("h1", name)
         summary = text("p", "", "lead")
@@ -65,10 +76,11 @@ def _build(address: str, first: SkillPage) -> Callable[[SkillPage, datetime], No
         with block("div", "section columns"):
             success = _chart_card("Success against version", "No version has been measured yet.")
             arms = _chart_card("Stable version, arm by arm", "The gate measures each arm when a round ends.")
+        order = _order(name) if may_act else None
         _commands(address, name)
         with section("Versions", "section card"):
-            body = table(f"Versions of {name}", COLUMNS)
-            versions = Entries[VersionView](body, _version_key, VersionRow)
+            body = table(f"Versions of {name}", (*COLUMNS, "Release") if may_act else COLUMNS)
+            versions = Entries[VersionView](body, _version_key, partial(VersionRow, may_act=may_act))
         with section("Lineage", "section card"):
             lineage = Chart("No version yet.", "chart low")
             text(
@@ -82,6 +94,9 @@ def _build(address: str, first: SkillPage) -> Callable[[SkillPage, datetime], No
         summary.text = found.skill.summary
         _show_figures(figures, found.skill, now)
         campaign.show(found.campaigns)
+        if order is not None:
+            running = any(each.state == "running" for each in found.campaigns)
+            order.set_visibility(found.skill.stable is not None and not running)
         success.show(_success_chart(found.versions), _success_in_words(found.versions))
         scores = _scores_by_arm(found.skill)
         arms.show(embodiment_chart(scores) if scores else None, _arms_in_words(scores))
@@ -111,9 +126,9 @@ class CampaignLine:
 
 
 class VersionRow:
-    """One version on a line."""
+    """One version on a line; with a button that releases it for who may."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_act: bool) -> None:
         with block("tr") as self.element:
             with cell("Version", "head"), block("span", "line"):
                 self._name = text("span", "", "name number")
@@ -125,9 +140,16 @@ class VersionRow:
             with cell("Digest"):
                 self._digest = text("code", "", "mono")
             self._made = number_cell("Made")
+            self._release = cell("Release", "acts") if may_act else None
+            self._act: Act | None = None
 
     def show(self, version: VersionView, now: datetime) -> None:
         """The version as it is now."""
+        if self._release is not None:
+            if self._act is None:
+                with self._release:
+                    self._act = _release_button(version)
+            self._act.element.set_visibility("stable" not in version.channels)
         rejected = version.gate is not None and not version.gate.passed
         marks = {"rejected"} if rejected else set(version.channels)
         if "stable" in marks:
@@ -141,6 +163,27 @@ class VersionRow:
         self._digest.text = short_digest(version.digest)
         described(self._digest, title=version.digest)
         self._made.text = ago(version.created_at, now)
+
+
+def _release_button(version: VersionView) -> Act:
+    measured = "" if version.score else " It was never measured, so the gate does that first."
+    return Act(
+        "Make stable",
+        "PUT",
+        f"{API}/skills/{quote(version.skill)}/channels/stable",
+        question=f"Make v{version.version} the stable version? Robots take it at their next look.{measured}",
+        body={"version": version.version},
+    )
+
+
+def _order(name: str) -> Element:
+    """A campaign for this skill, with what an operator most often sets; all else as the API has it."""
+    with section("Start a campaign", "section card") as frame_:
+        text("p", "Robots practise this skill round by round, from its stable version on.", "note")
+        with form(f"{API}/campaigns", "Start", fixed={"skill": name}, goal="/campaigns/{campaign_id}"):
+            for label, key, value, most in ORDER:
+                field(label, key, type="number", value=str(value), min="1", max=str(most))
+    return frame_
 
 
 def _crumbs() -> None:

@@ -1,0 +1,120 @@
+"""Files in request bodies: onto disk while they come, hashed, never whole in memory.
+
+A route that takes a file depends on `expect_delta`, `expect_skill` or `expect_part`, and then gets it as
+`File`, after it is known who sends it. How large a body may be is the router's limit and, where that is less,
+the organisation's; what the file is, the service's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from math import inf
+from typing import Annotated, Any, Literal, TypeVar
+
+import anyio
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+
+from hub.services import Services
+from hub.spool import SpoolFile
+from hub.store.contract import PIECE
+from skills.container import digest_of
+from skills.errors import TooLargeError
+
+__all__ = ["FILE", "File", "body_digest", "expect_delta", "expect_part", "expect_skill", "heavy_lifting"]
+
+T = TypeVar("T")
+Kind = Literal["delta", "skill", "part"]
+FILE = {"schema": {"type": "string", "format": "binary"}}
+"""A file's bytes in the API description."""
+
+HEAVY = 2**24  # bytes
+AT_ONCE = 2
+"""Large files that are looked at at the same time: each keeps a core busy."""
+
+
+class _Incoming:
+    """The body of one request and the file that it goes into."""
+
+    def __init__(self, file: SpoolFile, kind: Kind) -> None:
+        self.file = file
+        self._kind = kind
+        self._is_here = False
+
+    async def receive(self, request: Request, organisation: str) -> SpoolFile:
+        """The file, once all of it has come.
+
+        Raises:
+            TooLargeError: More than the organisation may send; it was not read to its end.
+        """
+        if not self._is_here:
+            self._is_here = True
+            limit = await self._limit(request, organisation)
+            announced = request.headers.get("content-length", "")
+            if announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) > limit:
+                raise self._too_large()
+            held, size = bytearray(), 0
+            async for piece in request.stream():
+                size += len(piece)
+                if size > limit:
+                    raise self._too_large()
+                held += piece
+                if len(held) >= PIECE:
+                    await run_in_threadpool(self.file.write, bytes(held))
+                    held.clear()
+            await run_in_threadpool(self.file.write, bytes(held))
+        return self.file
+
+    async def _limit(self, request: Request, organisation: str) -> float:
+        if self._kind == "part":
+            return inf  # the whole was announced, and held to its limit then
+        services: Services = request.app.state.services
+        limit = await run_in_threadpool(services.organisations.body_limit, organisation, self._kind)
+        return inf if limit is None else limit
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            f"the {self._kind} is larger than its organisation may send, and was not read.",
+            where="body",
+            remedy="Send less, or ask an admin of the hub; zunft organisation show says how much it may be.",
+            code=f"quota_{self._kind}_bytes",
+        )
+
+
+def _expect(kind: Kind) -> Callable[[Request], AsyncIterator[None]]:
+    async def expect(request: Request) -> AsyncIterator[None]:
+        """Have a file ready for the body; it is gone when the answer is."""
+        services: Services = request.app.state.services
+        with services.spool.file() as file:
+            request.state.incoming = _Incoming(file, kind)
+            yield
+
+    return expect
+
+
+expect_delta, expect_skill, expect_part = _expect("delta"), _expect("skill"), _expect("part")
+
+
+async def received_file(request: Request) -> SpoolFile:
+    """The request's body; asked for after the caller's role, so that nobody else's is read."""
+    incoming: _Incoming = request.state.incoming
+    return await incoming.receive(request, request.state.organisation)
+
+
+File = Annotated[SpoolFile, Depends(received_file)]
+
+
+async def body_digest(request: Request, organisation: str) -> str:
+    """Of the body, whichever way it is read: what a robot of this organisation has signed."""
+    incoming: _Incoming | None = getattr(request.state, "incoming", None)
+    if incoming is None:
+        return digest_of(await request.body())
+    return (await incoming.receive(request, organisation)).digest
+
+
+async def heavy_lifting(request: Request, size: int, work: Callable[..., T], *arguments: Any) -> T:
+    """Do work on a file of this size in a thread; of large ones few at once, the others wait without one."""
+    if size < HEAVY:
+        return await run_in_threadpool(work, *arguments)
+    limiter: anyio.CapacityLimiter = request.app.state.heavy
+    return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=limiter)

@@ -1,0 +1,45 @@
+"""Routes of organisations: an admin makes and changes them, their users look at their own."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from hub.api.deps import Admin, ServicesDep, UserReads
+from hub.api.doors import OWN_LISTED, heeds
+from hub.api.errors import refusals
+from hub.api.examples import OrganisationBody, SettingsBody
+from skills.organisations import OrganisationView
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["organisations"])
+
+
+@router.post("/organisations", status_code=201, responses=refusals(401, 403, 404, 409, 413))
+def create_organisation(request: OrganisationBody, services: ServicesDep, admin: Admin) -> OrganisationView:
+    """Make an organisation."""
+    return services.organisations.create(request, by=admin)
+
+
+@router.get("/organisations", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+def list_organisations(services: ServicesDep, viewer: UserReads) -> list[OrganisationView]:
+    """One's own organisation; all for admins."""
+    return list(services.organisations.organisations(viewer))
+
+
+@router.get(
+    "/organisations/{name}",
+    responses=refusals(401, 403, 404),
+    openapi_extra=heeds(unseen="404", others="404"),
+)
+def show_organisation(name: str, services: ServicesDep, viewer: UserReads) -> OrganisationView:
+    """What an organisation may use, and what it uses."""
+    return services.organisations.organisation(name, viewer)
+
+
+@router.put("/organisations/{name}", responses=refusals(401, 403, 404, 409, 413))
+def change_organisation(
+    name: str, request: SettingsBody, services: ServicesDep, admin: Admin
+) -> OrganisationView:
+    """Give an organisation other settings: all of them."""
+    return services.organisations.change(name, request, by=admin)

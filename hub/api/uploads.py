@@ -1,0 +1,72 @@
+"""Routes of uploads: large files in parts, through the hub or straight to its store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from hub.api.bodies import FILE, File, expect_part, heavy_lifting
+from hub.api.deps import Bringer, ServicesDep
+from hub.api.errors import refusals
+from hub.api.examples import UploadBody
+from skills.messages import BLOB, DeltaReceipt, VersionView
+from skills.uploads import UploadView
+
+__all__ = ["part_router", "router"]
+
+router = APIRouter(tags=["uploads"])
+part_router = APIRouter(tags=["uploads"])
+
+UploadId = Annotated[str, Path(max_length=64)]
+Number = Annotated[int, Path(ge=1, le=10_000)]
+
+
+@router.post("/uploads", responses=refusals(401, 403, 404, 409, 413, 503))
+def announce_upload(request: UploadBody, services: ServicesDep, principal: Bringer) -> UploadView:
+    """Announce a file, or ask how far it got: the answer lists the parts that have still to be sent.
+
+    Robots announce deltas, researchers skills. The same announcement finds the same upload again.
+    """
+    return services.uploads.announce(request, principal)
+
+
+@part_router.put(
+    "/uploads/{upload_id}/parts/{number}",
+    status_code=204,
+    dependencies=[Depends(expect_part)],
+    responses=refusals(401, 403, 404, 413, 503),
+    openapi_extra={"requestBody": {"content": {BLOB: FILE}, "required": True, "description": "The bytes."}},
+)
+async def put_part(
+    upload_id: UploadId, number: Number, services: ServicesDep, principal: Bringer, file: File
+) -> None:
+    """Bring a part, in any order, again where in doubt; unless the announcement named an address for it."""
+    await run_in_threadpool(services.uploads.take_part, upload_id, number, file, principal)
+
+
+@router.post(
+    "/uploads/{upload_id}/complete",
+    status_code=201,
+    responses={
+        200: {"model": DeltaReceipt | VersionView, "description": "It was here already; it counts once."},
+        **refusals(401, 403, 404, 409, 413, 503),
+    },
+)
+async def complete_upload(
+    upload_id: UploadId, request: Request, response: Response, services: ServicesDep, principal: Bringer
+) -> DeltaReceipt | VersionView:
+    """All parts are there: take the file in, as if it had come in one request, with the same answer."""
+    upload = await run_in_threadpool(services.uploads.find, upload_id, principal)
+    request.state.is_delta = principal.role == "robot"  # for whoever counts them
+    done, is_new = await heavy_lifting(request, upload.size, services.uploads.complete, upload, principal)
+    if not is_new:
+        response.status_code = 200
+    return done
+
+
+@router.delete("/uploads/{upload_id}", status_code=204, responses=refusals(401, 403, 404, 503))
+def cancel_upload(upload_id: UploadId, services: ServicesDep, principal: Bringer) -> None:
+    """Give up; the parts are thrown away."""
+    services.uploads.cancel(upload_id, principal)

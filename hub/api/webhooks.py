@@ -1,0 +1,56 @@
+"""Routes of webhooks: operators say which systems are told of what happens in the hub."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from hub.api.deps import Operator, OperatorReads, ServicesDep
+from hub.api.doors import OWN_LISTED, heeds
+from hub.api.errors import refusals
+from hub.api.examples import RedeliverBody, WebhookBody
+from skills.notices import DeadLetter, DeliveryReport, Redelivered, WebhookCreated, WebhookView
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["webhooks"])
+OURS = heeds(unseen="404", others="404")
+
+
+@router.post("/webhooks", status_code=201, responses=refusals(401, 403, 409, 413))
+def add_webhook(request: WebhookBody, services: ServicesDep, operator: Operator) -> WebhookCreated:
+    """Tell an address of what happens from now on; the secret that signs is shown only here."""
+    return services.webhooks.add(request, operator)
+
+
+@router.get("/webhooks", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+def list_webhooks(services: ServicesDep, operator: OperatorReads) -> list[WebhookView]:
+    """The organisation's webhooks, and how they fare."""
+    return services.webhooks.webhooks(operator)
+
+
+@router.delete(
+    "/webhooks/{webhook_id}", status_code=204, responses=refusals(401, 403, 404), openapi_extra=OURS
+)
+def remove_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -> None:
+    """Tell it nothing more; what it has not taken is forgotten."""
+    services.webhooks.remove(webhook_id, operator)
+
+
+@router.post("/webhooks/{webhook_id}/test", responses=refusals(401, 403, 404, 409), openapi_extra=OURS)
+def test_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -> DeliveryReport:
+    """Send one message now, and say what became of it."""
+    return services.webhooks.test(webhook_id, operator)
+
+
+@router.get("/webhooks/{webhook_id}/dead", responses=refusals(401, 403, 404), openapi_extra=OURS)
+def list_dead_letters(webhook_id: str, services: ServicesDep, operator: OperatorReads) -> list[DeadLetter]:
+    """Events that were given up, oldest first."""
+    return services.webhooks.dead(webhook_id, operator)
+
+
+@router.post("/webhooks/{webhook_id}/redeliver", responses=refusals(401, 403, 404, 413), openapi_extra=OURS)
+def redeliver(
+    webhook_id: str, request: RedeliverBody, services: ServicesDep, operator: Operator
+) -> Redelivered:
+    """Try dead letters again."""
+    return services.webhooks.redeliver(webhook_id, request, operator)

@@ -1,0 +1,80 @@
+"""The parts of a page that change something: buttons that ask first, and small forms.
+
+The browser sends them to the hub's API with the session in its cookie (`console.js`), so that who may do
+what is decided there and nowhere else; what the hub refuses stands beside the button in its own words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from nicegui.element import Element
+
+from hub.console.elements import block, described, text
+
+__all__ = ["Act", "field", "form"]
+
+
+class Act:
+    """A button for one call of the API.
+
+    Args:
+        label: What it says, and what the dialog's own button says.
+        method: Of HTTP.
+        path: Of the API.
+        question: What is asked before; empty: nothing is.
+        body: Sent as JSON.
+        goal: Where the browser goes on to; names in braces are fields of the answer. Empty: it stays.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        method: str,
+        path: str,
+        *,
+        question: str = "",
+        body: Mapping[str, str | int] | None = None,
+        goal: str = "",
+    ) -> None:
+        self.element = described(
+            text("button", label, "quiet"),
+            type="button",
+            data_does="act",
+            data_method=method,
+            data_path=path,
+            data_question=question,
+            data_body=json.dumps(body) if body is not None else "",
+            data_goal=goal,
+        )
+
+
+@contextmanager
+def form(
+    path: str, submit: str, *, goal: str, fixed: Mapping[str, str | int] | None = None, look: str = "primary"
+) -> Iterator[None]:
+    """Fields that are posted to the API as one JSON object; fill it with `field`.
+
+    Args:
+        path: Of the API.
+        submit: What the button says.
+        goal: As for `Act`.
+        fixed: What is sent beside the fields.
+        look: `primary`, or `secondary` where another button of the page matters more.
+    """
+    frame = described(
+        block("form", "form"), data_does="act", data_method="POST", data_path=path, data_goal=goal
+    )
+    with described(frame, data_body=json.dumps(fixed or {})):
+        yield
+        described(text("button", submit, look), type="submit")
+        described(text("p", "", "refusal"), role="alert")
+
+
+def field(label: str, name: str, **attributes: str) -> Element:
+    """A labelled input; attributes are HTML's."""
+    with block("label"):
+        text("span", label)
+        return described(block("input"), name=name, required="", **attributes)

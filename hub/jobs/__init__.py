@@ -1,0 +1,1 @@
+"""Heavy work, away from the web: merging and measuring as jobs, done here, in worker processes or on Ray."""

@@ -1,0 +1,121 @@
+"""Jobs and their results as JSON, for a pipe or a cluster: no pickle, and errors arrive as what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from pydantic import BaseModel
+
+from hub.jobs.job import GateJob, Merged, MergeJob, Request, WorkersAwayError
+from hub.merging.errors import MergeError
+from hub.store import StoreError
+from skills.errors import (
+    ArtefactError,
+    CodecError,
+    ContractError,
+    NotFoundError,
+    ZunftError,
+)
+from skills.messages import GateReport
+
+__all__ = ["Answering", "answer_of", "failure", "request_of", "result_of"]
+
+ERRORS = {
+    kind.__name__: kind
+    for kind in (
+        ArtefactError,
+        CodecError,
+        ContractError,
+        MergeError,
+        NotFoundError,
+        StoreError,
+        WorkersAwayError,
+    )
+}
+Answering = Callable[[bytes], bytes]
+"""A request as bytes, to an answer as bytes; never raises."""
+
+
+class Doing(Protocol):
+    """The part of `hub.jobs.bench.Bench` that answers."""
+
+    def merge(self, job: MergeJob) -> Merged:
+        """See `Bench`."""
+
+    def gate(self, job: GateJob) -> GateReport:
+        """See `Bench`."""
+
+
+class _Failure(BaseModel):
+    """An error on its way: its class, and what it says."""
+
+    kind: str
+    code: str
+    message: str
+    where: str
+    remedy: str
+
+
+class _Answer(BaseModel):
+    """One of three."""
+
+    merged: Merged | None = None
+    report: GateReport | None = None
+    failure: _Failure | None = None
+
+
+def request_of(job: MergeJob | GateJob) -> bytes:
+    """A job as bytes."""
+    return Request(job=job).model_dump_json().encode()
+
+
+def answer_of(request: bytes, bench: Callable[[], Doing]) -> bytes:
+    """Do a job and answer, whatever happens; `bench` is opened by the first one."""
+    try:
+        job = Request.model_validate_json(request).job
+        if isinstance(job, MergeJob):
+            return _bytes_of(_Answer(merged=bench().merge(job)))
+        return _bytes_of(_Answer(report=bench().gate(job)))
+    except ZunftError as error:
+        return failure(error)
+    except Exception as error:  # noqa: BLE001 - any error of a job is for whoever asked for it
+        structlog.get_logger("zunft.worker").exception("worker.job_failed")
+        return failure(ZunftError(f"Internal error: {error!r}"))
+
+
+def failure(error: ZunftError) -> bytes:
+    """An error as an answer."""
+    return _bytes_of(
+        _Answer(
+            failure=_Failure(
+                kind=type(error).__name__,
+                code=error.code,
+                message=error.message,
+                where=error.where,
+                remedy=error.remedy,
+            )
+        )
+    )
+
+
+def result_of(answer: bytes) -> Merged | GateReport:
+    """The result; or the error that the job met is raised here.
+
+    Raises:
+        ZunftError: As the job's.
+    """
+    found = _Answer.model_validate_json(answer)
+    if found.failure is not None:
+        told = found.failure
+        kind = ERRORS.get(told.kind, ZunftError)
+        raise kind(told.message, where=told.where, remedy=told.remedy, code=told.code)
+    result = found.merged or found.report
+    if result is None:
+        raise ZunftError("a worker's answer is empty.", remedy="See the hub's log.")
+    return result
+
+
+def _bytes_of(answer: _Answer) -> bytes:
+    return answer.model_dump_json().encode()

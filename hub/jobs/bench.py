@@ -1,0 +1,85 @@
+"""Where jobs are done: the store's blobs in, a candidate or a report out. Brings the heavy libraries.
+
+It knows neither database nor key nor web: whoever asks for the job enters its result into the journal.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from hub.gate import HeldOutGate
+from hub.jobs.job import BenchPlan, Gate, GateJob, Merged, MergeJob
+from hub.merger import Merger, prepare
+from hub.merging import Engine, choose_engine
+from hub.spool import Spool
+from hub.store import ObjectStore
+from skills.messages import GateReport
+
+__all__ = ["Bench", "open_bench"]
+
+
+class Bench:
+    """Does one job after the other, or several at once.
+
+    Args:
+        stores: The store of a region.
+        spool: Folder for what a merge lays down meanwhile.
+        engine: What merges.
+        gate: How candidates are measured.
+    """
+
+    def __init__(self, stores: Callable[[str], ObjectStore], spool: Path, engine: Engine, gate: Gate) -> None:
+        self._store = cache(stores)
+        self._spool = spool
+        self._engine = engine
+        self._gate = gate
+
+    def merge(self, job: MergeJob) -> Merged:
+        """See `hub.jobs.job.Jobs`."""
+        started = time.monotonic()
+        store, merger = self._store(job.region), self._merger(job.region)
+        root = merger.trust(job, self._gate)
+        with merger.candidate(job, root=root) as made:
+            store.put_file(made.state, made.state_file)
+            store.put_file(made.skill.digest, made.skill_file)
+            return Merged(
+                digest=made.skill.digest,
+                size=made.skill.size,
+                manifest=made.skill.manifest,
+                optimiser_after=made.state,
+                root=root,
+                device=self._engine.name,
+                metrics=made.metrics,
+                seconds=time.monotonic() - started,
+            )
+
+    def gate(self, job: GateJob) -> GateReport:
+        """See `hub.jobs.job.Jobs`."""
+        merger = self._merger(job.region)
+        current = merger.skill(job.current) if job.current else None
+        return self._gate(merger.skill(job.candidate), current, job.plan)
+
+    def _merger(self, region: str) -> Merger:
+        store = self._store(region)
+        return Merger(Spool(store, self._spool), self._engine)
+
+
+def open_bench(plan: BenchPlan, stores: Callable[[str], ObjectStore], gate: Gate | None = None) -> Bench:
+    """Set a bench up, with its kernels compiled.
+
+    Args:
+        plan: With what.
+        stores: Where the blobs of a region are.
+        gate: How candidates are measured; by default in simulation on held-out variations.
+
+    Raises:
+        MergeError: The device cannot be used.
+    """
+    folder = plan.spool or Path(tempfile.gettempdir()) / "zunft-spool"
+    engine = choose_engine(plan.device, ray_address=plan.ray_address)
+    prepare(engine)
+    return Bench(stores, folder, engine, gate or HeldOutGate())

@@ -1,0 +1,35 @@
+"""Jobs with their seconds observed, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hub.jobs.job import GateJob, Jobs, Merged, MergeJob, never
+from hub.metrics import Metrics
+from skills.messages import GateReport
+
+__all__ = ["Timed"]
+
+
+class Timed:
+    """The same `hub.jobs.job.Jobs`; what counts is the work itself, not the wait for a worker."""
+
+    def __init__(self, jobs: Jobs, metrics: Metrics) -> None:
+        self._jobs = jobs
+        self._metrics = metrics
+
+    def merge(self, job: MergeJob, stopped: Callable[[], bool] = never) -> Merged:
+        """Have it done."""
+        done = self._jobs.merge(job, stopped)
+        self._metrics.merge_seconds.labels(job.plan.rule).observe(done.seconds)
+        return done
+
+    def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:
+        """Have it done."""
+        report = self._jobs.gate(job, stopped)
+        self._metrics.gate_seconds.observe(report.seconds)
+        return report
+
+    def close(self) -> None:
+        """End all work."""
+        self._jobs.close()

@@ -1,0 +1,85 @@
+"""Stores by region: the hub's own, and those in which pinned organisations' blobs must lie.
+
+A blob lies in the store of its skill's organisation and nowhere else; every caller says whose it is before it
+puts or asks, so a blob that is not where it must be is not found. Who may look is `hub.visibility`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.models import OrganisationRow, SkillRow
+from hub.settings import Settings, StoreKeys
+from hub.store import ObjectStore, StoreError, open_store
+
+__all__ = ["HOME", "Stores", "connect_stores", "region_of"]
+
+HOME = ""
+"""The region of what is pinned nowhere."""
+
+
+class Stores:
+    """The hub's stores; each is an `ObjectStore`."""
+
+    def __init__(self, own: ObjectStore, regions: Mapping[str, ObjectStore]) -> None:
+        self._stores = {HOME: own, **regions}
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the regions, sorted."""
+        return tuple(sorted(self._stores.keys() - {HOME}))
+
+    def of(self, region: str) -> ObjectStore:
+        """The one store of a region.
+
+        Raises:
+            StoreError: This hub does not know the region.
+        """
+        if region not in self._stores:
+            raise StoreError(
+                f"this hub has no store in the region {region!r}.",
+                where="regions",
+                remedy="Name it in ZUNFT_REGIONS.",
+                code="unknown_region",
+            )
+        return self._stores[region]
+
+    def check(self) -> None:
+        """Check every store.
+
+        Raises:
+            StoreError: One cannot be used.
+        """
+        for store in self._stores.values():
+            store.check()
+
+
+def connect_stores(settings: Settings) -> Stores:
+    """The stores of these settings.
+
+    Raises:
+        StoreError: An address or credentials cannot be used.
+    """
+    regions = {region: _open(*settings.place(region), f"regions.{region}") for region in settings.regions}
+    return Stores(_open(*settings.place(HOME), "store_url"), regions)
+
+
+def region_of(session: Session, skill: str) -> str:
+    """Where a skill's blobs lie; it stays the same for as long as there is one."""
+    statement = select(OrganisationRow.region).join(SkillRow, SkillRow.organisation == OrganisationRow.name)
+    return session.scalars(statement.where(SkillRow.name == skill)).one()
+
+
+def _open(url: str, keys: StoreKeys, where: str) -> ObjectStore:
+    try:
+        return open_store(
+            url,
+            access_key=keys.access_key.get_secret_value(),
+            secret_key=keys.secret_key.get_secret_value(),
+            direct_url=keys.direct_url,
+        )
+    except StoreError as error:
+        raise StoreError(error.message, where=where, remedy=error.remedy, code=error.code) from error

@@ -1,0 +1,243 @@
+"""Tells webhooks of events: from the event log, at least once, in order but for what is tried again.
+
+Each webhook has a position in the log. A message that was taken moves it; one that was not is put aside in
+`undelivered`, in the same transaction, and the webhook rests a while. So a hub that is killed at any line
+sends at most one message twice and loses none. A lease on the webhook's row lets one process send at a time.
+When to try again is `hub.webhooks.schedule`, who may hear what `hub.webhooks.audience`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from hub.clock import Clock
+from hub.database import Database
+from hub.metrics import Metrics
+from hub.models import EventRow, UndeliveredRow, WebhookRow
+from hub.webhooks.audience import hears, told
+from hub.webhooks.envelope import cloud_event, signed_headers
+from hub.webhooks.schedule import Schedule
+from hub.webhooks.sending import Sender, host_of
+from hub.webhooks.vault import Vault
+from skills.errors import ConflictError
+from skills.messages import Event
+from skills.notices import DeliveryReport
+
+__all__ = ["Dispatcher"]
+
+WORKERS = 8
+"""Receivers that are told at the same time: a slow one holds up nobody but itself and these."""
+
+LEASE = 3
+"""How many times longer than a message may take at most others wait for who sends it."""
+
+PASS_OVER = 1000
+"""Events of no interest after which a position is moved over them, so that they are not read for ever."""
+
+log = structlog.get_logger("zunft.webhooks")
+
+
+@dataclass(frozen=True)
+class _Message:
+    """One attempt that is due."""
+
+    webhook_id: str
+    url: str
+    secret: str
+    event: Event
+
+
+class Dispatcher:
+    """`due` says which webhooks have something to hear, `serve` tells one; `turn` does it in threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        sender: Sender,
+        schedule: Schedule,
+        source: str,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._sender = sender
+        self._schedule = schedule
+        self._source = source
+        self._clock = clock
+        self._metrics = metrics
+        self._lease = LEASE * timedelta(seconds=sender.seconds)
+        self._me = secrets.token_hex(8)
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="zunft-webhook")
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    def turn(self) -> None:
+        """Let workers serve whoever is due and is not being served."""
+        for webhook_id in self.due():
+            with self._lock:
+                if webhook_id in self._busy or self._stopping.is_set():
+                    continue
+                self._busy.add(webhook_id)
+            self._workers.submit(self._work, webhook_id)
+
+    def stop(self) -> None:
+        """End after the messages that are on their way now."""
+        self._stopping.set()
+        self._workers.shutdown(cancel_futures=True)
+
+    def due(self) -> list[str]:
+        """Webhooks for which there is something to do now, and nobody who does it."""
+        now = self._clock()
+        with self._database.read() as session:
+            newest = session.scalar(select(func.max(EventRow.id))) or 0
+            free = [row for row in session.scalars(select(WebhookRow)) if self._is_free(row, now)]
+            return [row.webhook_id for row in free if _has_work(session, row, newest, now)]
+
+    def serve(self, webhook_id: str) -> None:
+        """Send what is due, one message after the other, until one is not taken."""
+        while not self._stopping.is_set():
+            message = self._take(webhook_id)
+            if message is None:
+                return
+            report = self._send(message)
+            self._settle(message, report)
+            if not report.delivered:
+                return
+
+    def _work(self, webhook_id: str) -> None:
+        try:
+            self.serve(webhook_id)
+        except OperationalError as error:
+            log.warning("webhook.waits", webhook_id=webhook_id, reason=str(error))
+        except Exception:
+            log.exception("webhook.failed", webhook_id=webhook_id)
+        finally:
+            with self._lock:
+                self._busy.discard(webhook_id)
+
+    def _is_free(self, row: WebhookRow, now: datetime) -> bool:
+        others = row.leased_by != self._me and row.leased_until is not None and row.leased_until > now
+        resting = row.resting_until is not None and row.resting_until > now
+        return not others and not resting
+
+    def _take(self, webhook_id: str) -> _Message | None:
+        """The next message, under the lease; None, and the lease is given back, where there is none."""
+        now = self._clock()
+        with self._database.write() as session:
+            row = session.get(WebhookRow, webhook_id, with_for_update=True)
+            if row is None or not self._is_free(row, now):
+                return None
+            event = _next_event(session, row, now)
+            if event is None:
+                row.leased_by = row.leased_until = None
+                return None
+            row.leased_by, row.leased_until = self._me, now + self._lease
+            return _Message(webhook_id, row.url, row.secret, event)
+
+    def _send(self, message: _Message) -> DeliveryReport:
+        try:
+            secret = self._vault.open(message.secret, message.webhook_id)
+        except ConflictError as error:
+            return DeliveryReport(delivered=False, reason=error.message, seconds=0)
+        body = cloud_event(message.event, self._source)
+        message_id = f"{message.webhook_id}-{message.event.id}"
+        headers = signed_headers(secret, message_id, int(self._clock().timestamp()), body)
+        return self._sender.send(message.url, headers, body)
+
+    def _settle(self, message: _Message, report: DeliveryReport) -> None:
+        """Enter what became of a message, unless somebody else has taken over meanwhile."""
+        now = self._clock()
+        with self._database.write() as session:
+            row = session.get(WebhookRow, message.webhook_id, with_for_update=True)
+            if row is None or row.leased_by != self._me:
+                return
+            row.position = max(row.position, message.event.id)
+            aside = session.get(UndeliveredRow, (row.webhook_id, message.event.id))
+            outcome = "delivered"
+            if not report.delivered:
+                outcome = self._put_aside(session, row, aside, message.event.id, report.reason, now)
+            elif aside is not None:
+                session.delete(aside)
+            if report.delivered:
+                row.failures, row.trouble, row.resting_until, row.last_delivered_at = 0, "", None, now
+        self._metrics.webhook_deliveries.labels(outcome).inc()
+        log.info(
+            "webhook.sent",
+            outcome=outcome,
+            webhook_id=message.webhook_id,
+            host=host_of(message.url),
+            event_id=message.event.id,
+            reason=report.reason,
+        )
+
+    def _put_aside(
+        self,
+        session: Session,
+        row: WebhookRow,
+        aside: UndeliveredRow | None,
+        event_id: int,
+        reason: str,
+        now: datetime,
+    ) -> str:
+        row.failures += 1
+        row.trouble, row.resting_until = reason, now + self._schedule.rest(row.failures)
+        row.leased_by = row.leased_until = None
+        attempts = 1 if aside is None else aside.attempts + 1
+        wait = self._schedule.wait(attempts)
+        session.merge(
+            UndeliveredRow(
+                webhook_id=row.webhook_id,
+                event_id=event_id,
+                attempts=attempts,
+                last_attempt_at=now,
+                due_at=None if wait is None else now + wait,
+                reason=reason,
+            )
+        )
+        return "dead" if wait is None else "failed"
+
+
+def _has_work(session: Session, row: WebhookRow, newest: int, now: datetime) -> bool:
+    if session.scalar(_due_again(row, now).limit(1)) is not None:
+        return True
+    if row.position >= newest:
+        return False
+    return newest - row.position > PASS_OVER or session.scalar(_unheard(row).limit(1)) is not None
+
+
+def _next_event(session: Session, row: WebhookRow, now: datetime) -> Event | None:
+    """What is due again, else the next one in the log that this webhook may hear."""
+    for aside in session.scalars(_due_again(row, now)).all():
+        may_hear = EventRow.id == aside.event_id, hears(row.organisation)
+        again = session.scalar(select(EventRow).where(*may_hear))
+        if again is not None:
+            return told(row.organisation, again)
+        session.delete(aside)  # what it is about has been hidden from this organisation meanwhile
+    newest = session.scalar(select(func.max(EventRow.id))) or 0
+    found = session.scalar(_unheard(row).order_by(EventRow.id).limit(1))
+    if found is not None:
+        return told(row.organisation, found)
+    row.position = max(row.position, newest)
+    return None
+
+
+def _due_again(row: WebhookRow, now: datetime) -> Select[UndeliveredRow]:
+    mine = UndeliveredRow.webhook_id == row.webhook_id, UndeliveredRow.due_at <= now
+    return select(UndeliveredRow).where(*mine).order_by(UndeliveredRow.due_at, UndeliveredRow.event_id)
+
+
+def _unheard(row: WebhookRow) -> Select[EventRow]:
+    wanted = EventRow.id > row.position, EventRow.kind.in_(row.kinds), hears(row.organisation)
+    return select(EventRow).where(*wanted)

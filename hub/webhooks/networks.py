@@ -1,0 +1,35 @@
+"""Which addresses a webhook may lead to: public ones, and private networks that settings name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+__all__ = ["Network", "is_allowed", "parse_networks"]
+
+Network = IPv4Network | IPv6Network
+
+NOT_PUBLIC = tuple(
+    ip_network(each)
+    for each in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10")
+)
+"""IPv6 that stands for some IPv4 address (compatible, NAT64, Teredo, 6to4), and the site-local of old."""
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Networks such as `10.0.0.0/8, fd00::/8`.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def is_allowed(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
+    """Whether it is public, or in one of these networks."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return is_allowed(address.ipv4_mapped, networks)
+    if any(address in network for network in networks):
+        return True
+    public = address.is_global and not address.is_multicast
+    return public and not any(address in network for network in NOT_PUBLIC)

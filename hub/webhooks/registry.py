@@ -1,0 +1,207 @@
+"""Which webhooks there are: operators add, list, try and remove them, and look after dead letters.
+
+A webhook belongs to the organisation of who added it, whose operators alone see it; admins see all. Telling
+them of events is `hub.webhooks.dispatcher`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import Session
+
+from hub.audit import note
+from hub.auth import Principal
+from hub.clock import Clock
+from hub.database import NEWS, Database
+from hub.models import EventRow, UndeliveredRow, WebhookRow
+from hub.visibility import may_change
+from hub.webhooks.audience import KINDS
+from hub.webhooks.envelope import cloud_event, new_secret, signed_headers
+from hub.webhooks.sending import Sender, host_of
+from hub.webhooks.vault import Vault
+from skills.errors import ConflictError, NotFoundError
+from skills.messages import Event
+from skills.notices import (
+    DeadLetter,
+    DeliveryReport,
+    Redelivered,
+    RedeliverRequest,
+    WebhookCreated,
+    WebhookRequest,
+    WebhookView,
+)
+
+__all__ = ["Webhooks"]
+
+ALLOWED = 50
+"""Webhooks of one organisation."""
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """Each call is its own transaction. `source` is the hub's name in its messages."""
+
+    database: Database
+    vault: Vault
+    sender: Sender
+    source: str
+    clock: Clock
+
+    def add(self, request: WebhookRequest, by: Principal) -> WebhookCreated:
+        """Tell this address of everything from now on.
+
+        Raises:
+            AddressError: The hub does not send there.
+            ConflictError: The organisation has as many webhooks as it may have.
+        """
+        self.sender.check(request.url)
+        secret, now = new_secret(), self.clock()
+        webhook_id = f"w-{secrets.token_hex(6)}"
+        row = WebhookRow(
+            webhook_id=webhook_id,
+            organisation=by.organisation,
+            url=request.url,
+            kinds=list(request.kinds or KINDS),
+            secret=self.vault.seal(secret, webhook_id),
+            created_at=now,
+        )
+        with self.database.write() as session:
+            _check_number(session, by.organisation)
+            row.position = session.scalar(select(func.max(EventRow.id))) or 0
+            session.add(row)
+            note(session, "webhook.added", now, by=by.actor, subject=webhook_id, host=host_of(request.url))
+            session.flush()
+            return WebhookCreated(webhook=_view(session, row), secret=secret)
+
+    def webhooks(self, by: Principal) -> list[WebhookView]:
+        """All that this one may see, oldest first."""
+        statement = select(WebhookRow).order_by(WebhookRow.created_at, WebhookRow.webhook_id)
+        with self.database.read() as session:
+            return [
+                _view(session, row) for row in session.scalars(statement) if may_change(by, row.organisation)
+            ]
+
+    def remove(self, webhook_id: str, by: Principal) -> None:
+        """Tell it nothing more; what it has not taken is forgotten.
+
+        Raises:
+            NotFoundError: No such webhook.
+        """
+        with self.database.write() as session:
+            row = _find(session, webhook_id, by)
+            session.execute(delete(UndeliveredRow).where(UndeliveredRow.webhook_id == webhook_id))
+            session.delete(row)
+            now, host = self.clock(), host_of(row.url)
+            note(session, "webhook.removed", now, by=by.actor, subject=webhook_id, host=host)
+
+    def test(self, webhook_id: str, by: Principal) -> DeliveryReport:
+        """Send a message of the type `zunft.webhook.test` now, once, and say what became of it.
+
+        Raises:
+            NotFoundError: No such webhook.
+            ConflictError: Its secret cannot be read.
+        """
+        with self.database.read() as session:
+            row = _find(session, webhook_id, by)
+        now = self.clock()
+        event = Event(id=0, kind="webhook.test", at=now, data={"webhook_id": webhook_id})
+        body = cloud_event(event, self.source)
+        message_id = f"{webhook_id}-test-{secrets.token_hex(4)}"
+        secret = self.vault.open(row.secret, webhook_id)
+        return self.sender.send(row.url, signed_headers(secret, message_id, int(now.timestamp()), body), body)
+
+    def dead(self, webhook_id: str, by: Principal) -> list[DeadLetter]:
+        """Events that were given up, oldest first.
+
+        Raises:
+            NotFoundError: No such webhook.
+        """
+        with self.database.read() as session:
+            _find(session, webhook_id, by)
+            statement = (
+                select(UndeliveredRow, EventRow)
+                .join(EventRow, EventRow.id == UndeliveredRow.event_id)
+                .where(_dead_of(webhook_id))
+                .order_by(EventRow.id)
+            )
+            return [
+                DeadLetter(
+                    event=event.id,
+                    kind=event.kind,
+                    happened_at=event.at,
+                    attempts=row.attempts,
+                    last_attempt_at=row.last_attempt_at,
+                    reason=row.reason,
+                )
+                for row, event in session.execute(statement)
+            ]
+
+    def redeliver(self, webhook_id: str, request: RedeliverRequest, by: Principal) -> Redelivered:
+        """Try dead letters again, from now on like new ones.
+
+        Raises:
+            NotFoundError: No such webhook.
+        """
+        now = self.clock()
+        statement = select(UndeliveredRow).where(_dead_of(webhook_id))
+        if request.events:
+            statement = statement.where(UndeliveredRow.event_id.in_(request.events))
+        with self.database.write() as session:
+            row = _find(session, webhook_id, by)
+            letters = session.scalars(statement).all()
+            for letter in letters:
+                letter.attempts, letter.due_at = 0, now
+            row.failures, row.resting_until = 0, None
+            count = len(letters)
+            note(session, "webhook.redelivered", now, by=by.actor, subject=webhook_id, letters=count)
+            session.info[NEWS] = True
+        return Redelivered(queued=count)
+
+
+def _check_number(session: Session, organisation: str) -> None:
+    count = select(func.count()).select_from(WebhookRow).where(WebhookRow.organisation == organisation)
+    if (session.scalar(count) or 0) >= ALLOWED:
+        raise ConflictError(
+            f"{organisation} has {ALLOWED} webhooks, which is as many as it may have.",
+            remedy="Remove one that is no longer needed: zunft webhook remove.",
+            code="too_many_webhooks",
+        )
+
+
+def _find(session: Session, webhook_id: str, by: Principal) -> WebhookRow:
+    row = session.get(WebhookRow, webhook_id)
+    if row is None or not may_change(by, row.organisation):
+        raise NotFoundError(
+            f"there is no webhook {webhook_id[:64]!r}.",
+            where="webhook_id",
+            remedy="See the list: zunft webhook list.",
+        )
+    return row
+
+
+def _dead_of(webhook_id: str) -> ColumnElement[bool]:
+    return (UndeliveredRow.webhook_id == webhook_id) & UndeliveredRow.due_at.is_(None)
+
+
+def _view(session: Session, row: WebhookRow) -> WebhookView:
+    mine = select(func.count(UndeliveredRow.due_at), func.count()).where(
+        UndeliveredRow.webhook_id == row.webhook_id
+    )
+    waiting, undelivered = session.execute(mine).one()
+    return WebhookView.model_validate(
+        {
+            "webhook_id": row.webhook_id,
+            "url": row.url,
+            "kinds": tuple(row.kinds),
+            "organisation": row.organisation,
+            "created_at": row.created_at,
+            "last_delivered_at": row.last_delivered_at,
+            "waiting": waiting,
+            "dead": undelivered - waiting,
+            "trouble": row.trouble,
+            "resting_until": row.resting_until,
+        }
+    )
