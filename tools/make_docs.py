@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from hub.merging.rules import RULES
 from hub.rounds import FINAL, TRANSITIONS
 from hub.settings import Settings
 from hub.visibility import VISIBILITIES, may_change, may_see
+from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 
 __all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
@@ -193,7 +195,7 @@ def _option_text(field: Field[Any]) -> str:
     return f"`{field.name}`" if field.default is MISSING else f"`{field.name}={field.default}`"
 
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "architecture.md": architecture_page,
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
@@ -201,6 +203,7 @@ PAGES = {
     "rounds.md": rounds_page,
     "security.md": security_page,
     "settings.md": settings_page,
+    **TASK_PAGES,
 }
 
 
