@@ -18,6 +18,7 @@ from tests.hub.running import running_hub
 from tests.hub.test_gate import weld_skill
 
 MOST_MEGABYTES = 300
+COMMAND = "import sys; from zunft.cli import app; sys.argv[1:] = ['hub']; app()"
 HEAVY = re.compile(r"/(torch|ray|mujoco|numba|llvmlite|scipy|pyarrow)/")
 
 
@@ -32,7 +33,7 @@ def resident_megabytes(pid: int) -> float:
 
 
 def test_a_hub_that_has_measured_a_skill_holds_no_simulator_and_little_memory(tmp_path: Path) -> None:
-    with running_hub(tmp_path, ZUNFT_CONSOLE="true") as hub:
+    with running_hub(tmp_path, start=COMMAND, ZUNFT_CONSOLE="true") as hub:
         operator = OperatorClient.open(hub.address, ADMIN)
         operator.publish_skill(weld_skill(0))
         order = CampaignRequest(skill="weld-seam", gate=GatePlan(embodiments=("ur5e",), episodes=1))

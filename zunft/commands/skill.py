@@ -14,7 +14,6 @@ from skills.messages import Channel, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
-from zunft.starting import new_skill
 
 __all__ = ["app"]
 
@@ -30,6 +29,8 @@ def new(
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "64,64",
 ) -> None:
     """Make version 1 of a skill: an untrained network for a task."""
+    from zunft.starting import new_skill  # noqa: PLC0415 - MuJoCo, which `zunft hub` does without
+
     skill = new_skill(task, seed=seed, hidden=_widths(hidden))
     skill.save(output)
     out.print(f"{output}: {skill.manifest.name} v1, {skill.digest}", soft_wrap=True)
