@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from hub.bell import Bell
 from hub.database import Database
 from hub.journal import newest_round
-from hub.models import CampaignRow, RoundRow
+from hub.models import CampaignRow, RoundRow, SkillRow
 from hub.steps import Steps
 from hub.store import StoreError
 from skills.errors import ZunftError
@@ -57,7 +57,9 @@ class Engine:
     def run_once(self) -> bool:
         """Move each running campaign on by one step; True when any of them moved."""
         with self._database.read() as session:
-            statement = select(CampaignRow).where(CampaignRow.state == "running")
+            statement = select(CampaignRow).join(SkillRow, SkillRow.name == CampaignRow.skill)
+            # While a robot is being withdrawn, its skills are the withdrawal's.
+            statement = statement.where(CampaignRow.state == "running", SkillRow.held_by.is_(None))
             running = session.scalars(statement.order_by(CampaignRow.created_at)).all()
             newest = [newest_round(session, row.campaign_id) for row in running]
         moved = [self._advance(*pair) for pair in zip(running, newest, strict=True)]

@@ -4,6 +4,9 @@
       │                                                            └─────refused──▶ rejected
       └─ starved, and from every state above: broken, stopped ──▶ failed
 
+Long after, a robot may be withdrawn: a round that has too few deltas left is `withdrawn`, which leads from
+any end to failed (`hub.withdrawals`).
+
 No clock, no database, no network: `hub.engine` brings the facts and keeps the journal.
 """
 
@@ -27,7 +30,9 @@ __all__ = [
     "waiting_for",
 ]
 
-RoundEvent = Literal["full", "late", "starved", "listed", "merged", "passed", "refused", "broken", "stopped"]
+RoundEvent = Literal[
+    "full", "late", "starved", "listed", "merged", "passed", "refused", "broken", "stopped", "withdrawn"
+]
 
 FINAL: frozenset[RoundState] = frozenset({"published", "rejected", "failed"})
 
@@ -39,6 +44,9 @@ TRANSITIONS: dict[tuple[RoundState, RoundEvent], RoundState] = {
     ("merging", "merged"): "gating",
     ("gating", "passed"): "published",
     ("gating", "refused"): "rejected",
+    ("published", "withdrawn"): "failed",
+    ("rejected", "withdrawn"): "failed",
+    ("failed", "withdrawn"): "failed",
 }
 
 

@@ -46,6 +46,8 @@ from hub.webhooks.registry import Webhooks
 from hub.webhooks.schedule import Schedule
 from hub.webhooks.sending import Sender
 from hub.webhooks.vault import Vault
+from hub.withdrawals.registry import Withdrawals
+from hub.withdrawals.worker import Worker
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
@@ -85,6 +87,9 @@ class Services:
     issuer: Issuer | None
     watch: Watch
     webhooks: Webhooks
+    withdrawals: Withdrawals
+    withdrawing: Worker
+    withdrawer: Watch
 
     @property
     def store(self) -> ObjectStore:
@@ -96,6 +101,7 @@ class Services:
         self.engine.start()
         self.sweeper.start()
         self.watch.start()
+        self.withdrawer.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -104,7 +110,9 @@ class Services:
     def close(self) -> None:
         """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
+        self.withdrawing.stop()
         self.watch.stop()
+        self.withdrawer.stop()
         self.engine.stop()
         self.dispatcher.stop()
         self.jobs.close()
@@ -153,6 +161,7 @@ def open_services(
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
+    withdrawing = Worker(database, stores, jobs, catalogue, clock)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
@@ -181,6 +190,9 @@ def open_services(
         issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
         watch=Watch(bell, [attendance.look, dispatcher.turn]),
         webhooks=webhooks,
+        withdrawals=Withdrawals(database, clock),
+        withdrawing=withdrawing,
+        withdrawer=Watch(bell, [withdrawing.work]),
     )
 
 

@@ -27,7 +27,7 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
-from hub.models import CampaignRow, RoundRow, VersionRow
+from hub.models import CampaignRow, RoundRow, SkillRow, VersionRow
 from hub.publishing import next_number
 from hub.regions import Stores, region_of
 from hub.rounds import FINAL, collection_event
@@ -171,7 +171,8 @@ class Steps:
 
     def _open_round(self, session: Session, campaign_id: str, number: int) -> None:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
-        if campaign.state != "running":
+        held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
+        if campaign.state != "running" or held is not None:
             return
         base = resolve(session, campaign.skill, "stable", THE_HUB).digest
         # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.

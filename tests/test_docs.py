@@ -27,6 +27,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/format.md",
         "docs/operations.md",
         "docs/webhooks.md",
+        "docs/withdrawal.md",
     ],
 )
 def test_links_between_pages_lead_somewhere(page: str) -> None:
