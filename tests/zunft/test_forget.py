@@ -77,6 +77,14 @@ def test_it_waits_for_the_hub_and_shows_the_report(hall: Hall, robots: list[Robo
     assert hall.version("stable").version == 5
 
 
+def test_robots_are_listed_until_they_are_forgotten(robots: list[Robot]) -> None:
+    assert run(robots[0], "--yes").exit_code == 0
+    listed = RUNNER.invoke(app, ["robot", "list", "--token", ADMIN], env={"COLUMNS": "200"}).output
+    assert [robot.robot_id in listed for robot in robots] == [False, True, True]
+    shown = RUNNER.invoke(app, ["robot", "list", "--json", "--token", ADMIN]).output
+    assert {each["name"] for each in json.loads(shown)} == {"robot 1", "robot 2"}
+
+
 def test_scripts_get_the_report_as_json(hall: Hall, robots: list[Robot]) -> None:
     result = run(robots[0], "--yes", "--json")
     assert result.exit_code == 0, result.exception

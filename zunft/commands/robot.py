@@ -1,4 +1,4 @@
-"""`zunft robot forget`: an operator withdraws a robot, and sees what is made again without it."""
+"""`zunft robot list` and `forget`: an operator's view of robots; one is withdrawn, and what that changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skills.messages import ScoreView
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
-__all__ = ["forget"]
+__all__ = ["forget", "list_robots"]
 
 LOOK_SECONDS = 0.5
 out = Console()
@@ -46,6 +46,19 @@ def forget(
         out.print(_table(planned), _summary(planned), sep="\n", highlight=False)
     if planned.state == "failed":
         raise RequestError(planned.reason, where=planned.withdrawal_id, remedy="See the hub's log.")
+
+
+def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show the organisation's robots and when they were last heard of."""
+    robots = connect(hub, token).robots()
+    if as_json:
+        out.print_json(data=[each.model_dump(mode="json") for each in robots])
+        return
+    table = Table("robot", "name", "organisation", "arm", "last seen")
+    for each in robots:
+        seen = f"{each.last_seen_at:%Y-%m-%d %H:%M}" if each.last_seen_at else "never"
+        table.add_row(each.robot_id, each.name, each.organisation, each.embodiment, seen)
+    out.print(table if robots else "No robots yet: zunft token create.")
 
 
 def _follow(client: OperatorClient, found: WithdrawalView) -> WithdrawalView:
