@@ -35,7 +35,7 @@ from zunft.starting import new_skill
 TASK = load_task("weld-seam")
 ORDER = CampaignRequest(skill=TASK.name)
 HOMES = [load_workshop(name) for name in FLEET]
-FRESH = [fresh_workshop(arm, 500 + number) for arm in ("kinova3", "sawyer") for number in range(4)]
+FRESH = [fresh_workshop(TASK.file, arm, 500 + number) for arm in ("kinova3", "sawyer") for number in range(4)]
 SCORE_SEED = 90_000
 
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 def scripted(name: str, episodes: int) -> str:
     """Mean success of a controller written by hand."""
-    policy = controller("p" if name == "p" else "pd-look-ahead", TASK)
+    policy = controller(name, TASK)
     scores = [each.score for each in evaluate_many(policy, TASK, [*HOMES, *FRESH], episodes, SCORE_SEED)]
     return f"fleet {np.mean(scores[: len(HOMES)]):.3f}, unseen {np.mean(scores[len(HOMES) :]):.3f}"
 

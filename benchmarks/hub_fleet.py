@@ -34,6 +34,7 @@ Result = TypeVar("Result")
 PATIENCE = 60.0  # seconds for whatever should come soon
 AT_A_TIME = 32  # requests under way where a whole fleet enrols or polls
 TOKENS = 1000  # most that a hub makes at once
+KEPT_SECONDS = 2.0  # idle connections are used again no longer than that; uvicorn closes them after 5
 POLL_SECONDS = 30  # longest that a hub holds a question for work
 
 
@@ -84,7 +85,8 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None),
         )
         return self
 

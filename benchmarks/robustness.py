@@ -41,10 +41,14 @@ ORDER = CampaignRequest(skill=TASK.name)
 ARMS = ("ur5e", "panda", "iiwa", "xarm7", "kinova3", "sawyer")
 ROBOTS = [
     *(load_workshop(name) for name in FLEET),
-    *(fresh_workshop(arm, 700 + i) for i, arm in enumerate(ARMS)),
+    *(fresh_workshop(TASK.file, arm, 700 + i) for i, arm in enumerate(ARMS)),
 ]
 LIARS = 3  # the last of the robots
-HELD_OUT = [fresh_workshop(arm, 500 + i) for arm in ("kinova3", "panda", "sawyer", "ur5e") for i in range(2)]
+HELD_OUT = [
+    fresh_workshop(TASK.file, arm, 500 + i)
+    for arm in ("kinova3", "panda", "sawyer", "ur5e")
+    for i in range(2)
+]
 SCORE_SEED = 90_000
 BATCH = 1600  # half of a trainer's default, to pay for more cells
 

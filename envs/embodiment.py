@@ -1,12 +1,15 @@
-"""Arms, and how one robot differs from the data sheet of its kind.
+"""Embodiments: the robots that a task may admit, each one MJCF file.
 
-An arm is data: `arms/<name>.xml` with joints, a site `tool` at the torch tip and a keyframe `home`
-that points the torch straight down. A seventh arm is one more file. Stepping the compiled model is
-left to `envs.physics`.
+`<name>.xml` has joints, a site `tool` at the tip, a keyframe `home` and a custom text `product`; a robot
+that is no arm says by a text `drive` how it is driven (`envs.drives`). The package's own lie in
+`envs/arms`, a site's own in the folder that ZUNFT_EMBODIMENTS names. Putting one into a task's scene is
+`envs.scene`, making such a file of somebody's URDF `envs.embodiment_import`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,54 +19,77 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.task import Task
-from envs.workshop import Workshop
 from skills.errors import ContractError
 
-__all__ = ["Embodiment", "build_model", "embodiment_names", "load_embodiment"]
+__all__ = ["Embodiment", "embodiment_names", "load_embodiment", "own_embodiments", "read_embodiment"]
 
 ARMS = Path(__file__).parent / "arms"
-PREFIX = "arm/"
+OWN_FOLDER = "ZUNFT_EMBODIMENTS"
 
 
 @dataclass(frozen=True)
 class Embodiment:
-    """One kind of arm.
+    """One kind of robot.
 
     Attributes:
         product: Maker and model, for people.
-        home: Joint angles of the home pose, rad.
-        tool_position: Where the torch tip is at home, (3,), m from the arm's base.
+        drive: How it is driven: `impedance` or `flight`.
+        digest: Of its file.
+        home: Joint positions of the home pose.
+        tool_position: Where the tool is at home, (3,), m from the base.
         tool_rotation: Its orientation there, quaternion (4,).
     """
 
     name: str
     product: str
+    drive: str
     path: Path
+    digest: str
     home: NDArray[np.float64]
     tool_position: NDArray[np.float64]
     tool_rotation: NDArray[np.float64]
 
 
 def embodiment_names() -> tuple[str, ...]:
-    """The arms of this package, sorted."""
+    """The robots of this package, sorted."""
     return tuple(sorted(path.stem for path in ARMS.glob("*.xml")))
 
 
-@lru_cache(maxsize=64)
+def own_embodiments() -> dict[str, Path]:
+    """The files of whoever runs this, by name; the package's names are not theirs to take."""
+    folder = os.environ.get(OWN_FOLDER, "")
+    files = sorted(Path(folder).glob("*.xml")) if folder else []
+    return {path.stem: path for path in files if path.stem not in embodiment_names()}
+
+
 def load_embodiment(name: str) -> Embodiment:
-    """Read an arm by name.
+    """Read a robot by name.
 
     Raises:
-        ContractError: There is no such arm, or its file lacks the tool site or the home pose.
+        ContractError: There is no such robot, or its file is none; see `read_embodiment`.
     """
-    path = ARMS / f"{name}.xml"
+    path = own_embodiments().get(name, ARMS / f"{name}.xml")
     if re.fullmatch(r"[a-z0-9_-]+", name) is None or not path.is_file():
+        known = (*embodiment_names(), *own_embodiments())
         raise ContractError(
-            f"no arm {name!r}.",
+            f"no robot {name!r}.",
             where="embodiment",
-            remedy=f"Choose one of {', '.join(embodiment_names())}, or add a file to envs/arms.",
+            remedy=f"Choose one of {', '.join(known)}, or put a file into the folder {OWN_FOLDER}.",
         )
+    return read_embodiment(path)
+
+
+def read_embodiment(path: Path) -> Embodiment:
+    """Read a robot's file.
+
+    Raises:
+        ContractError: It does not compile, or lacks the tool site, the home pose or the product.
+    """
+    return _read(path, path.read_bytes())
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, content: bytes) -> Embodiment:
     try:
         spec = mujoco.MjSpec.from_file(str(path))
         model = spec.compile()
@@ -73,43 +99,21 @@ def load_embodiment(name: str) -> Embodiment:
         tool = data.site("tool")
         rotation = np.zeros(4)
         mujoco.mju_mat2Quat(rotation, tool.xmat)
-        product = spec.text("product").data
+        texts = {text.name: text.data for text in spec.texts}
+        product, drive = texts["product"], texts.get("drive", "impedance")
     except (ValueError, KeyError) as error:
         raise ContractError(
-            f"not an arm: {error}",
+            f"not a robot: {error}",
             where=str(path),
-            remedy="An arm has a site `tool`, a keyframe `home` and a custom text `product`.",
+            remedy="A robot has a site `tool`, a keyframe `home` and a custom text `product`.",
         ) from error
-    return Embodiment(name, product, path, data.qpos.copy(), tool.xpos.copy(), rotation)
-
-
-def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoco.MjModel:
-    """The task's scene with the workshop's arm in it, and that robot's peculiarities applied.
-
-    Nothing collides and inertia is given, so shapes are only `drawn`: without them a step is a
-    tenth faster.
-    """
-    model = _compile_scene(task, load_embodiment(workshop.embodiment), drawn=drawn)
-    model.dof_damping[:] *= workshop.damping
-    model.dof_frictionloss[:] = workshop.friction
-    model.actuator_gainprm[:, 0] *= workshop.impedance
-    model.actuator_biasprm[:, 1] *= workshop.impedance
-    # A damping ratio stays what it was when the damping follows the root of the stiffness.
-    model.actuator_biasprm[:, 2] *= np.sqrt(workshop.impedance)
-    model.body(f"{PREFIX}torch").mass[:] += workshop.payload
-    mujoco.mj_setConst(model, mujoco.MjData(model))
-    return model
-
-
-def _compile_scene(task: Task, arm: Embodiment, *, drawn: bool) -> mujoco.MjModel:
-    scene = mujoco.MjSpec.from_file(str(task.scene))
-    kind = mujoco.MjSpec.from_file(str(arm.path))
-    for key in list(kind.keys):
-        kind.delete(key)
-    home, mount = scene.site("home"), scene.site("mount")
-    home.pos, home.quat = arm.tool_position, arm.tool_rotation
-    scene.body("workpiece").pos = arm.tool_position
-    scene.attach(kind, site=mount, prefix=PREFIX)
-    for shape in [] if drawn else list(scene.geoms):
-        scene.delete(shape)
-    return scene.compile()
+    return Embodiment(
+        path.stem,
+        product,
+        drive,
+        path,
+        hashlib.sha256(content).hexdigest(),
+        data.qpos.copy(),
+        tool.xpos.copy(),
+        rotation,
+    )

@@ -5,11 +5,12 @@ What a score is compared with, and what follows, is left to who asked: the hub's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from envs.task import Task
@@ -17,7 +18,7 @@ from envs.vector import make_vector_env
 from envs.workshop import Workshop
 from skills.errors import ContractError
 
-__all__ = ["Evaluation", "Policy", "evaluate", "evaluate_many", "pool", "wilson_interval"]
+__all__ = ["Evaluation", "Policy", "evaluate", "evaluate_many", "pool", "run_episodes", "wilson_interval"]
 
 NORMAL_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
@@ -56,20 +57,39 @@ def evaluate(policy: Policy, task: Task, workshop: Workshop, episodes: int, seed
     """
     if episodes < 1:
         raise ContractError(f"{episodes} episodes.", where="episodes", remedy="Ask for at least one.")
-    env = make_vector_env(task, workshop, episodes, seed)
+    success, returns = run_episodes(policy, make_vector_env(task, workshop, episodes, seed))
+    return Evaluation.count(int(success.sum()), episodes, float(returns.mean()))
+
+
+def run_episodes(
+    policy: Policy,
+    env: VectorEnv[Any, Any, Any],
+    watch: Callable[[NDArray[np.bool_]], None] = lambda _running: None,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """One episode in each copy: whether it succeeded, and its sum of rewards, (copies,).
+
+    Args:
+        policy: Acts.
+        env: Just made; its first reset begins the episodes.
+        watch: Called after each step with which copies (copies,) were still running in it.
+
+    Raises:
+        ContractError: The policy's actions do not fit.
+    """
     observations, _ = env.reset()
-    success = np.zeros(episodes, dtype=np.bool_)
-    running = np.ones(episodes, dtype=np.bool_)
-    returns = np.zeros(episodes)
+    success = np.zeros(env.num_envs, dtype=np.bool_)
+    running = np.ones(env.num_envs, dtype=np.bool_)
+    returns = np.zeros(env.num_envs)
     while running.any():
         actions = policy.act(observations)
-        _check_actions(actions, (episodes, task.contract.action_size))
+        _check_actions(actions, env.action_space.shape)
         observations, reward, failed, ended, infos = env.step(actions)
         returns += np.where(running, reward, 0.0)
+        watch(running)
         if infos:
             success |= running & infos["success"]
             running &= ~(failed | ended)
-    return Evaluation.count(int(success.sum()), episodes, float(returns.mean()))
+    return success, returns
 
 
 def evaluate_many(
@@ -102,7 +122,7 @@ def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
     return (max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if share < 1 else 1.0)
 
 
-def _check_actions(actions: NDArray[Any], shape: tuple[int, int]) -> None:
+def _check_actions(actions: NDArray[Any], shape: tuple[int, ...] | None) -> None:
     if np.shape(actions) != shape or not np.isfinite(actions).all():
         raise ContractError(
             f"the policy answered {np.shape(actions)} instead of {shape} numbers, or some are not finite.",

@@ -1,6 +1,6 @@
 """Many copies of one robot in its cell, stepped together on `mujoco.batch`.
 
-It knows poses and set-points in the home frame, nothing of seams or rewards: those are `envs.vector`.
+It knows poses and controls in the home frame, nothing of jobs or rewards: those are `envs.vector`.
 """
 
 from __future__ import annotations
@@ -12,67 +12,184 @@ import numpy as np
 from mujoco import batch
 from numpy.typing import NDArray
 
-from envs.embodiment import build_model, load_embodiment
+from envs.drives.base import PREFIX, own_names
+from envs.embodiment import load_embodiment
+from envs.frame import Frame
+from envs.scene import build_model, substeps
 from envs.task import Task, load_task
-from envs.workshop import Workshop
+from envs.terms.base import Floats, Indices
+from envs.workshop import Workshop, data_sheet
+from skills.errors import ContractError
 
-__all__ = ["Cells"]
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+__all__ = ["Cells", "settle"]
 
 BANK_SIZE = 48
-BANK_REACH = (0.04, 0.04, 0.02)
-"""Start poses lie within this box around home, m."""
 SETTLING_STEPS = 75
+WORK = "work"
+HELD = "held"
 
 
 class Cells:
     """`count` cells of one workshop; a pose is (x, y, z, rx, ry, rz) from home, m and rad.
 
-    `pose` (count, 6) is where the tool is now: the engine's own measure, live.
+    Raises:
+        ContractError: Task, workshop and scene do not fit together.
     """
 
     def __init__(self, task: Task, workshop: Workshop, count: int, threads: int = 1) -> None:
-        model = build_model(task, workshop)
-        self._substeps = round(task.dt / model.opt.timestep)
+        model = self.model = build_model(task, workshop)
+        self._robot = load_embodiment(workshop.embodiment)
+        self.substeps = substeps(task, model)
         self._batch = batch.Batch(model, count, threads, persistent=True)
-        self._angles = self._batch.bind("qpos")
+        self._positions = self._batch.bind("qpos")
         self._control = self._batch.bind("ctrl")
-        self.pose: Floats = self._batch.bind("actuator_length")
-        self._bank = _settle(str(task.scene.parent), workshop.embodiment)
+        self._flies = self._robot.drive == "flight"
+        self._lengths: Floats = self._batch.bind("actuator_length")
+        self._pose = np.zeros((count, 6)) if self._flies else self._lengths
+        self._mocap = int(model.body(WORK).mocapid[0])
+        self._work = (self._batch.bind("mocap_pos"), self._batch.bind("mocap_quat"))
+        self._held = self._batch.bind("eq_active") if model.neq else None
+        self._bank = settle(str(task.folder), workshop.embodiment, task.digest, self._robot.digest)
+
+    @property
+    def pose(self) -> Floats:
+        """Where each tool is now, (count, 6); of an arm the engine's own measure, live."""
+        if self._flies:
+            np.subtract(self._positions[:, :3], self._robot.tool_position, out=self._pose[:, :3])
+            self._pose[:, 3:] = self._lengths[:, 1:4]
+        return self._pose
 
     def reset(self, cells: Indices, random: np.random.Generator) -> None:
         """Put these cells at rest in start poses drawn from the bank."""
         chosen = random.integers(len(self._bank), size=len(cells))
         self._batch.reset(cells, stage=mujoco.mjtStage.mjSTAGE_NONE)
-        self._angles[cells] = self._bank[chosen]
+        self._positions[cells] = self._bank[chosen]
         self._batch.forward(cells)
 
-    def move(self, targets: Floats) -> None:
-        """Pull every tool towards its target pose (count, 6) for one control step."""
-        self._control[:] = targets
-        self._batch.step(nstep=self._substeps, stage=mujoco.mjtStage.mjSTAGE_VEL)
+    def copy_from(self, other: Cells) -> None:
+        """Start as other cells of the same workshop have just started."""
+        self._batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self._positions[:] = other._positions
+        self._batch.forward()
 
-    def joint_angles(self, cell: int) -> Floats:
-        """One robot's joint angles (joints,), rad: for pictures, not for policies."""
-        angles: Floats = self._angles[cell].copy()
-        return angles
+    def place_work(self, cells: Indices, frame: Frame) -> None:
+        """Put the work of these cells at the origin of its job frame, where the scene can move it."""
+        if self._mocap < 0:
+            return
+        position, rotation = self._work
+        place = frame.into_home(frame.origin) + self._robot.tool_position
+        position[cells, self._mocap] = place[cells]
+        half = np.arctan2(frame.sin, frame.cos)[cells] / 2
+        rotation[cells, self._mocap] = 0.0
+        rotation[cells, self._mocap, 0], rotation[cells, self._mocap, 3] = np.cos(half), np.sin(half)
+        self._batch.forward(cells)
+
+    def move(self, controls: Floats) -> None:
+        """Hold these controls (count, actuators) for one control step; an arm's are its target pose."""
+        self._control[:] = controls
+        self._batch.step(nstep=self.substeps, stage=mujoco.mjtStage.mjSTAGE_VEL)
+
+    def push(self, force: Floats) -> None:
+        """Forces (count, 3), N, in the home frame, on the body that carries the tool, until changed."""
+        body = int(self.model.site(f"{PREFIX}tool").bodyid[0])
+        self._batch.bind("xfrc_applied")[:, body, :3] = force
+
+    def spin_up(self, cells: Indices, thrust: float) -> None:
+        """Let the motors of these cells turn as if that thrust, m/s², had been asked for all along."""
+        self._batch.bind("act")[cells, 0] = thrust
+
+    def release(self, cells: NDArray[np.bool_]) -> None:
+        """Let go of what the tools of these cells hold: the scene's equality `held`."""
+        if self._held is not None:
+            self._held[cells, self.model.equality(HELD).id] = 0.0
+
+    def site(self, name: str) -> tuple[Floats, Floats]:
+        """Position (count, 3) and rotation matrix (count, 9) of a site, live.
+
+        Raises:
+            ContractError: There is no such site.
+        """
+        number = self._find("site", name)
+        return self._batch.bind("site_xpos")[:, number], self._batch.bind("site_xmat")[:, number]
+
+    def sensor(self, name: str, size: int) -> Floats:
+        """A sensor's numbers (count, size), live.
+
+        Raises:
+            ContractError: There is no such sensor, or it has another size.
+        """
+        number = self._find("sensor", name)
+        begin, found = int(self.model.sensor_adr[number]), int(self.model.sensor_dim[number])
+        if found != size:
+            raise ContractError(
+                f"the sensor {name!r} has {found} numbers, not {size}.",
+                where="quantities",
+                remedy=f"Write size = {found}.",
+            )
+        numbers: Floats = self._batch.bind("sensordata")[:, begin : begin + size]
+        return numbers
+
+    def joint_velocities(self) -> Floats:
+        """Velocities (count, joints) of the robot, live."""
+        bodies = [self.model.body(int(body)).name for body in self.model.dof_bodyid]
+        own = np.flatnonzero([name.startswith(PREFIX) for name in bodies])
+        velocities: Floats = self._batch.bind("qvel")[:, own[0] : own[-1] + 1]
+        return velocities
+
+    def body_poses(self) -> tuple[Floats, Floats]:
+        """Positions (count, bodies, 3) and quaternions (count, bodies, 4) of all bodies, live."""
+        return self._batch.bind("xpos"), self._batch.bind("xquat")
+
+    def snapshot(self, cell: int) -> mujoco.MjData:
+        """One cell's data, to go on with alone."""
+        data: mujoco.MjData = self._batch.get_data(cell)
+        return data
+
+    def show(self, cell: int, data: mujoco.MjData) -> None:
+        """Put one cell's poses into data of the drawn model: for pictures, not for policies."""
+        data.qpos[:] = self._positions[cell]
+        if self._mocap >= 0:
+            data.mocap_pos[:], data.mocap_quat[:] = self._work[0][cell], self._work[1][cell]
+
+    def _find(self, kind: str, name: str) -> int:
+        known = [getattr(self.model, kind)(i).name for i in range(getattr(self.model, f"n{kind}"))]
+        for each in (name, *own_names(name)):
+            if each in known:
+                return known.index(each)
+        raise ContractError(
+            f"the scene has no {kind} {name!r}.",
+            where="quantities",
+            remedy=f"It has {', '.join(found for found in known if found) or 'none'}.",
+        )
+
+
+def _robot_positions(model: mujoco.MjModel) -> Indices:
+    """Which of `qpos` are the arm's: parts that lie around have some as well."""
+    bodies = [model.body(int(model.jnt_bodyid[joint])).name for joint in range(model.njnt)]
+    own = [int(model.jnt_qposadr[i]) for i, body in enumerate(bodies) if body.startswith(PREFIX)]
+    return np.array(own, dtype=np.int64)
 
 
 @lru_cache(maxsize=64)
-def _settle(bundle: str, embodiment: str) -> Floats:
-    """Joint angles (BANK_SIZE, joints) at rest near home: found once, so that a reset costs nothing.
+def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG001 - keys of the cache
+    """Joint positions (BANK_SIZE, joints) at rest near home: found once, so that a reset costs nothing.
 
-    They hold for every workshop of the arm: at rest, gravity compensated, neither stiffness nor
-    friction nor payload moves the tool from its set-point.
+    They hold for every workshop of the robot: at rest, gravity compensated, neither stiffness nor
+    friction nor payload moves the tool from its set-point. Nothing touches while they are sought.
     """
-    task = load_task(bundle)
-    model = build_model(task, Workshop(name="bank", embodiment=embodiment))
+    task = load_task(folder)
+    robot = load_embodiment(embodiment)
+    reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.bundle.reach
+    if robot.drive == "flight":
+        bank = np.tile(robot.home, (BANK_SIZE, 1))
+        bank[:, :3] += reach
+        return bank
+    model = build_model(task, data_sheet(task.bundle, embodiment))
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
     cells = batch.Batch(model, BANK_SIZE, 1)
-    angles, control = cells.bind("qpos"), cells.bind("ctrl")
-    angles[:] = load_embodiment(embodiment).home
-    control[:, :3] = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * BANK_REACH
-    cells.step(nstep=SETTLING_STEPS * round(task.dt / model.opt.timestep))
-    settled: Floats = angles.copy()
+    positions, control = cells.bind("qpos"), cells.bind("ctrl")
+    positions[:, _robot_positions(model)] = robot.home
+    control[:, :3] = reach
+    cells.step(nstep=SETTLING_STEPS * substeps(task, model))
+    settled: Floats = positions.copy()
     return settled

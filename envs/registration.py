@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import gymnasium
 
-__all__ = ["WELD_SEAM", "register"]
+from envs.bundle import bundle_names
 
-WELD_SEAM = "zunft/WeldSeam-v1"
+__all__ = ["register", "registered_name"]
+
+
+def registered_name(task: str) -> str:
+    """Gymnasium's name of a task: `weld-seam` is `zunft/WeldSeam-v1`."""
+    return f"zunft/{''.join(word.capitalize() for word in task.split('-'))}-v1"
 
 
 def register() -> None:
     """Register what is not yet there."""
-    if WELD_SEAM not in gymnasium.registry:
-        gymnasium.register(
-            WELD_SEAM,
-            entry_point="envs.single:WeldSeamEnv",
-            vector_entry_point="envs.single:make_registered",
-        )
+    for task in bundle_names():
+        if registered_name(task) not in gymnasium.registry:
+            gymnasium.register(
+                registered_name(task),
+                entry_point="envs.single:TaskEnv",
+                vector_entry_point="envs.single:make_registered",
+                kwargs={"task": task},
+            )

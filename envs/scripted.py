@@ -1,57 +1,52 @@
-"""Controllers written by hand, on the policy's own observation: the proof that a task can be done.
+"""Controllers that a bundle brings as data: the proof that a task can be done, and the yardstick of skills.
 
-They are also the honest yardstick beside every learned skill.
+A controller adds up gains on the policy's own observation, and constants, each perhaps times observed
+scalars; `envs.format.Feedback` is one part of it. It has no memory.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.format import Feedback
 from envs.task import Task
+from envs.terms.base import Floats
+from skills.errors import ContractError
 
-__all__ = ["Scripted", "controller"]
-
-Floats = NDArray[np.float64]
-Gains = dict[str, float]
-
-GAINS: dict[str, Gains] = {
-    "p": {"ahead": 0, "error": 8.0, "damping": 0.0, "tilt": 4.0, "speed": 0.0},
-    "pd-look-ahead": {"ahead": 2, "error": 9.0, "damping": 0.7, "tilt": 4.0, "speed": 0.75},
-}
-"""Per controller: look-ahead point (0 the nearest), 1/s on error and tilt, share of the speed error."""
+__all__ = ["Scripted", "controller", "controller_names"]
 
 
 class Scripted:
-    """Feed along the seam's direction, plus gains on what is observed; stateless."""
+    """One controller of a bundle; stateless."""
 
-    def __init__(self, task: Task, gains: Gains) -> None:
+    def __init__(self, task: Task, name: str) -> None:
         channels, begin = {}, 0
         for channel in task.contract.observation:
             channels[channel.name] = (slice(begin, begin + channel.size), channel.scale)
             begin += channel.size
-        self._channels, self._gains = channels, gains
-        self._action_scale = np.concatenate([np.full(c.size, c.scale) for c in task.contract.action])
+        self._channels = channels
+        sides = task.file.scripted[name]
+        self._actions = [(c.size, c.scale, sides.get(c.name, ())) for c in task.contract.action]
 
     def act(self, observation: NDArray[Any]) -> NDArray[np.float32]:
         """Action for one observation (size,) or many (n, size), each number in [-1, 1]."""
         seen = np.atleast_2d(np.asarray(observation, dtype=np.float64))
-        gains, feed = self._gains, self._read(seen, "feed")
-        ahead = int(gains["ahead"])
-        directions = self._read(seen, "ahead")
-        here = self._read(seen, "tangent")
-        towards = directions[:, 3 * ahead - 3 : 3 * ahead] if ahead else here
-        wanted = feed * towards * (1.0 - gains["speed"] * self._read(seen, "speed_error"))
-        wanted = wanted + gains["error"] * self._read(seen, "error")
-        velocity = self._read(seen, "velocity")
-        wanted = wanted + gains["damping"] * (feed * here - velocity)
-        wanted[:, :1] -= feed
-        tilt = gains["tilt"] * self._read(seen, "tilt_error")
-        action = np.clip(np.concatenate([wanted, tilt], axis=1) / self._action_scale, -1, 1)
-        answer: NDArray[np.float32] = action.astype(np.float32)
+        actions = [self._action(seen, size, parts) / scale for size, scale, parts in self._actions]
+        answer: NDArray[np.float32] = np.clip(np.concatenate(actions, axis=1), -1, 1).astype(np.float32)
         return answer.reshape(*np.shape(observation)[:-1], -1)
+
+    def _action(self, seen: Floats, size: int, parts: tuple[Feedback, ...]) -> Floats:
+        wanted = np.zeros((len(seen), size))
+        for part in parts:
+            source = self._read(seen, part.of) if part.of else np.array([part.value])
+            value = source[:, slice(*part.part)] if part.part else source
+            for factor in part.times:
+                value = value * self._read(seen, factor)
+            wanted += _shorten(value * np.asarray(part.gain), part.limit)
+        return wanted
 
     def _read(self, seen: Floats, name: str) -> Floats:
         part, scale = self._channels[name]
@@ -59,10 +54,29 @@ class Scripted:
         return physical
 
 
-def controller(name: Literal["p", "pd-look-ahead"], task: Task) -> Scripted:
-    """Build a controller of that name.
+def controller(name: str, task: Task) -> Scripted:
+    """Build the bundle's controller of that name.
 
-    `p` corrects position and tilt in proportion to what is under the torch; `pd-look-ahead` steers by
-    the seam 80 ms ahead, damps by the velocity and regulates the travel speed.
+    Raises:
+        ContractError: It has none of that name.
     """
-    return Scripted(task, GAINS[name])
+    if name not in task.file.scripted:
+        raise ContractError(
+            f"{task.name} has no controller {name!r}.",
+            where="scripted",
+            remedy=f"It has {', '.join(controller_names(task)) or 'none'}.",
+        )
+    return Scripted(task, name)
+
+
+def controller_names(task: Task) -> tuple[str, ...]:
+    """The bundle's controllers, the best last."""
+    return tuple(task.file.scripted)
+
+
+def _shorten(value: Floats, limit: float | None) -> Floats:
+    if limit is None:
+        return value
+    length = np.sqrt(np.einsum("ij,ij->i", value, value))
+    shortened: Floats = value * np.minimum(1.0, limit / np.maximum(length, 1e-12))[:, None]
+    return shortened

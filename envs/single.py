@@ -1,4 +1,4 @@
-"""Weld-seam as one plain `gymnasium.Env`, and as the vector environment that Gymnasium makes by name."""
+"""Any task as one plain `gymnasium.Env`, and as the vector environment that Gymnasium makes by name."""
 
 from __future__ import annotations
 
@@ -10,46 +10,59 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.embodiment import build_model
-from envs.task import load_task
-from envs.vector import WeldSeamVectorEnv, make_vector_env
-from envs.workshop import Workshop
+from envs.scene import build_model
+from envs.task import Task, load_task
+from envs.vector import TaskVectorEnv
+from envs.workshop import Workshop, data_sheet
 
-__all__ = ["WeldSeamEnv", "make_registered"]
+__all__ = ["TaskEnv", "make_registered"]
 
 IMAGE = (480, 640)
 """Height and width of a rendered frame, pixels."""
-SEAM_STRIDE = 10
+STRIDE = 10
 COLOUR = np.array([1.0, 0.45, 0.1, 1.0], dtype=np.float32)
 
 Observation = NDArray[np.float32]
 
 
 def make_registered(
-    num_envs: int = 1, *, embodiment: str = "ur5e", workshop: Workshop | None = None, seed: int | None = None
-) -> WeldSeamVectorEnv:
+    num_envs: int = 1,
+    *,
+    task: str | Task,
+    embodiment: str | None = None,
+    workshop: Workshop | None = None,
+    seed: int | None = None,
+) -> TaskVectorEnv:
     """What `gymnasium.make_vec("zunft/WeldSeam-v1", ...)` calls."""
-    return make_vector_env(load_task("weld-seam"), workshop or _data_sheet(embodiment), num_envs, seed)
+    found = task if isinstance(task, Task) else load_task(task)
+    home = workshop or data_sheet(found.file, embodiment or found.file.embodiments[0])
+    return TaskVectorEnv(found, home, num_envs, seed)
 
 
-class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
+class TaskEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One robot, one job at a time: what `gymnasium.make("zunft/WeldSeam-v1", embodiment=...)` gives.
 
     Args:
-        embodiment: An arm as its data sheet says, with every kind of seam; ignored with a workshop.
-        workshop: A robot's own arm, peculiarities and seams.
+        task: A task or its name.
+        embodiment: A robot as its data sheet says, with every kind of job; the task's first one if
+            none is named. Ignored with a workshop.
+        workshop: A robot's own embodiment, peculiarities and jobs.
         render_mode: None or `rgb_array` (needs a working GL, for example MUJOCO_GL=egl).
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 - gymnasium's way
 
     def __init__(
-        self, embodiment: str = "ur5e", workshop: Workshop | None = None, render_mode: str | None = None
+        self,
+        task: str | Task,
+        embodiment: str | None = None,
+        workshop: Workshop | None = None,
+        render_mode: str | None = None,
     ) -> None:
-        self._vector = make_registered(1, embodiment=embodiment, workshop=workshop)
+        self.vector = make_registered(1, task=task, embodiment=embodiment, workshop=workshop)
         self.render_mode = render_mode
-        self.observation_space = self._vector.single_observation_space
-        self.action_space = self._vector.single_action_space
+        self.observation_space = self.vector.single_observation_space
+        self.action_space = self.vector.single_action_space
         self._renderer: mujoco.Renderer | None = None
 
     def reset(
@@ -60,14 +73,14 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a new job."""
         super().reset(seed=seed)
-        observations, _ = self._vector.reset(seed=seed)
+        observations, _ = self.vector.reset(seed=seed)
         return observations[0], {}
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
         """Move by one control step; the info of an episode's last step holds `success`."""
-        seen, gained, failed, ended, infos = self._vector.step(np.asarray(action)[None])
+        seen, gained, failed, ended, infos = self.vector.step(np.asarray(action)[None])
         info = {"success": bool(infos["success"][0])} if infos else {}
         return seen[0], float(gained[0]), bool(failed[0]), bool(ended[0]), info
 
@@ -76,15 +89,17 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self.render_mode is None:
             return None
         if self._renderer is None:
-            model = build_model(self._vector.task, self._vector.workshop, drawn=True)
+            model = build_model(self.vector.task, self.vector.workshop, drawn=True)
             self._renderer = mujoco.Renderer(model, *IMAGE)
         data = mujoco.MjData(self._renderer.model)
-        data.qpos[:] = self._vector.cells.joint_angles(0)
+        self.vector.cells.show(0, data)
         mujoco.mj_kinematics(self._renderer.model, data)
         mujoco.mj_camlight(self._renderer.model, data)
-        self._renderer.update_scene(data, "cell")
+        camera = "cell" if "cell" in _cameras(self._renderer.model) else -1
+        self._renderer.update_scene(data, camera)
         home = data.site("home").xpos
-        _draw_line(self._renderer.scene, self._vector.seam_in_home_frame(0)[::SEAM_STRIDE] + home)
+        for path in self.vector.paths_in_home_frame(0):
+            _draw_line(self._renderer.scene, path[::STRIDE] + home)
         image: NDArray[np.uint8] = self._renderer.render()
         return image
 
@@ -95,15 +110,17 @@ class WeldSeamEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             self._renderer = None
 
 
+def _cameras(model: mujoco.MjModel) -> list[str]:
+    return [model.camera(number).name for number in range(model.ncam)]
+
+
 def _draw_line(scene: mujoco.MjvScene, points: NDArray[np.float64]) -> None:
     for begin, end in pairwise(points):
+        if scene.ngeom >= scene.maxgeom:
+            return
         geom = scene.geoms[scene.ngeom]
         mujoco.mjv_initGeom(
             geom, mujoco.mjtGeom.mjGEOM_CAPSULE, np.zeros(3), np.zeros(3), np.eye(3).ravel(), COLOUR
         )
         mujoco.mjv_connector(geom, mujoco.mjtGeom.mjGEOM_CAPSULE, 0.0015, begin, end)
         scene.ngeom += 1
-
-
-def _data_sheet(embodiment: str) -> Workshop:
-    return Workshop(name=f"data-sheet-{embodiment}", embodiment=embodiment)

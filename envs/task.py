@@ -1,186 +1,188 @@
-"""A task bundle: a folder with `task.toml` (contract, seams, reward, success) and `scene.xml`.
+"""A task: a bundle that was read and checked, with the contract that follows from it.
 
-Data only: reading a bundle runs none of its content. What the figures mean in an observation or a
-reward is `envs.terms`; putting an arm into the scene is `envs.embodiment`.
+Data only: reading a bundle runs none of its content. Its format is `envs.format`, its files are
+`envs.bundle`; putting a robot into the scene is `envs.scene`, running it `envs.vector`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
+from envs.bundle import BUNDLES, check_files, digest_folder, find_bundle
+from envs.drives.base import drive_of
+from envs.format import TaskFile, task_file
+from envs.lines import line_of
+from envs.references import complaints
+from envs.terms.base import Output, Outputs
+from envs.wrapped import WRAPPED, WrappedFile
 from skills.errors import ContractError
-from skills.manifest import Contract
+from skills.manifest import Channel, Contract
 
-__all__ = ["Bell", "Command", "Range", "Reward", "SeamShapes", "Start", "Success", "Task", "load_task"]
+__all__ = ["BUNDLES", "Task", "load_task"]
 
-BUNDLES = Path(__file__).parent / "tasks"
-BUNDLE_LIMIT = 16 * 1024 * 1024
-"""Bytes: more in one bundle is refused before it is read."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Range = tuple[Positive, Positive]
-"""Least and greatest value of a uniform draw."""
+TOML_LIMIT = 256 * 1024
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Command(_Section):
-    """How an action moves the set-point of the impedance control."""
-
-    lead: Positive
-    lead_tilt: Positive
-    look_ahead: tuple[int, int, int]
-
-
-class Arc(_Section):
-    """A bend in the plane of the work-piece (or, `sloped`, in the vertical plane)."""
-
-    curvature: Range
-
-
-class Corner(_Section):
-    """A straight seam that turns once."""
-
-    angle: Range
-    radius: Range
-    begin: Range
-
-
-class Weave(_Section):
-    """A seam whose direction swings like a sine."""
-
-    amplitude: Range
-    wavelength: Range
-
-
-class SeamShapes(_Section):
-    """Length of a seam, its table's spacing, and the figures of each family (straight has none)."""
-
-    length: Positive
-    spacing: Positive
-    lead_in: Positive
-    arc_middle: Positive
-    arc: Arc
-    corner: Corner
-    weave: Weave
-    sloped: Arc
-
-
-class Start(_Section):
-    """How far the torch is from the seam when it starts, at most."""
-
-    across: Positive
-    height: Positive
-    tilt: Positive
-
-
-class Success(_Section):
-    """Tolerances that must hold at once, for `share` of the steps after `grace`."""
-
-    cross: Positive
-    standoff: Positive
-    angle: Positive
-    speed: Positive
-    smoothing: Positive
-    grace: int = Field(ge=0)
-    share: float = Field(gt=0, le=1)
-    abort: Positive
-
-
-class Bell(_Section):
-    """weight * exp(-(x / width)^2) - slope * |x|."""
-
-    width: Positive
-    weight: Positive
-    slope: float = Field(default=0.0, ge=0)
-
-
-class Reward(_Section):
-    """The bells of a step's reward and the price of changing the action."""
-
-    position: Bell
-    cross: Bell
-    standoff: Bell
-    angle: Bell
-    speed: Bell
-    jerk: float = Field(ge=0)
-
-
-class Task(_Section):
-    """One task bundle, checked.
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One bundle, checked.
 
     Attributes:
+        file: What `task.toml` says.
+        folder: Where it was read.
         digest: `sha256:<hex>` over names and contents of all the bundle's files.
-        scene: Path of the MJCF that an arm is put into.
+        contract: What a robot must sense and obey.
+        outputs: Every quantity in the order in which they are computed.
     """
 
-    name: str
-    title: str
-    horizon: int = Field(gt=0, le=100_000)
-    contract: Contract
-    command: Command
-    seam: SeamShapes
-    start: Start
-    success: Success
-    reward: Reward
+    file: TaskFile | WrappedFile
+    folder: Path
     digest: str
-    scene: Path
+    contract: Contract
+    outputs: Outputs
+
+    @property
+    def bundle(self) -> TaskFile:
+        """What `task.toml` says of a scene.
+
+        Raises:
+            ContractError: It is a wrapped environment and has none.
+        """
+        if isinstance(self.file, TaskFile):
+            return self.file
+        raise ContractError(
+            f"{self.name} wraps {self.file.environment}: it has no scene.",
+            where=str(self.folder),
+            remedy="This is for tasks with a scene of their own.",
+        )
+
+    @property
+    def name(self) -> str:
+        """Of the task, and of the skill for it."""
+        return self.file.name
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return self.file.title
+
+    @property
+    def horizon(self) -> int:
+        """Control steps in an episode."""
+        return self.file.horizon
 
     @property
     def dt(self) -> float:
         """Seconds between two actions."""
-        return 1.0 / self.contract.control_hz
+        return 1.0 / self.file.control_hz
 
-    @model_validator(mode="after")
-    def _some_steps_count(self) -> Task:
-        if self.success.grace >= self.horizon:
-            raise ValueError(f"grace {self.success.grace} leaves no step of {self.horizon} to judge")
-        return self
+    @property
+    def scene(self) -> Path:
+        """The MJCF that a robot is put into."""
+        return self.folder / "scene.xml"
+
+    @property
+    def tool(self) -> Path | None:
+        """The MJCF that is attached to an arm's tool site, if there is one."""
+        path = self.folder / "tool.xml"
+        return path if path.is_file() else None
 
 
-@lru_cache(maxsize=32)
 def load_task(name_or_path: str | Path) -> Task:
     """Read a bundle of this package by name, or any bundle by its folder.
 
     Raises:
-        ContractError: There is no such bundle, or it breaks the format.
+        ContractError: There is no such bundle, or it breaks the format: file, line and remedy are named.
     """
-    is_name = re.fullmatch(r"[a-z0-9-]+", str(name_or_path)) is not None
-    folder = BUNDLES / str(name_or_path) if is_name else Path(name_or_path)
-    if not (folder / "task.toml").is_file() or not (folder / "scene.xml").is_file():
-        known = ", ".join(sorted(path.parent.name for path in BUNDLES.glob("*/task.toml")))
+    folder = find_bundle(name_or_path)
+    check_files(folder)
+    return _load(folder, digest_folder(folder))
+
+
+@lru_cache(maxsize=32)
+def _load(folder: Path, digest: str) -> Task:
+    file = _read(folder / "task.toml")
+    if isinstance(file, WrappedFile):
+        return Task(file, folder, digest, file.contract, {})
+    if not (folder / "scene.xml").is_file():
         raise ContractError(
-            f"no task bundle {str(name_or_path)!r}.",
-            where="task",
-            remedy=f"A bundle is a folder with task.toml and scene.xml; this package has: {known}.",
+            "there is no scene.xml.", where=str(folder), remedy="Write one; see docs/tasks.md."
         )
     try:
-        figures = tomllib.loads((folder / "task.toml").read_text(encoding="utf-8"))
-        return Task(**figures, digest=_digest_folder(folder), scene=folder / "scene.xml")
-    except (TypeError, ValueError, ValidationError) as error:
+        outputs = _outputs(file)
+        contract = _contract(file, outputs)
+        for place, message in complaints(file, outputs, contract):
+            raise _refusal(folder / "task.toml", place, message)
+    except ContractError as error:
+        where = error.where if "task.toml" in error.where else f"{folder / 'task.toml'} ({error.where})"
+        raise ContractError(error.message, where=where, remedy=error.remedy) from error
+    return Task(file, folder, digest, contract, outputs)
+
+
+def _read(path: Path) -> TaskFile | WrappedFile:
+    if path.stat().st_size > TOML_LIMIT:
+        raise ContractError("too large.", where=str(path), remedy=f"Keep it to {TOML_LIMIT} bytes.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        figures = tomllib.loads(text)
+        if figures.get("format") == WRAPPED:
+            return WrappedFile.model_validate(figures)
+        return task_file().model_validate(figures)
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        raise _refusal(path, first["loc"], message, text) from error
+    except (ValueError, RecursionError) as error:
         raise ContractError(
-            f"task.toml is not a task: {error}",
-            where=str(folder / "task.toml"),
-            remedy="Compare it with the bundle weld-seam; docs/tasks/weld-seam.md explains each figure.",
+            f"not a TOML file: {error}.", where=str(path), remedy="Repair it at that line."
         ) from error
 
 
-def _digest_folder(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    if sum(path.stat().st_size for path in files) > BUNDLE_LIMIT:
-        raise ValueError(f"the bundle is larger than {BUNDLE_LIMIT} bytes")
-    digest = hashlib.sha256()
-    for path in files:
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    return f"sha256:{digest.hexdigest()}"
+def _outputs(file: TaskFile) -> dict[str, Output]:
+    """All quantities: the robot's own, then the file's in their order."""
+    drive = drive_of(file)
+    size = sum(drive.channels[c.of].size if c.of in drive.channels else 1 for c in file.action)
+    found = dict(drive.quantities)
+    found |= {name: Output(size, "1") for name in ("action.last", "action.before", "action.change")}
+    found["clock.left"] = Output(1, "1")
+    for name, term in file.quantities.items():
+        found |= {f"{name}.{key}" if key else name: output for key, output in term.outputs().items()}
+    return found
+
+
+def _contract(file: TaskFile, outputs: Outputs) -> Contract:
+    drive = drive_of(file)
+    seen = []
+    for channel in file.observation:
+        size, unit = outputs.get(channel.of, Output(1, "?"))
+        count = len(range(size)[slice(*channel.part)]) if channel.part else size
+        seen.append(Channel(name=channel.name, size=max(count, 1), unit=unit, scale=channel.scale))
+    done = []
+    for action in file.action:
+        size, unit = drive.channels.get(action.of, Output(1, "?"))
+        done.append(Channel(name=action.name, size=size, unit=unit, scale=action.scale))
+    return Contract(observation=tuple(seen), action=tuple(done), control_hz=file.control_hz)
+
+
+def _refusal(path: Path, place: Sequence[str | int], message: str, text: str | None = None) -> ContractError:
+    known = path.read_text(encoding="utf-8") if text is None else text
+    parts = _as_in_file(place)
+    return ContractError(
+        f"{'.'.join(str(part) for part in parts)}: {message}.",
+        where=f"{path}:{line_of(known, parts)}",
+        remedy="docs/tasks.md explains each entry.",
+    )
+
+
+def _as_in_file(place: Sequence[str | int]) -> tuple[str | int, ...]:
+    """Without the kind by which a quantity or the control was read, and which of two forms was tried."""
+    tag = {"quantities": 2, "control": 1}.get(str(place[0]) if place else "")
+    parts = [part for number, part in enumerate(place) if number != tag]
+    return tuple(part for part in parts if isinstance(part, int) or re.fullmatch(r"[a-z0-9_-]+", part))

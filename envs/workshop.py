@@ -1,7 +1,7 @@
-"""A workshop: one robot where it works - its arm, how this one differs, and the seams it gets.
+"""A workshop: one robot where it works - its embodiment, how it differs, and the jobs it gets.
 
-Data only, one TOML file each. What the figures do to the physics is `envs.embodiment`, what they do
-to seams and sensing is `envs.vector`.
+Data only, one TOML file each: figures by the names that the task declares. What they do is
+`envs.figures` and whoever reads them there.
 """
 
 from __future__ import annotations
@@ -9,64 +9,48 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from envs.seams import FAMILIES, SeamFamily
 from skills.errors import ContractError
 
-__all__ = ["FLEET", "Workshop", "fresh_workshop", "load_workshop"]
+if TYPE_CHECKING:
+    from envs.format import Range, Variation, Varied
+
+__all__ = ["FLEET", "Figure", "Workshop", "data_sheet", "fleet_workshops", "fresh_workshop", "load_workshop"]
 
 FOLDER = Path(__file__).parent / "workshops"
 FLEET = ("vessel-heads", "frame-corners", "weave-bench", "pipe-rack")
-"""The four workshops of the demo's fleet: a UR5e, a Panda, an iiwa and an xArm 7."""
+"""The four workshops of the demo's weld-seam fleet: a UR5e, a Panda, an iiwa and an xArm 7."""
+FLEET_SEED = 9_000
+"""Of the workshops drawn for tasks without such files; apart from the seeds of gates and demos."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Figure = Finite | tuple[Finite, ...] | tuple[str, ...]
+"""Of the robot: a number, or one per component. Of its jobs: least and greatest value, or a list of words."""
 
 
 class Workshop(BaseModel):
-    """One robot's arm, its peculiarities and its work.
+    """One robot's embodiment, its peculiarities and its work.
 
     Attributes:
-        embodiment: Name of an arm in `envs/arms`.
-        seams: Families that its jobs are drawn from, evenly.
-        speed: Least and greatest ordered travel speed, m/s.
-        heading: Least and greatest direction of the work-piece, rad about the vertical.
-        delay: Control steps that pass before the robot executes a command.
-        impedance: Stiffness against the nominal; the damping follows its square root.
-        damping: Viscous joint damping against the nominal.
-        friction: Dry friction of each joint, N m.
-        payload: Mass carried with the torch beyond its own, kg.
-        tool_offset: Error of the calibrated tip, job frame, m.
-        yaw_error: Error of the seam sensor's rotation about the torch, rad.
-        noise: Standard deviation of the sensed seam position, per axis, m.
+        task: Whose figures these are.
+        embodiment: Name of an arm or another robot in `envs/arms`.
+        figures: What differs from the data sheet and from the task's own ranges.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=64)
+    task: str = Field(min_length=1, max_length=64)
     embodiment: str = Field(min_length=1, max_length=64)
-    seams: tuple[SeamFamily, ...] = Field(default=FAMILIES, min_length=1)
-    speed: tuple[Finite, Finite] = (0.05, 0.10)
-    heading: tuple[Finite, Finite] = (-np.pi, np.pi)
-    delay: int = Field(default=0, ge=0, le=5)
-    impedance: Finite = Field(default=1.0, ge=0.2, le=3)
-    damping: Finite = Field(default=1.0, ge=0, le=5)
-    friction: Finite = Field(default=0.0, ge=0, le=5)
-    payload: Finite = Field(default=0.0, ge=0, le=5)
-    tool_offset: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
-    yaw_error: Finite = 0.0
-    noise: Finite = Field(default=0.0003, ge=0, le=0.01)
+    figures: dict[str, Figure] = Field(default={}, max_length=64)
 
-    @model_validator(mode="after")
-    def _ranges_are_ordered(self) -> Workshop:
-        if not 0 < self.speed[0] <= self.speed[1] <= 0.25:
-            raise ValueError(f"speed {self.speed} is not a range within 0 and 0.25 m/s")
-        if self.heading[0] > self.heading[1]:
-            raise ValueError(f"heading {self.heading} is not a range")
-        return self
+    def __hash__(self) -> int:
+        """By content, as it is compared."""
+        return hash((self.name, self.task, self.embodiment, *self.figures.items()))
 
 
 def load_workshop(name_or_path: str | Path) -> Workshop:
@@ -92,21 +76,62 @@ def load_workshop(name_or_path: str | Path) -> Workshop:
         ) from error
 
 
-def fresh_workshop(embodiment: str, seed: int) -> Workshop:
-    """A workshop that nobody trained in: all seam families, speeds and headings, drawn peculiarities.
+def data_sheet(task: Varied, embodiment: str) -> Workshop:
+    """A robot as its data sheet says, with every kind of job."""
+    return Workshop(name=f"data-sheet-{embodiment}", task=task.name, embodiment=embodiment)
 
-    Odd seeds give a robot that executes one step late, even ones a prompt robot: it is the
-    peculiarity that matters most, so a few workshops must hold both in equal parts.
+
+def fresh_workshop(task: Varied, embodiment: str, seed: int, *, held_out: bool = False) -> Workshop:
+    """A workshop that nobody trained in: every kind of job, drawn peculiarities.
+
+    Figures with a list of values take them in turn with the seed: so a few workshops of consecutive
+    seeds hold robots with and without delay in equal parts.
+
+    Args:
+        task: Declares what is drawn.
+        embodiment: Of the robot.
+        seed: Equal seeds, equal workshops.
+        held_out: For the gate: figures with a held-out range are drawn from it.
     """
     random = np.random.default_rng([seed, *embodiment.encode()])
+    figures: dict[str, Figure] = {}
+    for name, variation in task.robots.items():
+        given = _range(variation, held_out=held_out)
+        if given is not None:
+            figures[name] = _draw(given, seed, random)
+    if held_out:
+        for name, variation in task.jobs.items():
+            if variation.held_out:
+                low, high = variation.held_out.bounds
+                figures[name] = variation.held_out.values or (*low, *high)
+    kind = "held-out" if held_out else "fresh"
     return Workshop(
-        name=f"fresh-{embodiment}-{seed}",
-        embodiment=embodiment,
-        delay=seed % 2,
-        impedance=random.uniform(0.8, 1.3),
-        damping=random.uniform(1.0, 2.0),
-        friction=random.uniform(0.0, 0.5),
-        payload=random.uniform(0.0, 1.2),
-        tool_offset=tuple(random.uniform(-0.0005, 0.0005, 3)),
-        yaw_error=random.uniform(-0.07, 0.07),
+        name=f"{kind}-{embodiment}-{seed}", task=task.name, embodiment=embodiment, figures=figures
     )
+
+
+def fleet_workshops(task: Varied, count: int = 4, seed: int = FLEET_SEED) -> list[Workshop]:
+    """The workshops that a fleet trains in: those made for the task first, then drawn ones.
+
+    The robots take turns: those of the made workshops, or the task's first four.
+    """
+    made = [shop for shop in map(load_workshop, FLEET) if shop.task == task.name]
+    robots = [shop.embodiment for shop in made] or list(task.embodiments[:4])
+    drawn = [
+        fresh_workshop(task, robots[number % len(robots)], seed + number)
+        for number in range(len(made), count)
+    ]
+    return [*made, *drawn][:count]
+
+
+def _range(variation: Variation, *, held_out: bool) -> Range | None:
+    return variation.held_out if held_out and variation.held_out else variation.drawn
+
+
+def _draw(given: Range, seed: int, random: np.random.Generator) -> Figure:
+    if given.values:
+        return given.values[seed % len(given.values)]  # type: ignore[return-value]
+    low, high = given.bounds
+    if len(low) == 1:
+        return float(random.uniform(low[0], high[0]))
+    return tuple(random.uniform(low, high).tolist())

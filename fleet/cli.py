@@ -182,12 +182,14 @@ def simulate(
     forever: Annotated[bool, typer.Option(help="Go on when no campaign is running.")] = False,
 ) -> None:
     """Run robots that train for a hub until the skill's campaign is over."""
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
     from fleet.simulate import FleetPlan, draw_robots  # noqa: PLC0415
     from fleet.simulate import simulate as run_fleet  # noqa: PLC0415
 
     operator = OperatorClient.open(hub, token)
     made = operator.create_tokens(EnrolmentTokenRequest(count=robots))
-    plan = FleetPlan(hub, skill, draw_robots([each.token for each in made], seed), home.absolute(), seed=seed)
+    drawn = draw_robots(load_task(skill), [each.token for each in made], seed)
+    plan = FleetPlan(hub, skill, drawn, home.absolute(), seed=seed)
     until = (lambda: False) if forever else _campaign_over(operator, skill)
     count = min(robots, processes or os.cpu_count() or 1)
     with _open_crew(count, ray=ray, address=ray_address) as crew, FleetDisplay(out) as display:

@@ -28,7 +28,12 @@ class RayActors:
         self.count = count
         self._own = not ray.is_initialized()
         if self._own:
-            ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(
+                address=address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
         # One thread works, the other answers the parent.
         actor = ray.remote(num_cpus=1, max_concurrency=2)(_Actor)
         self._actors = [actor.remote() for _ in range(count)]

@@ -58,5 +58,5 @@ def _ground(identity: Identity, own_env: Env | None, settings: RobotSettings) ->
     episodes = settings.rehearsal_episodes
     if own_env is not None:
         return OwnGround(own_env, task, seed=seed, episodes=episodes, settings=trainer)
-    workshop = home_workshop(identity)
+    workshop = home_workshop(identity, task)
     return SimulatedGround(task, workshop, seed=seed, episodes=episodes, settings=trainer)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.task import load_task
-from envs.workshop import FLEET, Workshop, fresh_workshop, load_workshop
+from envs.task import Task, load_task
+from envs.workshop import Workshop, fleet_workshops
 from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.crew import Crew, Line
 from fleet.membership import connect, join
@@ -22,7 +22,7 @@ from fleet.progress import Progress
 from fleet.workbench import Workbench
 from skills.manifest import Name
 
-__all__ = ["FleetPlan", "RobotPlan", "draw_robots", "draw_workshops", "simulate"]
+__all__ = ["FleetPlan", "RobotPlan", "draw_robots", "simulate"]
 
 SIMULATED = AgentSettings(poll_seconds=0.2, look_seconds=1.0, backoff_seconds=0.2, backoff_cap=5.0)
 
@@ -100,23 +100,13 @@ def simulate(
     return last
 
 
-def draw_robots(tokens: Sequence[str], seed: int) -> tuple[RobotPlan, ...]:
+def draw_robots(task: Task, tokens: Sequence[str], seed: int) -> tuple[RobotPlan, ...]:
     """One robot a token, each in a workshop of its own."""
-    workshops = draw_workshops(len(tokens), seed)
+    workshops = fleet_workshops(task.file, len(tokens), seed)
     return tuple(
         RobotPlan(f"robot-{number:03d}-{workshop.embodiment}", workshop, token)
         for number, (workshop, token) in enumerate(zip(workshops, tokens, strict=True))
     )
-
-
-def draw_workshops(count: int, seed: int) -> list[Workshop]:
-    """The four of the demo first, then fresh ones of the same arms in turn."""
-    known = [load_workshop(name) for name in FLEET]
-    drawn = [
-        fresh_workshop(known[number % len(known)].embodiment, seed + number)
-        for number in range(len(known), count)
-    ]
-    return [*known, *drawn][:count]
 
 
 def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:

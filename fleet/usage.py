@@ -67,5 +67,5 @@ def use_skill(
     policy = Policy(skill)
     if own_env:
         return Usage(version, own_env, rehearse(load_env(own_env, task), policy, task, episodes, seed))
-    workshop = home_workshop(bench.identity())
+    workshop = home_workshop(bench.identity(), task)
     return Usage(version, workshop.name, evaluate(policy, task, workshop, episodes, seed))

@@ -110,6 +110,7 @@ class Accounts:
         It does not expire: whoever starts the hub may set it anew at any time.
         """
         with self._database.write() as session:
+            take_turn(session)  # several processes may start at once
             if not token and valid_admins(session, self._clock()):
                 return
             if not token:

@@ -13,13 +13,12 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
 
 from hub.clock import Clock
 from hub.database import Database
-from hub.models import NonceRow, RobotRow, SessionRow, UserRow, UserTokenRow
+from hub.models import RobotRow, SessionRow, UserRow, UserTokenRow
+from hub.nonces import Nonces
 from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
@@ -145,6 +144,7 @@ class Authenticator:
         self._database = database
         self._clock = clock
         self._skew = timedelta(seconds=skew_seconds)
+        self._nonces = Nonces(database, clock, 2 * self._skew)
 
     def user(self, token: str) -> Principal:
         """Whose API token this is.
@@ -228,10 +228,10 @@ class Authenticator:
 
         Raises:
             SignatureError: Another request or another key.
-            UnauthorizedError: The request was made before.
+            UnauthorizedError: The request was made before, or the robot has left meanwhile.
         """
         claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
-        self._use_nonce(claim.proof, self._clock())
+        self._nonces.use(claim.proof.robot_id, claim.proof.nonce)
         return claim.principal
 
     def _check_fresh(self, proof: RequestProof, now: datetime) -> None:
@@ -248,24 +248,6 @@ class Authenticator:
                 remedy=f"Set the robot's clock; {self._skew.total_seconds():g} s of difference are allowed.",
                 code="stale_request",
             )
-
-    def _use_nonce(self, proof: RequestProof, now: datetime) -> None:
-        try:
-            with self._database.write() as session:
-                session.execute(
-                    delete(NonceRow).where(
-                        NonceRow.robot_id == proof.robot_id, NonceRow.used_at < now - 2 * self._skew
-                    )
-                )
-                session.add(NonceRow(robot_id=proof.robot_id, nonce=proof.nonce, used_at=now))
-                _mark_seen(session, proof.robot_id, now)
-        except IntegrityError as error:
-            raise UnauthorizedError(
-                "this request was made before.",
-                where="Zunft-Nonce",
-                remedy="Sign each request anew, repeated ones too.",
-                code="replayed_request",
-            ) from error
 
 
 def principal_of(user: UserRow, token: UserTokenRow | None) -> Principal:
@@ -293,12 +275,6 @@ def scopes_of(row: UserTokenRow) -> frozenset[Scope]:
 
 def _tokens() -> Select[UserRow, UserTokenRow]:
     return select(UserRow, UserTokenRow).join(UserTokenRow, UserTokenRow.user_name == UserRow.name)
-
-
-def _mark_seen(session: Session, robot_id: str, now: datetime) -> None:
-    robot = session.get(RobotRow, robot_id)
-    if robot is not None:
-        robot.last_seen_at = now
 
 
 def _role(text: str) -> Role:

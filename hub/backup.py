@@ -37,7 +37,6 @@ from hub.archive import (
 from hub.blobs import blobs_of
 from hub.database import Database, existing_database
 from hub.regions import HOME, Stores, connect_stores
-from hub.services import KEY_FILE
 from hub.settings import Settings
 from hub.store import StoreError
 from skills.errors import NotFoundError
@@ -81,7 +80,7 @@ def back_up(
     with ExitStack() as stack:
         database = stack.enter_context(existing_database(settings.database, migrate=False))
         revision = _revision(database)
-        key = settings.data_dir / KEY_FILE
+        key = settings.key_path
         if with_key and not key.exists():
             raise NotFoundError(
                 "the hub's folder holds no key.", where=str(key), remedy="Name its --data-dir."

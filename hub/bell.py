@@ -1,6 +1,7 @@
 """A bell that wakes whoever waits for news: the engine's thread, event streams, waiting robots.
 
-It carries no message. Who is woken reads the database, so a ring that is missed loses nothing.
+It carries no message. Who is woken reads the database, so a ring that is missed loses nothing. What other
+processes write, `hub.listening` hears.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._rings = 0
+        self._heard = 0
         self._closed = False
         self._condition = threading.Condition()
         self._sleepers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
@@ -37,6 +39,16 @@ class Bell:
             self._condition.notify_all()
             for event, loop in self._sleepers.items():
                 loop.call_soon_threadsafe(event.set)
+
+    def hear(self, number: int) -> None:
+        """Ring, unless news up to this number was heard of before: it is known from several sides.
+
+        Numbers become visible in their order, so whoever was woken by a later one has seen this one, too.
+        """
+        with self._condition:
+            is_news, self._heard = number > self._heard, max(number, self._heard)
+        if is_news:
+            self.ring()
 
     def close(self) -> None:
         """Wake all waiters for good."""

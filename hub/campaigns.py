@@ -7,7 +7,7 @@ may see and stop it follows from that.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,6 +30,7 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
+from hub.leaseholder import new_lease
 from hub.models import (
     AssignmentRow,
     CampaignRow,
@@ -50,6 +51,10 @@ from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView
 __all__ = ["Campaigns"]
 
 
+LOOKS = 20
+"""So often within the time for which a robot counts as active it is written down that it is."""
+
+
 class Campaigns:
     """Orders and assignments; each call is its own transaction."""
 
@@ -57,6 +62,7 @@ class Campaigns:
         self._database = database
         self._clock = clock
         self._active_seconds = active_seconds
+        self._nearly = timedelta(seconds=active_seconds / LOOKS)
 
     def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
         """Take an order; the engine opens its first round.
@@ -93,6 +99,7 @@ class Campaigns:
             )
             session.add(row)
             session.flush()
+            session.add(new_lease(row.campaign_id, now))
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
             note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
@@ -148,21 +155,36 @@ class Campaigns:
             row = find_round(session, round_id, viewer)
             return round_view(session, row, self._clock(), self._active_seconds)
 
+    def open_round(self, skill: str) -> str:
+        """The round that wants deltas for a skill now, whoever may bring some; empty where there is none."""
+        with self._database.read() as session:
+            campaign = _running(session, skill)
+            newest = newest_round(session, campaign.campaign_id) if campaign else None
+        return newest.round_id if newest and newest.state == "open" else ""
+
     def assignment(self, robot: Principal, skill: str) -> Assignment | None:
         """What this robot is to do now for a skill; None when there is nothing that it may do.
 
-        Asking also tells the hub that the robot is there: a round without a target waits for it.
+        Asking also tells the hub that the robot is there: a round without a target waits for it. That is
+        written down anew when it is no longer nearly true, and not each time that there is nothing to do.
         """
         now, robot_id = self._clock(), robot.name
+        with self._database.read() as session:
+            asked = session.get(InterestRow, (robot_id, skill))
+            is_known = asked is not None and now - asked.asked_at < self._nearly
+            if is_known and _work(session, skill, robot_id, now) is None:
+                return None
         with self._database.write() as session:
             row = session.scalar(select(SkillRow).where(SkillRow.name == skill, seen(robot)))
             if row is None or not may_contribute(session, robot, row):
                 return None
+            # It may ask two processes at once.
+            session.get_one(RobotRow, robot_id, with_for_update={"key_share": True})
             session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
-            campaign = _running(session, skill)
-            newest = newest_round(session, campaign.campaign_id) if campaign else None
-            if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
+            work = _work(session, skill, robot_id, now)
+            if work is None:
                 return None
+            campaign, newest = work
             session.merge(AssignmentRow(round_id=newest.round_id, robot_id=robot_id, assigned_at=now))
             base = session.scalars(select(VersionRow).where(VersionRow.digest == newest.base)).one()
             view = version_view(session, base)
@@ -181,6 +203,15 @@ def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Ass
         learning_rate=order.training.rate_of_round(row.number, order.rounds),
         max_staleness=order.merge.max_staleness,
     )
+
+
+def _work(session: Session, skill: str, robot_id: str, now: datetime) -> tuple[CampaignRow, RoundRow] | None:
+    """The campaign and the round that want a delta of this robot."""
+    campaign = _running(session, skill)
+    newest = newest_round(session, campaign.campaign_id) if campaign else None
+    if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
+        return None
+    return campaign, newest
 
 
 def _running(session: Session, skill: str) -> CampaignRow | None:

@@ -20,7 +20,7 @@ from hub.auth import Principal, Viewer
 from hub.clock import Clock
 from hub.contributors import dismiss_others
 from hub.database import Database
-from hub.events import record
+from hub.events import record, take_turn
 from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
 from hub.publishing import add_skill, check_origin, check_succession, next_number, owner_for
 from hub.quotas import check_room, check_uploads, hold, keep
@@ -118,6 +118,8 @@ class Catalogue:
             return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
             self._discard(skill.digest, owner.region)
+            with self._database.read() as session:
+                owner_for(session, skill.manifest.name, by)  # somebody took it meanwhile: no other word of it
             raise
         except IntegrityError as error:
             self._discard(skill.digest, owner.region)
@@ -134,6 +136,7 @@ class Catalogue:
             owner = hold(session, name)[name]
             known = _version_of(session, skill.digest)
             if known is not None:
+                owner_for(session, manifest.name, by)  # once more: it may have come between the two looks
                 return version_view(session, known), False
             check_succession(session, manifest, by)
             check_uploads(session, owner, now)
@@ -249,6 +252,7 @@ class Catalogue:
         with self._database.write() as session:
             row = own_skill(session, name, by)
             if row.visibility != visibility:
+                take_turn(session)  # before the skill's row is locked
                 row.visibility, row.updated_at = visibility, now
                 session.flush()
                 dismiss_others(session, row)
@@ -355,6 +359,7 @@ def add_version(
     """
     row = session.get_one(SkillRow, manifest.name)
     keep(hold(session, row.organisation)[row.organisation], size)
+    take_turn(session)  # before the skill's row is locked: whoever has the turn may want it, too
     row.task, row.summary, row.updated_at = manifest.task, manifest.summary, now
     version = VersionRow(
         skill=manifest.name,
@@ -379,6 +384,7 @@ def point_channel(
     session: Session, name: str, channel: Channel, number: int, now: datetime, *, by: str = HUB
 ) -> None:
     """Move a channel and tell listeners; a channel that is there already stays."""
+    take_turn(session)  # before any row is locked: whoever has the turn may want it, too
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
         return

@@ -7,8 +7,9 @@ Rules live with their nouns (`catalogue`, `rounds`, ...); the tables are `models
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ __all__ = ["Database", "SettingsError", "existing_database", "open_database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
-"""Key in `Session.info`: true when listeners should be woken after the commit."""
+"""Key in `Session.info`: number of the last event, where listeners should be woken after the commit."""
+CHANNEL = "zunft"
+MIGRATING = "SELECT pg_advisory_xact_lock(2079420002)"
 
 
 class SettingsError(ZunftError):
@@ -44,9 +47,14 @@ class Database:
     def __init__(self, url: str, bell: Bell) -> None:
         self._engine = _create_engine(url)
         self._bell = bell
-        self._readers = sessionmaker(self._engine, expire_on_commit=False)
+        # PostgreSQL's default lets each statement see what was committed meanwhile: no snapshot.
+        isolation = {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {}
+        self._readers = sessionmaker(self._engine.execution_options(**isolation), expire_on_commit=False)
         writing = self._engine.execution_options(zunft_write=True)
         self._writers = sessionmaker(writing, expire_on_commit=False)
+        # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one
+        # at once, and who waits for it holds no connection.
+        self._turn = threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -57,16 +65,47 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: all of it or, on any exception, nothing."""
-        with self._writers.begin() as session:
+        with self._turn, self._writers.begin() as session:
             yield session
-            news = bool(session.info.get(NEWS))
+            news = int(session.info.get(NEWS, 0))
+            if news and self._is_postgresql:
+                session.execute(text(f"NOTIFY {CHANNEL}"))  # with the commit, to the hub's other processes
         if news:
-            self._bell.ring()
+            self._bell.hear(news)
+
+    @contextmanager
+    def listen(self) -> Iterator[Callable[[float], object] | None]:
+        """A wait of at most so many seconds for the news of other processes; None where none can be sent.
+
+        Raises:
+            OperationalError: Or the wait does, with the driver's own error, once the connection is lost.
+        """
+        if not self._is_postgresql:
+            yield None
+            return
+        with self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            connection.detach()  # nobody else shall have it, also not afterwards
+            driver.autocommit = True
+            driver.execute(f"LISTEN {CHANNEL}")
+            yield lambda seconds: list(driver.notifies(timeout=seconds, stop_after=1))
+
+    def notify(self) -> None:
+        """Wake all who listen, with no news."""
+        if self._is_postgresql:
+            with self._writers.begin() as session:
+                session.execute(text(f"NOTIFY {CHANNEL}"))
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
 
     def migrate(self) -> None:
-        """Bring the schema to this program's version; data stays."""
+        """Bring the schema to this program's version; data stays. Several processes may do so at once."""
         config = _migrations()
         with self._engine.execution_options(zunft_write=True).begin() as connection:
+            if self._is_postgresql:  # SQLite has one writer at a time anyway
+                connection.execute(text(MIGRATING))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 

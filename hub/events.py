@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from hub.auth import Viewer
+from hub.auth import Principal, Viewer
 from hub.database import NEWS, Database
 from hub.models import EventRow
 from hub.visibility import may_see_robots, seen_events
 from skills.messages import Event
 
-__all__ = ["EventLog", "Heard", "event_view", "record", "take_turn"]
+__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "hear", "record", "take_turn"]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
@@ -51,9 +51,10 @@ def record(
     take_turn(session)
     if skill is not None:
         data["skill"] = skill
-    session.add(EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data))
+    row = EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data)
+    session.add(row)
     session.flush()
-    session.info[NEWS] = True
+    session.info[NEWS] = row.id
 
 
 def take_turn(session: Session) -> None:
@@ -64,6 +65,14 @@ def take_turn(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         session.execute(text(POSTGRES_LOCK))
+
+
+@dataclass(frozen=True)
+class Told:
+    """Rows for an audience, and the number after which to ask again."""
+
+    rows: tuple[EventRow, ...]
+    last: int
 
 
 @dataclass(frozen=True)
@@ -82,18 +91,40 @@ class EventLog:
 
     def after(self, last: int, viewer: Viewer) -> Heard:
         """What the viewer may see with a number above `last`, oldest first, at most 500."""
+        return hear(self.told((last, audience(viewer))), viewer)
+
+    def told(self, question: tuple[int, Viewer]) -> Told:
+        """Rows above the question's number for its audience; each listener still has to `hear` them."""
+        last, viewer = question
         with self._database.read() as session:
             # Read first: what comes between the two looks is heard the next time.
             newest = session.scalar(select(func.max(EventRow.id))) or last
             told = EventRow.id > last, EventRow.id <= newest, seen_events(viewer)
             rows = session.scalars(select(EventRow).where(*told).order_by(EventRow.id).limit(PAGE)).all()
-        events = tuple(event_view(row, viewer) for row in rows)
-        return Heard(events, rows[-1].id if len(rows) == PAGE else max(last, newest))
+        return Told(tuple(rows), rows[-1].id if len(rows) == PAGE else max(last, newest))
 
     def last(self) -> int:
         """Number of the newest event; 0 when there is none."""
         with self._database.read() as session:
             return session.scalar(select(func.max(EventRow.id))) or 0
+
+
+def audience(viewer: Viewer) -> Viewer:
+    """All to whom the same rows are told, as one: one look at the log does for all of them."""
+    if viewer is None:
+        return None
+    match viewer.role:
+        case "researcher":  # sees what it published, too
+            return Principal(viewer.name, viewer.role, viewer.organisation)
+        case "admin":
+            return Principal("", viewer.role, "")
+        case role:
+            return Principal("", role, viewer.organisation)
+
+
+def hear(told: Told, viewer: Viewer) -> Heard:
+    """What one of an audience hears."""
+    return Heard(tuple(event_view(row, viewer) for row in told.rows), told.last)
 
 
 def event_view(row: EventRow, viewer: Viewer) -> Event:

@@ -12,7 +12,6 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
-from envs.embodiment import embodiment_names
 from envs.evaluate import Evaluation, evaluate_many, pool
 from envs.task import load_task
 from envs.workshop import fresh_workshop
@@ -75,19 +74,20 @@ def measure(skill: Skill, plan: GatePlan) -> ScoresByArm:
             remedy="Make the skill from the task's own contract.",
         )
     policy = Policy(skill)
-    arms = plan.embodiments or embodiment_names()
-    simulated = [arm for arm in arms if arm in embodiment_names()]
+    admitted = task.file.embodiments
+    arms = plan.embodiments or admitted
+    simulated = [arm for arm in arms if arm in admitted]
     if not simulated:
         raise ContractError(
-            f"none of the arms {', '.join(arms)} can be simulated here.",
+            f"{task.name} admits none of {', '.join(arms)}.",
             where="gate.embodiments",
-            remedy=f"Name one of {', '.join(embodiment_names())}.",
+            remedy=f"Name one of {', '.join(admitted)}.",
         )
     count = -(-plan.episodes // EPISODES_A_WORKSHOP)
     each = -(-plan.episodes // count)
 
     def score(arm: str) -> Evaluation:
-        workshops = [fresh_workshop(arm, plan.seed + i) for i in range(count)]
+        workshops = [fresh_workshop(task.file, arm, plan.seed + i, held_out=True) for i in range(count)]
         return pool(evaluate_many(policy, task, workshops, each, plan.seed))
 
     # The physics runs outside Python's lock: arms side by side, each as if it were alone.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,8 +16,17 @@ from sqlalchemy.orm import Session
 from hub.auth import Viewer
 from hub.events import record
 from hub.jobs.job import DeltaPart, MergeJob
-from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
-from hub.rounds import Collection, RoundEvent, next_state, waiting_for
+from hub.models import (
+    AssignmentRow,
+    CampaignRow,
+    DeltaRow,
+    InterestRow,
+    LeaseRow,
+    RobotRow,
+    RoundRow,
+    SkillRow,
+)
+from hub.rounds import FINAL, Collection, Missing, RoundEvent, Work, campaign_waits, next_state, waiting_for
 from hub.visibility import seen_skills
 from skills.errors import NotFoundError
 from skills.messages import CampaignRequest, CampaignView, GateReport, RoundState, RoundView
@@ -28,11 +38,13 @@ __all__ = [
     "enter_state",
     "find_round",
     "merge_job",
+    "missing_of",
     "newest_round",
     "order_of",
     "round_view",
     "rounds_of",
     "state_of",
+    "work_of",
 ]
 
 STATES: dict[str, RoundState] = {
@@ -129,7 +141,7 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
         ConflictError: The event does not belong to the round's state.
     """
     row.state = next_state(state_of(row), event)
-    row.reason = reason[:2000]
+    row.reason = reason[:2000] or row.reason
     record(
         session,
         f"round.{row.state}",
@@ -138,14 +150,15 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
         round_id=row.round_id,
         campaign_id=row.campaign_id,
         number=row.number,
-        reason=row.reason,
+        reason=reason[:2000],
     )
 
 
 def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:
     """Who has sent a delta, and who is still expected to."""
     campaign = session.get_one(CampaignRow, row.campaign_id)
-    arrived = select(DeltaRow.robot_id).where(DeltaRow.round_id == row.round_id)
+    arrived = select(DeltaRow.robot_id, DeltaRow.staleness).where(DeltaRow.round_id == row.round_id)
+    found = {row[0]: row[1] for row in session.execute(arrived)}
     assigned = select(AssignmentRow.robot_id).where(AssignmentRow.round_id == row.round_id)
     lately = now - timedelta(seconds=active_seconds)
     asking = select(InterestRow.robot_id).where(
@@ -154,9 +167,32 @@ def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds
     return Collection(
         order=order_of(campaign),
         deadline=row.deadline,
-        arrived=frozenset(session.scalars(arrived)),
+        arrived=frozenset(found),
         expected=frozenset(session.scalars(assigned)) | frozenset(session.scalars(asking)),
+        stale=sum(staleness > 0 for staleness in found.values()),
     )
+
+
+def missing_of(
+    session: Session, collection: Collection, now: datetime, active_seconds: float
+) -> list[Missing]:
+    """Whom a round waits for, and whether they are still heard of."""
+    robots = select(RobotRow).where(RobotRow.robot_id.in_(collection.expected - collection.arrived))
+    return [_missing(robot, now, active_seconds) for robot in session.scalars(robots)]
+
+
+def _missing(robot: RobotRow, now: datetime, active_seconds: float) -> Missing:
+    silent = (now - (robot.last_seen_at or robot.enrolled_at)).total_seconds()
+    return Missing(robot.embodiment, silent if silent > active_seconds else None)
+
+
+def work_of(session: Session, campaign_id: str, now: datetime) -> Work:
+    """What becomes of a campaign's next step."""
+    row = session.get(LeaseRow, campaign_id)
+    if row is None or not row.holder:
+        return Work(note=row.note if row else "")
+    by: Literal["somebody", "gone"] = "somebody" if now < row.expires_at else "gone"
+    return Work(by, max(0.0, (now - row.taken_at).total_seconds()))
 
 
 def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> RoundView:
@@ -166,7 +202,9 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
         func.count(), func.coalesce(func.sum(DeltaRow.samples), 0), func.coalesce(func.sum(DeltaRow.size), 0)
     ).where(DeltaRow.round_id == row.round_id)
     deltas, samples, size = session.execute(totals).one()
-    words = waiting_for(state_of(row), collection, now, _arms_of(session, collection))
+    missing = missing_of(session, collection, now, active_seconds) if row.state == "open" else []
+    work = Work() if state_of(row) in FINAL else work_of(session, row.campaign_id, now)
+    words = waiting_for(state_of(row), collection, now, missing, work)
     return RoundView(
         round_id=row.round_id,
         campaign_id=row.campaign_id,
@@ -179,6 +217,7 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
         samples=int(samples),
         bytes=int(size),
         waiting_for=f"{words} {row.reason}".strip(),
+        late=collection.stale,
         candidate=row.candidate,
         gate=GateReport.model_validate(row.gate) if row.gate else None,
         metrics=row.metrics,
@@ -187,20 +226,22 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
 
 def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seconds: float) -> CampaignView:
     """The campaign with its rounds."""
+    rounds = tuple(
+        round_view(session, each, now, active_seconds) for each in rounds_of(session, row.campaign_id)
+    )
+    waits = ""
+    if row.state == "running":
+        state, words = (rounds[-1].state, rounds[-1].waiting_for) if rounds else (None, "")
+        held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == row.skill)).one() is not None
+        waits = campaign_waits(state, words, work_of(session, row.campaign_id, now), held=held)
     return CampaignView.model_validate(
         {
             "campaign_id": row.campaign_id,
             "state": row.state,
             "reason": row.reason,
+            "waiting_for": waits,
             "order": order_of(row),
             "created_at": row.created_at,
-            "rounds": tuple(
-                round_view(session, each, now, active_seconds) for each in rounds_of(session, row.campaign_id)
-            ),
+            "rounds": rounds,
         }
     )
-
-
-def _arms_of(session: Session, collection: Collection) -> dict[str, str]:
-    robots = select(RobotRow).where(RobotRow.robot_id.in_(collection.expected))
-    return {robot.robot_id: robot.embodiment for robot in session.scalars(robots)}

@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeDecorator
 from skills.messages import Visibility
 
 __all__ = [
+    "NOTE_LENGTH",
     "AssignmentRow",
     "AuditHeadRow",
     "AuditRow",
@@ -26,8 +27,10 @@ __all__ = [
     "DeltaRow",
     "EnrolmentTokenRow",
     "EventRow",
+    "HubRow",
     "IdentityRow",
     "InterestRow",
+    "LeaseRow",
     "Moment",
     "NonceRow",
     "OrganisationRow",
@@ -43,6 +46,8 @@ __all__ = [
     "WebhookRow",
     "WithdrawalRow",
 ]
+
+NOTE_LENGTH = 2000
 
 
 class Moment(TypeDecorator[datetime]):
@@ -234,6 +239,26 @@ class CampaignRow(Base):
     reason: Mapped[str] = mapped_column(String(2000))
     order: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class HubRow(Base):
+    """Which hub this database is: its one row has the public key that all its processes sign with."""
+
+    __tablename__ = "hub"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    public_key: Mapped[str]
+
+
+class LeaseRow(Base):
+    """Which process works on a campaign; see `hub.leases`. Made with the campaign."""
+
+    __tablename__ = "leases"
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.campaign_id"), primary_key=True)
+    holder: Mapped[str]
+    number: Mapped[int]
+    taken_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(String(NOTE_LENGTH))
 
 
 class RoundRow(Base):

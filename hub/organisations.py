@@ -12,6 +12,7 @@ from hub.audit import note
 from hub.auth import Principal, Viewer
 from hub.clock import Clock
 from hub.database import Database, SettingsError
+from hub.events import take_turn
 from hub.models import DeltaRow, OrganisationRow, RobotRow, SkillRow, UserRow
 from hub.quotas import hold, use_of
 from hub.regions import HOME, Stores
@@ -50,6 +51,7 @@ class Organisations:
             SettingsError: An organisation is pinned to a region that the settings do not name.
         """
         with self._database.write() as session:
+            take_turn(session)  # several processes may start at once
             if session.get(OrganisationRow, GUILD) is None:
                 session.add(self._row(OrganisationRequest(name=GUILD, visibility="guild")))
                 session.flush()

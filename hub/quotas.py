@@ -25,7 +25,7 @@ WINDOW = timedelta(hours=1)
 def hold(session: Session, *names: str) -> dict[str, OrganisationRow]:
     """Organisations by name, locked until the transaction ends; in one order, so that none waits in a circle.
 
-    Rounds, campaigns and enrolment tokens are locked before, the event log after.
+    Leases, rounds, campaigns and enrolment tokens are locked before, the event log and skills after.
     """
     statement = select(OrganisationRow).where(OrganisationRow.name.in_(names)).order_by(OrganisationRow.name)
     rows = session.scalars(statement.with_for_update().execution_options(populate_existing=True))

@@ -35,7 +35,7 @@ from hub.backup import Progress
 from hub.blobs import blobs_of
 from hub.database import Database, SettingsError, open_database
 from hub.regions import HOME, Stores, connect_stores
-from hub.services import KEY_FILE, SPOOL_FOLDER
+from hub.services import SPOOL_FOLDER
 from hub.settings import Settings
 from hub.spool import Spool
 from hub.store.contract import PIECE
@@ -89,14 +89,14 @@ def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
             database.migrate()
             _check_version(database, manifest)
             _check_empty(database)
-            has_key = _check_key(settings.data_dir / KEY_FILE, manifest)
+            has_key = _check_key(settings.key_path, manifest)
             stores = connect_stores(settings)
             _check_regions(stores, manifest)
             stores.check()
             spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
             _put_blobs(archive, stores, spool, manifest, progress)
             if KEY in manifest.members:
-                write_atomically(settings.data_dir / KEY_FILE, archive.file(KEY).read(), mode=0o600)
+                write_atomically(settings.key_path, archive.file(KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
             absent = _absent(database, stores, manifest)
     return Restored(manifest, has_key, absent)

@@ -12,7 +12,7 @@ from hub.accounts import Accounts
 from hub.admission import Admission
 from hub.attendance import Attendance
 from hub.audit import AuditLog
-from hub.auth import Authenticator
+from hub.auth import Authenticator, Viewer
 from hub.bell import Bell
 from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue
@@ -20,17 +20,21 @@ from hub.clock import Clock, utc_now
 from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
-from hub.events import EventLog
+from hub.events import EventLog, Told
+from hub.identity import signing_key
 from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
+from hub.leaseholder import Leaseholder
+from hub.listening import Listener
 from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releases
 from hub.sessions import Sessions
 from hub.settings import Settings
+from hub.sharing import Shared
 from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
@@ -52,7 +56,6 @@ from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
-KEY_FILE = "hub-key.pem"
 SPOOL_FOLDER = "spool"
 SWEEP_SECONDS = 600.0
 
@@ -76,12 +79,15 @@ class Services:
     enrolment: Enrolment
     events: EventLog
     jobs: Jobs
+    listener: Listener
     organisations: Organisations
     releases: Releases
     spool: Spool
     sweeper: Sweeper
     tokens: Tokens
     uploads: Uploads
+    open_rounds: Shared[str, str]
+    news: Shared[tuple[int, Viewer], Told]
     sessions: Sessions
     sign_in: SignIn
     issuer: Issuer | None
@@ -97,7 +103,8 @@ class Services:
         return self.stores.of(HOME)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work and to listen."""
+        self.listener.start()
         self.engine.start()
         self.sweeper.start()
         self.watch.start()
@@ -115,8 +122,11 @@ class Services:
         self.withdrawer.stop()
         self.engine.stop()
         self.dispatcher.stop()
+        self.listener.stop()
         self.jobs.close()
         self.sweeper.stop()
+        self.open_rounds.close()
+        self.news.close()
         self.database.close()
 
 
@@ -135,10 +145,10 @@ def open_services(
         SettingsError, StoreError: The database or the store cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    key = SigningKey.load_or_create(settings.data_dir / KEY_FILE)
     bell = Bell()
     database = Database(settings.database, bell)
     database.migrate()
+    key = signing_key(settings, database)
     stores = connect_stores(settings)
     organisations = Organisations(database, stores, clock)
     organisations.ensure_guild()
@@ -158,8 +168,10 @@ def open_services(
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, stores, jobs, catalogue, clock, active)
+    leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
+    campaigns, events = Campaigns(database, clock, active), EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
@@ -172,15 +184,18 @@ def open_services(
         admission=admission,
         audit=AuditLog(database),
         authenticator=authenticator,
-        campaigns=Campaigns(database, clock, active),
+        campaigns=campaigns,
         catalogue=catalogue,
         dispatcher=dispatcher,
-        engine=Engine(database, steps, bell),
+        engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
-        events=EventLog(database),
+        events=events,
         jobs=jobs,
+        listener=Listener(database, bell),
         organisations=organisations,
         releases=Releases(catalogue, jobs),
+        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
         sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
         tokens=Tokens(database, clock),

@@ -26,10 +26,11 @@ from skills.messages import Label, UserRole
 from skills.organisations import REGION
 from skills.skill import SIZE_LIMIT
 
-__all__ = ["Settings", "StoreKeys", "is_protected"]
+__all__ = ["KEY_FILE", "Settings", "StoreKeys", "is_protected"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
+KEY_FILE = "hub-key.pem"
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
 
 
@@ -62,6 +63,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("zunft-data"),
         description="Folder of the hub's signing key and, unless set otherwise, its database and store.",
+    )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File of the key that signs the guild's skills, the same for all processes of a hub; "
+        "empty: data_dir/hub-key.pem, which is made with a new hub.",
     )
     database_url: str = Field(
         default="",
@@ -108,6 +114,13 @@ class Settings(BaseSettings):
         default=300,
         gt=0,
         description="A worker process without work ends after so long, and gives its memory back.",
+    )
+    lease_seconds: float = Field(
+        default=10,
+        ge=0.1,
+        le=3600,
+        description="A hub process that works on a campaign and is not heard of for so long is succeeded by "
+        "another one; the same for all processes of a hub.",
     )
     ray_address: str = Field(
         default="",
@@ -297,6 +310,11 @@ class Settings(BaseSettings):
             msg = "oidc_issuer needs oidc_roles or oidc_default_role, or everybody would be refused"
             raise ValueError(msg)
         return self
+
+    @property
+    def key_path(self) -> Path:
+        """Where the signing key is, the default resolved."""
+        return self.signing_key_file or self.data_dir / KEY_FILE
 
     @property
     def database(self) -> str:

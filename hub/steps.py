@@ -1,7 +1,7 @@
 """The engine's steps: the work of each state of a round, and its entry into the journal.
 
-Each step does its work first, blobs before rows, and then enters the result in one transaction that
-looks again whether the round is still where it was. Done twice, a step gives the same bits.
+Each step does its work first, blobs before rows, and then enters the result in one transaction, under its
+lease, that looks again whether the round is still where it was. Done twice, a step gives the same bits.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ from hub.journal import (
     enter_state,
     find_round,
     merge_job,
+    missing_of,
+    newest_round,
     order_of,
     rounds_of,
     state_of,
 )
+from hub.leaseholder import HeldLease
 from hub.models import CampaignRow, RoundRow, SkillRow, VersionRow
 from hub.publishing import next_number
+from hub.quotas import hold
 from hub.regions import Stores, region_of
-from hub.rounds import FINAL, collection_event
+from hub.rounds import FINAL, collection_event, without
 from skills.errors import TooLargeError
 from skills.messages import GateReport, RoundState
 
@@ -59,59 +63,75 @@ class Steps:
         self._clock = clock
         self._active_seconds = active_seconds
 
-    def begin(self, campaign: CampaignRow) -> bool:
+    def due(self) -> list[str]:
+        """Ids of the campaigns in which something is to be done now."""
+        with self._database.read() as session:
+            # While a robot is being withdrawn, its skills are the withdrawal's.
+            free = CampaignRow.skill.in_(select(SkillRow.name).where(SkillRow.held_by.is_(None)))
+            running = select(CampaignRow.campaign_id).where(CampaignRow.state == "running", free)
+            ids = session.scalars(running.order_by(CampaignRow.created_at, CampaignRow.campaign_id))
+            return [each for each in ids if self._is_due(session, newest_round(session, each))]
+
+    def look(self, campaign_id: str) -> tuple[CampaignRow, RoundRow | None]:
+        """A campaign and its last round, as they are now."""
+        with self._database.read() as session:
+            return session.get_one(CampaignRow, campaign_id), newest_round(session, campaign_id)
+
+    def begin(self, held: HeldLease, campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
         base, measured = self._stable(campaign.skill)
         if not measured:
             with self._database.read() as session:
                 region = region_of(session, campaign.skill)
             job = GateJob(candidate=base, current=None, plan=order_of(campaign).gate, region=region)
-            report = self._jobs.gate(job)
+            report = self._jobs.gate(job, held.given_up)
             self._catalogue.record_score(base, report.candidate)
-        with self._database.write() as session:
+        with held.commit() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
 
-    def collect(self, row: RoundRow) -> bool:
+    def collect(self, held: HeldLease, row: RoundRow) -> bool:
         """Open: close the round once all are in, or at the deadline."""
         now = self._clock()
-        with self._database.read() as session:
-            found = collection_event(collection_of(session, row, now, self._active_seconds), now)
-        if found is None:
-            return False
-        with self._database.write() as session:
+        with held.commit() as session:
             current = _still(session, row, "open")
             if current is None:
                 return True
             collection = collection_of(session, current, now, self._active_seconds)
             event = collection_event(collection, now)
-            if event is not None:
-                short = f"Only {len(collection.arrived)} of {collection.order.quorum} deltas by the deadline."
-                enter_state(session, current, event, now, short if event == "starved" else "")
+            if event is None:
+                return True
+            missing = missing_of(session, collection, now, self._active_seconds)
+            short = f"Only {len(collection.arrived)} of {collection.order.quorum} deltas by the deadline."
+            reason = {"starved": short, "late": without(missing)}.get(event, "")
+            enter_state(session, current, event, now, reason)
+            current.metrics = {**current.metrics, "missing": len(missing)}
         return True
 
-    def close(self, row: RoundRow) -> bool:
+    def close(self, held: HeldLease, row: RoundRow) -> bool:
         """Closing: from here on the list of deltas is fixed."""
-        with self._database.write() as session:
+        with held.commit() as session:
             current = _still(session, row, "closing")
             if current is None:
                 return True
             enter_state(session, current, "listed", self._clock())
         return True
 
-    def merge(self, campaign: CampaignRow, row: RoundRow) -> bool:
+    def merge(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
         """Merging: make the candidate and enter it into the catalogue."""
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
             region = region_of(session, campaign.skill)
-        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number, region))
+        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number, region), held.given_up)
         store = self._stores.of(region)
         try:
-            with self._database.write() as session:
+            with held.commit() as session:
                 current = _still(session, row, "merging")
                 if current is None:
                     return True
+                # Before the look at numbers: other processes publish, too.
+                hold(session, session.get_one(SkillRow, campaign.skill).organisation)
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
                     store.delete(made.digest)
@@ -120,14 +140,14 @@ class Steps:
                 add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
                 current.candidate, current.optimiser_after = made.digest, made.optimiser_after
                 current.device, current.root = made.device, made.root
-                current.metrics = {**made.metrics, "merge_seconds": made.seconds}
+                current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
                 enter_state(session, current, "merged", now)
         except TooLargeError:
             store.delete(made.digest)
             raise
         return True
 
-    def examine(self, campaign: CampaignRow, row: RoundRow) -> bool:
+    def examine(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version; publish it or keep it for study."""
         stable, _ = self._stable(campaign.skill)
         with self._database.read() as session:
@@ -135,19 +155,19 @@ class Steps:
         job = GateJob(
             candidate=str(row.candidate), current=stable, plan=order_of(campaign).gate, region=region
         )
-        report = self._jobs.gate(job)
+        report = self._jobs.gate(job, held.given_up)
         if report.current is not None:
             self._catalogue.record_score(stable, report.current)
-        with self._database.write() as session:
+        with held.commit() as session:
             current = _still(session, row, "gating")
             if current is None:
                 return True
             self._enter_report(session, current, report)
         return True
 
-    def go_on(self, campaign: CampaignRow, row: RoundRow) -> bool:
+    def go_on(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
         """Over: open the next round, or end the campaign."""
-        with self._database.write() as session:
+        with held.commit() as session:
             newest = rounds_of(session, campaign.campaign_id)
             failed = [each.state == "failed" for each in newest[-FAILURES_ALLOWED:]]
             if len(failed) == FAILURES_ALLOWED and all(failed):
@@ -159,15 +179,22 @@ class Steps:
                 self._open_round(session, campaign.campaign_id, row.number + 1)
         return True
 
-    def give_up(self, campaign: CampaignRow, row: RoundRow | None, reason: str) -> None:
+    def give_up(self, held: HeldLease, campaign: CampaignRow, row: RoundRow | None, reason: str) -> None:
         """A step failed for good: the round fails; without a round, the campaign."""
-        with self._database.write() as session:
+        with held.commit() as session:
             if row is None:
                 self._end(session, campaign.campaign_id, "failed", reason)
                 return
             current = find_round(session, row.round_id, THE_HUB, lock=True)
             if state_of(current) not in FINAL:
                 enter_state(session, current, "broken", self._clock(), reason)
+
+    def _is_due(self, session: Session, row: RoundRow | None) -> bool:
+        """Whether there is more to do than to wait for deltas."""
+        if row is None or row.state != "open":
+            return True
+        now = self._clock()
+        return collection_event(collection_of(session, row, now, self._active_seconds), now) is not None
 
     def _open_round(self, session: Session, campaign_id: str, number: int) -> None:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)

@@ -366,17 +366,19 @@ class RoundView(Message):
     samples: int
     bytes: int
     waiting_for: str
+    late: int = Field(default=0, description="How many of the deltas were made for earlier rounds.")
     candidate: Digest | None = None
     gate: GateReport | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
 
 
 class CampaignView(Message):
-    """A campaign and its rounds, newest last."""
+    """A campaign and its rounds, newest last; `waiting_for` says in words why it is where it is."""
 
     campaign_id: str
     state: Literal["running", "finished", "stopped", "failed"]
     reason: str = ""
+    waiting_for: str = ""
     order: CampaignRequest
     created_at: datetime
     rounds: tuple[RoundView, ...] = ()

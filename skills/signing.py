@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +64,13 @@ class SigningKey:
 
     @classmethod
     def load_or_create(cls, path: Path) -> SigningKey:
-        """Read the PEM file, or make one that only its owner may read.
+        """Read the PEM file, or make one that only its owner may read; all who do so at once get the same.
 
         Raises:
             SignatureError: The file holds no Ed25519 private key.
         """
         if not path.exists():
-            key = cls.generate()
-            write_atomically(path, key.to_pem(), mode=0o600)
-            return key
+            _keep_first(path, cls.generate().to_pem())
         try:
             private = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except ValueError as error:
@@ -165,6 +166,25 @@ def delta_statement(digest: str) -> bytes:
 def skill_statement(digest: str) -> bytes:
     """What a hub signs of a skill that it publishes: the digest of the file."""
     return b"zunft.skill/1\n" + digest.encode()
+
+
+def _keep_first(path: Path, data: bytes) -> None:
+    """Make a file for its owner only, durably; one that somebody else has made meanwhile stays."""
+    with tempfile.TemporaryDirectory(dir=_folder(path), prefix=f".{path.name}.") as folder:
+        made = Path(folder) / path.name
+        write_atomically(made, data, mode=0o600)
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _folder(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
 
 
 def _request_statement(

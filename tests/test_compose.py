@@ -10,6 +10,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ ENVIRONMENT = {
     "MINIO_ROOT_PASSWORD": "quiet",
     "ZUNFT_METRICS_TOKEN": "zt_a-token-for-prometheus",
     "GRAFANA_PASSWORD": "whisper",
+    "RAY_AUTH_TOKEN": "a-token-for-the-clusters",
 }
 FLEET_TOKEN = {"ZUNFT_FLEET_TOKEN": "zt_an-operator"}
 OUR_SERVICES = [name for name, service in SERVICES.items() if str(service["image"]).startswith("zunft:")]
@@ -123,16 +125,37 @@ def test_our_containers_have_no_privileges(name: str) -> None:
     assert not SERVICES[name].get("privileged")
 
 
-def test_only_hub_and_dashboard_are_published_and_only_on_this_machine() -> None:
+def test_only_proxy_and_dashboard_are_published_and_only_on_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert {name: [_interpolate(port) for port in ports] for name, ports in published.items()} == {
-        "hub": ["127.0.0.1:8080:8080"],
+        "proxy": ["127.0.0.1:8080:8080"],
         "grafana": ["127.0.0.1:3000:3000"],
     }
+
+
+def test_who_reaches_whom() -> None:
     inside = {name for name, network in DOCUMENT["networks"].items() if network and network.get("internal")}
-    assert all(
-        set(service["networks"]) <= inside for name, service in SERVICES.items() if name not in published
-    )
+    members = {
+        network: {name for name, service in SERVICES.items() if network in service["networks"]}
+        for network in DOCUMENT["networks"]
+    }
+    assert set(DOCUMENT["networks"]) - inside == {"outside"}
+    assert members == {
+        "outside": {"proxy", "hub", "grafana"},
+        "front": {"proxy", "hub"},
+        "workshop": {"proxy", "ray-head", "ray-worker", "robots"},
+        "jobs": {"hub", "minio", "jobs-head", "jobs-worker"},
+        "back": {"hub", "postgres", "minio"},
+        "watch": {"hub", "prometheus", "grafana"},
+    }
+
+
+def test_no_cluster_is_without_its_token() -> None:
+    on_ray = {name for name in OUR_SERVICES if any("ray" in words[0] for words in _words_of(name))} | {"hub"}
+    assert on_ray == {"ray-head", "ray-worker", "robots", "jobs-head", "jobs-worker", "hub"}
+    for name in on_ray:
+        assert _environment_of(name)["RAY_AUTH_MODE"] == "token"
+        assert _environment_of(name)["RAY_AUTH_TOKEN"] == ENVIRONMENT["RAY_AUTH_TOKEN"]
 
 
 @pytest.mark.parametrize("missing", ENVIRONMENT)
@@ -227,26 +250,27 @@ def _as_fields(environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def test_the_hub_of_the_compose_file_runs_on_postgresql_and_s3(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
-    with postgres(tmp_path / "postgres") as database, s3_server(tmp_path / "s3") as s3:
+def test_the_hubs_of_the_compose_file_start_at_once_on_postgresql_and_s3(tmp_path: Path) -> None:
+    ports = free_ports(SERVICES["hub"]["deploy"]["replicas"])
+    assert len(ports) > 1
+    with postgres(tmp_path / "postgres") as database, s3_server(tmp_path / "s3") as s3, ExitStack() as stack:
         environment = _environment_of("hub") | {
             "ZUNFT_DATABASE_URL": database,
             "ZUNFT_STORE_URL": _environment_of("hub")["ZUNFT_STORE_URL"].replace("minio:9000", s3.endpoint),
             "ZUNFT_S3_ACCESS_KEY": s3.access_key,
             "ZUNFT_S3_SECRET_KEY": s3.secret_key,
-            "ZUNFT_PORT": str(port),
             "ZUNFT_DATA_DIR": str(tmp_path / "data"),
         }
         (words,) = _words_of("hub")
         command = [str(BIN / words[0]), *words[1:]]
-        with subprocess.Popen(command, env=os.environ | environment, cwd=tmp_path) as hub:
-            try:
-                assert _becomes_healthy(port, hub)
-            finally:
-                hub.terminate()
+        hubs = []
+        for port in ports:
+            own = os.environ | environment | {"ZUNFT_PORT": str(port)}
+            hubs.append(stack.enter_context(subprocess.Popen(command, env=own, cwd=tmp_path)))
+            stack.callback(hubs[-1].terminate)
+        assert all(_becomes_healthy(*pair) for pair in zip(ports, hubs, strict=True))
         assert s3.client().bucket_exists("zunft")
-    assert not _is_healthy(port)
+    assert not any(_is_healthy(port) for port in ports)
 
 
 def _becomes_healthy(port: int, hub: subprocess.Popen[bytes]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.bundle import bundle_names
 from tools.make_docs import DOCS, PAGES, render
 
 ROOT = DOCS.parent
@@ -24,10 +25,15 @@ def test_generated_pages_are_current(name: str) -> None:
         "CONTRIBUTING.md",
         "deploy/README.md",
         "docs/architecture.md",
+        "docs/embodiments.md",
+        "docs/tasks.md",
+        *(f"docs/tasks/{name}.md" for name in bundle_names()),
+        "docs/tutorials/publish-a-task.md",
         "docs/format.md",
         "docs/operations.md",
         "docs/webhooks.md",
         "docs/withdrawal.md",
+        "docs/rounds.md",
     ],
 )
 def test_links_between_pages_lead_somewhere(page: str) -> None:

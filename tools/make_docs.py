@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from hub.api.doors import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
 from hub.auth import Principal, Viewer
 from hub.merging.rules import RULES
+from hub.rounds import FINAL, TRANSITIONS
 from hub.settings import Settings
 from hub.visibility import VISIBILITIES, may_change, may_see
+from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 
 __all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
@@ -36,6 +39,8 @@ SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/visibili
 SIGHT_END = "<!-- /sight -->"
 DOORS_BEGIN = "<!-- doors: made by `python -m tools.make_docs` from the routes' dependencies -->"
 DOORS_END = "<!-- /doors -->"
+STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table in hub/rounds.py -->"
+STATES_END = "<!-- /states -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
 
@@ -88,6 +93,23 @@ def merging_page() -> str:
     before, rest = page.split(RULES_BEGIN)
     after = rest.split(RULES_END)[1]
     return "\n\n".join([before + RULES_BEGIN, _rules_table(), RULES_END + after])
+
+
+def rounds_page() -> str:
+    """The page as it stands, with its diagram made anew."""
+    page = (DOCS / "rounds.md").read_text()
+    before, rest = page.split(STATES_BEGIN)
+    after = rest.split(STATES_END)[1]
+    return "\n\n".join([before + STATES_BEGIN, _states_diagram(), STATES_END + after])
+
+
+def _states_diagram() -> str:
+    events: dict[tuple[str, str], list[str]] = {}
+    for (state, event), following in TRANSITIONS.items():
+        events.setdefault((state, following), []).append(event)
+    lines = [f"    {state} --> {following}: {', '.join(why)}" for (state, following), why in events.items()]
+    ends = [f"    {state} --> [*]" for state in sorted(FINAL)]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> open", *lines, *ends, "```"])
 
 
 def security_page() -> str:
@@ -173,13 +195,15 @@ def _option_text(field: Field[Any]) -> str:
     return f"`{field.name}`" if field.default is MISSING else f"`{field.name}={field.default}`"
 
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "architecture.md": architecture_page,
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "merging.md": merging_page,
+    "rounds.md": rounds_page,
     "security.md": security_page,
     "settings.md": settings_page,
+    **TASK_PAGES,
 }
 
 

@@ -11,7 +11,17 @@ from rich.console import Console
 
 from fleet.cli import fleet_app, robot_app
 from skills.errors import ZunftError
-from zunft.commands import audit, backup, campaign, merge, organisation, skill, webhook
+from zunft.commands import (
+    audit,
+    backup,
+    campaign,
+    embodiment,
+    merge,
+    organisation,
+    skill,
+    task,
+    webhook,
+)
 from zunft.commands.demo import demo
 from zunft.commands.hub import token_app, user_app
 from zunft.commands.robot import forget, list_robots
@@ -37,6 +47,8 @@ robot_app.command(
 app.add_typer(robot_app, name="robot")
 app.add_typer(fleet_app, name="fleet")
 app.add_typer(skill.app, name="skill")
+app.add_typer(task.app, name="task")
+app.add_typer(embodiment.app, name="embodiment")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(merge.app, name="merge")
 app.add_typer(token_app, name="token")

@@ -3,7 +3,7 @@
     1 a hub starts in a process of its own
     2 four robots enrol, each with another arm in its own workshop, spread over worker processes
     3 a campaign runs: robots train and push, the hub merges, gates and republishes
-    4 two arms that never trained pull the skill and weld, without torch or Ray
+    4 robots that never trained pull the skill and use it, without torch or Ray
     5 each robot also trains alone, with as many own steps; everything is scored on the same seeds
 
 Measuring, drawing and showing are `zunft.scoreboard`, `zunft.picture` and `zunft.demo_screen`.
@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.evaluate import Evaluation
-from envs.workshop import FLEET, Workshop, fresh_workshop, load_workshop
+from envs.scripted import controller_names
+from envs.task import Task, load_task
+from envs.workshop import Workshop, fleet_workshops, fresh_workshop
 from fleet.client import OperatorClient
 from fleet.crew import Crew
 from fleet.membership import connect
@@ -32,14 +34,13 @@ from skills.skill import Skill
 from zunft.hub_process import HubProcess
 from zunft.newcomer import Newcomer, visit
 from zunft.report import FleetRow, Report, Score, UnseenRow
-from zunft.scoreboard import SCRIPTED, Cell, measure
+from zunft.scoreboard import Cell, measure
 from zunft.starting import new_skill
 
 __all__ = ["DemoPlan", "Screen", "fast_plan", "full_plan", "run_demo"]
 
 ROBOTS = ("ada", "bela", "cleo", "dora")
-UNSEEN_ARMS = ("kinova3", "sawyer")
-FLEET_ARMS = ("ur5e", "panda", "iiwa", "xarm7")
+UNSEEN = 2
 SCORE_SEED = 90_000  # apart from the gate's and the twins', so that nobody was chosen on these episodes
 LOOK_SECONDS = 0.5  # between two looks at the campaign
 
@@ -82,7 +83,7 @@ def full_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
         skill=task,
         quorum=len(ROBOTS),
         target=len(ROBOTS),
-        gate=GatePlan(embodiments=FLEET_ARMS),
+        gate=GatePlan(embodiments=_fleet_robots(task)),
     )
     return DemoPlan(order, episodes=96, fresh=4, processes=processes, seed=seed)
 
@@ -95,7 +96,7 @@ def fast_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
         quorum=len(ROBOTS),
         target=len(ROBOTS),
         training=TrainingPlan(iterations=1),
-        gate=GatePlan(embodiments=FLEET_ARMS, episodes=4, tolerance=0.5),
+        gate=GatePlan(embodiments=_fleet_robots(task), episodes=4, tolerance=0.5),
     )
     return DemoPlan(order, episodes=8, fresh=1, processes=processes, seed=seed)
 
@@ -117,14 +118,16 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
     operator = OperatorClient.open(hub.url, hub.admin_token)
     first = new_skill(task, seed=plan.seed)
     with Crew(Processes(plan.processes)) as crew:
-        screen.stage("Four arms learn together")
+        screen.stage("Four robots learn together")
         operator.publish_skill(first)
         fleet = _enrol(plan, operator, hub.url, home)
         campaign, last = _learn_together(plan.order, fleet, operator, crew, screen)
-        screen.stage("Two arms that never trained pull the skill")
+        screen.stage("Robots that never trained pull the skill")
         newcomers = [
-            Newcomer(arm, tuple(fresh_workshop(arm, plan.seed + i) for i in range(plan.fresh)))
-            for arm in UNSEEN_ARMS
+            Newcomer(
+                arm, tuple(_unseen_workshop(load_task(task), arm, plan.seed + i) for i in range(plan.fresh))
+            )
+            for arm in _unseen_robots(task)
         ]
         visits = visit(
             newcomers,
@@ -166,7 +169,7 @@ def _enrol(plan: DemoPlan, operator: OperatorClient, url: str, home: Path) -> Fl
     tokens = operator.create_tokens(EnrolmentTokenRequest(count=len(ROBOTS)))
     robots = tuple(
         RobotPlan(name, workshop, token.token)
-        for name, workshop, token in zip(ROBOTS, _workshops(), tokens, strict=True)
+        for name, workshop, token in zip(ROBOTS, _workshops(plan.order.skill), tokens, strict=True)
     )
     return FleetPlan(hub=url, skill=plan.order.skill, robots=robots, home=home, seed=plan.seed)
 
@@ -205,10 +208,11 @@ def _score(
     visits: dict[Workshop, Evaluation],
     screen: Screen,
 ) -> tuple[list[FleetRow], list[UnseenRow]]:
-    homes = _workshops()
-    players = (*ROBOTS, "guild", *SCRIPTED)
-    at_home = [Cell(player, shop) for shop in homes for player in players]
+    homes = _workshops(plan.order.skill)
     task = plan.order.skill
+    scripted = controller_names(load_task(task))
+    players = (*ROBOTS, "guild", *scripted)
+    at_home = [Cell(player, shop) for shop in homes for player in players]
     scores = measure(
         crew, at_home, skills, task=task, episodes=plan.episodes, seed=SCORE_SEED, on_progress=screen.progress
     )
@@ -216,17 +220,25 @@ def _score(
         Cell(player, shop)
         for newcomer in newcomers
         for shop in newcomer.workshops
-        for player in (*ROBOTS, *SCRIPTED)
+        for player in (*ROBOTS, *scripted)
     ]
     scores |= measure(
         crew, away, skills, task=task, episodes=_share(plan), seed=SCORE_SEED, on_progress=screen.progress
     )
     scores |= {Cell("guild", shop): score for shop, score in visits.items()}
-    fleet = [_fleet_row(scores, robot, home, homes) for robot, home in zip(ROBOTS, homes, strict=True)]
-    return fleet, [_unseen_row(scores, newcomer) for newcomer in newcomers]
+    fleet = [
+        _fleet_row(scores, robot, home, homes, scripted) for robot, home in zip(ROBOTS, homes, strict=True)
+    ]
+    return fleet, [_unseen_row(scores, newcomer, scripted) for newcomer in newcomers]
 
 
-def _fleet_row(scores: dict[Cell, Evaluation], robot: str, home: Workshop, homes: list[Workshop]) -> FleetRow:
+def _fleet_row(
+    scores: dict[Cell, Evaluation],
+    robot: str,
+    home: Workshop,
+    homes: list[Workshop],
+    scripted: tuple[str, ...],
+) -> FleetRow:
     def at_home(player: str) -> Score:
         return Score.of(scores[Cell(player, home)])
 
@@ -236,12 +248,11 @@ def _fleet_row(scores: dict[Cell, Evaluation], robot: str, home: Workshop, homes
         alone_home=at_home(robot),
         alone_elsewhere=Score.of(*(scores[Cell(robot, shop)] for shop in homes if shop != home)),
         guild=at_home("guild"),
-        scripted=at_home("pd-look-ahead"),
-        scripted_p=at_home("p"),
+        scripted={name: at_home(name) for name in scripted},
     )
 
 
-def _unseen_row(scores: dict[Cell, Evaluation], newcomer: Newcomer) -> UnseenRow:
+def _unseen_row(scores: dict[Cell, Evaluation], newcomer: Newcomer, scripted: tuple[str, ...]) -> UnseenRow:
     def of(*players: str) -> Score:
         return Score.of(*(scores[Cell(player, shop)] for player in players for shop in newcomer.workshops))
 
@@ -249,13 +260,26 @@ def _unseen_row(scores: dict[Cell, Evaluation], newcomer: Newcomer) -> UnseenRow
         embodiment=newcomer.embodiment,
         alone=of(*ROBOTS),
         guild=of("guild"),
-        scripted=of("pd-look-ahead"),
-        scripted_p=of("p"),
+        scripted={name: of(name) for name in scripted},
     )
 
 
-def _workshops() -> list[Workshop]:
-    return [load_workshop(name) for name in FLEET]
+def _workshops(task: str) -> list[Workshop]:
+    return fleet_workshops(load_task(task).file, len(ROBOTS))
+
+
+def _fleet_robots(task: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(shop.embodiment for shop in _workshops(task)))
+
+
+def _unseen_robots(task: str) -> tuple[str, ...]:
+    """Robots that do not train; where the task admits no others, one of its own in workshops kept apart."""
+    admitted = load_task(task).file.embodiments
+    return tuple(robot for robot in admitted if robot not in _fleet_robots(task))[:UNSEEN] or admitted[:1]
+
+
+def _unseen_workshop(task: Task, robot: str, seed: int) -> Workshop:
+    return fresh_workshop(task.file, robot, seed, held_out=True)
 
 
 def _share(plan: DemoPlan) -> int:

@@ -64,7 +64,7 @@ class LiveScreen(Screen):
         """Show rounds done, the newest score and what the round waits for."""
         ended = [round_ for round_ in campaign.rounds if round_.state in ENDED]
         score = next((round_.gate.candidate.score for round_ in reversed(ended) if round_.gate), None)
-        waiting = campaign.rounds[-1].waiting_for if campaign.rounds else ""
+        waiting = campaign.waiting_for
         note = waiting if score is None else f"success {score:.2f} at the gate; {waiting}"
         if self._task is not None:
             self._bar.update(self._task, total=campaign.order.rounds, completed=len(ended), note=note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from zunft.report import Report, Score
+from zunft.report import FleetRow, Report, Score, UnseenRow, scripted_columns
 
 __all__ = ["draw_report"]
 
@@ -47,12 +48,11 @@ def _draw_fleet(axes: Axes, report: Report) -> None:
             ("alone, elsewhere", "alone"): [row.alone_elsewhere for row in rows],
             ("alone, at home", "home"): [row.alone_home for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
-            ("scripted P", "p"): [row.scripted_p for row in rows],
-            ("PD + look-ahead", "scripted"): [row.scripted for row in rows],
+            **_scripted(rows),
         },
     )
-    axes.set_title("Four arms that trained", loc="left", fontweight="bold")
-    axes.set_ylabel("seams welded within tolerance")
+    axes.set_title("Robots that trained", loc="left", fontweight="bold")
+    axes.set_ylabel("share of jobs done within tolerance")
 
 
 def _draw_unseen(axes: Axes, report: Report) -> None:
@@ -63,11 +63,19 @@ def _draw_unseen(axes: Axes, report: Report) -> None:
         {
             ("alone policies", "alone"): [row.alone for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
-            ("scripted P", "p"): [row.scripted_p for row in rows],
-            ("PD + look-ahead", "scripted"): [row.scripted for row in rows],
+            **_scripted(rows),
         },
     )
-    axes.set_title("Arms that never trained", loc="left", fontweight="bold")
+    axes.set_title("Robots that never trained", loc="left", fontweight="bold")
+
+
+def _scripted(rows: Sequence[FleetRow | UnseenRow]) -> dict[tuple[str, str], list[Score]]:
+    """The first controller in one colour, the others, which are better, in another."""
+    columns = scripted_columns(rows)
+    return {
+        (name, "p" if place == 0 and len(columns) > 1 else "scripted"): scores
+        for place, (name, scores) in enumerate(columns.items())
+    }
 
 
 def _bars(axes: Axes, labels: list[str], groups: dict[tuple[str, str], list[Score]]) -> None:

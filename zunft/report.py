@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +12,16 @@ from rich.table import Table
 
 from envs.evaluate import Evaluation, pool
 
-__all__ = ["FleetRow", "Report", "Score", "UnseenRow", "mean_score", "print_report", "write_report"]
+__all__ = [
+    "FleetRow",
+    "Report",
+    "Score",
+    "UnseenRow",
+    "mean_score",
+    "print_report",
+    "scripted_columns",
+    "write_report",
+]
 
 
 class _Row(BaseModel):
@@ -34,15 +44,14 @@ class Score(_Row):
 
 
 class FleetRow(_Row):
-    """A robot that trained: its policy alone, the guild's skill, and two scripted controllers."""
+    """A robot that trained: its policy alone, the guild's skill, and the task's controllers."""
 
     robot: str
     embodiment: str
     alone_home: Score
     alone_elsewhere: Score
     guild: Score
-    scripted: Score
-    scripted_p: Score
+    scripted: dict[str, Score]
 
 
 class UnseenRow(_Row):
@@ -51,15 +60,14 @@ class UnseenRow(_Row):
     embodiment: str
     alone: Score
     guild: Score
-    scripted: Score
-    scripted_p: Score
+    scripted: dict[str, Score]
 
 
 class Report(_Row):
     """Everything that `zunft demo --json` writes.
 
     Attributes:
-        scripted: In the rows: proportional-derivative control with 80 ms look-ahead. `scripted_p` is plain P.
+        scripted: In the rows: the controllers that the task brings, by name, the best last.
         guild_by_round: Success of each round's candidate at the gate, in order.
         published_by_round: Whether that candidate was published.
     """
@@ -102,38 +110,41 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _fleet_table(rows: list[FleetRow]) -> Table:
-    table = Table(title="Success of the four arms that trained (Wilson 95 % interval)")
-    for column in (
-        "robot",
-        "alone at home",
-        "alone elsewhere",
-        "guild at home",
-        "scripted P",
-        "PD + look-ahead",
-    ):
-        table.add_column(column, justify="left" if column == "robot" else "right")
-    for row in rows:
-        scores = (row.alone_home, row.alone_elsewhere, row.guild, row.scripted_p, row.scripted)
-        table.add_row(f"{row.robot} ({row.embodiment})", *map(_cell, scores))
-    columns = [[getattr(row, key) for row in rows] for key in FLEET_COLUMNS]
-    table.add_section()
-    table.add_row("mean", *(f"[bold]{mean_score(column):.2f}[/]" for column in columns))
-    return table
+    columns = {
+        "alone at home": [row.alone_home for row in rows],
+        "alone elsewhere": [row.alone_elsewhere for row in rows],
+        "guild at home": [row.guild for row in rows],
+        **scripted_columns(rows),
+    }
+    labels = [f"{row.robot} ({row.embodiment})" for row in rows]
+    return _table("Success of the robots that trained (Wilson 95 % interval)", "robot", labels, columns)
 
 
 def _unseen_table(rows: list[UnseenRow]) -> Table:
-    table = Table(title="Two arms that never trained, in workshops that nobody trained in")
-    for column in ("arm", "alone policies", "guild", "scripted P", "PD + look-ahead"):
-        table.add_column(column, justify="left" if column == "arm" else "right")
-    for row in rows:
-        table.add_row(row.embodiment, *map(_cell, (row.alone, row.guild, row.scripted_p, row.scripted)))
-    columns = [[getattr(row, key) for row in rows] for key in ("alone", "guild", "scripted_p", "scripted")]
+    columns = {
+        "alone policies": [row.alone for row in rows],
+        "guild": [row.guild for row in rows],
+        **scripted_columns(rows),
+    }
+    title = "Robots that never trained, in workshops that nobody trained in"
+    return _table(title, "robot", [row.embodiment for row in rows], columns)
+
+
+def scripted_columns(rows: Sequence[FleetRow | UnseenRow]) -> dict[str, list[Score]]:
+    """The scores of each controller of the task, one column a controller."""
+    return {f"scripted {name}": [row.scripted[name] for row in rows] for name in rows[0].scripted}
+
+
+def _table(title: str, first: str, labels: list[str], columns: dict[str, list[Score]]) -> Table:
+    table = Table(title=title)
+    table.add_column(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for label, scores in zip(labels, zip(*columns.values(), strict=True), strict=True):
+        table.add_row(label, *map(_cell, scores))
     table.add_section()
-    table.add_row("mean", *(f"[bold]{mean_score(column):.2f}[/]" for column in columns))
+    table.add_row("mean", *(f"[bold]{mean_score(scores):.2f}[/]" for scores in columns.values()))
     return table
-
-
-FLEET_COLUMNS = ("alone_home", "alone_elsewhere", "guild", "scripted_p", "scripted")
 
 
 def _cell(score: Score) -> str:
@@ -146,12 +157,12 @@ def _reading(report: Report) -> str:
     elsewhere = mean_score([row.alone_elsewhere for row in report.fleet])
     unseen_guild = mean_score([row.guild for row in report.unseen])
     unseen_alone = mean_score([row.alone for row in report.unseen])
-    scripted = mean_score([row.scripted for row in report.unseen])
+    names = list(report.unseen[0].scripted)
+    best = mean_score([row.scripted[names[-1]] for row in report.unseen]) if names else float("nan")
     return (
         f"The guild's skill: {guild:.2f} in the fleet's own workshops, {guild - elsewhere:+.2f} against lone "
-        f"policies away from home; {unseen_guild:.2f} on unseen arms, {unseen_guild - unseen_alone:+.2f} "
+        f"policies away from home; {unseen_guild:.2f} on unseen robots, {unseen_guild - unseen_alone:+.2f} "
         f"against lone policies.\n"
         f"What it does not give: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f}), and on "
-        f"unseen arms a well-tuned controller with look-ahead {scripted:.2f} "
-        f"(guild {unseen_guild - scripted:+.2f})."
+        f"unseen robots the task's best controller {best:.2f} (guild {unseen_guild - best:+.2f})."
     )

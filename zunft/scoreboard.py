@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 
@@ -20,14 +19,12 @@ from fleet.progress import Progress
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["SCRIPTED", "Cell", "episodes_seed", "measure"]
-
-SCRIPTED = ("p", "pd-look-ahead")
+__all__ = ["Cell", "episodes_seed", "measure"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One player in one workshop; `player` is a key of the skills or one of `SCRIPTED`."""
+    """One player in one workshop; `player` is a key of the skills or one of the task's controllers."""
 
     player: str
     workshop: Workshop
@@ -67,7 +64,7 @@ def _score(
 ) -> Evaluation:
     task = load_task(task_name)
     if file is None:
-        result = evaluate(controller(cast("Any", cell.player), task), task, cell.workshop, episodes, seed)
+        result = evaluate(controller(cell.player, task), task, cell.workshop, episodes, seed)
     else:
         result = evaluate(Policy(Skill.from_bytes(file)), task, cell.workshop, episodes, seed)
     line.report(Progress(cell.player, "scored", success=result.score, text=cell.workshop.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.task import load_task
+from envs.task import Task, load_task
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
 from skills.skill import Skill
@@ -12,22 +12,24 @@ __all__ = ["HIDDEN", "new_skill"]
 HIDDEN = (64, 64)
 
 
-def new_skill(task_name: str, *, seed: int, hidden: tuple[int, ...] = HIDDEN) -> Skill:
+def new_skill(task: str | Task, *, seed: int, hidden: tuple[int, ...] = HIDDEN) -> Skill:
     """Make it; equal seeds give equal files.
 
     Raises:
         ContractError: There is no such task.
     """
-    task = load_task(task_name)
-    network = Network(inputs=task.contract.observation_size, outputs=task.contract.action_size, hidden=hidden)
+    found = task if isinstance(task, Task) else load_task(task)
+    network = Network(
+        inputs=found.contract.observation_size, outputs=found.contract.action_size, hidden=hidden
+    )
     manifest = Manifest(
-        name=task.name,
+        name=found.name,
         version=1,
-        task=task.name,
-        task_digest=task.digest,
-        contract=task.contract,
+        task=found.name,
+        task_digest=found.digest,
+        contract=found.contract,
         network=network,
         origin="initial",
-        summary=task.title,
+        summary=found.title,
     )
     return initial_skill(manifest, seed=seed)

@@ -1,8 +1,11 @@
-"""What routes ask for: the services, and who is asking, held to a role and a scope."""
+"""What routes ask for: the services, and who is asking, held to a role and a scope.
+
+All of them are coroutines: a dependency that is none takes a trip to a thread with each request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -37,6 +40,7 @@ __all__ = [
     "UserReads",
     "bring",
     "count_stranger",
+    "known",
     "login",
     "reader",
 ]
@@ -53,7 +57,7 @@ PROOF = APIKeyHeader(
 )
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The hub that this request came to."""
     services: Services = request.app.state.services
     return services
@@ -62,7 +66,7 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-def browser_of(request: Request, services: ServicesDep) -> Browser:
+async def browser_of(request: Request, services: ServicesDep) -> Browser:
     """Whoever asks, as far as cookies are concerned."""
     return Browser(request, services.settings)
 
@@ -75,7 +79,8 @@ class SessionCookie(APIKeyCookie):
 
     async def __call__(self, request: Request) -> str | None:  # type: ignore[override] # never a socket
         """The secret, if there is one."""
-        return browser_of(request, services_of(request)).read(SESSION) or None
+        services: Services = request.app.state.services
+        return Browser(request, services.settings).read(SESSION) or None
 
 
 COOKIE = SessionCookie(
@@ -152,7 +157,7 @@ async def _identify(request: Request, services: Services, shown: Credentials) ->
         return await run_in_threadpool(services.authenticator.user, shown.token)
     if shown.session is not None:
         principal = await run_in_threadpool(services.sessions.principal, shown.session)
-        browser_of(request, services).check_origin()
+        Browser(request, services.settings).check_origin()
         return principal
     return None
 
@@ -174,7 +179,7 @@ def _address(request: Request) -> str:
 Caller = Annotated[Principal | None, Depends(caller)]
 
 
-def login(principal: Caller) -> Principal:
+async def login(principal: Caller) -> Principal:
     """Anybody who is known and may look.
 
     Raises:
@@ -189,9 +194,9 @@ def login(principal: Caller) -> Principal:
 AnyLogin = Annotated[Principal, Depends(login)]
 
 
-def reader(principal: Caller, services: ServicesDep) -> Principal | None:
+async def reader(principal: Caller, services: ServicesDep) -> Principal | None:
     """Anybody at all while the catalogue is public."""
-    return None if principal is None and services.settings.public_catalogue else login(principal)
+    return None if principal is None and services.settings.public_catalogue else await login(principal)
 
 
 def known(principal: Principal | None) -> Principal:
@@ -222,8 +227,8 @@ REQUIRED: dict[Callable[..., object], Right] = {}
 """Dependencies that hold their caller to a role and a scope."""
 
 
-def _require(role: Role, scope: Scope) -> Callable[[Caller], Principal]:
-    def require(principal: Caller) -> Principal:
+def _require(role: Role, scope: Scope) -> Callable[[Caller], Awaitable[Principal]]:
+    async def require(principal: Caller) -> Principal:
         found = known(principal)
         found.must_be(role, scope)
         return found
@@ -232,7 +237,7 @@ def _require(role: Role, scope: Scope) -> Callable[[Caller], Principal]:
     return require
 
 
-def bring(principal: Caller) -> Principal:
+async def bring(principal: Caller) -> Principal:
     """Whoever brings files in parts: robots bring deltas, researchers skills.
 
     Raises:

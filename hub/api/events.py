@@ -13,6 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from hub.api.deps import AnyLogin, ServicesDep
 from hub.api.doors import SEEN_LISTED
 from hub.api.errors import refusals
+from hub.events import audience, hear
 
 __all__ = ["router"]
 
@@ -50,7 +51,7 @@ async def stream_events(
             looked = time.monotonic()
             if not await run_in_threadpool(services.authenticator.still_holds, listener):
                 return
-        heard = await run_in_threadpool(services.events.after, last, listener)
+        heard = hear(await services.news.ask((last, audience(listener))), listener)
         last = heard.last
         for event in heard.events:
             yield ServerSentEvent(event=event.kind, id=str(event.id), data=event)

@@ -12,6 +12,7 @@ from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, count_stra
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import EnrolmentBody, TokensBody
+from hub.services import Services
 from skills.manifest import Name
 from skills.messages import (
     Assignment,
@@ -78,9 +79,19 @@ async def show_assignment(
     """What to do now: train from this base, push to this round."""
     last = time.monotonic() + wait_seconds
     while True:
-        seen = services.bell.rings
+        known = await services.open_rounds.ask(skill) if wait_seconds else ""
         assignment = await run_in_threadpool(services.campaigns.assignment, robot, skill)
-        left = last - time.monotonic()
-        if assignment is not None or left <= 0 or services.bell.closed:
+        if assignment is not None or not await _wait_for_another(services, skill, known, last):
             return assignment or Response(status_code=204)
+
+
+async def _wait_for_another(services: Services, skill: str, known: str, last: float) -> bool:
+    """Whether another round opens before `last`: until then there is nothing new for any robot."""
+    while not services.bell.closed:
+        seen, left = services.bell.rings, last - time.monotonic()
+        if left <= 0:
+            return False
+        if await services.open_rounds.ask(skill) not in {"", known}:
+            return True
         await services.bell.wait_async(seen, left)
+    return False

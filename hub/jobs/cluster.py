@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import ray
+import structlog
 
 from hub.jobs.answers import answer_of, failure
 from hub.jobs.job import BenchPlan, WorkersAwayError
@@ -33,7 +34,9 @@ class Cluster:
         """See `hub.jobs.answers.Answering`."""
         try:
             if not ray.is_initialized():
-                ray.init(address=self._plan.ray_address or None, log_to_driver=False, configure_logging=False)
+                ray.init(
+                    address=self._plan.ray_address or "local", log_to_driver=False, configure_logging=False
+                )
             answer: bytes = ray.get(self._answer.remote(self._node_plan, request))
         except Exception as error:  # noqa: BLE001 - Ray's client passes on whatever its server met
             ray.shutdown()  # what is left of this connection; the next job makes a new one
@@ -42,9 +45,10 @@ class Cluster:
 
 
 def _away(error: Exception) -> WorkersAwayError:
-    reason = str(error).partition("\n")[0]
+    # What it says may name machines, and this error is shown to everybody who waits.
+    structlog.get_logger("zunft.worker").warning("worker.cluster_away", reason=str(error))
     return WorkersAwayError(
-        f"the Ray cluster does no work ({type(error).__name__}: {reason}).",
+        f"the Ray cluster does no work ({type(error).__name__}).",
         where="ray_address",
         remedy="Check its address, and that its nodes run and have this version of Zunft.",
     )

@@ -34,8 +34,12 @@ class ClusterEngine:
 
     def __init__(self, address: str = "") -> None:
         if not ray.is_initialized():
+            # "local", not None: Ray would look for whatever cluster ran here last.
             ray.init(
-                address=address or None, include_dashboard=False, log_to_driver=False, configure_logging=False
+                address=address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
             )
         resources = ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))

@@ -37,6 +37,9 @@ from skills.withdrawals import WithdrawalView
 __all__ = ["Entry", "Steps"]
 
 AGAIN = "Merged again without a robot that was withdrawn."
+OF_COLLECTING = ("missing",)
+"""Metrics of a round that do not come from its merge."""
+
 NOT_NOW = (StoreError, WorkersAwayError, JobAbandonedError)
 
 
@@ -215,7 +218,8 @@ def _write_into(row: RoundRow, job: MergeJob, made: Merged) -> None:
     row.base, row.candidate, row.gate, row.reason = job.base, made.digest, None, AGAIN
     row.optimiser_before, row.optimiser_after = job.optimiser_before, made.optimiser_after
     row.device, row.root = made.device, made.root
-    row.metrics = {**made.metrics, "merge_seconds": made.seconds}
+    collected = {name: row.metrics[name] for name in OF_COLLECTING if name in row.metrics}
+    row.metrics = {**collected, **made.metrics, "merge_seconds": made.seconds}
 
 
 def _with_round(report: WithdrawalView, task: Task, **changes: object) -> WithdrawalView:

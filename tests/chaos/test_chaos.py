@@ -20,7 +20,7 @@ THE_ADMIN = Principal("admin", "admin", "guild")
 
 @pytest.mark.timeout(400)
 def test_nothing_acknowledged_is_lost_and_nothing_counts_twice() -> None:
-    result = run(Plan(faults=len(FAULTS), hubs=1, robots=3, rounds=10, seed=1))
+    result = run(Plan(faults=len(FAULTS), hubs=2, robots=3, rounds=10, seed=1))
     assert set(result.injected) == set(FAULTS)
     assert result.verdict.wrong == []
     assert result.verdict.acknowledged > 0

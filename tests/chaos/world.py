@@ -90,8 +90,9 @@ class World:
         self.clock = folder / "clock"
         self.clock.write_text("0")
         self._s3 = s3
-        ports = free_ports(hubs)
-        self.front = Proxy([("127.0.0.1", port) for port in ports])
+        self.front = Proxy([])
+        ports = free_ports(hubs)  # after all that asks for just any port
+        self.front.targets = [("127.0.0.1", port) for port in ports]
         self.hubs = [self._hub(number, port) for number, port in enumerate(ports)]
         self.address = f"http://127.0.0.1:{self.front.port}"
         self.homes = [folder / f"robot-{number}" for number in range(robots)]
@@ -113,6 +114,7 @@ class World:
             "rate_limit": "0",
             "stranger_rate_limit": "0",
             "shutdown_seconds": "3",
+            "lease_seconds": "3",
         }
 
     def looking(self) -> Settings:

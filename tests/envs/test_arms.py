@@ -6,8 +6,9 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs.embodiment import build_model, embodiment_names, load_embodiment
+from envs.embodiment import embodiment_names, load_embodiment
 from envs.physics import Cells
+from envs.scene import build_model
 from envs.task import load_task
 from envs.workshop import Workshop
 from skills.errors import ContractError
@@ -15,6 +16,7 @@ from skills.errors import ContractError
 ARMS = ("iiwa", "kinova3", "panda", "sawyer", "ur5e", "xarm7")
 TASK = load_task("weld-seam")
 
+OTHER = {"impedance": 1.21, "damping": 2.0, "friction": 0.4, "payload": 1.0}
 FIRST_TORQUE = {"iiwa": 320, "kinova3": 39, "panda": 87, "sawyer": 80, "ur5e": 150, "xarm7": 50}
 LAST_TORQUE = {"iiwa": 40, "kinova3": 9, "panda": 12, "sawyer": 9, "ur5e": 28, "xarm7": 20}
 
@@ -23,7 +25,7 @@ def test_the_catalogue_lists_the_six_arms() -> None:
     assert set(embodiment_names()) >= set(ARMS)
 
 
-@pytest.mark.parametrize("arm", embodiment_names())
+@pytest.mark.parametrize("arm", ARMS)
 def test_home_points_the_torch_straight_down_away_from_joint_limits(arm: str) -> None:
     embodiment = load_embodiment(arm)
     # The tool frame's z axis points back along the torch, x forward.
@@ -49,12 +51,10 @@ def test_joint_ranges_are_radians_and_torques_those_of_the_data_sheet(arm: str) 
     assert (model.body_mass[1:-1] > 0.1)[1:].all()
 
 
-@pytest.mark.parametrize("arm", embodiment_names())
+@pytest.mark.parametrize("arm", ARMS)
 def test_a_stiffer_robot_with_payload_differs_as_its_workshop_says(arm: str) -> None:
-    plain = build_model(TASK, Workshop(name="plain", embodiment=arm))
-    other = build_model(
-        TASK, Workshop(name="other", embodiment=arm, impedance=1.21, damping=2, friction=0.4, payload=1)
-    )
+    plain = build_model(TASK, Workshop(name="plain", task="weld-seam", embodiment=arm))
+    other = build_model(TASK, Workshop(name="other", task="weld-seam", embodiment=arm, figures=OTHER))
     assert np.allclose(other.actuator_gainprm[:, 0], 1.21 * plain.actuator_gainprm[:, 0])
     assert np.allclose(other.actuator_biasprm[:, 2], 1.1 * plain.actuator_biasprm[:, 2])
     assert np.allclose(other.dof_damping, 2 * plain.dof_damping)
@@ -62,9 +62,9 @@ def test_a_stiffer_robot_with_payload_differs_as_its_workshop_says(arm: str) -> 
     assert other.body_mass.sum() - plain.body_mass.sum() == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("arm", embodiment_names())
+@pytest.mark.parametrize("arm", ARMS)
 def test_the_impedance_control_follows_a_circle(arm: str) -> None:
-    cells = Cells(TASK, Workshop(name="circle", embodiment=arm), 1)
+    cells = Cells(TASK, Workshop(name="circle", task="weld-seam", embodiment=arm), 1)
     cells.reset(np.array([0]), np.random.default_rng(1))
     start = cells.pose[0].copy()
     errors, angles = [], []
@@ -82,11 +82,11 @@ def test_the_impedance_control_follows_a_circle(arm: str) -> None:
 
 
 def test_an_unknown_arm_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ContractError, match=r"no arm 'r2d2'.*ur5e"):
+    with pytest.raises(ContractError, match=r"no robot 'r2d2'.*ur5e"):
         load_embodiment("r2d2")
 
 
 @pytest.mark.parametrize("name", ["../arms/ur5e", "/etc/passwd", ""])
 def test_an_arm_is_never_looked_for_outside_its_folder(name: str) -> None:
-    with pytest.raises(ContractError, match="no arm"):
+    with pytest.raises(ContractError, match="no robot"):
         load_embodiment(name)

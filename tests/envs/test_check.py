@@ -11,7 +11,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from envs.check import check_env
-from envs.single import WeldSeamEnv
+from envs.single import TaskEnv
 from envs.task import load_task
 from skills.errors import ContractError
 
@@ -53,7 +53,7 @@ def dropped_out(observation: Any) -> Any:
 
 
 def test_our_own_environment_passes() -> None:
-    check_env(WeldSeamEnv("panda"), CONTRACT)
+    check_env(TaskEnv("weld-seam", "panda"), CONTRACT)
 
 
 def test_a_fitting_robot_passes_and_is_sent_nothing_but_zeros() -> None:

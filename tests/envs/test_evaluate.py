@@ -49,7 +49,7 @@ def test_doing_nothing_fails() -> None:
 
 
 def test_many_workshops_get_one_evaluation_each_in_their_order() -> None:
-    shops = [SHOP, fresh_workshop("kinova3", 1)]
+    shops = [SHOP, fresh_workshop(TASK.file, "kinova3", 1)]
     found = evaluate_many(controller("pd-look-ahead", TASK), TASK, shops, 16, seed=9)
     assert [each.episodes for each in found] == [16, 16]
     assert found == evaluate_many(controller("pd-look-ahead", TASK), TASK, shops, 16, seed=9)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.embodiment import embodiment_names
 from envs.evaluate import evaluate_many, pool
 from envs.scripted import controller
 from envs.task import load_task
@@ -14,9 +13,9 @@ from envs.workshop import FLEET, fresh_workshop, load_workshop
 TASK = load_task("weld-seam")
 
 
-@pytest.mark.parametrize("arm", embodiment_names())
+@pytest.mark.parametrize("arm", load_task("weld-seam").file.embodiments)
 def test_look_ahead_control_solves_the_task_on_every_arm(arm: str) -> None:
-    shops = [fresh_workshop(arm, seed) for seed in (101, 102, 103)]
+    shops = [fresh_workshop(TASK.file, arm, seed) for seed in (101, 102, 103)]
     result = pool(evaluate_many(controller("pd-look-ahead", TASK), TASK, shops, 32, seed=5))
     assert result.score >= 0.85, result
 

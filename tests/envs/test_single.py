@@ -13,11 +13,13 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import envs
-from envs.registration import WELD_SEAM
+from envs.registration import registered_name
 from envs.scripted import controller
-from envs.single import WeldSeamEnv
+from envs.single import TaskEnv
 from envs.task import load_task
 from envs.workshop import load_workshop
+
+WELD_SEAM = registered_name("weld-seam")
 
 
 @pytest.mark.parametrize("embodiment", ["ur5e", "sawyer"])
@@ -50,7 +52,7 @@ def test_the_vector_form_is_made_by_name_too() -> None:
 
 def test_one_environment_lives_the_same_life_as_the_first_of_a_vector_of_one() -> None:
     shop = load_workshop("weave-bench")
-    env = WeldSeamEnv(workshop=shop)
+    env = TaskEnv("weld-seam", workshop=shop)
     policy = controller("pd-look-ahead", load_task("weld-seam"))
     observation, _ = env.reset(seed=1)
     total, steps, over = 0.0, 0, False
@@ -61,13 +63,13 @@ def test_one_environment_lives_the_same_life_as_the_first_of_a_vector_of_one() -
     assert total > 70
     assert info == {"success": True}
     again, _ = env.reset(seed=1)
-    assert np.array_equal(again, WeldSeamEnv(workshop=shop).reset(seed=1)[0])
+    assert np.array_equal(again, TaskEnv("weld-seam", workshop=shop).reset(seed=1)[0])
 
 
 RENDER = """
 import numpy as np
-from envs.single import WeldSeamEnv
-env = WeldSeamEnv("iiwa", render_mode="rgb_array")
+from envs.single import TaskEnv
+env = TaskEnv("weld-seam", "iiwa", render_mode="rgb_array")
 env.reset(seed=0)
 image = env.render()
 env.close()
@@ -87,6 +89,6 @@ def test_the_cell_can_be_looked_at() -> None:
 
 
 def test_without_a_render_mode_nothing_is_drawn() -> None:
-    env = WeldSeamEnv("iiwa")
+    env = TaskEnv("weld-seam", "iiwa")
     env.reset(seed=0)
     assert env.render() is None

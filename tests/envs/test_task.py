@@ -1,59 +1,33 @@
-"""Task bundles and workshops: data that is checked at the border."""
+"""Task bundles: data that is checked at the border; each refusal names file, line and remedy."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from envs.task import BUNDLES, load_task
-from envs.workshop import FLEET, Workshop, fresh_workshop, load_workshop
+from envs.bundle import bundle_names
+from envs.task import load_task
 from skills.errors import ContractError
+from tests.envs.bundles import SMALL, copied, small_bundle, small_task
 
-MINIMAL = 'name = "mine"\nembodiment = "ur5e"\n'
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(BUNDLES / "weld-seam", tmp_path / "Bundle"))
+HAMMER = '[[action]]\nname = "velocity"\nof = "hammer"'
 
 
-def test_the_contract_has_37_observations_and_5_actions_at_50_hz() -> None:
+def test_the_contract_of_weld_seam_has_37_observations_and_5_actions_at_50_hz() -> None:
     contract = load_task("weld-seam").contract
     assert (contract.observation_size, contract.action_size, contract.control_hz) == (37, 5, 50)
+    assert [channel.unit for channel in contract.action] == ["m/s", "rad/s"]
 
 
-def test_a_copied_bundle_has_the_same_digest_and_any_change_another(bundle: Path) -> None:
+def test_a_copied_bundle_has_the_same_digest_and_any_change_another(tmp_path: Path) -> None:
+    bundle = copied("weld-seam", tmp_path)
     original = load_task("weld-seam").digest
     assert load_task(bundle).digest == original
-    load_task.cache_clear()
     (bundle / "scene.xml").write_text((bundle / "scene.xml").read_text() + "<!-- -->")
     assert load_task(bundle).digest != original
-    load_task.cache_clear()
     (bundle / "scene.xml").rename(bundle / "other.xml")
-    with pytest.raises(ContractError, match="no task bundle"):
-        load_task(bundle)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "named"),
-    [
-        ("horizon = 100", "horizon = 0", "horizon"),
-        ("grace = 20", "grace = 100", "grace"),
-        ("jerk = 0.05", "jerk = nan", "jerk"),
-        ("share = 0.9", "share = 0.9\nbribe = 1", "bribe"),
-        ("[start]", "[start", "task.toml"),
-        ('name = "weld-seam"', "", "name"),
-    ],
-)
-def test_a_broken_bundle_is_refused_and_the_figure_named(
-    bundle: Path, old: str, new: str, named: str
-) -> None:
-    text = (bundle / "task.toml").read_text()
-    assert old in text
-    (bundle / "task.toml").write_text(text.replace(old, new, 1))
-    with pytest.raises(ContractError, match=named):
+    with pytest.raises(ContractError, match=r"no scene\.xml"):
         load_task(bundle)
 
 
@@ -63,60 +37,95 @@ def test_an_unknown_task_is_named_with_the_known_ones(name: str) -> None:
         load_task(name)
 
 
-def test_the_fleet_has_four_different_arms_seams_and_speeds() -> None:
-    shops = [load_workshop(name) for name in FLEET]
-    assert len({shop.embodiment for shop in shops}) == 4
-    assert len({shop.seams for shop in shops}) == 4
-    assert len({shop.speed for shop in shops}) == 4
-    assert {shop.delay for shop in shops} == {0, 1}
-    assert [shop.name for shop in shops] == list(FLEET)
+@pytest.mark.parametrize(
+    ("old", "new", "line", "named"),
+    [
+        ("horizon = 20", "horizon = 0", "horizon = 0", "horizon"),
+        ("horizon = 20", "horizon = 20\nbribe = 1", "bribe", "bribe"),
+        ('format = "zunft.task/1"', 'format = "zunft.task/9"', "format", "zunft.task/1"),
+        ('name = "small"\n', "", "format =", "name"),
+        ('kind = "length"', 'kind = "magic"', "[quantities.high]", "axis-angle"),
+        ("part = [2, 3]", "part = [3, 2]", "[quantities.high]", "empty"),
+        ('of = "tool.position"\npart', 'of = "moon.position"\npart', "[quantities.high]", "tool.lead"),
+        ('"velocity"\nof = "tool.velocity"', '"velocity"\nof = "gone"', 'of = "gone"', "high"),
+        ("scale = 0.01", "scale = nan", "scale = nan", "finite"),
+        ("scale = 0.01", 'scale = 0.01\nnoise = "dust"', "noise", "figure of the robots"),
+        ('[[action]]\nname = "velocity"\nof = "tool.velocity"', HAMMER, "hammer", "tool.tilt"),
+        ('  { of = "high", width', '  { of = "low", width', '{ of = "low"', "quantity 'low'"),
+        ("width = 0.01", "width = 0.0", '{ of = "high", width', "greater than 0"),
+        ("below = 0.01", "below = 0.01, within = 3.0", "steps =", "within"),
+        ('of = "position", gain', 'of = "posture", gain', "velocity = [{", "posture"),
+        ("gain = -4.0", "gain = [1.0, 2.0]", "velocity = [{", "2 gains"),
+        ("low = -1.0, high = 1.0", "low = 1.0, high = -1.0", "heading", "above high"),
+        ('unit = "rad" }', 'unit = "rad", held_out = { low = 0.9, high = 2.0 } }', "heading", "overlaps"),
+        ("heading = {", "delay = {", "delay = { low", "robots already"),
+        ("[success]\n", "[success]\ngrace = 20\n", "format", "no step of 20"),
+    ],
+)  # fmt: skip
+def test_a_broken_bundle_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: str, named: str
+) -> None:
+    assert old in SMALL
+    text = SMALL.replace(old, new, 1)
+    bundle = small_bundle(tmp_path / "Bundle", toml=text)
+    with pytest.raises(ContractError) as caught:
+        load_task(bundle)
+    assert named in str(caught.value)
+    assert caught.value.remedy
+    number = int(caught.value.where.rpartition(":")[2])
+    wanted = text.splitlines()
+    assert wanted[number - 1].startswith(line) or line in wanted[number - 1], wanted[number - 1]
 
 
-def test_a_fresh_workshop_repeats_with_its_seed_and_differs_without() -> None:
-    assert fresh_workshop("sawyer", 3) == fresh_workshop("sawyer", 3)
-    drawn = {fresh_workshop(arm, seed).yaw_error for arm in ("sawyer", "kinova3") for seed in range(20)}
-    assert len(drawn) == 40
-
-
-def test_fresh_workshops_have_every_seam_and_stay_within_the_stated_ranges() -> None:
-    for seed in range(50):
-        shop = fresh_workshop("kinova3", seed)
-        assert len(shop.seams) == 5
-        assert 0.8 <= shop.impedance <= 1.3
-        assert 1 <= shop.damping <= 2
-        assert 0 <= shop.friction <= 0.5
-        assert 0 <= shop.payload <= 1.2
-        assert abs(shop.yaw_error) <= 0.07
-        assert max(map(abs, shop.tool_offset)) <= 0.0005
-        assert shop.delay == seed % 2
+@pytest.mark.parametrize("text", ["[start", "= = =", "a" * 300_000, "\0", "x = [" * 2000])
+def test_what_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ContractError, match=r"task\.toml"):
+        load_task(small_bundle(tmp_path / "Bundle", toml=text))
 
 
 @pytest.mark.parametrize(
-    ("line", "named"),
+    ("scene", "said"),
     [
-        ('seams = ["zigzag"]', "seams"),
-        ("speed = [0.1, 0.05]", "speed"),
-        ("speed = [0.0, 0.05]", "speed"),
-        ("delay = -1", "delay"),
-        ("friction = inf", "friction"),
-        ("mood = 1", "mood"),
-        ("heading = [1.0, 0.0]", "heading"),
-        ("= = =", "mine.toml"),
+        ('<mujoco><include file="../secret.xml"/></mujoco>', "outside"),
+        ('<mujoco><include file="/etc/passwd"/></mujoco>', "outside"),
+        ('<mujoco><include file="..\\\\secret.xml"/></mujoco>', "outside"),
+        ('<mujoco><compiler meshdir="/tmp"/></mujoco>', "outside"),
+        ('<mujoco><asset><mesh file="a/../../b.stl"/></asset></mujoco>', "outside"),
+        ('<mujoco><extension><plugin plugin="x"/></extension></mujoco>', "extension"),
+        ('<mujoco><asset><texture file="a.png"/></asset></mujoco>', "texture"),
+        ('<!DOCTYPE m [<!ENTITY a "aa">]><mujoco>&a;</mujoco>', "entities"),
+        ("<mujoco><worldbody></mujoco>", "not XML"),
     ],
 )
-def test_a_broken_workshop_is_refused_and_the_figure_named(tmp_path: Path, line: str, named: str) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(MINIMAL + line)
-    with pytest.raises(ContractError, match=named):
-        load_workshop(path)
+def test_mjcf_that_reaches_outside_or_loads_code_is_refused_unread(
+    tmp_path: Path, scene: str, said: str
+) -> None:
+    with pytest.raises(ContractError, match=said) as caught:
+        load_task(small_bundle(tmp_path / "Bundle", scene=scene))
+    assert "scene.xml" in caught.value.where
 
 
-def test_a_workshop_file_of_ones_own_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(MINIMAL)
-    assert load_workshop(path) == Workshop(name="mine", embodiment="ur5e")
+def test_a_bundle_holds_plain_files_of_known_kinds_only(tmp_path: Path) -> None:
+    bundle = small_bundle(tmp_path / "Bundle")
+    (bundle / "run.py").write_text("print('never')")
+    with pytest.raises(ContractError, match=r"\.py"):
+        load_task(bundle)
+    (bundle / "run.py").unlink()
+    (bundle / "README.md").symlink_to("/etc/passwd")
+    with pytest.raises(ContractError, match="plain file"):
+        load_task(bundle)
 
 
-def test_an_unknown_workshop_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ContractError, match="frame-corners"):
-        load_workshop("nowhere")
+def test_a_part_of_a_quantity_is_a_channel_of_its_own(tmp_path: Path) -> None:
+    change = ('of = "tool.position"\nscale', 'of = "tool.position"\npart = [0, 2]\nscale')
+    task = small_task(tmp_path / "Bundle", change, ("gain = -4.0 }", "gain = -4.0, part = [0, 1] }"))
+    assert [channel.size for channel in task.contract.observation] == [2, 3]
+
+
+def test_every_bundle_of_the_package_has_a_card_and_a_controller() -> None:
+    assert "weld-seam" in bundle_names()
+    for name in bundle_names():
+        task = load_task(name)
+        assert task.name == name
+        assert task.file.scripted
+        assert Path(f"docs/tasks/{name}.md").is_file()

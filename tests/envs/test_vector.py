@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,11 @@ from envs.workshop import Workshop, load_workshop
 
 TASK = load_task("weld-seam")
 SHOP = load_workshop("frame-corners")
+
+
+def make_shop(embodiment: str = "ur5e", **figures: Any) -> Workshop:
+    return Workshop(name="made", task="weld-seam", embodiment=embodiment, figures=figures)
+
 
 FINGERPRINT = """
 import hashlib, sys
@@ -118,7 +124,7 @@ def test_leaving_the_seam_fails_that_copy_alone_and_only_it_starts_again() -> No
 
 def test_a_robot_with_delay_starts_to_move_later() -> None:
     def first_motion(delay: int) -> int:
-        shop = Workshop(name="late", embodiment="ur5e", delay=delay, noise=0)
+        shop = make_shop(delay=delay, noise=0.0)
         env = make_vector_env(TASK, shop, 1, seed=0)
         env.reset()
         for step in range(10):
@@ -132,7 +138,7 @@ def test_a_robot_with_delay_starts_to_move_later() -> None:
 
 def test_a_sensor_turned_about_the_torch_turns_what_is_seen_but_not_what_is_done() -> None:
     def first_sight(yaw: float) -> np.ndarray:
-        shop = Workshop(name="eye", embodiment="ur5e", seams=("arc",), yaw_error=yaw, noise=0)
+        shop = make_shop(seams=("arc",), yaw_error=yaw, noise=0.0)
         return make_vector_env(TASK, shop, 8, seed=4).reset()[0]
 
     true, turned = first_sight(0.0), first_sight(0.07)
@@ -147,7 +153,7 @@ def test_a_sensor_turned_about_the_torch_turns_what_is_seen_but_not_what_is_done
 @pytest.mark.parametrize("embodiment", ["ur5e", "kinova3"])
 def test_turning_the_work_piece_hardly_changes_what_the_robot_sees(embodiment: str) -> None:
     def drive(heading: float) -> np.ndarray:
-        shop = Workshop(name="turn", embodiment=embodiment, heading=(heading, heading), noise=0)
+        shop = make_shop(embodiment, heading=(heading, heading), noise=0.0)
         env = make_vector_env(TASK, shop, 6, seed=2)
         policy = controller("pd-look-ahead", TASK)
         observation, _ = env.reset()

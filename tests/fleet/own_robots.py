@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from envs.single import WeldSeamEnv
+from envs.single import TaskEnv
 
 Array = NDArray[Any]
 Env = gymnasium.Env[Array, Array]
@@ -18,7 +18,7 @@ nothing_to_call = "not a function"
 
 
 def make_good() -> Env:
-    return WeldSeamEnv("panda")
+    return TaskEnv("weld-seam", "panda")
 
 
 class Silent(gymnasium.Wrapper[Array, Array, Array, Array]):

@@ -36,7 +36,9 @@ def opener(request: pytest.FixtureRequest) -> Iterator[Open]:
     if request.param is open_actors:
         import ray
 
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(
+            address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+        )
         yield request.param
         ray.shutdown()
     else:

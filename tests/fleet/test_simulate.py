@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from envs.task import load_task
 from fleet.crew import Crew, WorkerDiedError
 from fleet.membership import connect
 from fleet.processes import Processes
 from fleet.progress import Progress
-from fleet.simulate import FleetPlan, draw_robots, draw_workshops, simulate
+from fleet.simulate import FleetPlan, draw_robots, simulate
 from fleet.solo import train_all_alone
 from fleet.workbench import Workbench
 from skills.errors import UnauthorizedError
@@ -23,7 +24,9 @@ from tests.fleet.conftest import Guild
 
 
 def make_plan(guild: Guild, home: Path, robots: int) -> FleetPlan:
-    return FleetPlan(guild.url, "weld-seam", draw_robots(guild.tokens(robots), 0), home, episodes=2)
+    return FleetPlan(
+        guild.url, "weld-seam", draw_robots(load_task("weld-seam"), guild.tokens(robots), 0), home, episodes=2
+    )
 
 
 def test_a_fleet_trains_a_version_and_uses_it_and_the_same_workers_train_robots_alone(
@@ -53,7 +56,9 @@ def test_a_fleet_trains_a_version_and_uses_it_and_the_same_workers_train_robots_
 
 
 def test_a_robot_that_may_not_enrol_ends_the_fleet_with_the_hubs_words(guild: Guild, tmp_path: Path) -> None:
-    plan = FleetPlan(guild.url, "weld-seam", draw_robots(["not-a-token-of-this-hub"], 0), tmp_path)
+    plan = FleetPlan(
+        guild.url, "weld-seam", draw_robots(load_task("weld-seam"), ["not-a-token-of-this-hub"], 0), tmp_path
+    )
     with Crew(Processes(1)) as crew, pytest.raises(UnauthorizedError, match="token"):
         simulate(plan, crew, lambda _: None)
 
@@ -111,8 +116,8 @@ def _alive(pid: int) -> bool:
 
 
 def test_workshops_differ_from_each_other_and_begin_with_the_fleets_four() -> None:
-    workshops = draw_workshops(10, seed=3)
+    plans = draw_robots(load_task("weld-seam"), ["token"] * 10, seed=3)
+    workshops = [plan.workshop for plan in plans]
     assert [shop.embodiment for shop in workshops[:4]] == ["ur5e", "panda", "iiwa", "xarm7"]
     assert len({shop.model_dump_json() for shop in workshops}) == 10
-    assert draw_workshops(10, seed=3) == workshops
-    assert draw_workshops(2, seed=3) == workshops[:2]
+    assert draw_robots(load_task("weld-seam"), ["token"] * 2, seed=3) == plans[:2]

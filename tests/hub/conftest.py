@@ -20,7 +20,6 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from hub.app import create_app
 from hub.auth import Principal
@@ -44,7 +43,7 @@ from skills.messages import (
 )
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
-from tests.hub.servers import S3Server, postgres, s3_server
+from tests.hub.servers import BUCKET, S3Server
 
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
@@ -300,9 +299,13 @@ def clock() -> Hands:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    return small_settings(tmp_path / "hub")
+
+
+def small_settings(folder: Path) -> Settings:
     return Settings.model_validate(
         {
-            "data_dir": tmp_path / "hub",
+            "data_dir": folder,
             "admin_token": ADMIN,
             "console": False,
             "message_limit": 65_536,
@@ -318,46 +321,40 @@ def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
     found.close()
 
 
-BUCKET = "guild"
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "server") as server:
-        server.client().make_bucket(BUCKET)
-        yield server
-
-
-@pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("database")) as url:
-        yield url
-
-
 @pytest.fixture(params=["SQLite and files", "PostgreSQL and S3"])
 def on_both(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """The hub's settings on embedded and on real parts; the database and the prefix in the bucket are new."""
+    """The hub's settings on embedded and on real parts; the database is empty, the prefix new."""
     if request.param == "SQLite and files":
         return settings
-    server: S3Server = request.getfixturevalue("s3")
+    on_s3: Settings = request.getfixturevalue("on_s3")
+    database: str = request.getfixturevalue("database_server")
+    empty(database)
+    return on_s3.model_copy(update={"database_url": database})
+
+
+@pytest.fixture
+def on_s3(settings: Settings, s3: S3Server) -> Settings:
+    return with_store(settings, s3)
+
+
+def with_store(settings: Settings, server: S3Server) -> Settings:
+    """The settings with an S3 store; the prefix in the bucket is new."""
+    prefix = secrets.token_hex(4)
     return settings.model_copy(
         update={
-            "database_url": new_database(request.getfixturevalue("database_server")),
-            "store_url": f"s3://{BUCKET}/{secrets.token_hex(4)}?endpoint={server.endpoint}&secure=0"
-            "&region=us-east-1",
+            "store_url": f"s3://{BUCKET}/{prefix}?endpoint={server.endpoint}&secure=0&region=us-east-1",
             "s3_access_key": SecretStr(server.access_key),
             "s3_secret_key": SecretStr(server.secret_key),
         }
     )
 
 
-def new_database(server: str) -> str:
-    name = f"zunft_{secrets.token_hex(4)}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+def empty(database: str) -> None:
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Kills the hub's work at the lines that it runs, and looks at what a second process makes of it.
 
 Started by test_crash as a process of its own: it forks, and a fork must not inherit threads.
-`python -m tests.hub.crash engine|admission|withdrawal FOLDER STRIDE` tries every STRIDE-th line and prints
-one JSON document: how many lines were tried, and those after which something was wrong.
+`python -m tests.hub.crash engine|admission|uploads|withdrawal FOLDER STRIDE` tries every STRIDE-th line and
+prints one JSON document: how many lines were tried, and those after which something was wrong.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import structlog
 
-from hub import admission, candidate, engine, merger, steps, withdrawals
+from hub import admission, candidate, engine, leaseholder, merger, steps, uploads, withdrawals
 from hub.auth import Principal
+from hub.jobs import bench
 from hub.merging import merge_arrays
 from hub.services import Services, open_services
 from hub.settings import Settings
@@ -31,22 +33,32 @@ from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
+from skills.uploads import DeltaPurpose, UploadRequest
 from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
-ENGINE = {str(module.__file__) for module in (engine, steps, merger, candidate)}
+ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(admission.__file__)}
 WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}
+UPLOADS = {str(module.__file__) for module in (admission, uploads)}
+LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
-def open_hub(folder: Path, later: float = 0.0) -> Services:
-    settings = Settings.model_validate(
-        {"data_dir": folder, "console": False, "admin_token": "zt_for-crashes-only"}
-    )
+def open_hub(folder: Path, *, later: float = 0) -> Services:
+    """A process of the hub, so many seconds later than the others."""
     clock = Hands()
     clock.advance(later)
+    settings = Settings.model_validate(
+        {
+            "data_dir": folder,
+            "console": False,
+            "admin_token": "zt_for-crashes-only",
+            "merge_device": "cpu",  # asking for a GPU imports torch, in each child anew
+            "part_size": 1024,
+        }
+    )
     return open_services(settings, gate=StubGate(), clock=clock)
 
 
@@ -100,6 +112,20 @@ def bring(hub: Services, delta: dict[str, Any]) -> str:
     with hub.spool.file() as file:
         file.write(data)
         return hub.admission.admit(delta["round_id"], file, delta["signature"], robot).status
+
+
+def bring_in_parts(hub: Services, delta: dict[str, Any]) -> str:
+    robot = Principal(delta["robot"], "robot", "guild")
+    data = bytes.fromhex(delta["data"])
+    purpose = DeltaPurpose(round_id=delta["round_id"], signature=delta["signature"])
+    request = UploadRequest(digest=digest_of(data), size=len(data), purpose=purpose)
+    view = hub.uploads.announce(request, robot)
+    for part in view.missing:
+        with hub.spool.file() as file:
+            file.write(data[part.offset : part.offset + part.size])
+            hub.uploads.take_part(view.upload_id, part.number, file, robot)
+    receipt, _ = hub.uploads.complete(hub.uploads.find(view.upload_id, robot), robot)
+    return str(getattr(receipt, "status", ""))
 
 
 def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
@@ -168,8 +194,8 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     delta = in_child(lambda: prepare(folder / "start"))
     in_child(lambda: bring(open_hub(folder / "start"), delta))
 
-    def work(name: str) -> list[Any]:
-        return outcome(open_hub(folder / name), delta)
+    def work(name: str, later: float = 0) -> list[Any]:
+        return outcome(open_hub(folder / name, later=later), delta)
 
     def copy(name: str) -> Path:
         return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
@@ -182,7 +208,7 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     for number, line in enumerate(lines):
         copy(str(number))
         killed = in_child(partial(work, str(number)), tuple(line)) is None
-        found = in_child(partial(work, str(number)))
+        found = in_child(partial(work, str(number), LEASE_OVER))
         if not killed or found != expected:
             wrong.append([line, killed, found])
         shutil.rmtree(folder / str(number))
@@ -191,11 +217,22 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
 
 def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
     """Kill the hub at each line of taking a delta in; the robot sends it again, and it counts once."""
+    return crash_delivery(folder, stride, bring, ADMISSION)
+
+
+def crash_uploads(folder: Path, stride: int) -> dict[str, Any]:
+    """The same for a delta that comes in parts."""
+    return crash_delivery(folder, stride, bring_in_parts, UPLOADS)
+
+
+def crash_delivery(
+    folder: Path, stride: int, deliver: Callable[[Services, dict[str, Any]], str], files: set[str]
+) -> dict[str, Any]:
     delta = in_child(lambda: prepare(folder / "start"))
 
     def push(name: str) -> str:
         try:
-            return bring(open_hub(folder / name), delta)
+            return deliver(open_hub(folder / name), delta)
         except ZunftError as error:
             return error.code
 
@@ -209,7 +246,7 @@ def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
     copy("traced")
     in_child(lambda: push("reference"))
     expected = in_child(lambda: look("reference"))
-    lines = in_child(lambda: lines_of(lambda: push("traced"), ADMISSION))[::stride]
+    lines = in_child(lambda: lines_of(lambda: push("traced"), files))[::stride]
     wrong = []
     for number, line in enumerate(lines):
         copy(str(number))
@@ -233,7 +270,7 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
         hub.withdrawals.withdraw(delta["robot"], WithdrawalRequest(purge=True), OPERATOR)
 
     def work(name: str, later: float = 0.0) -> list[Any]:
-        hub = open_hub(folder / name, later)
+        hub = open_hub(folder / name, later=later)
         hub.withdrawing.work()
         (found,) = hub.withdrawals.withdrawals(OPERATOR)
         versions = hub.catalogue.versions("reach", OPERATOR)
@@ -267,8 +304,13 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     # Children inherit the compiled kernels; so few numbers start no thread.
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
-    scenarios = {"engine": crash_engine, "admission": crash_admission, "withdrawal": crash_withdrawal}
-    scenario = scenarios[sys.argv[1]]
-    sys.stdout.write(json.dumps(scenario(Path(sys.argv[2]), int(sys.argv[3]))))
+    scenarios = {
+        "engine": crash_engine,
+        "admission": crash_admission,
+        "uploads": crash_uploads,
+        "withdrawal": crash_withdrawal,
+    }
+    sys.stdout.write(json.dumps(scenarios[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))))

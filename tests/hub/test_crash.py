@@ -23,7 +23,7 @@ def crash(scenario: str, folder: Path, stride: int = STRIDE) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("scenario", "least"), [("engine", 12), ("admission", 5)])
+@pytest.mark.parametrize(("scenario", "least"), [("engine", 12), ("admission", 5), ("uploads", 12)])
 def test_a_hub_killed_at_any_line_goes_on(scenario: str, least: int, tmp_path: Path) -> None:
     found = crash(scenario, tmp_path)
     assert found["wrong"] == []

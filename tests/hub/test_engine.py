@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hub.auth import THE_HUB
 from hub.candidate import Received, write_candidate
 from hub.merging import choose_engine
 from hub.settings import Settings
@@ -119,8 +120,31 @@ def test_the_deadline_closes_a_round_that_has_its_quorum(collecting: Collecting)
     assert waiting.state == "open"
     assert "(iiwa)" in waiting.waiting_for
     collecting.hall.clock.advance(61)
+    assert "the round is to be closed" in collecting.hall.round(collecting.work.round_id).waiting_for
     collecting.hall.turn()
-    assert collecting.hall.round(collecting.work.round_id).state == "published"
+    closed = collecting.hall.round(collecting.work.round_id)
+    assert (closed.state, closed.metrics["missing"]) == ("published", 1)
+    heard = collecting.hall.services.events.after(0, THE_HUB)
+    reasons = [event.data.get("reason") for event in heard.events]
+    assert "Closed at the deadline without robots (iiwa)." in reasons
+
+
+def test_a_robot_that_is_silent_is_waited_for_until_the_deadline_and_said_to_be(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    robots = (hall.enrol("one"), hall.enrol("two", "iiwa"))
+    campaign = hall.start(deadline_seconds=600, quorum=1)
+    assert "is being measured; it waits for a process" in hall.campaign(campaign).waiting_for
+    hall.turn()
+    assert all(robot.assignment() for robot in robots)
+    hall.clock.advance(300)
+    bring(robots[:1], 0)
+    hall.turn()
+    waiting = hall.campaign(campaign)
+    assert waiting.waiting_for == waiting.rounds[0].waiting_for
+    assert "1 of 2 deltas; waiting for robots (iiwa, silent for 5 min), at most 5 min" in waiting.waiting_for
+    bring(robots[1:], 1)  # it comes back
+    hall.turn()
+    assert hall.campaign(campaign).rounds[0].state == "published"
 
 
 def test_a_round_without_quorum_fails_with_words_and_the_next_one_opens(collecting: Collecting) -> None:
@@ -313,8 +337,12 @@ def test_a_store_that_does_not_answer_is_waited_for(
 
     with monkeypatch.context() as patch:
         patch.setattr(hall.services.store, "put_file", fail)
-        with pytest.raises(StoreError):
-            hall.turn()
-        assert hall.round(collecting.work.round_id).state == "merging"
+        hall.turn()
+        waiting = hall.round(collecting.work.round_id)
+        assert waiting.state == "merging"
+        assert "that waits: the store is asleep." in waiting.waiting_for
+    hall.turn()
+    assert hall.round(collecting.work.round_id).state == "merging"  # it was only just tried
+    hall.clock.advance(2)
     hall.turn()
     assert hall.round(collecting.work.round_id).state == "published"

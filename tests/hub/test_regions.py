@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -186,6 +187,7 @@ def test_a_backup_leaves_a_region_out_unless_it_is_named(
         back_up(hall.settings, tmp_path / "x.tar", hall.clock(), regions=["mars"], progress=quiet)
     new = moved(hall.settings, tmp_path / "new", s3)
     assert restore(new, path, progress=quiet).absent == {}
+    copy(hall.settings.key_path, new.key_path)
     other = Pinned(Hall(new, StubGate(), hall.clock), {}, "", s3, "new-new")
     assert other.in_eu() == pinned.in_eu()
     assert len(other.hall.blobs()) == 1

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.rounds import FINAL, Collection, collection_event, needed, next_state, waiting_for
+from hub.rounds import (
+    FINAL,
+    Collection,
+    Missing,
+    Work,
+    campaign_waits,
+    collection_event,
+    needed,
+    next_state,
+    waiting_for,
+    without,
+)
 from hub.rounds import RoundEvent as Event
 from skills.errors import ConflictError
 from skills.messages import CampaignRequest, RoundState
@@ -23,7 +34,7 @@ EVENTS: list[Event] = [
     "broken",
     "stopped",
 ]
-ARMS = {"a": "panda", "b": "ur5e", "c": "iiwa"}
+MISSING = [Missing("ur5e"), Missing("iiwa", silent=600)]
 ORDER: list[RoundState] = ["open", "closing", "merging", "gating"]
 names = st.frozensets(st.sampled_from("abcdefgh"))
 
@@ -87,10 +98,40 @@ def test_the_quorum_is_waited_for_also_when_fewer_robots_are_known() -> None:
 
 
 def test_a_round_says_whom_it_waits_for_and_how_long() -> None:
-    words = waiting_for("open", collection(frozenset("a"), frozenset("abc"), left=42), NOW, ARMS)
-    assert words == "1 of 3 deltas; waiting for robots (iiwa, ur5e), at most 42 s more."
+    facts = collection(frozenset("a"), frozenset("abc"), left=42)
+    words = waiting_for("open", facts, NOW, MISSING, Work())
+    assert words == ("1 of 3 deltas; waiting for robots (iiwa, silent for 10 min; ur5e), at most 42 s more.")
+    late = Collection(facts.order, facts.deadline, facts.arrived, facts.expected, stale=1)
+    assert "1 of 3 deltas (1 of them late)" in waiting_for("open", late, NOW, [], Work())
+    assert without(MISSING) == "Closed at the deadline without robots (iiwa, silent for 10 min; ur5e)."
+    assert without([]) == ""
 
 
-@pytest.mark.parametrize("state", [*ORDER[1:], *sorted(FINAL)])
-def test_every_state_has_words(state: RoundState) -> None:
-    assert waiting_for(state, collection(frozenset(), frozenset()), NOW, ARMS)
+def test_a_round_whose_time_is_up_no_longer_waits_for_robots() -> None:
+    over = collection(frozenset("ab"), frozenset("abc"), left=-1)
+    assert waiting_for("open", over, NOW, MISSING, Work()) == (
+        "2 of 3 deltas; the round is to be closed; it waits for a process with a free worker."
+    )
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (Work(), "free worker"),
+        (Work("somebody", 7), "for 7 s."),
+        (Work("gone", 70), "is gone"),
+        (Work(note="the store is asleep."), "that waits: the store is asleep. It is tried again"),
+    ],
+)
+@pytest.mark.parametrize("state", ORDER[1:])
+def test_a_step_that_is_due_says_what_becomes_of_it(state: RoundState, work: Work, words: str) -> None:
+    assert words in waiting_for(state, collection(frozenset(), frozenset()), NOW, [], work)
+    assert words in campaign_waits(None, "", work)
+    assert words in campaign_waits("published", "", work)
+    assert campaign_waits(state, "its round's", work) == "its round's"
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_a_round_that_is_over_waits_for_nothing(state: RoundState) -> None:
+    words = waiting_for(state, collection(frozenset(), frozenset()), NOW, [], Work())
+    assert words.startswith("Nothing")

@@ -100,6 +100,9 @@ def test_a_late_delta_counts_once_in_the_open_round_and_weighs_less(
     )  # fmt: skip
     assert late.assignment() is None
     assert hall.round(f"{campaign}-1").deltas == 2
+    second = hall.round(f"{campaign}-2")
+    assert (second.deltas, second.late) == (1, 1)
+    assert second.waiting_for.startswith("1 of 2 deltas (1 of them late);")
     bring(one, 0.1)
     hall.turn()
     step = hall.skill(3).tensors["log_std"] - hall.skill(2).tensors["log_std"]

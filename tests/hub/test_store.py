@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from hub.store import FileStore, ObjectStore, StoreError, open_store
 from skills.container import digest_of
 from skills.errors import ArtefactError, NotFoundError
-from tests.hub.conftest import BUCKET
-from tests.hub.servers import S3Server, free_ports
+from tests.hub.servers import BUCKET, S3Server, free_ports
 
 BLOB = b"what a robot learned"
 DIGEST = digest_of(BLOB)

@@ -14,8 +14,7 @@ import pytest
 from hub.store import ObjectStore, StoreError, open_store
 from skills.container import digest_of
 from skills.errors import ArtefactError, NotFoundError
-from tests.hub.conftest import BUCKET
-from tests.hub.servers import S3Server
+from tests.hub.servers import BUCKET, S3Server
 
 BLOB = bytes(range(256)) * 40_000  # ten pieces
 DIGEST = digest_of(BLOB)

@@ -174,7 +174,7 @@ def test_a_stream_ends_when_its_token_is_revoked(hall: Hall, maria: Headers, mon
 
     ok(hall.publish(tiny_skill()))
     told = asyncio.run(listen())
-    assert told == ["version.added", "channel.moved", "channel.moved"]
+    assert told == ["version.added", "channel.moved", "channel.moved", "version.published"]
 
 
 @pytest.mark.parametrize("what", ["role", "expired", "gone", "robot"])

@@ -7,6 +7,10 @@ import time
 from pathlib import Path
 
 from fleet.client import OperatorClient
+from hub.bell import Bell
+from hub.database import Database
+from hub.models import CampaignRow, LeaseRow
+from hub.settings import Settings
 from skills.messages import CampaignRequest, CampaignView, GatePlan
 from tests.hub.conftest import ADMIN
 from tests.hub.jobs.test_processes import PATIENCE, wait_for, workers_of
@@ -46,6 +50,25 @@ def test_a_hub_that_has_measured_a_skill_holds_no_simulator_and_little_memory(tm
         assert {"mujoco", "llvmlite"} <= heavy_libraries(worker)
         hub.stop()
         wait_for(lambda: not Path(f"/proc/{worker}").exists())
+
+
+def test_a_hub_that_is_stopped_in_mid_job_ends_it_and_lets_others_go_on(tmp_path: Path) -> None:
+    with running_hub(tmp_path) as hub:
+        operator = OperatorClient.open(hub.address, ADMIN)
+        operator.publish_skill(weld_skill(0))
+        order = CampaignRequest(skill="weld-seam", gate=GatePlan(embodiments=("ur5e",), episodes=10_000))
+        campaign = operator.start_campaign(order).campaign_id
+        wait_for(lambda: workers_of(hub.pid))
+        assert "being measured, for" in operator.campaign(campaign).waiting_for
+        (worker,) = workers_of(hub.pid)
+        hub.stop()
+        wait_for(lambda: not Path(f"/proc/{worker}").exists())
+    database = Database(Settings(data_dir=tmp_path).database, Bell())
+    with database.read() as session:
+        lease = session.get_one(LeaseRow, campaign)
+        assert (lease.holder, lease.number) == ("", 1)
+        assert session.get_one(CampaignRow, campaign).state == "running"
+    database.close()
 
 
 def _check_open(campaign: CampaignView) -> None:

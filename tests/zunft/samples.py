@@ -12,6 +12,9 @@ def score(successes: int, episodes: int = 10) -> Score:
     return Score.of(Evaluation.count(successes, episodes))
 
 
+SCRIPTED = {"p": score(2), "pd-look-ahead": score(10)}
+
+
 def sample_report() -> Report:
     fleet = [
         FleetRow(
@@ -20,13 +23,12 @@ def sample_report() -> Report:
             alone_home=score(10),
             alone_elsewhere=score(3, 30),
             guild=score(guild),
-            scripted=score(9),
-            scripted_p=score(5),
+            scripted={"p": score(5), "pd-look-ahead": score(9)},
         )
         for robot, arm, guild in (("ada", "ur5e", 9), ("bela", "panda", 7))
     ]
     unseen = [
-        UnseenRow(embodiment=arm, alone=score(4, 40), guild=score(8), scripted=score(10), scripted_p=score(2))
+        UnseenRow(embodiment=arm, alone=score(4, 40), guild=score(8), scripted=SCRIPTED)
         for arm in ("kinova3", "sawyer")
     ]
     return Report(

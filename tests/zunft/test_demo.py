@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from envs.bundle import bundle_names
+from envs.task import load_task
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.cli import app
+from zunft.demo import _unseen_robots, _workshops, full_plan
 
 
 def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
@@ -23,7 +27,7 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"COLUMNS": "140"},
+        env=os.environ | {"COLUMNS": "160"},
     )
     assert finished.returncode == 0, finished.stderr
     result = json.loads(result_file.read_text())
@@ -33,7 +37,7 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
     assert result["steps_per_robot"] > 0
     assert result["bytes_sent_per_robot"] > 50_000  # two deltas of fp16
     assert result["hub_peak_mb"] > 0
-    assert "PD + look-ahead" in finished.stdout
+    assert "scripted pd-look-ahead" in finished.stdout
     guild = Skill.load(output / "robots" / "guild.skill")
     assert guild.manifest.contributors == 4
     assert Policy(guild).contract.control_hz == 50
@@ -42,3 +46,14 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
     for version in ("v2", "v3"):
         again = ["merge", "rebuild", f"weld-seam@{version}", "--data-dir", str(output / "hub")]
         assert CliRunner().invoke(app, again).exit_code == 0
+
+
+@pytest.mark.parametrize("name", bundle_names())
+def test_a_demo_of_any_task_has_four_robots_and_others_that_do_not_train(name: str) -> None:
+    admitted = load_task(name).file.embodiments
+    trained = full_plan(name, seed=0).order.gate.embodiments
+    assert set(trained) <= set(admitted)
+    assert len(_workshops(name)) == 4
+    unseen = _unseen_robots(name)
+    assert set(unseen) <= set(admitted)
+    assert set(unseen) & set(trained) == (set() if len(admitted) > 4 else set(admitted))

@@ -9,12 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.auth import Principal
+from hub.database import SettingsError
 from hub.services import open_services
-from hub.settings import Settings
+from hub.settings import KEY_FILE, Settings
+from skills.errors import SignatureError
+from skills.signing import SigningKey, skill_statement
 from tests.hub.conftest import ADMIN, tiny_skill
 from zunft.cli import app
 
 RUNNER = CliRunner()
+ADA = Principal("ada", "researcher", "guild")
 
 
 @pytest.mark.parametrize("words", [["hub"], ["hub", "run"]])
@@ -41,8 +45,34 @@ def test_a_hub_goes_into_a_file_and_out_of_it(tmp_path: Path, monkeypatch: pytes
     again = RUNNER.invoke(app, ["hub", "restore", facts["file"], *new])
     assert again.exit_code == 0, again.output
     assert "no signing key" in again.stderr
+    with pytest.raises(SettingsError, match="its key is not here"):
+        open_services(Settings(data_dir=tmp_path / "new"))
+    (tmp_path / "new" / KEY_FILE).write_bytes((tmp_path / "old" / KEY_FILE).read_bytes())
     services = open_services(Settings(data_dir=tmp_path / "new"))
     assert services.authenticator.user(ADMIN).role == "admin"
+    services.close()
+
+
+def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_path: Path) -> None:
+    hub = ["--data-dir", str(tmp_path)]
+    services = open_services(Settings(data_dir=tmp_path))
+    with services.spool.file() as file:
+        file.write(tiny_skill().to_bytes())
+        services.catalogue.publish(file, by=ADA)
+    services.close()
+    assert RUNNER.invoke(app, ["hub", "new-key", *hub]).exit_code == 1
+    lost = SigningKey.load_or_create(tmp_path / KEY_FILE).public
+    (tmp_path / KEY_FILE).unlink()
+    made = RUNNER.invoke(app, ["hub", "new-key", *hub])
+    assert made.exit_code == 0, made.output
+    found = SigningKey.load_or_create(tmp_path / KEY_FILE).public
+    assert found.text in made.stdout
+    services = open_services(Settings(data_dir=tmp_path))
+    version = services.catalogue.version("reach", "1", ADA)
+    found.verify(version.signature, skill_statement(version.digest))
+    with pytest.raises(SignatureError):
+        lost.verify(version.signature, skill_statement(version.digest))
+    assert services.audit.verify("").broken_at is None
     services.close()
 
 
@@ -51,7 +81,7 @@ def test_lost_blobs_are_an_exit_status(tmp_path: Path, monkeypatch: pytest.Monke
     services = open_services(Settings())
     with services.spool.file() as file:
         file.write(tiny_skill().to_bytes())
-        version, _ = services.catalogue.publish(file, by=Principal("ada", "researcher", "guild"))
+        version, _ = services.catalogue.publish(file, by=ADA)
     services.store.delete(version.digest)
     services.close()
     made = RUNNER.invoke(app, ["hub", "backup", str(tmp_path / "hub.tar")])

@@ -128,9 +128,18 @@ def restore(
     if not restored.has_key:
         err.print(
             "[bold yellow]This hub has no signing key yet.[/] Put the old hub-key.pem into its folder before "
-            "the first start; otherwise it makes a new one and every robot has to enrol again.",
+            "the first start. If it is lost, zunft hub new-key makes one, and robots have to enrol again.",
             soft_wrap=True,
         )
+
+
+@app.command("new-key", epilog="Example: [bold]zunft hub new-key --data-dir zunft-data[/]")
+def new_key(data_dir: DataDir = None) -> None:
+    """Give a stopped hub whose signing key is lost a new one, and sign its skills; robots enrol again."""
+    from hub.identity import replace_key  # noqa: PLC0415 - as above
+
+    key = replace_key(_settings(data_dir), datetime.now(UTC))
+    out.print(f"the hub signs with {key.text}", highlight=False, soft_wrap=True)
 
 
 def _settings(data_dir: Path | None) -> Settings:

@@ -164,7 +164,7 @@ def _done(campaign: CampaignView) -> int:
 
 
 def _line(campaign: CampaignView) -> str:
-    return campaign.rounds[-1].waiting_for if campaign.rounds else campaign.reason
+    return campaign.waiting_for or campaign.reason
 
 
 def _table(campaign: CampaignView) -> Table:

@@ -21,6 +21,7 @@ out = Console()
 
 
 def demo(
+    task: Annotated[str, typer.Option(help="Which task the robots learn.")] = "weld-seam",
     fast: Annotated[bool, typer.Option("--fast", help="Half a minute, for tests; learns nothing.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
     output: Annotated[
@@ -32,13 +33,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of networks, training and fresh workshops.")] = 0,
     processes: Annotated[int, typer.Option(help="Worker processes that the robots share.")] = 2,
 ) -> None:
-    """Let four different arms learn to weld together, and two more use what they learned."""
+    """Let four different robots learn a task together, and others use what they learned."""
     # Imported here: MuJoCo is for who simulates, and the hub's own process is small without it.
     from zunft.demo import fast_plan, full_plan, run_demo  # noqa: PLC0415
     from zunft.demo_screen import LiveScreen  # noqa: PLC0415
     from zunft.report import print_report, write_report  # noqa: PLC0415
 
-    plan = (fast_plan if fast else full_plan)("weld-seam", seed=seed, processes=processes)
+    plan = (fast_plan if fast else full_plan)(task, seed=seed, processes=processes)
     with _folder(output) as folder, run_hub(folder / "hub") as hub:
         out.print(f"A hub is up at [bold]{hub.url}[/]: open it in a browser to watch.")
         with LiveScreen(out) as screen:

@@ -115,12 +115,12 @@ class NowLine:
         self._badge.element.set_visibility(running and last is not None)
         if last is None or not running:
             self._round.text = f"{done} of {total} rounds"
-            self._waiting.text = campaign.reason or ("The first round opens in a moment." if running else "")
+            self._waiting.text = campaign.reason or campaign.waiting_for
             self._arrived.text = ""
             return
         self._round.text = f"Round {last.number} of {total}"
         self._badge.show(last.state)
-        self._waiting.text = last.waiting_for
+        self._waiting.text = campaign.waiting_for
         self._arrived.text = f"{plural(last.deltas, 'delta')} so far: {count(last.samples)} steps"
 
 
@@ -146,7 +146,7 @@ class RoundRow:
         self._badge.show(entry.state)
         self._candidate.show(entry.gate.candidate if entry.gate else None)
         self._reason.text = entry.gate.reason if entry.gate else _why_ungated(entry)
-        self._deltas.text, self._steps.text = count(entry.deltas), count(entry.samples)
+        self._deltas.text, self._steps.text = _deltas(entry), count(entry.samples)
         self._received.text = amount(entry.bytes)
         self._merge.text = _seconds(entry)
         self._opened.text = ago(entry.opened_at, now)
@@ -205,6 +205,12 @@ def _curve_in_words(campaign: CampaignView) -> str:
 def _why_ungated(entry: RoundView) -> str:
     # What an open round waits for stands above the table; repeating it each second would only flicker.
     return entry.waiting_for if entry.state == "failed" else ""
+
+
+def _deltas(entry: RoundView) -> str:
+    odd = {"late": entry.late, "missing": int(entry.metrics.get("missing", 0))}
+    words = ", ".join(f"{count(number)} {word}" for word, number in odd.items() if number)
+    return f"{count(entry.deltas)} ({words})" if words else count(entry.deltas)
 
 
 def _seconds(entry: RoundView) -> str:

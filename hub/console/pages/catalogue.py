@@ -120,7 +120,7 @@ class CampaignCard:
         last = campaign.rounds[-1] if campaign.rounds else None
         self._badge.show(last.state if last else campaign.state)
         self._round.text = f"Round {last.number if last else 1} of {total}"
-        self._waiting.text = last.waiting_for if last else "The first round opens in a moment."
+        self._waiting.text = campaign.waiting_for
         self._deltas.text = _arrived(last) if last else ""
 
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from sqlalchemy import text
 
 from hub.events import record
+from hub.models import HubRow
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, ok, tensors_like, tiny_skill
 from tests.hub.webhooks.conftest import OpenHall, listen, on_both, publish, tell
@@ -262,20 +263,28 @@ def test_events_of_no_interest_are_passed_over_for_good(hall: Hall, receiver: Re
     assert receiver.told == []
 
 
+def change_key(hall: Hall, pem: bytes) -> None:
+    """As if the database had been another hub's."""
+    path = hall.settings.key_path
+    path.write_bytes(pem)
+    with hall.services.database.write() as session:
+        session.get_one(HubRow, 1).public_key = SigningKey.load_or_create(path).public.text
+
+
 def test_a_secret_opens_with_the_hubs_own_key_only(
     open_hall: OpenHall, receiver: Receiver, clock: Hands
 ) -> None:
-    webhook_id = listen(open_hall(), receiver)
-    key = open_hall().settings.data_dir / "hub-key.pem"
-    own = key.read_bytes()
-    key.write_bytes(SigningKey.generate().to_pem())
+    first = open_hall()
+    webhook_id = listen(first, receiver)
+    own = first.settings.key_path.read_bytes()
+    change_key(first, SigningKey.generate().to_pem())
     other = open_hall()
     publish(other, "one")
     tell(other)
     assert receiver.told == []
     assert other.get("/webhooks")[0]["trouble"] == "this secret was sealed with another hub key."
     assert other.error(other.post(f"/webhooks/{webhook_id}/test"), 409)["code"] == "sealed_elsewhere"
-    key.write_bytes(own)
+    change_key(first, own)
     clock.advance(60)
     tell(open_hall())
     assert subjects(receiver) == ["one"]

@@ -249,6 +249,7 @@ def test_while_it_is_forgotten_no_round_is_opened_for_its_skills(hall: Hall, rob
     held, free = hall.start(), hall.start(skill="other")
     hall.turn()
     assert hall.campaign(held).rounds == ()
+    assert "being withdrawn" in hall.campaign(held).waiting_for
     assert len(hall.campaign(free).rounds) == 1
     hall.services.withdrawing.work()
     hall.turn()

@@ -120,7 +120,8 @@ def of_round(hall: Hall, round_id: str) -> dict[str, Any]:
         row = session.get_one(RoundRow, round_id)
     assert row.candidate is not None
     skill = Skill.from_bytes(hall.services.store.get(row.candidate))
-    figures = {name: value for name, value in row.metrics.items() if not name.endswith("_seconds")}
+    of_merge = ("norm", "cosine", "success")
+    figures = {name: row.metrics[name] for name in of_merge}
     return {
         "tensors": {name: tensor.tobytes() for name, tensor in skill.tensors.items()},
         "state": row.optimiser_after,

@@ -1,4 +1,4 @@
-"""Webhooks and what they did not take; since when a robot is missed; robots that were withdrawn."""
+"""Webhooks, what they did not take, and since when a robot is missed."""
 
 from __future__ import annotations
 
@@ -10,34 +10,10 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-MOMENTS = (
-    ("robots", "lost_at"),
-    ("robots", "closed_at"),
-    ("versions", "withdrawn_at"),
-    ("versions", "purged_at"),
-)
-
 
 def upgrade() -> None:
     """Forward."""
-    for table, column in MOMENTS:
-        op.add_column(table, sa.Column(column, sa.DateTime(timezone=True), nullable=True))
-    op.add_column("skills", sa.Column("held_by", sa.String(length=128), nullable=True))
-    op.create_table(
-        "withdrawals",
-        sa.Column("withdrawal_id", sa.String(length=128), nullable=False),
-        sa.Column("robot_id", sa.String(length=128), nullable=False),
-        sa.Column("state", sa.String(length=128), nullable=False),
-        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("plan", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("report", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("leased_by", sa.String(length=128), nullable=True),
-        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["robot_id"], ["robots.robot_id"]),
-        sa.PrimaryKeyConstraint("withdrawal_id"),
-        sa.UniqueConstraint("robot_id"),
-    )
-    op.create_index(op.f("ix_withdrawals_state"), "withdrawals", ["state"])
+    op.add_column("robots", sa.Column("lost_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "webhooks",
         sa.Column("webhook_id", sa.String(length=128), nullable=False),
@@ -72,7 +48,4 @@ def downgrade() -> None:
     """Back."""
     op.drop_table("undelivered")
     op.drop_table("webhooks")
-    op.drop_table("withdrawals")
-    op.drop_column("skills", "held_by")
-    for table, column in MOMENTS:
-        op.drop_column(table, column)
+    op.drop_column("robots", "lost_at")

@@ -1,0 +1,152 @@
+"""Quadrotors: actions ask for lean, climb and turn; attitude control runs in the engine, wind blows.
+
+The thrust acts along the body's own vertical only, late by its motors' lag: to go sideways it must lean.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import mujoco
+import numpy as np
+
+from envs.drives.base import PREFIX
+from envs.figures import robot_figure
+from envs.format import FlightControl, TaskFile
+from envs.terms.base import Floats, Indices, Output, Outputs
+from skills.errors import ContractError
+
+if TYPE_CHECKING:
+    from envs.stage import Stage
+    from envs.workshop import Workshop
+
+__all__ = ["Flight"]
+
+GRAVITY = 9.81
+COLUMNS = {"flight.lean": (0, 1), "flight.climb": (2,), "flight.turn": (3,)}
+"""Which of a command's four numbers a channel sets."""
+
+
+class Flight:
+    """Drive of a quadrotor, one free body."""
+
+    kind = "flight"
+    channels: Outputs = MappingProxyType(
+        {"flight.lean": Output(2, "rad"), "flight.climb": Output(1, "m/s^2"), "flight.turn": Output(1, "rad")}
+    )
+    quantities: Outputs = MappingProxyType(
+        {
+            "tool.position": Output(3, "m"),
+            "tool.tilt": Output(2, "rad"),
+            "tool.turn": Output(1, "rad"),
+            "tool.velocity": Output(3, "m/s"),
+            "wind.force": Output(2, "N"),
+        }
+    )
+
+    def add_actuators(self, scene: mujoco.MjSpec, file: TaskFile) -> None:
+        """Thrust along the tool's z axis, and three torques towards an attitude in the home frame."""
+        thrust = scene.add_actuator(
+            name="thrust", trntype=mujoco.mjtTrn.mjTRN_SITE, target=f"{PREFIX}tool", gear=[0, 0, 1, 0, 0, 0]
+        )
+        thrust.dyntype = mujoco.mjtDyn.mjDYN_FILTER
+        thrust.dynprm[0] = _control(file).motor_lag
+        for axis in range(3):
+            actuator = scene.add_actuator(
+                name=f"turn_{'xyz'[axis]}",
+                trntype=mujoco.mjtTrn.mjTRN_SITE,
+                target=f"{PREFIX}tool",
+                refsite="home",
+                gear=[float(place == axis + 3) for place in range(6)],
+            )
+            actuator.set_to_position(kp=_control(file).attitude, kv=_control(file).attitude_damping)
+
+    def apply_figures(self, model: mujoco.MjModel, file: TaskFile, workshop: Workshop) -> None:
+        """Attitude gains by inertia; mass, thrust and drag as this one differs."""
+
+        def figure(name: str, missing: float) -> float:
+            return float(robot_figure(file, workshop, name, missing)[0])
+
+        body = int(model.site(f"{PREFIX}tool").bodyid[0])
+        weight = float(model.body_mass[body]) * GRAVITY
+        for axis in range(3):
+            model.actuator_gainprm[1 + axis] *= model.body_inertia[body, axis]
+            model.actuator_biasprm[1 + axis] *= model.body_inertia[body, axis]
+        model.actuator_gainprm[0, 0] = weight / GRAVITY * figure("thrust", 1.0)
+        model.body_mass[body] *= figure("mass", 1.0)
+        model.dof_damping[:3] += figure("drag", 0.0)
+
+    def compile(self, stage: Stage, file: TaskFile, workshop: Workshop) -> LiveFlight:
+        """See `LiveFlight`."""
+        return LiveFlight(stage, file, workshop)
+
+
+class LiveFlight:
+    """Commands, wind and poses of all simulations."""
+
+    def __init__(self, stage: Stage, file: TaskFile, workshop: Workshop) -> None:
+        self._stage, self._cells, count = stage, stage.cells, stage.count
+        pairs = [(axis, channel.scale) for channel in file.action for axis in COLUMNS[channel.of]]
+        self._map = np.zeros((len(pairs), 4))
+        for row, (axis, scale) in enumerate(pairs):
+            self._map[row, axis] = scale
+        delay = int(robot_figure(file, workshop, "delay", 0.0)[0])
+        self._commands = np.zeros((delay + 1, count, 4))
+        self._wind = _control(file).wind
+        self._mean = stage.figures.of(self._wind.force) if self._wind else np.zeros((count, 2))
+        self._deviation = float(stage.figures.fixed(self._wind.gust)[0]) if self._wind else 0.0
+        self._gust = np.zeros((count, 2))
+        self._pose, self._before = np.zeros((count, 6)), np.zeros((count, 3))
+        self._out = {name: stage.table.view(name) for name in Flight.quantities}
+
+    def start(self, copies: Indices, random: np.random.Generator) -> None:
+        """Hover, in a gust that has been blowing for a while."""
+        self._pose[copies] = self._measure()[copies]
+        self._before[copies] = self._pose[copies, :3]
+        self._commands[:, copies] = 0.0
+        self._gust[copies] = random.standard_normal((len(copies), 2)) * self._deviation
+        self._cells.spin_up(copies, GRAVITY)
+
+    def command(self, action: Floats, weather: np.random.Generator) -> None:
+        """Lean towards where the actions say, `delay` steps ago, while the wind changes."""
+        self._commands[1:] = self._commands[:-1].copy()
+        self._commands[0] = action @ self._map
+        late, frame = self._commands[-1], self._stage.frame
+        # To lean towards x is to turn about y.
+        attitude = np.stack([-late[:, 1], late[:, 0], late[:, 3]], axis=1)
+        controls = np.hstack([GRAVITY + late[:, 2:3], frame.into_home(attitude)])
+        if self._wind:
+            self._blow(self._wind.memory, weather)
+        self._cells.move(controls)
+        self._before[:] = self._pose[:, :3]
+        self._pose = self._measure()
+
+    def update(self) -> None:
+        """Write pose, velocity and wind."""
+        out, pose = self._out, self._pose
+        np.subtract(pose[:, :3], self._stage.frame.origin, out=out["tool.position"])
+        out["tool.tilt"][:], out["tool.turn"][:] = pose[:, 3:5], pose[:, 5:]
+        np.subtract(pose[:, :3], self._before, out=out["tool.velocity"])
+        out["tool.velocity"] /= self._stage.dt
+        np.add(self._mean, self._gust, out=out["wind.force"])
+
+    def _blow(self, memory: float, weather: np.random.Generator) -> None:
+        """One step of an Ornstein-Uhlenbeck process per axis, exact for any step."""
+        kept = np.exp(-self._stage.dt / memory)
+        self._gust *= kept
+        self._gust += np.sqrt(1 - kept**2) * self._deviation * weather.standard_normal(self._gust.shape)
+        force = np.zeros((len(self._gust), 3))
+        force[:, :2] = self._mean + self._gust
+        self._cells.push(self._stage.frame.into_home(force))
+
+    def _measure(self) -> Floats:
+        return self._stage.frame.into_job(self._cells.pose)
+
+
+def _control(file: TaskFile) -> FlightControl:
+    if not isinstance(file.control, FlightControl):
+        raise ContractError(
+            "a quadrotor needs flight control.", where="control.kind", remedy='Write kind = "flight".'
+        )
+    return file.control

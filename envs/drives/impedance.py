@@ -1,0 +1,195 @@
+"""Arms: actions move a set-point in the job frame, Cartesian impedance in the engine follows it.
+
+Six actuators between the tool and the home frame turn the set-point into joint torques in C. A part
+that the tool holds is let go by the action `grip`, which opens a valve.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import mujoco
+import numpy as np
+
+from envs.drives.base import PREFIX
+from envs.figures import robot_figure
+from envs.format import ImpedanceControl, TaskFile
+from envs.terms.base import Floats, Indices, Output, Outputs
+from skills.errors import ContractError
+
+if TYPE_CHECKING:
+    from envs.stage import Stage
+    from envs.workshop import Workshop
+
+__all__ = ["Impedance"]
+
+AXES = {
+    "tool.velocity": (0, 1, 2),
+    "tool.slide": (0, 1),
+    "tool.advance": (2,),
+    "tool.tilt": (3, 4),
+    "tool.turn": (5,),
+}
+"""Which of a pose's six numbers a channel moves."""
+GRIP = "grip"
+ENOUGH = 0.5
+"""Share of the full vacuum (or grip) that still holds; below, what was held is let go for good."""
+
+
+class Impedance:
+    """Drive of all arms."""
+
+    kind = "impedance"
+    channels: Outputs = MappingProxyType(
+        {
+            "tool.velocity": Output(3, "m/s"),
+            "tool.slide": Output(2, "m/s"),
+            "tool.advance": Output(1, "m/s"),
+            "tool.tilt": Output(2, "rad/s"),
+            "tool.turn": Output(1, "rad/s"),
+            "grip": Output(1, "1/s"),
+        }
+    )
+    quantities: Outputs = MappingProxyType(
+        {
+            "tool.position": Output(3, "m"),
+            "tool.tilt": Output(2, "rad"),
+            "tool.turn": Output(1, "rad"),
+            "tool.lead": Output(3, "m"),
+            "tool.lead_tilt": Output(2, "rad"),
+            "tool.lead_turn": Output(1, "rad"),
+            "tool.velocity": Output(3, "m/s"),
+            "tool.holds": Output(1, "1"),
+        }
+    )
+
+    def add_actuators(self, scene: mujoco.MjSpec, file: TaskFile) -> None:
+        """Three forces and three torques between the sites `tool` and `home`."""
+        control = _control(file)
+        for axis in range(6):
+            turns = axis >= 3
+            stiffness = control.turn_stiffness if turns else control.stiffness
+            damping = control.turn_damping if turns else control.damping
+            actuator = scene.add_actuator(
+                name=f"{'turn' if turns else 'push'}_{'xyz'[axis % 3]}",
+                trntype=mujoco.mjtTrn.mjTRN_SITE,
+                target=f"{PREFIX}tool",
+                refsite="home",
+                gear=[float(place == axis) for place in range(6)],
+            )
+            actuator.set_to_position(kp=stiffness, kv=damping)
+
+    def apply_figures(self, model: mujoco.MjModel, file: TaskFile, workshop: Workshop) -> None:
+        """Stiffness, joint damping and friction, payload."""
+
+        def figure(name: str, missing: float) -> float:
+            return float(robot_figure(file, workshop, name, missing)[0])
+
+        impedance, joints = figure("impedance", 1.0), _joints(model)
+        model.dof_damping[joints] *= figure("damping", 1.0)
+        model.dof_frictionloss[joints] = figure("friction", 0.0)
+        model.actuator_gainprm[:, 0] *= impedance
+        model.actuator_biasprm[:, 1] *= impedance
+        # A damping ratio stays what it was when the damping follows the root of the stiffness.
+        model.actuator_biasprm[:, 2] *= np.sqrt(impedance)
+        model.body_mass[model.site(f"{PREFIX}tool").bodyid[0]] += figure("payload", 0.0)
+
+    def compile(self, stage: Stage, file: TaskFile, workshop: Workshop) -> LiveImpedance:
+        """See `LiveImpedance`."""
+        return LiveImpedance(stage, file, workshop)
+
+
+class LiveImpedance:
+    """Set-points and poses of all simulations, (count, 6): m and rad, in job frames."""
+
+    def __init__(self, stage: Stage, file: TaskFile, workshop: Workshop) -> None:
+        control, count = _control(file), stage.count
+        self._stage, self._cells = stage, stage.cells
+        self._feed = stage.figures.of(control.feed)[:, 0] if control.feed else None
+        self._limit = np.repeat([control.lead, control.lead_tilt], 3)
+        self._map = _command_map(file, stage.dt)
+        self._grip = _grip_column(file)
+        self._grip_rate = next((channel.scale for channel in file.action if channel.of == GRIP), 0.0)
+        delay = int(robot_figure(file, workshop, "delay", 0.0)[0])
+        self._targets = np.zeros((delay + 1, count, 6))
+        self._pose, self._before = np.zeros((count, 6)), np.zeros((count, 6))
+        self._origin = np.zeros((count, 6))
+        # Position, tilt and turn are the six columns of a pose, and so are the leads.
+        self._out_pose = stage.table.view("tool.position", "tool.turn")
+        self._out_lead = stage.table.view("tool.lead", "tool.lead_turn")
+        self._out_velocity, self._holds = stage.table.view("tool.velocity"), stage.table.view("tool.holds")
+
+    def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
+        """Hold the start pose."""
+        self._pose[copies] = self._stage.frame.into_job(self._cells.pose)[copies]
+        self._before[copies] = self._pose[copies]
+        self._origin[copies, :3] = self._stage.frame.origin[copies]
+        self._targets[:, copies] = self._pose[copies]
+        self._targets[:, copies, 5] = 0.0  # about the tool itself it keeps the home orientation
+        self._holds[copies] = float(self._grip is not None)
+
+    def command(self, action: Floats, weather: np.random.Generator) -> None:  # noqa: ARG002
+        """Integrate the actions into set-points; the robot executes those of `delay` steps ago."""
+        frame = self._stage.frame
+        target = self._targets[0] + action @ self._map
+        if self._feed is not None:
+            target[:, 0] += self._feed * self._stage.dt
+        np.clip(target, self._pose - self._limit, self._pose + self._limit, out=target)
+        self._targets[1:] = self._targets[:-1].copy()
+        self._targets[0] = target
+        if self._grip is not None:
+            self._release(action[:, self._grip] * self._grip_rate)
+        self._cells.move(frame.into_home(self._targets[-1]))
+        self._before, self._pose = self._pose, frame.into_job(self._cells.pose)
+
+    def update(self) -> None:
+        """Write pose, velocity and lead."""
+        np.subtract(self._pose, self._origin, out=self._out_pose)
+        np.subtract(self._targets[0], self._pose, out=self._out_lead)
+        np.subtract(self._pose[:, :3], self._before[:, :3], out=self._out_velocity)
+        self._out_velocity *= 1.0 / self._stage.dt
+
+    def _release(self, valve: Floats) -> None:
+        """Open the valve: a whim does not let go, a third of a second of wishing does."""
+        level = np.clip(self._holds[:, 0] - valve * self._stage.dt, 0.0, 1.0)
+        lost = level < ENOUGH
+        self._holds[:, 0] = level
+        self._holds[lost] = 0.0
+        self._cells.release(lost)
+
+
+def _control(file: TaskFile) -> ImpedanceControl:
+    control = file.control
+    if not isinstance(control, ImpedanceControl):
+        raise ContractError(
+            "an arm needs impedance control.", where="control.kind", remedy='Write kind = "impedance".'
+        )
+    return control
+
+
+def _command_map(file: TaskFile, dt: float) -> Floats:
+    """Matrix (actions, 6): what each action adds to the set-point in a step."""
+    columns = [axis for channel in file.action for axis in AXES.get(channel.of, (-1,))]
+    scales = [c.scale for c in file.action for _ in AXES.get(c.of, (-1,))]
+    found = np.zeros((len(columns), 6))
+    for row, (axis, scale) in enumerate(zip(columns, scales, strict=True)):
+        if axis >= 0:
+            found[row, axis] = scale * dt
+    return found
+
+
+def _grip_column(file: TaskFile) -> int | None:
+    column = 0
+    for channel in file.action:
+        if channel.of == GRIP:
+            return column
+        column += Impedance.channels[channel.of].size
+    return None
+
+
+def _joints(model: mujoco.MjModel) -> Indices:
+    """Degrees of freedom of the arm, not those of parts that lie around."""
+    names = [model.body(int(body)).name for body in model.dof_bodyid]
+    found: Indices = np.flatnonzero([name.startswith(PREFIX) for name in names])
+    return found

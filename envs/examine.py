@@ -1,0 +1,230 @@
+"""The contract checker: everything a bundle must keep before others are asked to practise it.
+
+Reading the bundle has checked its format; here it runs, on every robot it admits. What follows from a
+finding is the caller's business: the command line shows it, a hub refuses to list the task.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from envs.evaluate import Policy, evaluate
+from envs.scripted import controller, controller_names
+from envs.senses import LIMIT
+from envs.task import Task
+from envs.terms.base import Floats
+from envs.vector import TaskVectorEnv
+from envs.workshop import Workshop, data_sheet, fresh_workshop
+from skills.errors import ContractError
+
+__all__ = ["Finding", "Idle", "RandomPolicy", "examine"]
+
+COPIES = 8
+EPISODES = 16
+SEED = 4_000
+MOST_STEPS = 500
+"""Of the runs that are compared number by number; episodes are scored to their end."""
+REWARD_LIMIT = 100.0
+LEAST_SCRIPTED = 0.5
+"""Share of episodes that the best controller must do on each robot."""
+MOST_IDLE = 0.2
+"""A task that more idle or random episodes solve asks for no skill."""
+LEAST_STEPS = 500.0
+"""Control steps a second, all copies together."""
+SIZE_LIMITS = {"nbody": 200, "ngeom": 500, "njnt": 100, "nsite": 500, "nmeshvert": 200_000}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `remedy` is empty where all is well."""
+
+    check: str
+    passed: bool
+    text: str
+    remedy: str = ""
+
+
+class RandomPolicy:
+    """Independent uniform actions."""
+
+    def __init__(self, size: int, seed: int = 0) -> None:
+        self._size, self._random = size, np.random.default_rng(seed)
+
+    def act(self, observation: Floats, /) -> Floats:
+        """Anything."""
+        return self._random.uniform(-1, 1, (len(observation), self._size)).astype(np.float32)
+
+
+class Idle:
+    """Does nothing."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def act(self, observation: Floats, /) -> Floats:
+        """Zeros."""
+        return np.zeros((len(observation), self._size), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Some hundred steps under random actions, then the best controller's: observations and rewards."""
+
+    seen: Floats
+    gained: Floats
+    steps_a_second: float
+
+
+def examine(task: Task) -> Iterator[Finding]:
+    """Run all checks, the quick ones first; a scene that does not even compile ends them."""
+    try:
+        env = TaskVectorEnv(task, data_sheet(task.bundle, task.bundle.embodiments[0]), COPIES, SEED)
+    except ContractError as error:
+        yield Finding("compiles", passed=False, text=f"{error.where}: {error.message}", remedy=error.remedy)
+        return
+    model = env.cells.model
+    yield Finding(
+        "compiles", passed=True, text=f"{model.nbody} bodies, {model.ngeom} shapes, {model.nv} axes"
+    )
+    yield _sizes({name: int(getattr(model, name)) for name in SIZE_LIMITS})
+    try:
+        run, again = _run(task), _run(task)
+    except mujoco.FatalError as error:
+        yield Finding("steps", passed=False, text=str(error), remedy="Look for figures that MuJoCo refuses.")
+        return
+    for check in (_finite, _bounded_reward, _nothing_constant, _fast_enough):
+        yield check(task, run)
+    yield _repeats(run, again)
+    yield _held_out(task)
+    yield _not_trivial(task)
+    yield from _solvable(task)
+
+
+def _run(task: Task) -> _Run:
+    shop = fresh_workshop(task.bundle, task.bundle.embodiments[-1], SEED)
+    env = TaskVectorEnv(task, shop, COPIES, SEED)
+    names = controller_names(task)
+    random: Policy = RandomPolicy(task.contract.action_size)
+    best: Policy = controller(names[-1], task) if names else random
+    steps = min(task.horizon + 2, MOST_STEPS)
+    seen = np.zeros((2 * steps, COPIES, task.contract.observation_size))
+    gained = np.zeros((2 * steps, COPIES))
+    start = time.perf_counter()
+    for part, policy in enumerate((random, best)):
+        observation, _ = env.reset(seed=SEED + part)
+        for step in range(steps):
+            observation, reward, *_ = env.step(policy.act(observation))
+            seen[part * steps + step], gained[part * steps + step] = observation, reward
+    return _Run(seen, gained, 2 * steps * COPIES / (time.perf_counter() - start))
+
+
+def _sizes(found: dict[str, int]) -> Finding:
+    over = [
+        f"{name} {count} of {SIZE_LIMITS[name]}" for name, count in found.items() if count > SIZE_LIMITS[name]
+    ]
+    return _finding("sizes", over, "the scene is small enough", "Leave out or simplify bodies and meshes.")
+
+
+def _finite(task: Task, run: _Run) -> Finding:
+    bad = _channels(task, ~np.isfinite(run.seen).all(axis=(0, 1)))
+    return _finding(
+        "finite", bad, "every observation is finite", "Look for a division by a figure that may be 0."
+    )
+
+
+def _bounded_reward(task: Task, run: _Run) -> Finding:  # noqa: ARG001
+    least, most = float(run.gained.min()), float(run.gained.max())
+    bad = [] if -REWARD_LIMIT <= least <= most <= REWARD_LIMIT else [f"{least:.3g} to {most:.3g}"]
+    return _finding(
+        "reward", bad, f"between {least:.2f} and {most:.2f} a step", "Lower weights, slopes or costs."
+    )
+
+
+def _nothing_constant(task: Task, run: _Run) -> Finding:
+    flat = run.seen.reshape(-1, run.seen.shape[-1])
+    bad = _channels(task, np.ptp(flat, axis=0) < 1e-6)
+    bad += [
+        f"{each} (always at the limit)"
+        for each in _channels(task, (np.abs(flat) >= LIMIT).mean(axis=0) > 0.9)
+    ]
+    return _finding(
+        "informative", bad, "every observation varies within its bounds", "Remove it, or mend its scale."
+    )
+
+
+def _fast_enough(task: Task, run: _Run) -> Finding:  # noqa: ARG001
+    bad = [] if run.steps_a_second >= LEAST_STEPS else [f"{run.steps_a_second:.0f} control steps a second"]
+    text = f"{run.steps_a_second:,.0f} control steps a second in {COPIES} copies"
+    return _finding("speed", bad, text, "Simplify shapes, or take a longer time step.")
+
+
+def _repeats(run: _Run, again: _Run) -> Finding:
+    same = np.array_equal(run.seen, again.seen) and np.array_equal(run.gained, again.gained)
+    return _finding(
+        "repeats", [] if same else ["two runs differ"], "same seed, same numbers", "Draw only from `random`."
+    )
+
+
+def _held_out(task: Task) -> Finding:
+    kept = [name for name, each in {**task.bundle.robots, **task.bundle.jobs}.items() if each.held_out]
+    leaked = []
+    for number in range(4):
+        shop = fresh_workshop(task.bundle, task.bundle.embodiments[0], number)
+        leaked += [name for name in kept if name in shop.figures and _within(task, name, shop)]
+    text = f"kept for the gate: {', '.join(kept)}" if kept else "only seeds are kept for the gate"
+    return _finding("held out", leaked, text, "Move held_out away from the range that robots train on.")
+
+
+def _within(task: Task, name: str, shop: Workshop) -> bool:
+    variation = {**task.bundle.robots, **task.bundle.jobs}[name]
+    given, value = variation.held_out, shop.figures[name]
+    if given is None or given.values:
+        return given is not None and value in given.values
+    low, high = given.bounds
+    return bool(np.all((np.atleast_1d(value) > low) & (np.atleast_1d(value) < high)))
+
+
+def _not_trivial(task: Task) -> Finding:
+    shop = data_sheet(task.bundle, task.bundle.embodiments[0])
+    size = task.contract.action_size
+    policies: dict[str, Policy] = {"doing nothing": Idle(size), "random actions": RandomPolicy(size)}
+    scores = {name: evaluate(policy, task, shop, EPISODES, SEED).score for name, policy in policies.items()}
+    bad = [f"{name} succeeds in {score:.0%}" for name, score in scores.items() if score > MOST_IDLE]
+    return _finding("asks for skill", bad, "neither nothing nor noise succeeds", "Tighten success.")
+
+
+def _solvable(task: Task) -> Iterator[Finding]:
+    names = controller_names(task)
+    if not names:
+        yield Finding("solvable", passed=False, text="no controller", remedy="Write one: [scripted.NAME].")
+        return
+    for robot in task.bundle.embodiments:
+        scores = [
+            evaluate(controller(names[-1], task), task, shop, EPISODES, SEED).score
+            for shop in (data_sheet(task.bundle, robot), fresh_workshop(task.bundle, robot, 1, held_out=True))
+        ]
+        text = f"{names[-1]} succeeds in {np.mean(scores):.0%}"
+        bad = [] if np.mean(scores) >= LEAST_SCRIPTED else [text]
+        yield _finding(
+            f"solvable on {robot}", bad, text, "Improve the controller, or admit fewer robots or jobs."
+        )
+
+
+def _finding(check: str, bad: list[str], text: str, remedy: str) -> Finding:
+    if bad:
+        return Finding(check, passed=False, text="; ".join(bad), remedy=remedy)
+    return Finding(check, passed=True, text=text)
+
+
+def _channels(task: Task, where: object) -> list[str]:
+    names = [
+        f"{channel.name}[{number}]" if channel.size > 1 else channel.name
+        for channel in task.contract.observation
+        for number in range(channel.size)
+    ]
+    return [name for name, bad in zip(names, np.asarray(where), strict=True) if bad]

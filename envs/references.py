@@ -1,0 +1,154 @@
+"""Do the names in a `task.toml` lead somewhere, and do the sizes fit? What pydantic cannot see.
+
+Each complaint is a place in the file and what is wrong there; making an error of it is `envs.task`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from envs.drives.base import drive_of
+from envs.format import Feedback, ImpedanceControl, TaskFile
+from envs.terms.base import Outputs
+from skills.manifest import Channel, Contract
+
+__all__ = ["complaints"]
+
+Place = tuple[str | int, ...]
+Complaint = tuple[Place, str]
+
+
+def complaints(file: TaskFile, outputs: Outputs, contract: Contract | None) -> Iterator[Complaint]:
+    """Everything that refers to nothing or does not fit."""
+    yield from _actions(file)
+    yield from _quantities(file, outputs)
+    yield from _references(file, outputs)
+    yield from _figures(file)
+    yield from _observations(file, outputs)
+    if contract is not None:
+        yield from _controllers(file, contract)
+
+
+def _actions(file: TaskFile) -> Iterator[Complaint]:
+    known = drive_of(file).channels
+    for number, channel in enumerate(file.action):
+        if channel.of not in known:
+            yield ("action", number, "of"), _unknown("thing to drive", channel.of, known)
+    yield from _twice("action", [channel.name for channel in file.action])
+    yield from _twice("action", [channel.of for channel in file.action])
+    yield from _twice("observation", [channel.name for channel in file.observation])
+
+
+def _twice(side: str, names: list[str]) -> Iterator[Complaint]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield (side, number), f"{name!r} is there twice"
+
+
+def _quantities(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
+    later: set[str] = set()
+    for name, term in file.quantities.items():
+        later |= {f"{name}.{key}" if key else name for key in term.outputs()}
+    for name, term in file.quantities.items():
+        for reference in term.references():
+            if reference not in outputs:
+                yield ("quantities", name), _unknown("quantity", reference, outputs)
+            elif reference in later:
+                yield ("quantities", name), f"it reads {reference!r}, which must stand before it"
+        later -= {f"{name}.{key}" if key else name for key in term.outputs()}
+
+
+def _references(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
+    lists: dict[Place, Iterable[object]] = {
+        ("observation",): file.observation,
+        ("reward", "tolerance"): file.reward.tolerance,
+        ("reward", "cost"): file.reward.cost,
+        ("success", "steps"): file.success.steps,
+        ("success", "end"): file.success.end,
+        ("failure",): file.failure,
+    }
+    for place, entries in lists.items():
+        for number, entry in enumerate(entries):
+            of = getattr(entry, "of")  # noqa: B009 - six models share this field
+            if of not in outputs:
+                yield (*place, number, "of"), _unknown("quantity", of, outputs)
+
+
+def _figures(file: TaskFile) -> Iterator[Complaint]:
+    both = {**file.robots, **file.jobs}
+    for name in file.robots.keys() & file.jobs.keys():
+        yield ("jobs", name), "it is a figure of the robots already"
+    for number, channel in enumerate(file.observation):
+        for key in ("noise", "offset", "turn"):
+            figure = getattr(channel, key)
+            if isinstance(figure, str) and figure not in file.robots:
+                yield ("observation", number, key), _unknown("figure of the robots", figure, file.robots)
+    for number, change in enumerate(file.changes):
+        if change.by not in file.robots:
+            yield ("changes", number, "by"), _unknown("figure of the robots", change.by, file.robots)
+    for name, term in file.quantities.items():
+        for figure in term.figures():
+            if figure not in both:
+                yield ("quantities", name), _unknown("figure", figure, both)
+    yield from _control_figures(file)
+
+
+def _control_figures(file: TaskFile) -> Iterator[Complaint]:
+    control = file.control
+    if isinstance(control, ImpedanceControl):
+        if control.feed and control.feed not in file.jobs:
+            yield ("control", "feed"), _unknown("figure of the jobs", control.feed, file.jobs)
+    elif control.wind:
+        if control.wind.force not in file.jobs or file.jobs[control.wind.force].size != 2:
+            yield ("control", "wind"), f"{control.wind.force!r} is no figure of the jobs with two components"
+        if isinstance(control.wind.gust, str) and control.wind.gust not in file.robots:
+            yield ("control", "wind"), _unknown("figure of the robots", control.wind.gust, file.robots)
+    for name, size in (("heading", 1), ("offset", 3)):
+        if name in file.jobs and file.jobs[name].size != size:
+            yield ("jobs", name), f"it has {file.jobs[name].size} components instead of {size}"
+
+
+def _observations(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
+    for number, channel in enumerate(file.observation):
+        if channel.of not in outputs:
+            continue
+        size = outputs[channel.of].size
+        if channel.part and not 0 <= channel.part[0] < channel.part[1] <= size:
+            yield ("observation", number, "part"), f"{channel.of} has {size} components"
+        seen = channel.part[1] - channel.part[0] if channel.part else size
+        if channel.turn and seen % 3:
+            yield ("observation", number, "turn"), "only vectors of three can be turned"
+        if channel.offset in file.robots and file.robots[str(channel.offset)].size != seen:
+            yield ("observation", number, "offset"), f"it needs {seen} components"
+
+
+def _controllers(file: TaskFile, contract: Contract) -> Iterator[Complaint]:
+    seen = {channel.name: channel for channel in contract.observation}
+    for name, sides in file.scripted.items():
+        actions = {channel.name: channel.size for channel in contract.action}
+        for action, parts in sides.items():
+            place = ("scripted", name, action)
+            if action not in actions:
+                yield place, _unknown("action", action, actions)
+                continue
+            for number, part in enumerate(parts):
+                for message in _feedback(part, seen, actions[action]):
+                    yield (*place, number), message
+
+
+def _feedback(part: Feedback, seen: dict[str, Channel], size: int) -> Iterator[str]:
+    for factor in part.times:
+        if factor not in seen or seen[factor].size != 1:
+            yield f"{factor!r} in times is no observation of one component"
+    if part.of is not None and part.of not in seen:
+        yield _unknown("observation", part.of, seen)
+        return
+    source = seen[part.of].size if part.of is not None else len(part.value)
+    found = len(range(source)[slice(*part.part)]) if part.part else source
+    gains = len(part.gain) if isinstance(part.gain, tuple) else size
+    if found not in {1, size} or gains != size:
+        yield f"{found} components and {gains} gains do not make the action's {size}"
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f"there is no {what} {name!r}; known are {', '.join(known) or 'none'}"

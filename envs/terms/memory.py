@@ -1,0 +1,78 @@
+"""Quantities that remember the episode: a smoothed value, the greatest so far."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from envs.stage import Stage
+from envs.terms.base import Indices, Output, Outputs, Reference, Term
+
+__all__ = ["Peak", "Smooth"]
+
+
+class Smooth(Term):
+    """A running mean of a quantity of one component: `share` of the newest value at each step."""
+
+    kind: Literal["smooth"]
+    of: Reference
+    unit: str = Field(max_length=16)
+    share: Annotated[float, Field(gt=0, le=1)]
+
+    def outputs(self) -> Outputs:
+        """One number."""
+        return {"": Output(1, self.unit)}
+
+    def references(self) -> tuple[str, ...]:
+        """What is smoothed."""
+        return (self.of,)
+
+    def compile(self, name: str, stage: Stage) -> _LiveSmooth:
+        """Find the columns."""
+        return _LiveSmooth(self, name, stage)
+
+
+class _LiveSmooth:
+    def __init__(self, term: Smooth, name: str, stage: Stage) -> None:
+        self._share = term.share
+        self._of, self._out = stage.table.view(term.of)[:, 0], stage.table.view(name)[:, 0]
+
+    def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
+        self._out[copies] = 0.0
+
+    def update(self) -> None:
+        self._out += self._share * (self._of - self._out)
+
+
+class Peak(Term):
+    """The greatest absolute value of a quantity so far in the episode; of a vector, its greatest length."""
+
+    kind: Literal["peak"]
+    of: Reference
+    unit: str = Field(max_length=16)
+
+    def outputs(self) -> Outputs:
+        """One number."""
+        return {"": Output(1, self.unit)}
+
+    def references(self) -> tuple[str, ...]:
+        """What is watched."""
+        return (self.of,)
+
+    def compile(self, name: str, stage: Stage) -> _LivePeak:
+        """Find the columns."""
+        return _LivePeak(self, name, stage)
+
+
+class _LivePeak:
+    def __init__(self, term: Peak, name: str, stage: Stage) -> None:
+        self._of, self._out = stage.table.view(term.of), stage.table.view(name)[:, 0]
+
+    def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
+        self._out[copies] = 0.0
+
+    def update(self) -> None:
+        size = np.sqrt(np.einsum("ij,ij->i", self._of, self._of))
+        np.maximum(self._out, size, out=self._out)

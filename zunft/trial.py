@@ -1,0 +1,140 @@
+"""A quick local training of a task: does anything learn here, and how does it compare with the yardsticks?
+
+One robot, without a hub; how a fleet learns is `zunft.demo`. Drawing the curve is `zunft.task_pictures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from envs.evaluate import Evaluation, Policy, evaluate_many, pool
+from envs.examine import RandomPolicy
+from envs.scripted import controller, controller_names
+from envs.task import Task
+from envs.workshop import Workshop, fleet_workshops, fresh_workshop
+from skills.messages import TrainingPlan
+from skills.policy import Policy as Learned
+from skills.skill import Skill
+from zunft.report import Score
+from zunft.starting import new_skill
+
+__all__ = ["Point", "Trial", "try_task"]
+
+SCORE_SEED = 60_000
+
+
+class Point(BaseModel):
+    """One iteration of the training; None where no episode ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    steps: int
+    mean_return: float | None
+    success: float | None
+
+
+class Trial(BaseModel):
+    """What a trial found.
+
+    Attributes:
+        curve: One point an iteration; with exploration, so below the skill's score.
+        held_out: Robots of the gate's kind: drawn, with what is kept from training, each of the
+            task's embodiments alike. Scores by player; the controllers by their names.
+        home: The one workshop that it trained in.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: str
+    task_digest: str
+    seed: int
+    workshop: str
+    seconds: float
+    curve: tuple[Point, ...]
+    home: dict[str, Score]
+    held_out: dict[str, Score]
+
+
+@dataclass(frozen=True)
+class _Place:
+    workshops: tuple[Workshop, ...]
+    episodes: int
+
+
+def try_task(
+    task: Task,
+    *,
+    iterations: int,
+    seed: int,
+    episodes: int = 64,
+    on_iteration: Callable[[Point], None] = lambda _point: None,
+) -> tuple[Trial, Skill]:
+    """Train in the first workshop of the task's fleet, then score against controllers and noise.
+
+    Args:
+        task: A bundle.
+        iterations: Batches of 3200 steps.
+        seed: Of network and training; jobs for scoring are the same for all seeds.
+        episodes: At home; as many again in each held-out workshop.
+        on_iteration: Told of each iteration.
+
+    Raises:
+        ContractError: The bundle does not run.
+        ArtefactError: Training diverged.
+    """
+    home = fleet_workshops(task.file)[0]
+    skill, curve, seconds = _train(task, home, iterations, seed, on_iteration)
+    players: dict[str, Policy] = {"random": RandomPolicy(task.contract.action_size, seed)}
+    players |= {name: controller(name, task) for name in controller_names(task)}
+    players["trained"] = Learned(skill)
+    kept = tuple(fresh_workshop(task.file, robot, SCORE_SEED + i, held_out=True)
+                 for i, robot in enumerate(task.file.embodiments))  # fmt: skip
+    places = {"home": _Place((home,), episodes), "held_out": _Place(kept, episodes)}
+    scores = {
+        name: {player: Score.of(_score(policy, task, place)) for player, policy in players.items()}
+        for name, place in places.items()
+    }
+    trial = Trial(
+        task=task.name,
+        task_digest=task.digest,
+        seed=seed,
+        workshop=home.name,
+        seconds=round(seconds, 1),
+        curve=tuple(curve),
+        **scores,
+    )
+    return trial, skill
+
+
+def _score(policy: Policy, task: Task, place: _Place) -> Evaluation:
+    return pool(evaluate_many(policy, task, place.workshops, place.episodes, SCORE_SEED))
+
+
+def _train(
+    task: Task, home: Workshop, iterations: int, seed: int, tell: Callable[[Point], None]
+) -> tuple[Skill, list[Point], float]:
+    from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib loads slowly
+
+    first, plan = new_skill(task, seed=seed), TrainingPlan()
+    trainer = SimulatedGround(task, home, seed=seed).trainer(first.manifest.network)
+    trainer.set_weights(first.tensors)
+    curve: list[Point] = []
+    steps, seconds = 0, 0.0
+    for number in range(1, iterations + 1):
+        report = trainer.train(1, plan.rate_of_round(number, iterations))
+        steps, seconds = steps + report.steps, seconds + report.seconds
+        curve.append(Point(steps=steps, mean_return=report.mean_return, success=report.success_rate))
+        tell(curve[-1])
+    trainer.close()
+    changes = {
+        "version": 2,
+        "parents": (first.digest,),
+        "origin": "upload",
+        "contributors": 1,
+        "samples": steps,
+        "summary": f"Tried in {home.name}",
+    }
+    return Skill(first.manifest.model_copy(update=changes), trainer.get_weights()), curve, seconds
