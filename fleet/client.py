@@ -62,6 +62,7 @@ from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement,
 from skills.skill import SIZE_LIMIT, Skill
 from skills.tokens import TokenCreated, TokenRequest, TokenView
 from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
+from skills.withdrawals import WithdrawalRequest, WithdrawalView
 
 __all__ = ["HubClient", "OperatorClient", "ProofAuth", "TokenAuth", "enrol"]
 
@@ -325,6 +326,16 @@ class OperatorClient:
     def end_sessions(self, name: str) -> None:
         """Sign a user out of all browsers."""
         self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}/sessions")
+
+    def withdraw_robot(self, robot_id: str, request: WithdrawalRequest) -> WithdrawalView:
+        """Have a robot forgotten, or hear what that would change."""
+        path = f"{API}/robots/{quote(robot_id, safe='')}/withdrawal"
+        return self.connection.ask(WithdrawalView, "POST", path, request)
+
+    def withdrawal(self, withdrawal_id: str) -> WithdrawalView:
+        """How far it is, and what it changed."""
+        path = f"{API}/withdrawals/{quote(withdrawal_id, safe='')}"
+        return self.connection.ask(WithdrawalView, "GET", path)
 
     def events(self, after: int | None = None) -> Iterator[Event]:
         """The hub's events as they happen; `after` resumes behind an event's id."""

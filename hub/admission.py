@@ -170,6 +170,7 @@ class Admission:
         digest = delta.digest
         with self._database.write() as session:
             row = find_round(session, round_id, robot, lock=True)
+            _check_enrolled(session, robot)
             known = _receipt_of(session, digest, row, robot)
             if known is not None:
                 return known
@@ -239,6 +240,13 @@ class Admission:
         counting = row if found == "in time" else newest
         _check_first(session, row, counting, robot)
         return counting
+
+
+def _check_enrolled(session: Session, robot: Principal) -> None:
+    """Hold the robot's row until the delta is in: a withdrawal comes wholly before or wholly after."""
+    row = session.get_one(RobotRow, robot.name, with_for_update={"read": True}, populate_existing=True)
+    if row.closed_at is not None:
+        raise ForbiddenError("this robot was withdrawn.", remedy="Drop this delta.", code="robot_withdrawn")
 
 
 def _check_region(session: Session, skill: SkillRow, robot: Principal) -> None:

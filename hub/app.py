@@ -25,6 +25,7 @@ from hub.api import (
     uploads,
     users,
     webhooks,
+    withdrawals,
 )
 from hub.api.bodies import AT_ONCE
 from hub.api.errors import install_errors, refusals
@@ -42,7 +43,20 @@ from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
 
-NOUNS = (robots, rounds, skills, uploads, campaigns, events, users, sessions, organisations, webhooks, audit)
+NOUNS = (
+    robots,
+    rounds,
+    skills,
+    uploads,
+    campaigns,
+    events,
+    users,
+    sessions,
+    organisations,
+    webhooks,
+    withdrawals,
+    audit,
+)
 DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.

@@ -16,10 +16,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Column, Table, select, union
-from sqlalchemy.orm import Session
+from sqlalchemy import Column, Table
 
-from hub.models import Base, CampaignRow, DeltaRow, Moment, OrganisationRow, RoundRow, SkillRow, VersionRow
+from hub.models import Base, Moment
 from hub.regions import HOME
 from hub.store.contract import path_of
 from skills.errors import ZunftError
@@ -31,7 +30,6 @@ __all__ = [
     "BackupManifest",
     "Member",
     "blob_path",
-    "blobs_of",
     "line_of",
     "row_of",
     "table_path",
@@ -99,21 +97,6 @@ def blob_path(digest: str, region: str) -> str:
         ArtefactError: Not a digest.
     """
     return f"blobs/{path_of(digest)}" if region == HOME else f"regions/{region}/{path_of(digest)}"
-
-
-def blobs_of(session: Session) -> list[tuple[str, str]]:
-    """Region and digest of every blob that a row names; a round's base and candidate are versions."""
-    in_region = select(OrganisationRow.region).join(SkillRow, SkillRow.organisation == OrganisationRow.name)
-    of_round = in_region.join(CampaignRow, CampaignRow.skill == SkillRow.name).join(
-        RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id
-    )
-    named = union(
-        in_region.join(VersionRow, VersionRow.skill == SkillRow.name).add_columns(VersionRow.digest),
-        of_round.join(DeltaRow, DeltaRow.round_id == RoundRow.round_id).add_columns(DeltaRow.digest),
-        of_round.add_columns(RoundRow.optimiser_before),
-        of_round.add_columns(RoundRow.optimiser_after),
-    )
-    return sorted((region, digest) for region, digest in session.execute(named) if digest)
 
 
 def line_of(row: dict[str, Any]) -> bytes:

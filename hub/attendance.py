@@ -58,7 +58,8 @@ class Attendance:
             .where(RoundRow.state.not_in(FINAL))
         )
         missed = or_(RobotRow.last_seen_at >= self._started - LATELY, RobotRow.robot_id.in_(at_work))
-        return (RobotRow.lost_at.is_(None)) & (RobotRow.last_seen_at < now - self._patience) & missed
+        silent = RobotRow.last_seen_at < now - self._patience
+        return RobotRow.lost_at.is_(None) & RobotRow.closed_at.is_(None) & silent & missed
 
     def _note(self, session: Session, robots: Sequence[RobotRow], now: datetime) -> None:
         for robot in robots:

@@ -179,7 +179,8 @@ class Authenticator:
             return False
         with self._database.read() as session:
             if principal.role == "robot":
-                return session.get(RobotRow, principal.name) is not None
+                robot = session.get(RobotRow, principal.name)
+                return robot is not None and robot.closed_at is None
             if principal.token_hash and session.get(UserTokenRow, principal.token_hash) is None:
                 return False
             if principal.session_hash and session.get(SessionRow, principal.session_hash) is None:
@@ -211,6 +212,13 @@ class Authenticator:
                 where="Zunft-Robot",
                 remedy="Join this hub first: zunft robot join.",
                 code="unknown_robot",
+            )
+        if robot.closed_at is not None:
+            raise UnauthorizedError(
+                "this robot was withdrawn.",
+                where="Zunft-Robot",
+                remedy="Ask the operator of its organisation; with a new key it can join anew.",
+                code="robot_withdrawn",
             )
         principal = Principal(robot.robot_id, "robot", robot.organisation)
         return Claim(proof, VerifyKey(robot.public_key), principal)

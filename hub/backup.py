@@ -30,11 +30,11 @@ from hub.archive import (
     BackupManifest,
     Member,
     blob_path,
-    blobs_of,
     line_of,
     table_path,
     tables,
 )
+from hub.blobs import blobs_of
 from hub.database import Database, existing_database
 from hub.regions import HOME, Stores, connect_stores
 from hub.settings import Settings

@@ -228,8 +228,15 @@ class Catalogue:
         """Where the version's file comes from.
 
         Raises:
-            NotFoundError: No such skill.
+            NotFoundError: No such skill; or it was withdrawn, and the viewer is no admin.
         """
+        if version.withdrawn and not (viewer is not None and viewer.role == "admin"):
+            raise NotFoundError(
+                f"v{version.version} of {version.skill} was withdrawn.",
+                where="ref",
+                remedy="Use the stable version.",
+                code="withdrawn",
+            )
         with self._database.read() as session:
             find_skill(session, version.skill, viewer)
             return VersionFile(version, self._stores.of(region_of(session, version.skill)))
@@ -263,6 +270,13 @@ class Catalogue:
         with self._database.write() as session:
             own_skill(session, name, by)
             row = resolve(session, name, str(number), by)
+            if row.withdrawn_at is not None:
+                raise ConflictError(
+                    f"v{number} of {name} was withdrawn: it contains a robot that was.",
+                    where="version",
+                    remedy="Choose another version.",
+                    code="withdrawn",
+                )
             if channel == "stable" and row.score is None and row.number > 1:
                 raise ConflictError(
                     f"v{number} of {name} was never measured.",
@@ -425,6 +439,7 @@ def version_view(session: Session, row: VersionRow) -> VersionView:
         channels=tuple(sorted(session.scalars(channels))),
         score=ScoreView.model_validate(row.score) if row.score else None,
         gate=GateReport.model_validate(row.gate) if row.gate else None,
+        withdrawn=row.withdrawn_at is not None,
         signature=row.signature,
         manifest=manifest,
     )

@@ -19,7 +19,9 @@ def contributors(skill: SkillRow) -> ColumnElement[bool]:
     """A condition on rows of robots."""
     owners = select(OrganisationRow.region).where(OrganisationRow.name == skill.organisation)
     near = OrganisationRow.region.in_([HOME, owners.scalar_subquery()])
-    here = RobotRow.organisation.in_(select(OrganisationRow.name).where(near))
+    here = and_(
+        RobotRow.organisation.in_(select(OrganisationRow.name).where(near)), RobotRow.closed_at.is_(None)
+    )
     if skill.visibility == "guild":
         return here
     return and_(here, RobotRow.organisation == skill.organisation)

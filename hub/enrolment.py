@@ -89,7 +89,7 @@ class Enrolment:
 
     def robots(self, viewer: Viewer) -> tuple[RobotView, ...]:
         """All robots that the viewer sees, in the order in which they joined."""
-        theirs = select(RobotRow).where(seen_robots(viewer))
+        theirs = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
         with self._database.read() as session:
             rows = session.scalars(theirs.order_by(RobotRow.enrolled_at, RobotRow.robot_id))
             return tuple(_view(row) for row in rows)
@@ -146,6 +146,8 @@ class Enrolment:
         robot = session.get_one(RobotRow, robot_id)
         if robot.public_key != public_key:
             raise _refusal("this enrolment token was used before.")
+        if robot.closed_at is not None:
+            raise _refusal("the robot that used this enrolment token was withdrawn.")
         return self._answer(robot)
 
     def _answer(self, robot: RobotRow) -> Enrolled:

@@ -16,7 +16,16 @@ from sqlalchemy.orm import Session
 from hub.auth import Viewer
 from hub.events import record
 from hub.jobs.job import DeltaPart, MergeJob
-from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, LeaseRow, RobotRow, RoundRow
+from hub.models import (
+    AssignmentRow,
+    CampaignRow,
+    DeltaRow,
+    InterestRow,
+    LeaseRow,
+    RobotRow,
+    RoundRow,
+    SkillRow,
+)
 from hub.rounds import FINAL, Collection, Missing, RoundEvent, Work, campaign_waits, next_state, waiting_for
 from hub.visibility import seen_skills
 from skills.errors import NotFoundError
@@ -223,7 +232,8 @@ def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seco
     waits = ""
     if row.state == "running":
         state, words = (rounds[-1].state, rounds[-1].waiting_for) if rounds else (None, "")
-        waits = campaign_waits(state, words, work_of(session, row.campaign_id, now))
+        held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == row.skill)).one() is not None
+        waits = campaign_waits(state, words, work_of(session, row.campaign_id, now), held=held)
     return CampaignView.model_validate(
         {
             "campaign_id": row.campaign_id,

@@ -44,6 +44,7 @@ __all__ = [
     "UserTokenRow",
     "VersionRow",
     "WebhookRow",
+    "WithdrawalRow",
 ]
 
 NOTE_LENGTH = 2000
@@ -158,7 +159,7 @@ class EnrolmentTokenRow(Base):
 
 
 class RobotRow(Base):
-    """An enrolled robot and its public key; `lost_at` while it is missed."""
+    """A robot and its public key; `lost_at` while it is missed, `closed_at` since it was withdrawn."""
 
     __tablename__ = "robots"
     robot_id: Mapped[str] = mapped_column(primary_key=True)
@@ -169,6 +170,7 @@ class RobotRow(Base):
     enrolled_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
 
 
 class NonceRow(Base):
@@ -181,7 +183,10 @@ class NonceRow(Base):
 
 
 class SkillRow(Base):
-    """A name in the catalogue, whose it is, and who may see it: `hub.visibility` says what follows."""
+    """A name in the catalogue, whose it is, and who may see it: `hub.visibility` says what follows.
+
+    `held_by` is the last withdrawal that has still to make versions again; meanwhile no round is opened.
+    """
 
     __tablename__ = "skills"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -190,12 +195,14 @@ class SkillRow(Base):
     task: Mapped[str]
     summary: Mapped[str] = mapped_column(String(2000))
     updated_at: Mapped[datetime]
+    held_by: Mapped[str | None]
 
 
 class VersionRow(Base):
     """One published file of a skill; score and gate report are added when it is measured.
 
-    `published_by` is who brought it, as in the audit log.
+    `published_by` is who brought it, as in the audit log. A withdrawn one is offered to nobody; the file of a
+    purged one is gone.
     """
 
     __tablename__ = "versions"
@@ -209,6 +216,8 @@ class VersionRow(Base):
     created_at: Mapped[datetime]
     score: Mapped[dict[str, Any] | None]
     gate: Mapped[dict[str, Any] | None]
+    withdrawn_at: Mapped[datetime | None]
+    purged_at: Mapped[datetime | None]
 
 
 class ChannelRow(Base):
@@ -407,3 +416,20 @@ class UndeliveredRow(Base):
     last_attempt_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(String(500))
+
+
+class WithdrawalRow(Base):
+    """A robot is withdrawn: what is left to do, as `hub.withdrawals.plan` has it, and the report so far.
+
+    Whoever works on it holds the lease.
+    """
+
+    __tablename__ = "withdrawals"
+    withdrawal_id: Mapped[str] = mapped_column(primary_key=True)
+    robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), unique=True)
+    state: Mapped[str] = mapped_column(index=True)
+    requested_at: Mapped[datetime]
+    plan: Mapped[dict[str, Any]]
+    report: Mapped[dict[str, Any]]
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None]

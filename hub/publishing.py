@@ -99,9 +99,10 @@ def check_succession(session: Session, manifest: Manifest, by: Principal) -> Non
         )
     for parent in manifest.parents:
         its = select(VersionRow).where(VersionRow.digest == parent, VersionRow.skill.in_(seen_skills(by)))
-        if session.scalar(its) is None:
+        found = session.scalar(its)
+        if found is None or found.withdrawn_at is not None:
             raise ArtefactError(
-                f"its parent {parent} is not in this catalogue.",
+                f"its parent {parent} is not in this catalogue, or was withdrawn.",
                 where="manifest.parents",
                 remedy="Publish the parent first, or leave it out.",
                 code="unknown_base",

@@ -117,7 +117,7 @@ def _check_count(what: str, used: int | None, limit: int | None) -> None:
 
 
 def _robots(name: str) -> Select[int]:
-    return select(func.count()).select_from(RobotRow).where(RobotRow.organisation == name)
+    return select(func.count()).where(RobotRow.organisation == name, RobotRow.closed_at.is_(None))
 
 
 def _campaigns(name: str) -> Select[int]:

@@ -123,6 +123,12 @@ def _read(settings: Settings, name: str, ref: str) -> _Merge:
 
 def _merge_of(session: Session, name: str, ref: str) -> _Merge:
     version = resolve(session, name, ref, THE_HUB)
+    if version.withdrawn_at is not None:
+        raise NotFoundError(
+            f"v{version.number} of {name} was withdrawn, and deltas of it were deleted.",
+            where="version",
+            remedy="Name a version that was not.",
+        )
     row = session.scalar(select(RoundRow).where(RoundRow.candidate == version.digest))
     if row is None:
         raise NotFoundError(

@@ -27,12 +27,12 @@ from hub.archive import (
     BackupError,
     BackupManifest,
     Member,
-    blobs_of,
     row_of,
     table_path,
     tables,
 )
 from hub.backup import Progress
+from hub.blobs import blobs_of
 from hub.database import Database, SettingsError, open_database
 from hub.regions import HOME, Stores, connect_stores
 from hub.services import SPOOL_FOLDER

@@ -29,11 +29,13 @@ __all__ = [
     "without",
 ]
 
-RoundEvent = Literal["full", "late", "starved", "listed", "merged", "passed", "refused", "broken", "stopped"]
-
-FINAL: frozenset[RoundState] = frozenset({"published", "rejected", "failed"})
+RoundEvent = Literal[
+    "full", "late", "starved", "listed", "merged", "passed", "refused", "broken", "stopped", "withdrawn"
+]
 
 UNFINISHED: tuple[RoundState, ...] = ("open", "closing", "merging", "gating")
+FINISHED: tuple[RoundState, ...] = ("published", "rejected", "failed")
+FINAL: frozenset[RoundState] = frozenset(FINISHED)
 
 TRANSITIONS: dict[tuple[RoundState, RoundEvent], RoundState] = {
     ("open", "full"): "closing",
@@ -45,6 +47,7 @@ TRANSITIONS: dict[tuple[RoundState, RoundEvent], RoundState] = {
     ("gating", "refused"): "rejected",
     **{(state, "broken"): "failed" for state in UNFINISHED},
     **{(state, "stopped"): "failed" for state in UNFINISHED},
+    **{(state, "withdrawn"): "failed" for state in FINISHED},
 }
 
 
@@ -147,14 +150,17 @@ def waiting_for(
     return f"{count}; waiting for robots{who}, at most {_duration(seconds)} more."
 
 
-def campaign_waits(newest: RoundState | None, words: str, work: Work) -> str:
+def campaign_waits(newest: RoundState | None, words: str, work: Work, *, held: bool = False) -> str:
     """Why a running campaign is where it is.
 
     Args:
         newest: State of its last round; None before the first.
         words: What that round waits for.
         work: What becomes of the campaign's next step.
+        held: Whether a withdrawal keeps it from going on.
     """
+    if held:
+        return "A robot that worked on this skill is being withdrawn; the campaign goes on after that."
     if newest is None:
         return f"The version to start from is being measured{_work_in_words(work)}"
     if newest in FINAL:

@@ -50,6 +50,8 @@ from hub.webhooks.registry import Webhooks
 from hub.webhooks.schedule import Schedule
 from hub.webhooks.sending import Sender
 from hub.webhooks.vault import Vault
+from hub.withdrawals.registry import Withdrawals
+from hub.withdrawals.worker import Worker
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
@@ -91,6 +93,9 @@ class Services:
     issuer: Issuer | None
     watch: Watch
     webhooks: Webhooks
+    withdrawals: Withdrawals
+    withdrawing: Worker
+    withdrawer: Watch
 
     @property
     def store(self) -> ObjectStore:
@@ -103,6 +108,7 @@ class Services:
         self.engine.start()
         self.sweeper.start()
         self.watch.start()
+        self.withdrawer.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -111,7 +117,9 @@ class Services:
     def close(self) -> None:
         """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
+        self.withdrawing.stop()
         self.watch.stop()
+        self.withdrawer.stop()
         self.engine.stop()
         self.dispatcher.stop()
         self.listener.stop()
@@ -165,6 +173,7 @@ def open_services(
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns, events = Campaigns(database, clock, active), EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
+    withdrawing = Worker(database, stores, jobs, catalogue, clock)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
@@ -196,6 +205,9 @@ def open_services(
         issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
         watch=Watch(bell, [attendance.look, dispatcher.turn]),
         webhooks=webhooks,
+        withdrawals=Withdrawals(database, clock),
+        withdrawing=withdrawing,
+        withdrawer=Watch(bell, [withdrawing.work]),
     )
 
 

@@ -70,7 +70,7 @@ class Standing(Collector):
         for state in UNFINISHED:
             age = (now - opened[state]).total_seconds() if state in opened else 0.0
             found["oldest"].add_sample("zunft_oldest_round_seconds", {"state": state}, max(0.0, age))
-        robots = select(func.count()).select_from(RobotRow)
+        robots = select(func.count()).where(RobotRow.closed_at.is_(None))
         enrolled = session.scalar(robots) or 0
         seen = session.scalar(robots.where(RobotRow.last_seen_at >= now - self._lately)) or 0
         events = session.scalar(select(func.max(EventRow.id))) or 0

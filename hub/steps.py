@@ -66,7 +66,9 @@ class Steps:
     def due(self) -> list[str]:
         """Ids of the campaigns in which something is to be done now."""
         with self._database.read() as session:
-            running = select(CampaignRow.campaign_id).where(CampaignRow.state == "running")
+            # While a robot is being withdrawn, its skills are the withdrawal's.
+            free = CampaignRow.skill.in_(select(SkillRow.name).where(SkillRow.held_by.is_(None)))
+            running = select(CampaignRow.campaign_id).where(CampaignRow.state == "running", free)
             ids = session.scalars(running.order_by(CampaignRow.created_at, CampaignRow.campaign_id))
             return [each for each in ids if self._is_due(session, newest_round(session, each))]
 
@@ -196,7 +198,8 @@ class Steps:
 
     def _open_round(self, session: Session, campaign_id: str, number: int) -> None:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
-        if campaign.state != "running":
+        held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
+        if campaign.state != "running" or held is not None:
             return
         base = resolve(session, campaign.skill, "stable", THE_HUB).digest
         # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.

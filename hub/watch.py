@@ -1,7 +1,7 @@
-"""The watch: one thread beside the engine, for what goes on whether or not a campaign runs.
+"""A watch: a thread beside the engine, for what goes on whether or not a campaign runs.
 
-It wakes with the bell, or after a second, and does its rounds: who is missing, which webhooks are due. What
-each of them does is theirs.
+It wakes with the bell, or after a second, and does its duties: who is missing, which webhooks are due, which
+robots are to be forgotten. What each of them does is theirs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from hub.bell import Bell
+from hub.jobs.job import WorkersAwayError
+from hub.store import StoreError
 
 __all__ = ["Watch"]
 
@@ -54,7 +56,7 @@ class Watch:
     def _do(self, duty: Callable[[], None]) -> bool:
         try:
             duty()
-        except OperationalError as error:
+        except (OperationalError, StoreError, WorkersAwayError) as error:
             log.warning("watch.waits", reason=str(error))
             return False
         except Exception:

@@ -222,6 +222,7 @@ class VersionView(Message):
     channels: tuple[str, ...] = ()
     score: ScoreView | None = None
     gate: GateReport | None = None
+    withdrawn: bool = False
     signature: str
     manifest: Manifest
 

@@ -26,12 +26,14 @@ __all__ = [
 
 NoticeKind = Literal[
     "version.published",
+    "version.withdrawn",
     "round.rejected",
     "round.failed",
     "campaign.finished",
     "campaign.failed",
     "robot.lost",
     "robot.returned",
+    "robot.withdrawn",
 ]
 """What a webhook can be told of."""
 

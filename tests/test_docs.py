@@ -32,6 +32,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/format.md",
         "docs/operations.md",
         "docs/webhooks.md",
+        "docs/withdrawal.md",
         "docs/rounds.md",
     ],
 )

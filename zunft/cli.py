@@ -24,6 +24,7 @@ from zunft.commands import (
 )
 from zunft.commands.demo import demo
 from zunft.commands.hub import token_app, user_app
+from zunft.commands.robot import forget, list_robots
 
 __all__ = ["app", "main"]
 
@@ -38,6 +39,11 @@ app.command(
     epilog="Example: [bold]zunft demo --json result.json[/]; a short one: [bold]zunft demo --fast[/]"
 )(demo)
 app.add_typer(backup.app, name="hub")
+robot_app.command("list", epilog="Example: [bold]zunft robot list --json[/]")(list_robots)
+robot_app.command(
+    epilog="Examples: [bold]zunft robot forget r-4f1c20b7d9e8 --dry-run[/]; "
+    "with files: [bold]zunft robot forget r-4f1c20b7d9e8 --purge[/]"
+)(forget)
 app.add_typer(robot_app, name="robot")
 app.add_typer(fleet_app, name="fleet")
 app.add_typer(skill.app, name="skill")

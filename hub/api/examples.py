@@ -22,6 +22,7 @@ from skills.notices import RedeliverRequest, WebhookRequest
 from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.tokens import SessionRequest, TokenRequest
 from skills.uploads import SkillPurpose, UploadRequest
+from skills.withdrawals import WithdrawalRequest
 
 __all__ = [
     "CampaignBody",
@@ -37,6 +38,7 @@ __all__ = [
     "UserBody",
     "VisibilityBody",
     "WebhookBody",
+    "WithdrawalBody",
 ]
 
 PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032, section 7.1, test 1
@@ -195,4 +197,9 @@ WebhookBody = Annotated[
 RedeliverBody = Annotated[
     RedeliverRequest,
     Body(openapi_examples=_example("two", "Two of the dead letters", RedeliverRequest(events=(311, 320)))),
+]
+
+WithdrawalBody = Annotated[
+    WithdrawalRequest,
+    Body(openapi_examples=_example("look", "Only say what would change", WithdrawalRequest(dry_run=True))),
 ]

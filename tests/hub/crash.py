@@ -1,8 +1,8 @@
 """Kills the hub's work at the lines that it runs, and looks at what a second process makes of it.
 
 Started by test_crash as a process of its own: it forks, and a fork must not inherit threads.
-`python -m tests.hub.crash engine|admission|uploads FOLDER STRIDE` tries every STRIDE-th line and prints one
-JSON document: how many lines were tried, and those after which something was wrong.
+`python -m tests.hub.crash engine|admission|uploads|withdrawal FOLDER STRIDE` tries every STRIDE-th line and
+prints one JSON document: how many lines were tried, and those after which something was wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from hub import admission, candidate, engine, leaseholder, merger, steps, uploads
+from hub import admission, candidate, engine, leaseholder, merger, steps, uploads, withdrawals
 from hub.auth import Principal
 from hub.jobs import bench
 from hub.merging import merge_arrays
@@ -34,12 +34,14 @@ from skills.errors import ZunftError
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
 from skills.uploads import DeltaPurpose, UploadRequest
+from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
 ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(admission.__file__)}
+WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}
 UPLOADS = {str(module.__file__) for module in (admission, uploads)}
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
@@ -65,7 +67,7 @@ def turn(hub: Services) -> None:
         pass
 
 
-def prepare(folder: Path) -> dict[str, Any]:
+def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
     """A hub with an open round, one delta in, a second one made but not brought."""
     hub = open_hub(folder)
     base = tiny_skill()
@@ -80,7 +82,7 @@ def prepare(folder: Path) -> dict[str, Any]:
             token=token, name=f"robot {number}", embodiment="ur5e", public_key=key.public.text
         )
         robots.append(hub.enrolment.enrol(request).robot_id)
-    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=2), by=OPERATOR)
+    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=quorum), by=OPERATOR)
     turn(hub)
     deltas = []
     for number, robot in enumerate(robots):
@@ -257,9 +259,58 @@ def crash_delivery(
     return {"expected": expected, "lines": len(lines), "wrong": wrong}
 
 
+def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
+    """Kill the hub at each line of forgetting a robot; another goes on, and comes to the same bits."""
+    delta = in_child(lambda: prepare(folder / "start", quorum=1))
+
+    def grow() -> None:
+        hub = open_hub(folder / "start")
+        bring(hub, delta)
+        turn(hub)
+        hub.withdrawals.withdraw(delta["robot"], WithdrawalRequest(purge=True), OPERATOR)
+
+    def work(name: str, later: float = 0.0) -> list[Any]:
+        hub = open_hub(folder / name, later=later)
+        hub.withdrawing.work()
+        (found,) = hub.withdrawals.withdrawals(OPERATOR)
+        versions = hub.catalogue.versions("reach", OPERATOR)
+        blobs = sorted(path.name for path in (folder / name / "blobs").rglob("*") if path.is_file())
+        rounds = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
+        return [
+            found.state,
+            [each.outcome for skill in found.skills for each in skill.rounds],
+            [[version.digest, version.withdrawn, *version.channels] for version in versions],
+            [[each.state, each.candidate, each.base] for each in rounds],
+            blobs,
+        ]
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
+
+    in_child(grow)
+    copy("reference")
+    copy("traced")
+    expected = in_child(lambda: work("reference"))
+    lines = in_child(lambda: lines_of(lambda: work("traced"), WITHDRAWAL))[::stride]
+    wrong = []
+    for number, line in enumerate(lines):
+        copy(str(number))
+        killed = in_child(partial(work, str(number)), tuple(line)) is None
+        found = in_child(partial(work, str(number), 1000.0))
+        if not killed or found != expected:
+            wrong.append([line, killed, found])
+        shutil.rmtree(folder / str(number))
+    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+
+
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     # Children inherit the compiled kernels; so few numbers start no thread.
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
-    scenario = {"engine": crash_engine, "admission": crash_admission, "uploads": crash_uploads}[sys.argv[1]]
-    sys.stdout.write(json.dumps(scenario(Path(sys.argv[2]), int(sys.argv[3]))))
+    scenarios = {
+        "engine": crash_engine,
+        "admission": crash_admission,
+        "uploads": crash_uploads,
+        "withdrawal": crash_withdrawal,
+    }
+    sys.stdout.write(json.dumps(scenarios[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))))

@@ -14,12 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from hub.auth import Principal
+from hub.auth import THE_HUB, Principal
 from hub.settings import Settings
 from hub.visibility import VISIBILITIES
 from skills.messages import API
 from skills.notices import WebhookRequest
 from skills.tokens import EVERY_SCOPE
+from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hall, Hands, Headers, Robot, StubGate, ok, tiny_skill
 from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END, SIGHT_BEGIN, SIGHT_END, VIEWERS
 
@@ -30,6 +31,8 @@ NOWHERE = {
     "campaign": "c-0000000000",
     "round": "c-0000000000-1",
     "webhook": "w-000000000000",
+    "robot": "r-000000000000",
+    "withdrawal": "x-000000000000",
 }
 
 
@@ -77,6 +80,7 @@ class Scene:
     hall: Hall
     callers: tuple[Caller, ...]
     campaigns: dict[str, str]
+    withdrawal: str = ""
 
     def things(self, visibility: str) -> dict[str, str]:
         campaign = self.campaigns[visibility]
@@ -86,6 +90,8 @@ class Scene:
             "campaign": campaign,
             "round": f"{campaign}-1",
             "webhook": webhook,
+            "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
+            "withdrawal": self.withdrawal,
         }
 
     def ask(self, caller: Caller, door: Door, things: dict[str, str], visibility: str) -> httpx.Response:
@@ -121,6 +127,8 @@ def _target(path: str, things: dict[str, str]) -> str:
         "channel": "candidate",
         "token": "none",
         "webhook_id": things["webhook"],
+        "robot_id": things["robot"],
+        "withdrawal_id": things["withdrawal"],
         "upload_id": "u-1",
         "number": "1",
         "name": things["skill"],
@@ -141,6 +149,8 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
             return tiny_skill(name=things["skill"], version=2, seed=1).to_bytes()
         case "POST", "/campaigns":
             message: dict[str, object] = {"skill": things["skill"]}
+        case "POST", "/robots/{robot_id}/withdrawal":
+            message = {"dry_run": True}
         case "POST", "/enrolment-tokens":
             message = {"organisation": "North"}
         case "PUT", "/skills/{name}/channels/{channel}":
@@ -175,8 +185,10 @@ def scene(hall: Hall) -> Scene:
         ok(hall.publish(tiny_skill(name=f"of-{visibility}"), publisher.headers, visibility))
         campaigns[visibility] = hall.start(skill=f"of-{visibility}")
     hall.turn()
+    gone = hall.enrol("gone", organisation="North").robot_id
+    withdrawn = hall.services.withdrawals.withdraw(gone, WithdrawalRequest(), THE_HUB)
     hall.services.close_streams()  # so that the event stream ends
-    return Scene(hall, tuple(callers), campaigns)
+    return Scene(hall, tuple(callers), campaigns, withdrawn.withdrawal_id)
 
 
 def expected(caller: Caller, door: Door, visibility: str) -> str:

@@ -130,6 +130,9 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
     # Nobody listens there, and no message leaves this machine.
     webhook = ok(hall.post("/webhooks", {"url": "https://127.0.0.1:1/"})).json()["webhook"]
     known["webhook_id"] = webhook["webhook_id"]
+    known["robot_id"] = hall.enrol("two").robot_id
+    withdrawn = ok(hall.post(f"/robots/{hall.enrol('three').robot_id}/withdrawal", {})).json()
+    known["withdrawal_id"] = withdrawn["withdrawal_id"]
     upload = {"digest": "sha256:" + 64 * "0", "size": 10, "purpose": {"kind": "skill"}}
     known["upload_id"] = ok(hall.post("/uploads", upload)).json()["upload_id"]
     files = {

@@ -26,11 +26,15 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+on_both = pytest.mark.parametrize("open_hall", ["sqlite", "postgresql"], indirect=True)
+"""Where databases differ, or what they do first: the others run on SQLite alone."""
+
+
+@pytest.fixture
 def open_hall(request: pytest.FixtureRequest, tmp_path: Path, clock: Hands) -> Iterator[OpenHall]:
     """Opens what stands for processes of one hub: each with its own connections, all with one database."""
     url = ""
-    if request.param == "postgresql":
+    if getattr(request, "param", "sqlite") == "postgresql":
         url = request.getfixturevalue("postgres_url")
         database = Database(url, Bell())
         with database.write() as session:

@@ -12,7 +12,7 @@ from hub.events import record
 from hub.models import HubRow
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, ok, tensors_like, tiny_skill
-from tests.hub.webhooks.conftest import OpenHall, listen, publish, tell
+from tests.hub.webhooks.conftest import OpenHall, listen, on_both, publish, tell
 from tests.hub.webhooks.receiver import Receiver, answer, hang_up, receiving
 
 
@@ -20,6 +20,7 @@ def subjects(receiver: Receiver) -> list[str]:
     return [each.event["subject"].partition("/")[0] for each in receiver.told]
 
 
+@on_both
 def test_a_webhook_is_told_in_order_of_what_it_asked_for_and_of_nothing_before(
     hall: Hall, receiver: Receiver
 ) -> None:
@@ -55,6 +56,7 @@ def test_rounds_and_campaigns_are_told_of(hall: Hall, receiver: Receiver, clock:
     assert receiver.kinds() == ["round.rejected", "round.failed", "campaign.finished"]
 
 
+@on_both
 def test_what_was_not_taken_is_put_aside_and_does_not_hold_up_the_rest(
     hall: Hall, receiver: Receiver, clock: Hands
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_receiver_that_disappears_hears_everything_once_it_is_back(hall: Hall,
         assert all(each.genuine for each in receiver.told)
 
 
+@on_both
 def test_only_one_of_several_hubs_sends_at_a_time(open_hall: OpenHall, receiver: Receiver) -> None:
     one, two = open_hall(), open_hall()
     listen(one, receiver)
@@ -164,6 +167,7 @@ def test_only_one_of_several_hubs_sends_at_a_time(open_hall: OpenHall, receiver:
     assert subjects(receiver) == ["one", "two"]
 
 
+@on_both
 def test_who_sends_and_dies_is_followed_by_another_hub_when_its_lease_ends(
     open_hall: OpenHall, receiver: Receiver, clock: Hands
 ) -> None:
@@ -183,6 +187,7 @@ def test_who_sends_and_dies_is_followed_by_another_hub_when_its_lease_ends(
     assert (view["waiting"], view["trouble"]) == (0, "")
 
 
+@on_both
 def test_hubs_that_work_at_once_lose_nothing_and_send_nothing_twice(
     open_hall: OpenHall, receiver: Receiver
 ) -> None:
@@ -211,6 +216,7 @@ def test_what_belongs_to_one_organisation_is_told_to_no_other(hall: Hall, receiv
     assert subjects(receiver) == ["guild"]
 
 
+@on_both
 def test_what_is_hidden_before_it_is_sent_again_is_not_sent_again(
     hall: Hall, receiver: Receiver, clock: Hands
 ) -> None:

@@ -1,0 +1,29 @@
+"""Which blobs the database names: what a backup takes along, and what a withdrawal may not delete."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, union
+from sqlalchemy.orm import Session
+
+from hub.models import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
+
+__all__ = ["blobs_of"]
+
+
+def blobs_of(session: Session) -> list[tuple[str, str]]:
+    """Region and digest of every blob that a row names; a round's base and candidate are versions.
+
+    The files of versions that were withdrawn and purged are gone for good.
+    """
+    in_region = select(OrganisationRow.region).join(SkillRow, SkillRow.organisation == OrganisationRow.name)
+    of_round = in_region.join(CampaignRow, CampaignRow.skill == SkillRow.name).join(
+        RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id
+    )
+    of_version = in_region.join(VersionRow, VersionRow.skill == SkillRow.name)
+    named = union(
+        of_version.where(VersionRow.purged_at.is_(None)).add_columns(VersionRow.digest),
+        of_round.join(DeltaRow, DeltaRow.round_id == RoundRow.round_id).add_columns(DeltaRow.digest),
+        of_round.add_columns(RoundRow.optimiser_before),
+        of_round.add_columns(RoundRow.optimiser_after),
+    )
+    return sorted((region, digest) for region, digest in session.execute(named) if digest)

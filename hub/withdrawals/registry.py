@@ -1,0 +1,155 @@
+"""Withdrawals as operators ask for them and look at them; carrying them out is `hub.withdrawals.worker`.
+
+A robot is its organisation's: its operators may withdraw it, and admins any. From the request on its key is
+refused, and no round is opened for skills that it worked on until that is done.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.audit import note
+from hub.auth import Principal
+from hub.clock import Clock
+from hub.database import Database
+from hub.events import record
+from hub.models import RobotRow, SkillRow, WithdrawalRow
+from hub.visibility import may_change, seen_robots, seen_skills
+from hub.withdrawals.plan import Plan, Task
+from hub.withdrawals.taking_back import skills_given_to, take_back
+from skills.errors import NotFoundError
+from skills.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
+
+__all__ = ["Withdrawals"]
+
+FROM_THE_START = Plan(tasks=(Task(kind="take back"),))
+ONLY_PURGE = (Task(kind="clear away"),)
+NAMELESS = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Withdrawals:
+    """Each call is its own transaction."""
+
+    database: Database
+    clock: Clock
+
+    def withdraw(self, robot_id: str, request: WithdrawalRequest, by: Principal) -> WithdrawalView:
+        """Withdraw a robot for good, or only say what that would do. Asked again, it is the same withdrawal.
+
+        Raises:
+            NotFoundError: No such robot, or none that one may withdraw.
+        """
+        with self.database.write() as session:
+            robot = _find_robot(session, robot_id, by)
+            if request.dry_run:
+                return _without_unseen(session, self._try(session, robot, request), by)
+            known = session.scalar(select(WithdrawalRow).where(WithdrawalRow.robot_id == robot_id))
+            row = self._again(known, request) if known else self._begin(session, robot, request, by)
+            session.flush()
+            return _view(session, row, robot, by)
+
+    def withdrawals(self, by: Principal) -> list[WithdrawalView]:
+        """All that one may see, newest first."""
+        joined = select(WithdrawalRow, RobotRow).join(RobotRow, RobotRow.robot_id == WithdrawalRow.robot_id)
+        statement = joined.order_by(WithdrawalRow.requested_at.desc(), WithdrawalRow.withdrawal_id)
+        with self.database.read() as session:
+            rows = session.execute(statement).all()
+            return [
+                _view(session, row, robot, by) for row, robot in rows if may_change(by, robot.organisation)
+            ]
+
+    def withdrawal(self, withdrawal_id: str, by: Principal) -> WithdrawalView:
+        """One of them.
+
+        Raises:
+            NotFoundError: No such withdrawal, or none that one may see.
+        """
+        with self.database.read() as session:
+            row = session.get(WithdrawalRow, withdrawal_id)
+            robot = session.get_one(RobotRow, row.robot_id) if row is not None else None
+            if row is None or robot is None or not may_change(by, robot.organisation):
+                raise NotFoundError(f"there is no withdrawal {withdrawal_id[:64]!r}.", where="withdrawal_id")
+            return _view(session, row, robot, by)
+
+    def _begin(
+        self, session: Session, robot: RobotRow, request: WithdrawalRequest, by: Principal
+    ) -> WithdrawalRow:
+        now = self.clock()
+        row = WithdrawalRow(
+            withdrawal_id=f"x-{secrets.token_hex(6)}",
+            robot_id=robot.robot_id,
+            state="requested",
+            requested_at=now,
+            plan=FROM_THE_START.model_copy(update={"purge": request.purge}).model_dump(mode="json"),
+            report=_report(robot, "requested", request.purge, now).model_dump(mode="json"),
+        )
+        session.add(row)
+        robot.closed_at, robot.name = now, NAMELESS
+        held = select(SkillRow).where(SkillRow.name.in_(skills_given_to(session, robot.robot_id)))
+        for skill in session.scalars(held.order_by(SkillRow.name).with_for_update()).all():
+            skill.held_by = row.withdrawal_id
+        session.flush()
+        organisation, robot_id = robot.organisation, robot.robot_id
+        record(session, "robot.withdrawn", now, organisation=organisation, robot_id=robot_id)
+        note(session, "robot.withdrawn", now, by=by.actor, subject=robot_id, purge=int(request.purge))
+        return row
+
+    def _again(self, row: WithdrawalRow, request: WithdrawalRequest) -> WithdrawalRow:
+        """One that failed begins anew; files may be purged later, too."""
+        plan = Plan.model_validate(row.plan)
+        purge = plan.purge or request.purge
+        if row.state == "failed":
+            row.state, plan = "requested", FROM_THE_START
+            row.report = {**row.report, "reason": "", "finished_at": None}
+        elif row.state == "done" and not plan.purge and purge:
+            row.state, plan = "requested", plan.model_copy(update={"tasks": ONLY_PURGE})
+        row.plan = plan.model_copy(update={"purge": purge}).model_dump(mode="json")
+        return row
+
+    def _try(self, session: Session, robot: RobotRow, request: WithdrawalRequest) -> WithdrawalView:
+        """Take everything back, look at it, and undo it."""
+        now = self.clock()
+        report = _report(robot, "planned", request.purge, now)
+        attempt = session.begin_nested()
+        try:
+            return take_back(session, "", report, request.purge, now)[1]
+        finally:
+            attempt.rollback()
+
+
+def _find_robot(session: Session, robot_id: str, by: Principal) -> RobotRow:
+    theirs = select(RobotRow).where(RobotRow.robot_id == robot_id, seen_robots(by))
+    row = session.scalar(theirs.with_for_update())
+    if row is None:
+        raise NotFoundError(
+            f"there is no robot {robot_id[:64]!r}.", where="robot_id", remedy="See zunft robot list."
+        )
+    return row
+
+
+def _report(robot: RobotRow, state: WithdrawalState, purge: bool, now: datetime) -> WithdrawalView:
+    return WithdrawalView(
+        robot_id=robot.robot_id, organisation=robot.organisation, state=state, purge=purge, requested_at=now
+    )
+
+
+def _view(session: Session, row: WithdrawalRow, robot: RobotRow, by: Principal) -> WithdrawalView:
+    known = {
+        "withdrawal_id": row.withdrawal_id,
+        "organisation": robot.organisation,
+        "state": row.state,
+        "purge": Plan.model_validate(row.plan).purge,
+    }
+    return _without_unseen(session, WithdrawalView.model_validate({**row.report, **known}), by)
+
+
+def _without_unseen(session: Session, report: WithdrawalView, by: Principal) -> WithdrawalView:
+    """The report without skills that were hidden from whoever looks since the robot worked on them."""
+    seen = set(session.scalars(seen_skills(by)))
+    return report.model_copy(update={"skills": tuple(each for each in report.skills if each.skill in seen)})

@@ -1,0 +1,259 @@
+"""The steps of a withdrawal after the first: merge again, measure, clear away.
+
+Each does its work first, blobs before rows, and then enters the result in one transaction that looks again
+whether the plan is still the same: what somebody else has done meanwhile is let go. Done twice, a step gives
+the same bits. Which step is next is `hub.withdrawals.worker`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.auth import THE_HUB
+from hub.blobs import blobs_of
+from hub.catalogue import add_version, point_channel
+from hub.clock import Clock
+from hub.database import Database
+from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
+from hub.journal import deltas_of, merge_job, order_of
+from hub.models import CampaignRow, ChannelRow, RoundRow, SkillRow, VersionRow, WithdrawalRow
+from hub.publishing import next_number
+from hub.quotas import hold, keep
+from hub.regions import Stores, region_of
+from hub.store import StoreError
+from hub.withdrawals.plan import Plan, Task, changed_round, changed_skill
+from hub.withdrawals.taking_back import drop_round, take_back
+from skills.errors import TooLargeError, ZunftError
+from skills.manifest import Manifest
+from skills.messages import GateReport
+from skills.withdrawals import WithdrawalView
+
+__all__ = ["Entry", "Steps"]
+
+AGAIN = "Merged again without a robot that was withdrawn."
+OF_COLLECTING = ("missing",)
+"""Metrics of a round that do not come from its merge."""
+
+NOT_NOW = (StoreError, WorkersAwayError, JobAbandonedError)
+
+
+@dataclass
+class Entry:
+    """A withdrawal in the transaction of a step; plan and report are kept at its end."""
+
+    session: Session
+    row: WithdrawalRow
+    plan: Plan
+    report: WithdrawalView
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One method a kind of task.
+
+    Attributes:
+        sign: The hub's signature on a digest.
+        stopped: Whether the hub is going down.
+    """
+
+    database: Database
+    stores: Stores
+    jobs: Jobs
+    sign: Callable[[str], str]
+    clock: Clock
+    stopped: Callable[[], bool]
+
+    def take_back(self, withdrawal_id: str, plan: Plan) -> None:
+        """Take back what the robot gave."""
+        with self._commit(withdrawal_id, plan) as entry:
+            if entry is not None:
+                entry.plan, entry.report = take_back(
+                    entry.session, withdrawal_id, entry.report, plan.purge, self.clock()
+                )
+
+    def merge(self, withdrawal_id: str, plan: Plan, task: Task) -> None:
+        """Merge a round again onto what took the place of its base, or drop it."""
+        tip = plan.tips.get(task.skill, "")
+        with self.database.read() as session:
+            job, reason = _job_of(session, task, tip)
+        if reason:
+            self._drop(withdrawal_id, plan, task, reason)
+            return
+        try:
+            made = self.jobs.merge(job, self.stopped)
+            self._enter(withdrawal_id, plan, task, job, made)
+        except NOT_NOW:
+            raise
+        except ZunftError as error:
+            self._drop(withdrawal_id, plan, task, error.message)
+
+    def _enter(self, withdrawal_id: str, plan: Plan, task: Task, job: MergeJob, made: Merged) -> None:
+        try:
+            with self._commit(withdrawal_id, plan) as entry:
+                if entry is None:
+                    return
+                session, now = entry.session, self.clock()
+                if next_number(session, task.skill) != job.version:
+                    # Somebody published meanwhile: the step is done again, with the number after that.
+                    self.stores.of(job.region).delete(made.digest)
+                    return
+                signature = self.sign(made.digest)
+                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                _write_into(_locked(session, task.round_id), job, made)
+                changes = {"outcome": "rebuilt", "version_after": made.manifest.version}
+                entry.report = _with_round(entry.report, task, **changes)
+                entry.plan = plan.after(**{task.skill: made.digest})
+        except TooLargeError:
+            self.stores.of(job.region).delete(made.digest)
+            raise
+
+    def _drop(self, withdrawal_id: str, plan: Plan, task: Task, reason: str) -> None:
+        with self._commit(withdrawal_id, plan) as entry:
+            if entry is None:
+                return
+            row = _locked(entry.session, task.round_id)
+            row.optimiser_before = None
+            drop_round(entry.session, row, reason, self.clock())
+            entry.report = _with_round(entry.report, task, outcome="dropped", reason=reason)
+            entry.plan = plan.after()
+
+    def measure(self, withdrawal_id: str, plan: Plan, task: Task) -> None:
+        """Hold what came out to the last version before the robot: it becomes stable if it is not worse."""
+        anchor, tip = plan.anchors.get(task.skill, ""), plan.tips.get(task.skill, "")
+        found, reason = (None, "Nothing was left to be merged again.")
+        if anchor != tip:
+            found, reason = self._gate(task.skill, tip, anchor)
+        with self._commit(withdrawal_id, plan) as entry:
+            if entry is None:
+                return
+            if found is not None:
+                reason = _enter_report(entry.session, task.skill, anchor, tip, found, self.clock())
+            channel = entry.session.get(ChannelRow, (task.skill, "stable"))
+            changes = {
+                "stable_after": channel.number if channel else None,
+                "gate": found,
+                "score_after": found.candidate if found else None,
+                "reason": reason,
+            }
+            skills = changed_skill(entry.report.skills, task.skill, **changes)
+            entry.report = entry.report.model_copy(update={"skills": skills})
+            entry.plan = plan.after()
+
+    def _gate(self, skill: str, tip: str, anchor: str) -> tuple[GateReport | None, str]:
+        with self.database.read() as session:
+            row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
+            order = order_of(session.get_one(CampaignRow, row.campaign_id))
+            region = region_of(session, skill)
+        try:
+            job = GateJob(candidate=tip, current=anchor, plan=order.gate, region=region)
+            return self.jobs.gate(job, self.stopped), ""
+        except NOT_NOW:
+            raise
+        except ZunftError as error:
+            return None, f"It cannot be measured: {error.message}"
+
+    def clear_away(self, withdrawal_id: str, plan: Plan, finish: Callable[[Entry], None]) -> None:
+        """Delete files that no row names any longer, and be done."""
+        with self.database.read() as session:
+            purged = _to_purge(session, plan) if plan.purge else {}
+            named = {digest for _, digest in blobs_of(session)}
+        gone = {each.digest: each.region for each in plan.blobs if each.digest not in named} | purged
+        for digest, region in gone.items():
+            self.stores.of(region).delete(digest)
+        with self._commit(withdrawal_id, plan) as entry:
+            if entry is None:
+                return
+            for digest in purged:
+                _mark_purged(entry.session, digest, self.clock())
+            entry.plan = Plan(touched=plan.touched, purge=plan.purge)
+            finish(entry)
+
+    @contextmanager
+    def _commit(self, withdrawal_id: str, plan: Plan) -> Iterator[Entry | None]:
+        """The transaction of a step; None where somebody else has done it meanwhile."""
+        with self.database.write() as session:
+            row = session.get_one(WithdrawalRow, withdrawal_id, with_for_update=True, populate_existing=True)
+            if row.state != "working" or Plan.model_validate(row.plan) != plan:
+                yield None
+                return
+            entry = Entry(session, row, plan, WithdrawalView.model_validate(row.report))
+            yield entry
+            row.plan = entry.plan.model_dump(mode="json")
+            row.report = entry.report.model_dump(mode="json")
+
+
+def _job_of(session: Session, task: Task, tip: str) -> tuple[MergeJob, str]:
+    """What is to be merged onto the tip, and why that makes no sense; empty where it does."""
+    row = session.get_one(RoundRow, task.round_id)
+    order = order_of(session.get_one(CampaignRow, row.campaign_id))
+    region, number = region_of(session, task.skill), next_number(session, task.skill)
+    # As at the opening of a round: the state belongs to whatever made the base.
+    before = session.scalar(select(RoundRow.optimiser_after).where(RoundRow.candidate == tip))
+    job = merge_job(row, deltas_of(session, row.round_id), order, number, region)
+    job = job.model_copy(update={"base": tip, "optimiser_before": before})
+    networks = [
+        Manifest.model_validate(manifest).network
+        for manifest in session.scalars(
+            select(VersionRow.manifest).where(VersionRow.digest.in_([row.base, tip]))
+        )
+    ]
+    if not tip:
+        return job, "No version is left to begin from."
+    fits = all(each == networks[0] for each in networks)
+    return job, "" if fits else "The version that took the place of its base has another network."
+
+
+def _locked(session: Session, round_id: str) -> RoundRow:
+    return session.get_one(RoundRow, round_id, with_for_update=True, populate_existing=True)
+
+
+def _write_into(row: RoundRow, job: MergeJob, made: Merged) -> None:
+    """The journal tells of the merge that there is now."""
+    row.base, row.candidate, row.gate, row.reason = job.base, made.digest, None, AGAIN
+    row.optimiser_before, row.optimiser_after = job.optimiser_before, made.optimiser_after
+    row.device, row.root = made.device, made.root
+    collected = {name: row.metrics[name] for name in OF_COLLECTING if name in row.metrics}
+    row.metrics = {**collected, **made.metrics, "merge_seconds": made.seconds}
+
+
+def _with_round(report: WithdrawalView, task: Task, **changes: object) -> WithdrawalView:
+    skills = changed_round(report.skills, task.skill, task.round_id, **changes)
+    return report.model_copy(update={"skills": skills})
+
+
+def _enter_report(
+    session: Session, skill: str, anchor: str, tip: str, report: GateReport, now: datetime
+) -> str:
+    """Keep what was measured, and move the channel if it passed; returns why, or why not."""
+    version, before = (
+        session.scalars(select(VersionRow).where(VersionRow.digest == each)).one() for each in (tip, anchor)
+    )
+    row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
+    version.gate = row.gate = report.model_dump(mode="json")
+    version.score = report.candidate.model_dump(mode="json")
+    channel = session.get(ChannelRow, (skill, "stable"), with_for_update=True, populate_existing=True)
+    if report.passed and (channel is None or channel.number != before.number):
+        return "An operator moved the channel meanwhile, and it stays there."
+    if report.passed:
+        point_channel(session, skill, "stable", version.number, now)
+    return report.reason
+
+
+def _to_purge(session: Session, plan: Plan) -> dict[str, str]:
+    """Region by digest of the files that contain the robot and are there still."""
+    there = VersionRow.digest.in_(plan.touched), VersionRow.purged_at.is_(None)
+    rows = session.scalars(select(VersionRow).where(*there))
+    return {row.digest: region_of(session, row.skill) for row in rows}
+
+
+def _mark_purged(session: Session, digest: str, now: datetime) -> None:
+    version = session.scalars(select(VersionRow).where(VersionRow.digest == digest)).one()
+    owner = session.get_one(SkillRow, version.skill).organisation
+    keep(hold(session, owner)[owner], -version.size)
+    version.purged_at = now
