@@ -98,9 +98,8 @@ class Variation(_Section):
 
     @model_validator(mode="after")
     def _something_to_draw(self) -> Variation:
-        if self.nominal is None or self.low is not None or self.values:
-            _ = self.drawn
-        if self.held_out and self.drawn and _overlap(self.drawn, self.held_out):
+        drawn = self.drawn
+        if self.held_out and drawn and _overlap(drawn, self.held_out):
             raise ValueError("held_out overlaps what robots train on: move one of the two ranges")
         return self
 

@@ -57,6 +57,7 @@ def test_an_unknown_task_is_named_with_the_known_ones(name: str) -> None:
         ('of = "position", gain', 'of = "posture", gain', "velocity = [{", "posture"),
         ("gain = -4.0", "gain = [1.0, 2.0]", "velocity = [{", "2 gains"),
         ("low = -1.0, high = 1.0", "low = 1.0, high = -1.0", "heading", "above high"),
+        ("low = -1.0, high = 1.0", "high = 1.0, nominal = 0.0", "heading", "low and high"),
         ('unit = "rad" }', 'unit = "rad", held_out = { low = 0.9, high = 2.0 } }', "heading", "overlaps"),
         ("heading = {", "delay = {", "delay = { low", "robots already"),
         ("[success]\n", "[success]\ngrace = 20\n", "format", "no step of 20"),
