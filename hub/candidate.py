@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.merging import Chain, Engine, make_chain, merge
+from hub.merging import Chain, Engine, Merged, make_chain, merge
 from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
 from hub.staleness import discount
@@ -90,21 +90,20 @@ def write_candidate(
     weights = [min(each.samples, plan.sample_cap) * discount(each.staleness) for each in received]
     shapes = base.manifest.network.shapes()
     factors = None if root is None else [root[digest] for digest in digests]
-    merged = merge(updates, weights, chain_of(plan), engine=engine, shapes=shapes, root=factors)
-    manifest = base.manifest.model_copy(
-        update={
-            "version": version,
-            "parents": (base.digest,),
-            "origin": "merge",
-            "round_id": round_id,
-            "contributors": len(deltas),
-            "samples": sum(each.samples for each in received),
-        }
-    )
+    manifest = _manifest(base, received, version, round_id)
     optimiser = optimiser_of(plan)
     before = _state_for(optimiser, optimiser_state, shapes)
-    length = _write(skill, state, manifest, base.tensors, merged.tensors, optimiser, before)
-    metrics = {"norm": length, **_cosine(received, merged.gram, engine, shapes)}
+    length, gram = _write(
+        skill,
+        state,
+        manifest,
+        base.tensors,
+        # As large as the skill: nobody here keeps it.
+        merge(updates, weights, chain_of(plan), engine=engine, shapes=shapes, root=factors),
+        optimiser,
+        before,
+    )
+    metrics = {"norm": length, **_cosine(received, gram, engine, shapes)}
     reported = [each.success for each in received if each.success is not None]
     if reported:
         metrics["success"] = sum(reported) / len(reported)
@@ -135,6 +134,19 @@ def length_of_sum(
     return norm(mean) * sum(factors)
 
 
+def _manifest(base: Skill, received: Sequence[Received], version: int, round_id: str) -> Manifest:
+    return base.manifest.model_copy(
+        update={
+            "version": version,
+            "parents": (base.digest,),
+            "origin": "merge",
+            "round_id": round_id,
+            "contributors": len(received),
+            "samples": sum(each.samples for each in received),
+        }
+    )
+
+
 def _state_for(optimiser: Optimiser, data: Blob | None, shapes: Parameters) -> Tensors | None:
     """The state, if it is one of this kind of optimiser."""
     if data is None:
@@ -152,11 +164,11 @@ def _write(
     state: BinaryIO,
     manifest: Manifest,
     base: Tensors,
-    mean: Tensors,
+    merged: Merged,
     optimiser: Optimiser,
     before: Tensors | None,
-) -> float:
-    """Let the optimiser make a step of the mean, piece by piece; the length of the step."""
+) -> tuple[float, NDArray[np.float64] | None]:
+    """Let the optimiser make a step of the mean, piece by piece; its length, and the merge's Gram matrix."""
     shapes = manifest.network.shapes()
     single, double = np.dtype(np.float32), np.dtype(np.float64)
     weights = TensorWriter(
@@ -169,12 +181,12 @@ def _write(
         for start in range(0, prod(shape), PIECE):
             here = slice(start, start + PIECE)
             past = None if before is None else _cut(before, optimiser.moments(name), here)
-            after, step = optimiser.update(past, _cut(mean, [name], here))
+            after, step = optimiser.update(past, _cut(merged.tensors, [name], here))
             weights.write(name, apply(_cut(base, [name], here), step)[name], start)
             for moment, numbers in after.items():
                 moments.write(moment, numbers, start)
             lengths.append(norm(step))
-    return hypot(*lengths)
+    return hypot(*lengths), merged.gram
 
 
 def _cut(tensors: Tensors, names: Sequence[str], here: slice) -> Tensors:

@@ -29,6 +29,10 @@ class RunningHub:
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         """As a power cut would."""
         self._process.kill()
