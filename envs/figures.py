@@ -15,7 +15,7 @@ from envs.terms.base import Floats, Indices
 from envs.workshop import Figure, Workshop
 from skills.errors import ContractError
 
-__all__ = ["Figures", "check_workshop", "robot_figure"]
+__all__ = ["Figures", "check_workshop", "hull", "robot_figure"]
 
 
 class Figures:
@@ -138,7 +138,7 @@ def _check_figure(where: str, variation: Variation, value: Figure, *, per_job: b
         return
     numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
     wanted = 2 * variation.size if per_job else variation.size
-    low, high = _hull(variation)
+    low, high = hull(variation)
     inside = bool(np.all((numbers >= low - 1e-12) & (numbers <= high + 1e-12)))
     ordered = not per_job or bool(np.all(numbers[: variation.size] <= numbers[variation.size :]))
     if len(numbers) != wanted or not inside or not ordered:
@@ -150,7 +150,8 @@ def _check_figure(where: str, variation: Variation, value: Figure, *, per_job: b
         )
 
 
-def _hull(variation: Variation) -> tuple[float, float]:
+def hull(variation: Variation) -> tuple[float, float]:
+    """The least and the greatest number that a figure may have anywhere."""
     if variation.limits:
         return variation.limits
     numbers: list[float] = []

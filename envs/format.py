@@ -99,6 +99,9 @@ class Variation(_Section):
     @model_validator(mode="after")
     def _something_to_draw(self) -> Variation:
         drawn = self.drawn
+        values = (*self.values, *(self.held_out.values if self.held_out else ()))
+        if len({isinstance(each, str) for each in values}) > 1:
+            raise ValueError("values and held_out's values must be both words or both numbers")
         if self.held_out and drawn and _overlap(drawn, self.held_out):
             raise ValueError("held_out overlaps what robots train on: move one of the two ranges")
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from envs.drives.base import drive_of
+from envs.figures import hull
 from envs.format import Feedback, ImpedanceControl, TaskFile
 from envs.terms.base import Outputs
 from skills.manifest import Channel, Contract
@@ -90,7 +91,21 @@ def _figures(file: TaskFile) -> Iterator[Complaint]:
         for figure in term.figures():
             if figure not in both:
                 yield ("quantities", name), _unknown("figure", figure, both)
+    yield from _robot_figures(file)
     yield from _control_figures(file)
+
+
+def _robot_figures(file: TaskFile) -> Iterator[Complaint]:
+    read = drive_of(file).figures
+    for name, variation in file.robots.items():
+        held_out = variation.held_out.values if variation.held_out else ()
+        if any(isinstance(value, str) for value in (*variation.values, *held_out)):
+            yield ("robots", name), "figures of the robots are numbers; words are for jobs"
+        elif name in read:
+            low, high = read[name]
+            least, most = hull(variation)
+            if variation.size != 1 or not low <= least <= most <= high:
+                yield ("robots", name), f"the robot's drive needs one number within {low:g} and {high:g}"
 
 
 def _control_figures(file: TaskFile) -> Iterator[Complaint]:

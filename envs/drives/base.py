@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import mujoco
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from envs.stage import Stage
     from envs.workshop import Workshop
 
-__all__ = ["PREFIX", "Drive", "LiveDrive", "drive_of", "own_names"]
+__all__ = ["MOST_DELAY", "PREFIX", "Drive", "LiveDrive", "drive_of", "own_names"]
 
 PREFIX = "arm/"
 """Before every name of the robot and its tool in the compiled scene."""
+
+MOST_DELAY = 20.0
+"""Control steps that a command may be late."""
 
 
 def own_names(name: str) -> tuple[str, str]:
@@ -46,6 +50,8 @@ class Drive(Protocol):
     """What an action channel may drive."""
     quantities: Outputs
     """What it writes into the table."""
+    figures: Mapping[str, tuple[float, float]]
+    """Figures of the robots that it reads by these names, where a task has them: one number within bounds."""
 
     def add_actuators(self, scene: mujoco.MjSpec, file: TaskFile) -> None:
         """Put the robot's actuators into a scene that it is attached to."""

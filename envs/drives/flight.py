@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
-from envs.drives.base import PREFIX
+from envs.drives.base import MOST_DELAY, PREFIX
 from envs.figures import robot_figure
 from envs.format import FlightControl, TaskFile
 from envs.terms.base import Floats, Indices, Output, Outputs
@@ -43,6 +43,9 @@ class Flight:
             "tool.velocity": Output(3, "m/s"),
             "wind.force": Output(2, "N"),
         }
+    )
+    figures = MappingProxyType(
+        {"thrust": (0.01, 100.0), "mass": (0.01, 100.0), "drag": (0.0, 1000.0), "delay": (0.0, MOST_DELAY)}
     )
 
     def add_actuators(self, scene: mujoco.MjSpec, file: TaskFile) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
-from envs.drives.base import PREFIX
+from envs.drives.base import MOST_DELAY, PREFIX
 from envs.figures import robot_figure
 from envs.format import ImpedanceControl, TaskFile
 from envs.terms.base import Floats, Indices, Output, Outputs
@@ -61,6 +61,15 @@ class Impedance:
             "tool.lead_turn": Output(1, "rad"),
             "tool.velocity": Output(3, "m/s"),
             "tool.holds": Output(1, "1"),
+        }
+    )
+    figures = MappingProxyType(
+        {
+            "impedance": (0.01, 100.0),
+            "damping": (0.0, 100.0),
+            "friction": (0.0, 1000.0),
+            "payload": (0.0, 1000.0),
+            "delay": (0.0, MOST_DELAY),
         }
     )
 

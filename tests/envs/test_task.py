@@ -60,6 +60,9 @@ def test_an_unknown_task_is_named_with_the_known_ones(name: str) -> None:
         ("low = -1.0, high = 1.0", "high = 1.0, nominal = 0.0", "heading", "low and high"),
         ('unit = "rad" }', 'unit = "rad", held_out = { low = 0.9, high = 2.0 } }', "heading", "overlaps"),
         ("heading = {", "delay = {", "delay = { low", "robots already"),
+        ("values = [0, 1]", "values = [-1, 1]", "delay =", "within 0 and 20"),
+        ("values = [0, 1]", 'values = ["late", "later"]', "delay =", "words are for jobs"),
+        ("values = [0, 1]", 'values = [0], held_out = {values = ["a"]}', "delay =", "both numbers"),
         ("[success]\n", "[success]\ngrace = 20\n", "format", "no step of 20"),
     ],
 )  # fmt: skip

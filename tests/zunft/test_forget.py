@@ -62,7 +62,8 @@ def test_it_asks_and_whoever_says_no_changes_nothing(hall: Hall, robots: list[Ro
 def test_a_dry_run_says_what_would_change(hall: Hall, robots: list[Robot]) -> None:
     result = run(robots[0], "--dry-run")
     assert result.exit_code == 0, result.exception
-    assert "2 versions withdrawn, 2 rounds merged again, 0 dropped, 0 ended." in " ".join(result.output.split())
+    said = " ".join(result.output.split())
+    assert "2 versions withdrawn, 2 rounds merged again, 0 dropped, 0 ended." in said
     assert hall.get("/withdrawals") == []
 
 
