@@ -6,6 +6,7 @@ events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from hub.database import NEWS, Database
 from hub.models import EventRow
 from skills.messages import Event
 
-__all__ = ["EventLog", "record", "take_turn"]
+__all__ = ["EventLog", "News", "record", "take_turn"]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
@@ -40,6 +41,14 @@ def take_turn(session: Session) -> None:
         session.execute(text(POSTGRES_LOCK))
 
 
+@dataclass(frozen=True)
+class News:
+    """What happened since, as server-sent events; `last` is the number of the last one."""
+
+    last: int
+    text: bytes
+
+
 class EventLog:
     """Reads the log."""
 
@@ -54,6 +63,14 @@ class EventLog:
                 Event(id=row.id, kind=row.kind, at=row.at, data=row.data)
                 for row in session.scalars(statement)
             ]
+
+    def news(self, last: int) -> News:
+        """The same, encoded."""
+        events = self.after(last)
+        lines = [
+            f"event: {event.kind}\ndata: {event.model_dump_json()}\nid: {event.id}\n\n" for event in events
+        ]
+        return News(events[-1].id if events else last, "".join(lines).encode())
 
     def last(self) -> int:
         """Number of the newest event; 0 when there is none."""

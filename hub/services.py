@@ -18,7 +18,7 @@ from hub.clock import Clock, utc_now
 from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
-from hub.events import EventLog
+from hub.events import EventLog, News
 from hub.gate import Gate, HeldOutGate
 from hub.issuer import Issuer
 from hub.merger import Merger
@@ -32,7 +32,6 @@ from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore, open_store
-from skills.messages import Event
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "connect_store", "open_services"]
@@ -60,7 +59,7 @@ class Services:
     events: EventLog
     releases: Releases
     open_rounds: Shared[str, str]
-    news: Shared[int, list[Event]]
+    news: Shared[int, News]
     sessions: Sessions
     sign_in: SignIn
     issuer: Issuer | None
@@ -130,7 +129,7 @@ def open_services(
         events=events,
         releases=Releases(catalogue, measuring),
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
-        news=Shared(bell, events.after, "zunft-news"),
+        news=Shared(bell, events.news, "zunft-news"),
         sessions=sessions,
         sign_in=SignIn(database, clock, authenticator, sessions, settings),
         issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
