@@ -21,7 +21,6 @@ from hub.journal import (
     campaign_view,
     enter_state,
     find_round,
-    newest_round,
     order_of,
     round_view,
     rounds_of,
@@ -31,7 +30,7 @@ from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotR
 from hub.rounds import FINAL
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
-from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView, VersionView
+from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView
 
 __all__ = ["Campaigns"]
 
@@ -132,41 +131,43 @@ class Campaigns:
     def open_round(self, skill: str) -> str:
         """The round that wants deltas for a skill now; empty where there is none."""
         with self._database.read() as session:
-            campaign = _running(session, skill)
-            newest = newest_round(session, campaign.campaign_id) if campaign else None
-        return newest.round_id if newest and newest.state == "open" else ""
+            newest = _newest(session, skill)
+        return newest[1].round_id if newest and newest[1].state == "open" else ""
 
     def assignment(self, robot_id: str, skill: str) -> Assignment | None:
         """What this robot is to do now for a skill; None when there is nothing.
 
         Asking also tells the hub that the robot is there: a round without a target waits for it. That is
-        written down anew when it is no longer nearly true, and not each time that there is nothing to do.
+        written down anew when it is no longer nearly true, and not each time that a robot asks.
         """
         now = self._clock()
         with self._database.read() as session:
             asked = session.get(InterestRow, (robot_id, skill))
             is_known = asked is not None and now - asked.asked_at < self._nearly
-            if is_known and _work(session, skill, robot_id, now) is None:
-                return None
-        with self._database.write() as session:
-            session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
             work = _work(session, skill, robot_id, now)
-            if work is None:
-                return None
-            campaign, newest = work
-            session.merge(AssignmentRow(round_id=newest.round_id, robot_id=robot_id, assigned_at=now))
-            base = session.scalars(select(VersionRow).where(VersionRow.digest == newest.base)).one()
-            view = version_view(session, base)
-        return _assignment(order_of(campaign), newest, view)
+            found = _assignment(session, *work) if work else None
+            is_told = found is None or session.get(AssignmentRow, (found.round_id, robot_id)) is not None
+        if is_known and is_told:
+            return found
+        with self._database.write() as session:
+            if not is_known:
+                session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
+            if found is not None:
+                if find_round(session, found.round_id).state != "open":
+                    return None  # it closed between the two looks
+                session.merge(AssignmentRow(round_id=found.round_id, robot_id=robot_id, assigned_at=now))
+        return found
 
 
-def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Assignment:
+def _assignment(session: Session, campaign: CampaignRow, row: RoundRow) -> Assignment:
+    order = order_of(campaign)
+    base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
     return Assignment(
         campaign_id=row.campaign_id,
         round_id=row.round_id,
         number=row.number,
         rounds=order.rounds,
-        base=base,
+        base=version_view(session, base),
         deadline=row.deadline,
         training=order.training,
         learning_rate=order.training.rate_of_round(row.number, order.rounds),
@@ -176,11 +177,16 @@ def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Ass
 
 def _work(session: Session, skill: str, robot_id: str, now: datetime) -> tuple[CampaignRow, RoundRow] | None:
     """The campaign and the round that want a delta of this robot."""
-    campaign = _running(session, skill)
-    newest = newest_round(session, campaign.campaign_id) if campaign else None
-    if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
-        return None
-    return campaign, newest
+    newest = _newest(session, skill)
+    return newest if newest and _wanted(session, newest[1], robot_id, now) else None
+
+
+def _newest(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
+    """The running campaign for a skill, and its last round."""
+    both = select(CampaignRow, RoundRow).join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
+    running = both.where(CampaignRow.skill == skill, CampaignRow.state == "running")
+    found = session.execute(running.order_by(RoundRow.number.desc()).limit(1)).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 def _running(session: Session, skill: str) -> CampaignRow | None:

@@ -46,11 +46,13 @@ class Database:
         self._engine = _create_engine(url)
         self._bell = bell
         self._readers = sessionmaker(self._engine, expire_on_commit=False)
-        writing = self._engine.execution_options(zunft_write=True)
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one at
+        # once, and a connection of the writer's own is never waited for behind those who only read.
+        self._turn = threading.Lock() if is_sqlite else nullcontext()
+        self._writer = _create_engine(url) if is_sqlite else self._engine
+        writing = self._writer.execution_options(zunft_write=True)
         self._writers = sessionmaker(writing, expire_on_commit=False)
-        # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one
-        # at once, and who waits for it holds no connection.
-        self._turn = threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -70,7 +72,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to this program's version; data stays."""
         config = _migrations()
-        with self._engine.execution_options(zunft_write=True).begin() as connection:
+        with self._writer.execution_options(zunft_write=True).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -88,6 +90,7 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        self._writer.dispose()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -29,12 +29,13 @@ SWEEPS = 10
 
 @dataclass(eq=False)
 class _Use:
-    """One request that waits for its nonce to be written; `refusal` once it is known not to be new."""
+    """One request that waits for its nonce to be written: `woken` when it is, or when its turn has come."""
 
     robot_id: str
     nonce: str
     written: bool = False
     refusal: Exception | None = None
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Nonces:
@@ -46,8 +47,8 @@ class Nonces:
         self._kept = kept
         self._swept = datetime.min.replace(tzinfo=clock().tzinfo)
         self._waiting: list[_Use] = []
+        self._is_writing = False
         self._queue = threading.Lock()
-        self._writing = threading.Lock()
 
     def use(self, robot_id: str, nonce: str) -> None:
         """Use up a nonce, and note that the robot was there.
@@ -58,9 +59,11 @@ class Nonces:
         mine = _Use(robot_id, nonce)
         with self._queue:
             self._waiting.append(mine)
-        with self._writing:  # who gets here finds its own written by the one before, or writes all that wait
-            if not mine.written:
-                self._write_waiting()
+            is_first, self._is_writing = not self._is_writing, True
+        if not is_first:
+            mine.woken.wait()
+        if not mine.written:  # it is this one's turn, and it writes for all that wait
+            self._write_waiting()
         if mine.refusal is not None:
             raise mine.refusal
 
@@ -69,13 +72,16 @@ class Nonces:
             uses, self._waiting = self._waiting, []
         try:
             self._write(uses)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - each raises it for itself
             for use in uses:
                 use.refusal = error
-            raise
-        finally:
-            for use in uses:
-                use.written = True
+        for use in uses:
+            use.written = True
+            use.woken.set()
+        with self._queue:
+            self._is_writing = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].woken.set()
 
     def _write(self, uses: Sequence[_Use]) -> None:
         now = self._clock()
