@@ -6,11 +6,12 @@ Rounds are moved on by `hub.engine`; deltas are taken in by `hub.admission`.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.attendance import Attendance, Presence
 from hub.audit import HUB, note
 from hub.candidate import chain_of
 from hub.catalogue import resolve, version_view
@@ -26,17 +27,13 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
-from hub.models import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow, VersionRow
+from hub.models import CampaignRow, DeltaRow, RobotRow, RoundRow, VersionRow
 from hub.rounds import FINAL
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView
 
 __all__ = ["Campaigns"]
-
-
-LOOKS = 20
-"""So often within the time for which a robot counts as active it is written down that it is."""
 
 
 class Campaigns:
@@ -46,7 +43,7 @@ class Campaigns:
         self._database = database
         self._clock = clock
         self._active_seconds = active_seconds
-        self._nearly = timedelta(seconds=active_seconds / LOOKS)
+        self._attendance = Attendance(database, clock, active_seconds)
 
     def start(self, request: CampaignRequest, *, by: str = HUB) -> CampaignView:
         """Take an order; the engine opens its first round.
@@ -137,26 +134,15 @@ class Campaigns:
     def assignment(self, robot_id: str, skill: str) -> Assignment | None:
         """What this robot is to do now for a skill; None when there is nothing.
 
-        Asking also tells the hub that the robot is there: a round without a target waits for it. That is
-        written down anew when it is no longer nearly true, and not each time that a robot asks.
+        Asking also tells the hub that the robot is there: a round without a target waits for it.
         """
-        now = self._clock()
         with self._database.read() as session:
-            asked = session.get(InterestRow, (robot_id, skill))
-            is_known = asked is not None and now - asked.asked_at < self._nearly
-            work = _work(session, skill, robot_id, now)
+            work = _work(session, skill, robot_id, self._clock())
             found = _assignment(session, *work) if work else None
-            is_told = found is None or session.get(AssignmentRow, (found.round_id, robot_id)) is not None
-        if is_known and is_told:
-            return found
-        with self._database.write() as session:
-            if not is_known:
-                session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
-            if found is not None:
-                if find_round(session, found.round_id).state != "open":
-                    return None  # it closed between the two looks
-                session.merge(AssignmentRow(round_id=found.round_id, robot_id=robot_id, assigned_at=now))
-        return found
+            presence = Presence(robot_id, skill, found.round_id if found else "")
+            is_noted = self._attendance.is_noted(session, presence)
+        # What closed between the two looks is not given to a robot.
+        return found if is_noted or self._attendance.note(presence) else None
 
 
 def _assignment(session: Session, campaign: CampaignRow, row: RoundRow) -> Assignment:

@@ -18,14 +18,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from hub.bell import Bell
 from skills.errors import NotFoundError, ZunftError
 
-__all__ = ["Database", "SettingsError", "existing_database", "open_database"]
+__all__ = ["Database", "SettingsError", "existing_database", "insert_of", "open_database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
@@ -91,6 +92,12 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
         self._writer.dispose()
+
+
+def insert_of(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say, in this database's dialect, what happens to rows that are there already."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
 
 @contextmanager

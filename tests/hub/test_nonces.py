@@ -113,7 +113,7 @@ def test_those_that_wait_are_written_together_and_robots_are_seen(
     database.gate.clear()
     with ThreadPoolExecutor(AT_ONCE) as at_once:
         done = [at_once.submit(nonces.use, ROBOTS[n % 3], f"nonce-{n:08d}") for n in range(AT_ONCE)]
-        while len(nonces._waiting) < AT_ONCE - 1:
+        while nonces._together.waiting < AT_ONCE - 1:
             assert not any(each.done() for each in done)
         database.gate.set()
     assert [each.result() for each in done] == [None] * AT_ONCE
