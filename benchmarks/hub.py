@@ -14,6 +14,8 @@ import json
 import os
 import platform
 import resource
+import shlex
+import sys
 import tempfile
 import threading
 import time
@@ -103,7 +105,7 @@ def main() -> None:
     )
     print(text)
     if wanted.output:
-        wanted.output.write_text(page(text, wanted))
+        wanted.output.write_text(page(text))
 
 
 def parse() -> argparse.Namespace:
@@ -186,9 +188,8 @@ def process_table(process: Process) -> list[str]:
     return [f"{title:34}{'at most':>11}{'of CPU':>10}", *parts]
 
 
-def page(text: str, wanted: argparse.Namespace) -> str:
+def page(text: str) -> str:
     """The results as a page."""
-    size = " --full" if wanted.full else ""
     return f"""# hub
 
 One hub (SQLite, files) under load, beside its client on the same machine; in brackets how many times the
@@ -196,7 +197,7 @@ figure of a bare FastAPI endpoint that does no work. A publication is timed from
 request to each held robot's hearing of it; a push from its start to its acknowledgement, all robots at once;
 a poll is a robot's signed question for work, {AT_A_TIME} under way.
 Made on {datetime.now(UTC).date()} by
-`python -m benchmarks.hub{size} --output benchmarks/results/hub.md`.
+`{shlex.join(["python", "-m", "benchmarks.hub", *sys.argv[1:]])}`.
 
 ```
 {text}

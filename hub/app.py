@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import anyio
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
@@ -42,6 +43,9 @@ from hub.standing import Standing
 from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]
+
+THREADS = 16
+"""Requests worked on at once; more threads would mostly hand the interpreter on to each other."""
 
 NOUNS = (
     robots,
@@ -82,6 +86,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         services.start()
         try:
             yield

@@ -60,17 +60,19 @@ class Bell:
         with self._condition:
             self._condition.wait_for(lambda: self._rings > seen or self._closed, timeout)
 
-    async def wait_async(self, seen: int, timeout: float) -> None:  # noqa: ASYNC109 - the same contract as wait
-        """Like `wait`, for a coroutine."""
+    async def wait_async(self, seen: int, timeout: float) -> bool:  # noqa: ASYNC109 - the same contract as wait
+        """Like `wait`, for a coroutine; returns whether it rang."""
         event = asyncio.Event()
         with self._condition:
             if self._rings > seen or self._closed:
-                return
+                return True
             self._sleepers[event] = asyncio.get_running_loop()
         try:
             await asyncio.wait_for(event.wait(), timeout)
         except TimeoutError:
-            return
+            return False
+        else:
+            return True
         finally:
             with self._condition:
                 del self._sleepers[event]

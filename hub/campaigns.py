@@ -7,7 +7,7 @@ may see and stop it follows from that.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,7 +24,6 @@ from hub.journal import (
     campaign_view,
     enter_state,
     find_round,
-    newest_round,
     order_of,
     round_view,
     rounds_of,
@@ -32,27 +31,22 @@ from hub.journal import (
 )
 from hub.leaseholder import new_lease
 from hub.models import (
-    AssignmentRow,
     CampaignRow,
     DeltaRow,
-    InterestRow,
     RobotRow,
     RoundRow,
     SkillRow,
     VersionRow,
 )
+from hub.presence import Presence, Presences
 from hub.quotas import check_campaigns, hold
 from hub.rounds import FINAL
 from hub.visibility import must_change, seen, seen_skills
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
-from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView, VersionView
+from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView
 
 __all__ = ["Campaigns"]
-
-
-LOOKS = 20
-"""So often within the time for which a robot counts as active it is written down that it is."""
 
 
 class Campaigns:
@@ -62,7 +56,7 @@ class Campaigns:
         self._database = database
         self._clock = clock
         self._active_seconds = active_seconds
-        self._nearly = timedelta(seconds=active_seconds / LOOKS)
+        self._presences = Presences(database, clock, active_seconds)
 
     def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
         """Take an order; the engine opens its first round.
@@ -158,46 +152,35 @@ class Campaigns:
     def open_round(self, skill: str) -> str:
         """The round that wants deltas for a skill now, whoever may bring some; empty where there is none."""
         with self._database.read() as session:
-            campaign = _running(session, skill)
-            newest = newest_round(session, campaign.campaign_id) if campaign else None
-        return newest.round_id if newest and newest.state == "open" else ""
+            newest = _newest(session, skill)
+        return newest[1].round_id if newest and newest[1].state == "open" else ""
 
     def assignment(self, robot: Principal, skill: str) -> Assignment | None:
         """What this robot is to do now for a skill; None when there is nothing that it may do.
 
-        Asking also tells the hub that the robot is there: a round without a target waits for it. That is
-        written down anew when it is no longer nearly true, and not each time that there is nothing to do.
+        Asking also tells the hub that the robot is there: a round without a target waits for it.
         """
-        now, robot_id = self._clock(), robot.name
         with self._database.read() as session:
-            asked = session.get(InterestRow, (robot_id, skill))
-            is_known = asked is not None and now - asked.asked_at < self._nearly
-            if is_known and _work(session, skill, robot_id, now) is None:
-                return None
-        with self._database.write() as session:
             row = session.scalar(select(SkillRow).where(SkillRow.name == skill, seen(robot)))
             if row is None or not may_contribute(session, robot, row):
                 return None
-            # It may ask two processes at once.
-            session.get_one(RobotRow, robot_id, with_for_update={"key_share": True})
-            session.merge(InterestRow(robot_id=robot_id, skill=skill, asked_at=now))
-            work = _work(session, skill, robot_id, now)
-            if work is None:
-                return None
-            campaign, newest = work
-            session.merge(AssignmentRow(round_id=newest.round_id, robot_id=robot_id, assigned_at=now))
-            base = session.scalars(select(VersionRow).where(VersionRow.digest == newest.base)).one()
-            view = version_view(session, base)
-        return _assignment(order_of(campaign), newest, view)
+            work = _work(session, skill, robot.name, self._clock())
+            found = _assignment(session, *work) if work else None
+            presence = Presence(robot.name, skill, found.round_id if found else "")
+            is_noted = self._presences.is_noted(session, presence)
+        # What closed between the two looks is not given to a robot.
+        return found if is_noted or self._presences.note(presence) else None
 
 
-def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Assignment:
+def _assignment(session: Session, campaign: CampaignRow, row: RoundRow) -> Assignment:
+    order = order_of(campaign)
+    base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
     return Assignment(
         campaign_id=row.campaign_id,
         round_id=row.round_id,
         number=row.number,
         rounds=order.rounds,
-        base=base,
+        base=version_view(session, base),
         deadline=row.deadline,
         training=order.training,
         learning_rate=order.training.rate_of_round(row.number, order.rounds),
@@ -207,11 +190,16 @@ def _assignment(order: CampaignRequest, row: RoundRow, base: VersionView) -> Ass
 
 def _work(session: Session, skill: str, robot_id: str, now: datetime) -> tuple[CampaignRow, RoundRow] | None:
     """The campaign and the round that want a delta of this robot."""
-    campaign = _running(session, skill)
-    newest = newest_round(session, campaign.campaign_id) if campaign else None
-    if campaign is None or newest is None or not _wanted(session, newest, robot_id, now):
-        return None
-    return campaign, newest
+    newest = _newest(session, skill)
+    return newest if newest and _wanted(session, newest[1], robot_id, now) else None
+
+
+def _newest(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
+    """The running campaign for a skill, and its last round."""
+    both = select(CampaignRow, RoundRow).join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
+    running = both.where(CampaignRow.skill == skill, CampaignRow.state == "running")
+    found = session.execute(running.order_by(RoundRow.number.desc()).limit(1)).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 def _running(session: Session, skill: str) -> CampaignRow | None:

@@ -18,14 +18,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from hub.bell import Bell
 from skills.errors import NotFoundError, ZunftError
 
-__all__ = ["Database", "SettingsError", "existing_database", "open_database"]
+__all__ = ["Database", "SettingsError", "existing_database", "insert_of", "open_database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
@@ -50,11 +51,12 @@ class Database:
         # PostgreSQL's default lets each statement see what was committed meanwhile: no snapshot.
         isolation = {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {}
         self._readers = sessionmaker(self._engine.execution_options(**isolation), expire_on_commit=False)
-        writing = self._engine.execution_options(zunft_write=True)
+        # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one at
+        # once, and a connection of the writer's own is never waited for behind those who only read.
+        self._turn = nullcontext() if self._is_postgresql else threading.Lock()
+        self._writer = self._engine if self._is_postgresql else _create_engine(url)
+        writing = self._writer.execution_options(zunft_write=True)
         self._writers = sessionmaker(writing, expire_on_commit=False)
-        # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one
-        # at once, and who waits for it holds no connection.
-        self._turn = threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -103,7 +105,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to this program's version; data stays. Several processes may do so at once."""
         config = _migrations()
-        with self._engine.execution_options(zunft_write=True).begin() as connection:
+        with self._writer.execution_options(zunft_write=True).begin() as connection:
             if self._is_postgresql:  # SQLite has one writer at a time anyway
                 connection.execute(text(MIGRATING))
             config.attributes["connection"] = connection
@@ -123,6 +125,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        self._writer.dispose()
+
+
+def insert_of(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say, in this database's dialect, what happens to rows that are there already."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
 
 @contextmanager

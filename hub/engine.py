@@ -23,6 +23,7 @@ from skills.errors import ZunftError
 __all__ = ["Engine"]
 
 LONGEST_WAIT = 1.0  # seconds between two looks at deadlines and at robots that went away
+BREATH = 0.05  # seconds between two looks, so that a hundred deltas at once are not looked at a hundred times
 PAUSE = 1.0  # seconds after a database, store or cluster that did not answer
 
 log = structlog.get_logger("zunft.engine")
@@ -83,6 +84,7 @@ class Engine:
                 continue
             if not moved:
                 self._bell.wait(seen, LONGEST_WAIT)
+                self._stopping.wait(BREATH)
 
     def _advance(self, campaign_id: str) -> bool:
         if self._stopping.is_set():

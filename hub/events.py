@@ -6,6 +6,7 @@ not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from hub.models import EventRow
 from hub.visibility import may_see_robots, seen_events
 from skills.messages import Event
 
-__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "hear", "record", "take_turn"]
+__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "news", "record", "take_turn"]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
@@ -69,10 +70,16 @@ def take_turn(session: Session) -> None:
 
 @dataclass(frozen=True)
 class Told:
-    """Rows for an audience, and the number after which to ask again."""
+    """What an audience is told, and the number after which to ask again.
+
+    Attributes:
+        rows: For whoever hears of some more than the rest of the audience.
+        text: All of it as server-sent events, encoded once for the whole audience.
+    """
 
     rows: tuple[EventRow, ...]
     last: int
+    text: bytes
 
 
 @dataclass(frozen=True)
@@ -91,17 +98,19 @@ class EventLog:
 
     def after(self, last: int, viewer: Viewer) -> Heard:
         """What the viewer may see with a number above `last`, oldest first, at most 500."""
-        return hear(self.told((last, audience(viewer))), viewer)
+        told = self.told((last, audience(viewer)))
+        return Heard(tuple(event_view(row, viewer) for row in told.rows), told.last)
 
     def told(self, question: tuple[int, Viewer]) -> Told:
-        """Rows above the question's number for its audience; each listener still has to `hear` them."""
+        """Rows above the question's number for its audience; see `news` for what one of it hears."""
         last, viewer = question
         with self._database.read() as session:
             # Read first: what comes between the two looks is heard the next time.
             newest = session.scalar(select(func.max(EventRow.id))) or last
             told = EventRow.id > last, EventRow.id <= newest, seen_events(viewer)
             rows = session.scalars(select(EventRow).where(*told).order_by(EventRow.id).limit(PAGE)).all()
-        return Told(tuple(rows), rows[-1].id if len(rows) == PAGE else max(last, newest))
+        reached = rows[-1].id if len(rows) == PAGE else max(last, newest)
+        return Told(tuple(rows), reached, _encoded(rows, viewer))
 
     def last(self) -> int:
         """Number of the newest event; 0 when there is none."""
@@ -122,14 +131,26 @@ def audience(viewer: Viewer) -> Viewer:
             return Principal("", role, viewer.organisation)
 
 
-def hear(told: Told, viewer: Viewer) -> Heard:
-    """What one of an audience hears."""
-    return Heard(tuple(event_view(row, viewer) for row in told.rows), told.last)
+def news(told: Told, viewer: Viewer) -> bytes:
+    """What one of an audience hears, as server-sent events."""
+    if any(_is_of(row, viewer) for row in told.rows):
+        return _encoded(told.rows, viewer)
+    return told.text
 
 
 def event_view(row: EventRow, viewer: Viewer) -> Event:
     """The event, without the name of a robot that the viewer may not tell from others."""
-    is_itself = viewer is not None and viewer.role == "robot" and row.data.get(ROBOT) == viewer.name
-    hidden = set() if is_itself or may_see_robots(viewer, row.organisation or "") else {ROBOT}
+    hidden = set() if _is_of(row, viewer) or may_see_robots(viewer, row.organisation or "") else {ROBOT}
     data = {name: value for name, value in row.data.items() if name not in hidden}
     return Event(id=row.id, kind=row.kind, at=row.at, data=data)
+
+
+def _is_of(row: EventRow, viewer: Viewer) -> bool:
+    """Whether the event tells of the very robot that looks."""
+    return viewer is not None and viewer.role == "robot" and row.data.get(ROBOT) == viewer.name
+
+
+def _encoded(rows: Iterable[EventRow], viewer: Viewer) -> bytes:
+    events = (event_view(row, viewer) for row in rows)
+    lines = (f"event: {event.kind}\ndata: {event.model_dump_json()}\nid: {event.id}\n\n" for event in events)
+    return "".join(lines).encode()

@@ -1,24 +1,20 @@
-"""Nonces: each counts once, in all processes and for good, and many are written down in one transaction.
+"""Nonces: each counts once, in all processes and for good. A robot is answered after its nonce is durable.
 
-A robot's request is answered after its nonce is durable. A transaction ends with a write to the disk, which
-takes as long for one nonce as for a hundred: requests that come while one is being written wait and are
-written together.
+Requests that come at once have theirs written in one transaction, see `hub.together`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.database import Database
+from hub.database import Database, insert_of
 from hub.models import NonceRow, RobotRow
+from hub.together import Together
 from skills.errors import UnauthorizedError
 
 __all__ = ["Nonces"]
@@ -26,15 +22,8 @@ __all__ = ["Nonces"]
 SWEEPS = 10
 """So often within the time that a nonce is kept those that are too old are deleted."""
 
-
-@dataclass(eq=False)
-class _Use:
-    """One request that waits for its nonce to be written; `refusal` once it is known not to be new."""
-
-    robot_id: str
-    nonce: str
-    written: bool = False
-    refusal: Exception | None = None
+Use = tuple[str, str]
+"""Robot and nonce."""
 
 
 class Nonces:
@@ -44,10 +33,8 @@ class Nonces:
         self._database = database
         self._clock = clock
         self._kept = kept
-        self._swept = datetime.min.replace(tzinfo=clock().tzinfo)
-        self._waiting: list[_Use] = []
-        self._queue = threading.Lock()
-        self._writing = threading.Lock()
+        self._swept = datetime.min.replace(tzinfo=UTC)
+        self._together = Together(self._write)
 
     def use(self, robot_id: str, nonce: str) -> None:
         """Use up a nonce, and note that the robot was there.
@@ -55,65 +42,43 @@ class Nonces:
         Raises:
             UnauthorizedError: It was used before, or the robot is no longer enrolled.
         """
-        mine = _Use(robot_id, nonce)
-        with self._queue:
-            self._waiting.append(mine)
-        with self._writing:  # who gets here finds its own written by the one before, or writes all that wait
-            if not mine.written:
-                self._write_waiting()
-        if mine.refusal is not None:
-            raise mine.refusal
+        refusal = self._together.do((robot_id, nonce))
+        if refusal is not None:
+            raise refusal
 
-    def _write_waiting(self) -> None:
-        with self._queue:
-            uses, self._waiting = self._waiting, []
-        try:
-            self._write(uses)
-        except Exception as error:
-            for use in uses:
-                use.refusal = error
-            raise
-        finally:
-            for use in uses:
-                use.written = True
-
-    def _write(self, uses: Sequence[_Use]) -> None:
+    def _write(self, uses: Sequence[Use]) -> list[UnauthorizedError | None]:
         now = self._clock()
         with self._database.write() as session:
-            enrolled = _lock_robots(session, {use.robot_id for use in uses})
-            fresh = _insert(
-                session, {(use.robot_id, use.nonce) for use in uses if use.robot_id in enrolled}, now
-            )
+            enrolled = _lock_robots(session, {robot_id for robot_id, _ in uses})
+            fresh = _insert(session, {use for use in uses if use[0] in enrolled}, now)
             session.execute(update(RobotRow).where(RobotRow.robot_id.in_(enrolled)).values(last_seen_at=now))
             if now - self._swept >= self._kept / SWEEPS:
                 session.execute(delete(NonceRow).where(NonceRow.used_at < now - self._kept))
                 self._swept = now
-        for use in uses:
-            if (use.robot_id, use.nonce) in fresh:
-                fresh.discard((use.robot_id, use.nonce))  # the same one twice at once counts once
-            else:
-                use.refusal = _refusal(enrolled=use.robot_id in enrolled)
+        return [_refusal(use, enrolled, fresh) for use in uses]
 
 
 def _lock_robots(session: Session, robot_ids: set[str]) -> list[str]:
     """Those that are enrolled; in one order, so that two processes never wait for each other in a circle."""
     those = select(RobotRow.robot_id).where(RobotRow.robot_id.in_(robot_ids))
-    return list(session.scalars(those.order_by(RobotRow.robot_id).with_for_update()))
+    return list(session.scalars(those.order_by(RobotRow.robot_id).with_for_update(key_share=True)))
 
 
-def _insert(session: Session, pairs: set[tuple[str, str]], now: datetime) -> set[tuple[str, str]]:
+def _insert(session: Session, uses: set[Use], now: datetime) -> set[Use]:
     """Write these down; returns those that were not there."""
-    if not pairs:
+    if not uses:
         return set()
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(NonceRow).on_conflict_do_nothing()
-    rows = [{"robot_id": robot_id, "nonce": nonce, "used_at": now} for robot_id, nonce in sorted(pairs)]
+    rows = [{"robot_id": robot_id, "nonce": nonce, "used_at": now} for robot_id, nonce in sorted(uses)]
+    statement = insert_of(session, NonceRow).on_conflict_do_nothing()
     written = session.execute(statement.returning(NonceRow.robot_id, NonceRow.nonce), rows)
     return {(robot_id, nonce) for robot_id, nonce in written}
 
 
-def _refusal(*, enrolled: bool) -> UnauthorizedError:
-    if enrolled:
+def _refusal(use: Use, enrolled: Collection[str], fresh: set[Use]) -> UnauthorizedError | None:
+    if use in fresh:
+        fresh.discard(use)  # the same one twice at once counts once
+        return None
+    if use[0] in enrolled:
         return UnauthorizedError(
             "this request was made before.",
             where="Zunft-Nonce",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from hub.api.events import _stream
 from hub.store import StoreError
 from skills.messages import API, Assignment, Event
 from skills.signing import SigningKey
@@ -193,6 +195,47 @@ def test_a_robot_can_wait_for_work(collecting: Collecting) -> None:
         response = robots[0].request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30")
         assert ok(response).status_code == 200
         assert response.json()["number"] == 2
+
+
+def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
+    collecting: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall, (one, two) = collecting.hall, collecting.robots
+    asked: list[str] = []
+    assignment = hall.services.campaigns.assignment
+
+    def counted(robot_id: str, skill: str) -> Assignment | None:
+        asked.append(robot_id)
+        return assignment(robot_id, skill)
+
+    def wait() -> None:
+        answers.append(one.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30"))
+
+    answers: list[httpx.Response] = []
+    monkeypatch.setattr(hall.services.campaigns, "assignment", counted)
+    with hall.client:
+        base, round_id = collecting.base, collecting.work.round_id
+        ok(one.push(round_id, one.delta(collecting.work, random_tensors(base, 1))))
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        while not hall.services.bell._sleepers:
+            assert waiting.is_alive()
+        for _ in range(5):
+            hall.enrol("a stranger")  # news, but not for who waits for work
+        assert asked == [one.robot_id]
+        ok(two.push(round_id, two.delta(collecting.work, random_tensors(base, 2))))
+        waiting.join(60)
+    assert ok(answers[0]).json()["number"] == 2
+    assert asked == [one.robot_id] * 2
+
+
+def test_a_silent_stream_says_that_it_is_alive(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.api.events.LONGEST_SILENCE", 0.01)
+
+    async def listen() -> bytes:
+        return await anext(_stream(hall.services, hall.services.events.last()))
+
+    assert asyncio.run(listen()) == b": ping\n\n"
 
 
 def test_a_robot_that_need_not_wait_is_answered_at_once(hall: Hall) -> None:

@@ -1,0 +1,97 @@
+"""Which robot is there for which skill, and which round it was given to work on.
+
+A round without a target waits for those who are there. Robots that ask at once, as they do when a round
+opens, are written down in one transaction, see `hub.together`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.clock import Clock
+from hub.database import Database, insert_of
+from hub.models import AssignmentRow, InterestRow, RobotRow, RoundRow
+from hub.together import Together
+
+__all__ = ["Presence", "Presences"]
+
+LOOKS = 20
+"""So often within the time for which a robot counts as active it is written down that it is."""
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A robot asks for work on a skill and is given a round, or none (empty)."""
+
+    robot_id: str
+    skill: str
+    round_id: str
+
+
+class Presences:
+    """Written when it is no longer nearly true, and not each time that a robot asks."""
+
+    def __init__(self, database: Database, clock: Clock, active_seconds: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._nearly = timedelta(seconds=active_seconds / LOOKS)
+        self._together = Together(self._write)
+
+    def is_noted(self, session: Session, presence: Presence) -> bool:
+        """Whether this is known already, in the caller's transaction."""
+        asked = session.get(InterestRow, (presence.robot_id, presence.skill))
+        if asked is None or self._clock() - asked.asked_at >= self._nearly:
+            return False
+        given = presence.round_id, presence.robot_id
+        return not presence.round_id or session.get(AssignmentRow, given) is not None
+
+    def note(self, presence: Presence) -> bool:
+        """Write it down; False where the round was no longer open."""
+        return self._together.do(presence)
+
+    def _write(self, those: Sequence[Presence]) -> list[bool]:
+        now = self._clock()
+        with self._database.write() as session:
+            enrolled = _enrolled(session, {each.robot_id for each in those})
+            there = [each for each in those if each.robot_id in enrolled]
+            _insert_interests(session, there, now)
+            rounds = _open(session, {each.round_id for each in there})
+            _insert_assignments(session, [each for each in there if each.round_id in rounds], now)
+        return [not each.round_id or each.round_id in rounds for each in those]
+
+
+def _enrolled(session: Session, robot_ids: set[str]) -> set[str]:
+    """Those that are enrolled, and stay so until the end of this transaction."""
+    those = select(RobotRow.robot_id).where(RobotRow.robot_id.in_(robot_ids), RobotRow.closed_at.is_(None))
+    return set(session.scalars(those.order_by(RobotRow.robot_id).with_for_update(read=True, key_share=True)))
+
+
+def _open(session: Session, round_ids: set[str]) -> set[str]:
+    return set(
+        session.scalars(
+            select(RoundRow.round_id).where(RoundRow.round_id.in_(round_ids), RoundRow.state == "open")
+        )
+    )
+
+
+def _insert_interests(session: Session, those: Sequence[Presence], now: datetime) -> None:
+    pairs = sorted({(each.robot_id, each.skill) for each in those})  # in one order, as other processes do
+    if pairs:
+        statement = insert_of(session, InterestRow)
+        keys = [InterestRow.robot_id, InterestRow.skill]
+        asked = {"asked_at": statement.excluded.asked_at}
+        rows = [{"robot_id": robot_id, "skill": skill, "asked_at": now} for robot_id, skill in pairs]
+        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=asked), rows)
+
+
+def _insert_assignments(session: Session, those: Sequence[Presence], now: datetime) -> None:
+    pairs = sorted({(each.round_id, each.robot_id) for each in those})
+    if pairs:
+        names = ("round_id", "robot_id")
+        rows = [dict(zip(names, pair, strict=True)) | {"assigned_at": now} for pair in pairs]
+        session.execute(insert_of(session, AssignmentRow).on_conflict_do_nothing(), rows)
