@@ -21,7 +21,7 @@ from fleet.client import HubClient
 from fleet.membership import connect, join
 from fleet.workbench import Pending, Workbench
 from hub.app import create_app
-from hub.server import configure_logging
+from hub.log import configure_logging
 from hub.settings import Settings
 from skills.container import Spec, TensorWriter, digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors

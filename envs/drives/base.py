@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from envs.stage import Stage
     from envs.workshop import Workshop
 
-__all__ = ["MOST_DELAY", "PREFIX", "Drive", "LiveDrive", "drive_of", "own_names"]
+__all__ = ["MOST_DELAY", "PREFIX", "Bounds", "Drive", "LiveDrive", "drive_of", "own_names"]
 
 PREFIX = "arm/"
 """Before every name of the robot and its tool in the compiled scene."""
+
+Bounds = Mapping[str, tuple[float, float]]
+"""Name of a figure to its least and greatest value."""
 
 MOST_DELAY = 20.0
 """Control steps that a command may be late."""
@@ -50,7 +53,7 @@ class Drive(Protocol):
     """What an action channel may drive."""
     quantities: Outputs
     """What it writes into the table."""
-    figures: Mapping[str, tuple[float, float]]
+    figures: Bounds
     """Figures of the robots that it reads by these names, where a task has them: one number within bounds."""
 
     def add_actuators(self, scene: mujoco.MjSpec, file: TaskFile) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
-from envs.drives.base import MOST_DELAY, PREFIX
+from envs.drives.base import MOST_DELAY, PREFIX, Bounds
 from envs.figures import robot_figure
 from envs.format import FlightControl, TaskFile
 from envs.terms.base import Floats, Indices, Output, Outputs
@@ -44,7 +44,7 @@ class Flight:
             "wind.force": Output(2, "N"),
         }
     )
-    figures = MappingProxyType(
+    figures: Bounds = MappingProxyType(
         {"thrust": (0.01, 100.0), "mass": (0.01, 100.0), "drag": (0.0, 1000.0), "delay": (0.0, MOST_DELAY)}
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
-from envs.drives.base import MOST_DELAY, PREFIX
+from envs.drives.base import MOST_DELAY, PREFIX, Bounds
 from envs.figures import robot_figure
 from envs.format import ImpedanceControl, TaskFile
 from envs.terms.base import Floats, Indices, Output, Outputs
@@ -63,7 +63,7 @@ class Impedance:
             "tool.holds": Output(1, "1"),
         }
     )
-    figures = MappingProxyType(
+    figures: Bounds = MappingProxyType(
         {
             "impedance": (0.01, 100.0),
             "damping": (0.0, 100.0),

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
+from hub.auth import THE_HUB
 from hub.auth import Principal
 from hub.settings import Settings
 from skills.container import digest_of
@@ -57,7 +58,7 @@ def large(settings: Settings, clock: Hands, skill: Skill) -> Iterator[Hall]:
     with hall.services.spool.file() as file:
         file.write(skill.to_bytes())
         with held() as found:
-            hall.services.catalogue.publish(file)
+            hall.services.catalogue.publish(file, by=THE_HUB)
     assert found[0] < HOLDS
     yield hall
     hall.close()
