@@ -31,6 +31,8 @@ __all__ = ["Database", "SettingsError", "existing_database", "insert_of", "open_
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
 """Key in `Session.info`: number of the last event, where listeners should be woken after the commit."""
+KEPT = 24
+"""Connections to SQLite that stay open: one beyond them reads the whole schema again each time."""
 CHANNEL = "zunft"
 MIGRATING = "SELECT pg_advisory_xact_lock(2079420002)"
 
@@ -198,7 +200,7 @@ def _create_engine(url: str) -> Engine:
         return create_engine(address, pool_pre_ping=True)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": 30})
+    engine = create_engine(address, connect_args={"timeout": 30}, pool_size=KEPT, pool_use_lifo=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -207,7 +209,8 @@ def _create_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver would begin transactions on its own, and too late; see `_begin_sqlite`.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # Half a MB of pages for each connection: the system keeps the file in memory anyway, once for all.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-500"):
         connection.execute(f"PRAGMA {pragma}")
 
 

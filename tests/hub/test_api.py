@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from hub.api.events import _stream
+from hub.auth import THE_HUB, Principal
 from hub.store import StoreError
 from skills.messages import API, Assignment, Event
 from skills.signing import SigningKey
@@ -204,9 +205,9 @@ def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
     asked: list[str] = []
     assignment = hall.services.campaigns.assignment
 
-    def counted(robot_id: str, skill: str) -> Assignment | None:
-        asked.append(robot_id)
-        return assignment(robot_id, skill)
+    def counted(robot: Principal, skill: str) -> Assignment | None:
+        asked.append(robot.name)
+        return assignment(robot, skill)
 
     def wait() -> None:
         answers.append(one.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30"))
@@ -233,7 +234,7 @@ def test_a_silent_stream_says_that_it_is_alive(hall: Hall, monkeypatch: pytest.M
     monkeypatch.setattr("hub.api.events.LONGEST_SILENCE", 0.01)
 
     async def listen() -> bytes:
-        return await anext(_stream(hall.services, hall.services.events.last()))
+        return await anext(_stream(hall.services, THE_HUB, hall.services.events.last()))
 
     assert asyncio.run(listen()) == b": ping\n\n"
 

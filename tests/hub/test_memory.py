@@ -13,8 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from hub.auth import THE_HUB
-from hub.auth import Principal
+from hub.auth import THE_HUB, Principal
 from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors

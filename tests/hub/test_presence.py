@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
+from hub.auth import THE_HUB, Principal
 from hub.models import AssignmentRow, InterestRow, RobotRow
 from hub.presence import Presence, Presences
 from tests.hub.conftest import Collecting, Hall
@@ -61,7 +62,7 @@ def test_a_robot_is_written_down_anew_long_before_it_counts_as_gone(collecting: 
 def test_a_round_that_closed_between_the_two_looks_is_not_given(collecting: Collecting) -> None:
     hall = collecting.hall
     late = hall.enrol("late").robot_id
-    hall.services.campaigns.stop(collecting.campaign_id)
+    hall.services.campaigns.stop(collecting.campaign_id, by=THE_HUB)
     assert not presences_of(hall).note(Presence(late, "reach", collecting.work.round_id))
     interests, assignments = written(hall)
     assert (late, "reach") in interests
@@ -81,9 +82,10 @@ def test_a_robot_that_left_meanwhile_spoils_nothing_for_the_others(collecting: C
 def test_a_robot_that_polls_without_work_writes_nothing(
     collecting: Collecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hall, robot_id = collecting.hall, collecting.robots[0].robot_id
-    assert hall.services.campaigns.assignment(robot_id, "reach") is not None
-    assert hall.services.campaigns.assignment(robot_id, "nothing") is None
+    hall = collecting.hall
+    robot = Principal(collecting.robots[0].robot_id, "robot", "guild")
+    assert hall.services.campaigns.assignment(robot, "reach") is not None
+    assert hall.services.campaigns.assignment(robot, "nothing") is None
     monkeypatch.setattr(type(hall.services.database), "write", None)
-    assert hall.services.campaigns.assignment(robot_id, "reach") is not None
-    assert hall.services.campaigns.assignment(robot_id, "nothing") is None
+    assert hall.services.campaigns.assignment(robot, "reach") is not None
+    assert hall.services.campaigns.assignment(robot, "nothing") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -161,15 +162,16 @@ def test_a_stream_ends_when_its_token_is_revoked(hall: Hall, maria: Headers, mon
     monkeypatch.setattr(events, "PROOF_SECONDS", -1.0)  # looks each time
     listener = hall.services.authenticator.user(maria["Authorization"].removeprefix("Bearer "))
 
-    async def listen() -> list[str | None]:
-        heard: list[str | None] = []
-        async for event in events.stream_events(hall.services, listener, None, 0):
-            heard.append(event.event)
-            if len(heard) == 2:
-                # Made anew under the same name, at once: it is still another's login.
-                await asyncio.to_thread(hall.services.accounts.revoke, "maria")
-                await asyncio.to_thread(hall.user, "maria", "operator")
-                await asyncio.to_thread(hall.publish, tiny_skill(name="later"))
+    async def listen() -> list[str]:
+        heard: list[str] = []
+        stream = await events.stream_events(hall.services, listener, None, 0)
+        async for chunk in stream.body_iterator:
+            assert isinstance(chunk, bytes)
+            heard += re.findall("^event: (.*)$", chunk.decode(), re.MULTILINE)
+            # Made anew under the same name, at once: it is still another's login.
+            await asyncio.to_thread(hall.services.accounts.revoke, "maria")
+            await asyncio.to_thread(hall.user, "maria", "operator")
+            await asyncio.to_thread(hall.publish, tiny_skill(name="later"))
         return heard
 
     ok(hall.publish(tiny_skill()))
