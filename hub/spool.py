@@ -43,7 +43,7 @@ class SpoolFile:
         """Its content address."""
         return "sha256:" + self._sha256.hexdigest()
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | bytearray) -> None:
         """Add to its end.
 
         Raises:

@@ -30,6 +30,7 @@ from zunft.cli import app as cli
 __all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+RESULTS = DOCS.parent / "benchmarks" / "results"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
 FILES_BEGIN = "<!-- files: made by `python -m tools.make_docs` from each module's first line -->"
 FILES_END = "<!-- end of files -->"
@@ -41,6 +42,10 @@ DOORS_BEGIN = "<!-- doors: made by `python -m tools.make_docs` from the routes' 
 DOORS_END = "<!-- /doors -->"
 STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table in hub/rounds.py -->"
 STATES_END = "<!-- /states -->"
+LOAD_BEGIN = "<!-- load: made by `python -m tools.make_docs` from its results -->"
+LOAD_END = "<!-- /load -->"
+TRANSFERS_BEGIN = "<!-- transfers: made by `python -m tools.make_docs` from its results -->"
+TRANSFERS_END = "<!-- /transfers -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
 
@@ -80,27 +85,36 @@ def endpoints_page() -> str:
 
 def architecture_page() -> str:
     """The page as it stands, with its list of files made anew."""
-    page = (DOCS / "architecture.md").read_text()
-    before, rest = page.split(FILES_BEGIN)
-    after = rest.split(FILES_END)[1]
-    tables = [_files_table(package) for package in PACKAGES]
-    return "\n\n".join([before + FILES_BEGIN, *tables, FILES_END + after])
+    tables = "\n\n".join(_files_table(package) for package in PACKAGES)
+    return _with_block(_standing("architecture.md"), FILES_BEGIN, tables, FILES_END)
 
 
 def merging_page() -> str:
     """The page as it stands, with its table of rules made anew."""
-    page = (DOCS / "merging.md").read_text()
-    before, rest = page.split(RULES_BEGIN)
-    after = rest.split(RULES_END)[1]
-    return "\n\n".join([before + RULES_BEGIN, _rules_table(), RULES_END + after])
+    return _with_block(_standing("merging.md"), RULES_BEGIN, _rules_table(), RULES_END)
+
+
+def operations_page() -> str:
+    """The page as it stands, with what the benchmarks of load and of transfers printed last."""
+    load = "```" + (RESULTS / "hub.md").read_text().split("```")[1] + "```"
+    transfers = "Skill: " + (RESULTS / "transfer.md").read_text().partition("Skill: ")[2].strip()
+    page = _with_block(_standing("operations.md"), LOAD_BEGIN, load, LOAD_END)
+    return _with_block(page, TRANSFERS_BEGIN, transfers, TRANSFERS_END)
 
 
 def rounds_page() -> str:
     """The page as it stands, with its diagram made anew."""
-    page = (DOCS / "rounds.md").read_text()
-    before, rest = page.split(STATES_BEGIN)
-    after = rest.split(STATES_END)[1]
-    return "\n\n".join([before + STATES_BEGIN, _states_diagram(), STATES_END + after])
+    return _with_block(_standing("rounds.md"), STATES_BEGIN, _states_diagram(), STATES_END)
+
+
+def _standing(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def _with_block(page: str, begin: str, text: str, end: str) -> str:
+    """The page with what stands between two marks replaced."""
+    before, rest = page.split(begin)
+    return "\n\n".join([before + begin, text, end + rest.split(end)[1]])
 
 
 def _states_diagram() -> str:
@@ -114,14 +128,8 @@ def _states_diagram() -> str:
 
 def security_page() -> str:
     """The page as it stands, with its tables of who sees what, and of endpoints and roles, made anew."""
-    page = (DOCS / "security.md").read_text()
-    for begin, table, end in (
-        (SIGHT_BEGIN, _sight_table(), SIGHT_END),
-        (DOORS_BEGIN, _doors_table(), DOORS_END),
-    ):
-        before, rest = page.split(begin)
-        page = "\n\n".join([before + begin, table, end + rest.split(end)[1]])
-    return page
+    page = _with_block(_standing("security.md"), SIGHT_BEGIN, _sight_table(), SIGHT_END)
+    return _with_block(page, DOORS_BEGIN, _doors_table(), DOORS_END)
 
 
 VIEWERS: dict[str, tuple[Viewer, bool]] = {
@@ -200,6 +208,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "merging.md": merging_page,
+    "operations.md": operations_page,
     "rounds.md": rounds_page,
     "security.md": security_page,
     "settings.md": settings_page,

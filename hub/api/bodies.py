@@ -60,9 +60,10 @@ class _Incoming:
                     raise self._too_large()
                 held += piece
                 if len(held) >= PIECE:
-                    await run_in_threadpool(self.file.write, bytes(held))
-                    held.clear()
-            await run_in_threadpool(self.file.write, bytes(held))
+                    await run_in_threadpool(self.file.write, held)
+                    held = bytearray()
+            # Not a copy: with hundreds of small bodies that wait for a thread, it would be their size again.
+            await run_in_threadpool(self.file.write, held)
         return self.file
 
     async def _limit(self, request: Request, organisation: str) -> float:
