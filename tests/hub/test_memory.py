@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from hub.auth import THE_HUB, Principal
+from hub.auth import Principal
 from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors
@@ -25,6 +25,7 @@ from skills.uploads import DeltaPurpose, UploadRequest
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, StubGate, ok, tiny_skill
 from tests.hub.running import RunningHub, running_hub
 
+PUBLISHER = Principal("ada", "researcher", "guild")
 WIDTH = 1500  # of eight square matrices of 9 MB: a skill of 72 MB
 LARGE = Network(inputs=3, outputs=2, hidden=(WIDTH,) * 5)
 HOLDS = 34_000_000  # bytes that anybody may hold at a time: four pieces in float64
@@ -57,7 +58,7 @@ def large(settings: Settings, clock: Hands, skill: Skill) -> Iterator[Hall]:
     with hall.services.spool.file() as file:
         file.write(skill.to_bytes())
         with held() as found:
-            hall.services.catalogue.publish(file, by=THE_HUB)
+            hall.services.catalogue.publish(file, by=PUBLISHER)
     assert found[0] < HOLDS
     yield hall
     hall.close()
