@@ -15,7 +15,7 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (abou
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-chaos: $(INSTALLED)  ## Break hubs, robots, database and store for half an hour, and count what is lost
+chaos: $(INSTALLED)  ## Break hubs, robots, database and store for a quarter of an hour, and count what is lost
 	$(BIN)/python -m tests.chaos --faults 390 --rounds 50 --write
 
 # FUZZ_EXAMPLES: for each endpoint and each kind of damage; FUZZ_SECONDS: of Atheris, where it has a wheel.
