@@ -109,12 +109,12 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     install_errors(app)
     # The one route that names the model: it brings the schema that all documented refusals point at.
     app.include_router(health.router, responses={500: {"model": ErrorBody}})
-    app.include_router(login.router, responses=refusals(422, 429))
+    app.include_router(login.router, responses=refusals(422, 429, 503))
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
     limits += [(uploads.part_router, services.uploads.largest_part)]
     for router, limit in limits:
-        app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429))
+        app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429, 503))
     if settings.console:
         from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
 

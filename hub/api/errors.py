@@ -14,6 +14,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from skills.errors import ZunftError
@@ -28,6 +29,8 @@ __all__ = [
     "unexpected_response",
 ]
 
+RETRY_SECONDS = 2
+"""For whoever asked while the database was away."""
 REMEDIES = {
     404: "See /docs for the routes of this hub.",
     405: "See /docs for the methods of this route.",
@@ -39,6 +42,7 @@ def install_errors(app: FastAPI) -> None:
     app.add_exception_handler(ZunftError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(OperationalError, _without_database)
 
 
 def error_response(status: int, detail: ErrorDetail, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -149,6 +153,21 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     structlog.get_logger("zunft.api").info("request.refused", code=error.code, reason=error.message)
     return _refuse(request, error.status, detail, headers)
+
+
+async def _without_database(request: Request, error: Exception) -> JSONResponse:
+    """It is away, or its disk is full. Nothing was done: a transaction is written whole or not at all."""
+    if not isinstance(error, OperationalError):
+        raise error
+    structlog.get_logger("zunft.api").warning("request.without_database", reason=str(error.orig))
+    detail = ErrorDetail(
+        code="database_unavailable",
+        message="the database does not answer, or its disk has no room.",
+        where="database_url",
+        remedy="Try again later. The operator looks for room on the disk, and whether the database runs.",
+        request_id=request.state.request_id,
+    )
+    return _refuse(request, 503, detail, {"Retry-After": str(RETRY_SECONDS)})
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

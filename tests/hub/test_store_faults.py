@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,6 +177,49 @@ def test_a_full_disk_is_said_to_be_full_and_once_there_is_room_the_upload_goes_o
         assert ok(httpx.post(f"{hub.address}{path}/complete", headers=OPERATOR)).status_code == 201
         found = httpx.get(f"{hub.address}{API}/skills/{skill.manifest.name}/versions/1/file").content
         assert found == data
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with 24 MB, where one may mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount a disk here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - where it is differs
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room on it; returns the file that takes it."""
+    junk = disk / "junk"
+    with junk.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return junk
+
+
+def test_on_a_disk_without_room_for_database_and_store_nothing_is_half_done(small_disk: Path) -> None:
+    data, north = large_skill().to_bytes(), {"name": "North"}
+    with running_hub(small_disk) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+        junk = fill(small_disk)
+        for _ in range(3):
+            assert "room" in refused(client.post(f"{API}/skills", content=data))["remedy"]
+            assert "room" in refused(client.post(f"{API}/organisations", json=north))["remedy"]
+        assert not list((small_disk / "blobs").glob("sha256/*/*"))
+        junk.unlink()
+        assert ok(client.get(f"{API}/skills")).json() == []
+        ok(client.post(f"{API}/organisations", json=north))
+        assert ok(client.post(f"{API}/skills", content=data)).status_code == 201
+        fill(small_disk)
+        refused(client.post(f"{API}/organisations", json={"name": "South"}))
+        hub.kill()
+    junk.unlink()
+    with running_hub(small_disk) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
+        names = [each["name"] for each in ok(client.get(f"{API}/organisations")).json()]
+        assert sorted(names) == ["North", "guild"]
+        assert client.get(f"{API}/skills/reach-far/versions/1/file").content == data
 
 
 def refused(response: httpx.Response) -> dict[str, str]:
