@@ -1,7 +1,7 @@
 """`python -m tests.chaos`: break a guild of real processes on purpose, and count what it lost.
 
 python -m tests.chaos --faults 26
-python -m tests.chaos --faults 520 --write     # `make chaos`, about a quarter of an hour
+python -m tests.chaos --faults 390 --rounds 50 --write     # `make chaos`, about a quarter of an hour
 """
 
 from __future__ import annotations
