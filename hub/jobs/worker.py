@@ -19,8 +19,8 @@ from hub.log import configure_logging
 
 __all__ = ["serve"]
 
-GIVING_WAY = 10
-"""How nice a worker in the background is: beside others it gets about a tenth of a core."""
+GIVING_WAY = 5
+"""How nice a worker in the background is: beside another process it gets about a quarter of a core."""
 
 
 def serve(pipe: Connection) -> None:
