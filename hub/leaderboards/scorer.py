@@ -188,17 +188,26 @@ class Scorer:
         with self._database.write() as session:
             row = self._held(session, work.digest)
             if row is None:
-                return
-            before = row.replay
-            row.state, row.reason = ("done" if scored else "failed"), reason[:REASON_LENGTH]
-            row.plan, row.task_digest = self._plan.model_dump_json(), work.task_digest
-            row.report = scored.model_dump(mode="json") if scored else None
-            row.replay, row.scored_at = (scored.replay if scored else None), self._clock()
-            row.leased_by = row.leased_until = None
+                before = self._of_nobody(session, work, scored)
+            else:
+                before = row.replay
+                self._fill(row, work, scored, reason)
             session.flush()
             named = session.scalar(select(ScoreRow.digest).where(ScoreRow.replay == before).limit(1))
         if before is not None and named is None:
             self._stores.of(work.region).delete(before)
+
+    def _fill(self, row: ScoreRow, work: _Work, scored: Scored | None, reason: str) -> None:
+        row.state, row.reason = ("done" if scored else "failed"), reason[:REASON_LENGTH]
+        row.plan, row.task_digest = self._plan.model_dump_json(), work.task_digest
+        row.report = scored.model_dump(mode="json") if scored else None
+        row.replay, row.scored_at = (scored.replay if scored else None), self._clock()
+        row.leased_by = row.leased_until = None
+
+    def _of_nobody(self, session: Session, work: _Work, scored: Scored | None) -> str | None:
+        """The replay that was just made, where the version was withdrawn meanwhile."""
+        is_gone = session.get(ScoreRow, work.digest) is None
+        return scored.replay if scored and is_gone else None
 
     def _put_down(self, work: _Work) -> None:
         """Let others have it, unless they do already."""
@@ -208,8 +217,9 @@ class Scorer:
                 row.state, row.leased_by, row.leased_until = "waiting", None, None
 
     def _held(self, session: Session, digest: str) -> ScoreRow | None:
-        row = session.get_one(ScoreRow, digest, with_for_update=True, populate_existing=True)
-        return row if row.state == "working" and row.leased_by == self._me else None
+        row = session.get(ScoreRow, digest, with_for_update=True, populate_existing=True)
+        is_mine = row is not None and row.state == "working" and row.leased_by == self._me
+        return row if is_mine else None
 
 
 def _reason(error: Exception) -> str:

@@ -116,7 +116,11 @@ class EntryRow:
         self._scored.text = ago(entry.scored_at, now)
         described(self._scored, title=entry.made_with)
         path = f"{API}/tasks/{quote(self._task)}/leaderboard/{quote(entry.skill)}/replay"
-        described(self._replay, href=path, download=f"{entry.skill}-v{entry.version}.replay")
+        described(
+            self._replay,
+            href=f"{path}?version={entry.version}",
+            download=f"{entry.skill}-v{entry.version}.replay",
+        )
         self._replay.set_visibility(entry.replay_size > 0)
 
 
@@ -124,12 +128,13 @@ class UnscoredLine:
     """A stable version without a score, and why."""
 
     def __init__(self) -> None:
-        self.element = text("p", "", "note")
+        with block("p", "note") as self.element:
+            self._said = text("span")
 
     def show(self, each: Unscored, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
         """As it is now."""
         why = f"cannot be measured: {each.reason}" if each.state == "failed" else "waits to be measured."
-        self.element.text = f"{each.skill} v{each.version} {why}"
+        self._said.text = f"{each.skill} v{each.version} {why}"
 
 
 class ArmCard:

@@ -157,6 +157,18 @@ def test_a_withdrawn_version_is_on_no_board_and_is_not_measured(yard: Hall) -> N
     assert not yard.services.scorer.step()
 
 
+def test_a_version_withdrawn_while_it_is_measured_leaves_nothing(yard: Hall) -> None:
+    ok(yard.publish(weld_skill(0)))
+
+    def withdraw() -> None:
+        with yard.services.database.write() as session:
+            session.delete(session.scalars(select(ScoreRow)).one())
+
+    scorer(yard, withdraw).work()
+    assert rows(yard) == {}
+    assert len(yard.blobs()) == 1
+
+
 def test_of_two_processes_one_measures_and_a_late_result_is_let_go(yard: Hall) -> None:
     ok(yard.publish(weld_skill(0)))
     seen: list[bool] = []
