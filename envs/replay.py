@@ -18,13 +18,12 @@ from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop
 from skills.container import Tensors, check_finite, check_shapes, pack, unpack
 from skills.errors import ArtefactError
+from skills.leaderboards import REPLAY_LIMIT
 from skills.manifest import Digest, Name
 
 __all__ = ["Episode", "Replay", "read_replay", "record"]
 
 FRAMES_A_SECOND = 25.0
-LIMIT = 4 * 1024 * 1024
-"""Bytes of a replay that is read."""
 Kind = Literal["best", "median", "worst"]
 
 
@@ -125,8 +124,8 @@ def read_replay(data: bytes) -> tuple[Replay, Tensors]:
     Raises:
         ArtefactError: It is too large, no replay, or its numbers are not those that it announces.
     """
-    if len(data) > LIMIT:
-        raise ArtefactError(f"{len(data)} bytes.", where="replay", remedy=f"At most {LIMIT} are read.")
+    if len(data) > REPLAY_LIMIT:
+        raise ArtefactError(f"{len(data)} bytes.", where="replay", remedy=f"At most {REPLAY_LIMIT} are read.")
     document, tensors = unpack(data, "replay")
     try:
         replay = Replay.model_validate_json(document)

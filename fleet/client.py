@@ -20,6 +20,7 @@ from fleet.transfer import ONE_REQUEST, pull, push
 from skills.container import digest_of
 from skills.errors import ArtefactError
 from skills.files import Blob
+from skills.leaderboards import REPLAY_LIMIT, Leaderboard
 from skills.messages import (
     API,
     BLOB,
@@ -223,6 +224,16 @@ class OperatorClient:
         """
         return _fetch(self.connection, version, key, target)
 
+    def leaderboard(self, task: str, skill: str = "") -> Leaderboard:
+        """Scores of a task's skills, best first; with a skill, those of all its scored versions."""
+        query = f"?skill={quote(skill, safe='')}" if skill else ""
+        return self.connection.ask(Leaderboard, "GET", f"{_board(task)}{query}")
+
+    def replay(self, task: str, skill: str) -> bytes:
+        """The replay beside a skill's score, a file for `envs.replay.read_replay`."""
+        path = f"{_board(task)}/{quote(skill, safe='')}/replay"
+        return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
+
     def move_channel(self, name: str, channel: Channel, version: int) -> VersionView:
         """Release a version, or roll back to it."""
         return self.connection.ask(
@@ -347,6 +358,10 @@ class OperatorClient:
 
 def _skill(name: str) -> str:
     return f"{API}/skills/{quote(name, safe='')}"
+
+
+def _board(task: str) -> str:
+    return f"{API}/tasks/{quote(task, safe='')}/leaderboard"
 
 
 def _organisation(name: str) -> str:

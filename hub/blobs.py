@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
+from hub.leaderboards.rows import ScoreRow
 from hub.models import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
 
 __all__ = ["blobs_of"]
@@ -22,6 +23,7 @@ def blobs_of(session: Session) -> list[tuple[str, str]]:
     of_version = in_region.join(VersionRow, VersionRow.skill == SkillRow.name)
     named = union(
         of_version.where(VersionRow.purged_at.is_(None)).add_columns(VersionRow.digest),
+        in_region.join(ScoreRow, ScoreRow.skill == SkillRow.name).add_columns(ScoreRow.replay),
         of_round.join(DeltaRow, DeltaRow.round_id == RoundRow.round_id).add_columns(DeltaRow.digest),
         of_round.add_columns(RoundRow.optimiser_before),
         of_round.add_columns(RoundRow.optimiser_after),

@@ -21,6 +21,7 @@ from hub.clock import Clock
 from hub.contributors import dismiss_others
 from hub.database import Database
 from hub.events import record, take_turn
+from hub.leaderboards.rows import want_score
 from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
 from hub.publishing import add_skill, check_origin, check_succession, next_number, owner_for
 from hub.quotas import check_room, check_uploads, hold, keep
@@ -393,8 +394,9 @@ def point_channel(
     session.flush()
     record(session, "channel.moved", now, skill=name, channel=channel, version=number)
     if channel == "stable":
-        digest = session.get_one(VersionRow, (name, number)).digest
-        record(session, "version.published", now, skill=name, version=number, digest=digest)
+        version = session.get_one(VersionRow, (name, number))
+        record(session, "version.published", now, skill=name, version=number, digest=version.digest)
+        want_score(session, version, now)
     note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
 
 

@@ -1,28 +1,25 @@
 """The gate: candidate and current version, same held-out jobs, same seeds; only what is not worse passes.
 
-A `Gate` is a plain call (`hub.jobs.job`). `HeldOutGate` measures in simulation with
-`skills.policy`, in workshops that no robot trained in. What follows from a report is the engine's.
+A `Gate` is a plain call (`hub.jobs.job`). `HeldOutGate` measures by `hub.scoring`, in workshops that no
+robot trained in. What follows from a report is the engine's.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 
-from envs.evaluate import Evaluation, evaluate_many, pool
-from envs.task import load_task
-from envs.workshop import fresh_workshop
+from envs.evaluate import Evaluation, pool
+from hub.known_tasks import open_task
+from hub.scoring import score_skill, score_view
 from skills.errors import ContractError
-from skills.messages import GatePlan, GateReport, ScoreView
-from skills.policy import Policy
+from skills.leaderboards import draws_of
+from skills.messages import GatePlan, GateReport
 from skills.skill import Skill
 
 __all__ = ["HeldOutGate", "judge"]
 
-EPISODES_A_WORKSHOP = 32
 REMEMBERED = 64
 ScoresByArm = dict[str, Evaluation]
 
@@ -65,15 +62,7 @@ def measure(skill: Skill, plan: GatePlan) -> ScoresByArm:
     Raises:
         ContractError: See `HeldOutGate`.
     """
-    task = load_task(skill.manifest.task)
-    differences = task.contract.differences(skill.manifest.contract)
-    if differences:
-        raise ContractError(
-            f"the skill does not fit the task {task.name}: {'; '.join(differences)}.",
-            where="manifest.contract",
-            remedy="Make the skill from the task's own contract.",
-        )
-    policy = Policy(skill)
+    task = open_task(skill.manifest.task)
     admitted = task.file.embodiments
     arms = plan.embodiments or admitted
     simulated = [arm for arm in arms if arm in admitted]
@@ -83,16 +72,7 @@ def measure(skill: Skill, plan: GatePlan) -> ScoresByArm:
             where="gate.embodiments",
             remedy=f"Name one of {', '.join(admitted)}.",
         )
-    count = -(-plan.episodes // EPISODES_A_WORKSHOP)
-    each = -(-plan.episodes // count)
-
-    def score(arm: str) -> Evaluation:
-        workshops = [fresh_workshop(task.file, arm, plan.seed + i, held_out=True) for i in range(count)]
-        return pool(evaluate_many(policy, task, workshops, each, plan.seed))
-
-    # The physics runs outside Python's lock: arms side by side, each as if it were alone.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return dict(zip(simulated, threads.map(score, simulated), strict=True))
+    return score_skill(skill, task, draws_of(plan.seed, plan.episodes), simulated).by_embodiment
 
 
 def judge(
@@ -105,9 +85,9 @@ def judge(
     return GateReport(
         passed=passed,
         reason=_reason(mine, theirs, tolerance, passed=passed),
-        candidate=_view(mine),
-        current=_view(theirs) if theirs else None,
-        by_embodiment={arm: _view(score) for arm, score in candidate.items()},
+        candidate=score_view(mine),
+        current=score_view(theirs) if theirs else None,
+        by_embodiment={arm: score_view(score) for arm, score in candidate.items()},
         seconds=seconds,
     )
 
@@ -119,14 +99,4 @@ def _reason(mine: Evaluation, theirs: Evaluation | None, tolerance: float, *, pa
     return (
         f"The candidate {verdict}: it succeeds in {mine.score:.1%} of {mine.episodes} episodes, the current "
         f"version in {theirs.score:.1%}; at most {tolerance:.1%} less is allowed."
-    )
-
-
-def _view(score: Evaluation) -> ScoreView:
-    return ScoreView(
-        score=score.score,
-        low=score.low,
-        high=score.high,
-        episodes=score.episodes,
-        mean_return=score.mean_return,
     )

@@ -74,6 +74,12 @@ class Metrics:
             buckets=WORK_BUCKETS,
             registry=self.registry,
         )
+        self.score_seconds = Histogram(
+            "zunft_score_seconds",
+            "Seconds to score one version for its task's leaderboard.",
+            buckets=WORK_BUCKETS,
+            registry=self.registry,
+        )
         self.workers_died = Counter(
             "zunft_workers_died", "Worker processes that died in mid-job.", registry=self.registry
         )

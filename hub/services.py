@@ -26,6 +26,8 @@ from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
+from hub.leaderboards.boards import Leaderboards
+from hub.leaderboards.scorer import Scorer
 from hub.leaseholder import Leaseholder
 from hub.listening import Listener
 from hub.metrics import Metrics
@@ -52,6 +54,7 @@ from hub.webhooks.sending import Sender
 from hub.webhooks.vault import Vault
 from hub.withdrawals.registry import Withdrawals
 from hub.withdrawals.worker import Worker
+from skills.leaderboards import BOARD
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
@@ -96,6 +99,10 @@ class Services:
     withdrawals: Withdrawals
     withdrawing: Worker
     withdrawer: Watch
+    leaderboards: Leaderboards
+    scorer: Scorer
+    scoring_jobs: Jobs
+    scoring: Watch
 
     @property
     def store(self) -> ObjectStore:
@@ -109,6 +116,8 @@ class Services:
         self.sweeper.start()
         self.watch.start()
         self.withdrawer.start()
+        if self.settings.leaderboards:
+            self.scoring.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -118,12 +127,15 @@ class Services:
         """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
         self.withdrawing.stop()
+        self.scorer.stop()
         self.watch.stop()
         self.withdrawer.stop()
+        self.scoring.stop()
         self.engine.stop()
         self.dispatcher.stop()
         self.listener.stop()
         self.jobs.close()
+        self.scoring_jobs.close()
         self.sweeper.stop()
         self.open_rounds.close()
         self.news.close()
@@ -174,6 +186,8 @@ def open_services(
     campaigns, events = Campaigns(database, clock, active), EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
+    scoring_jobs = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
+    scorer = Scorer(database, stores, scoring_jobs, BOARD, clock, settings.lease_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
@@ -208,6 +222,10 @@ def open_services(
         withdrawals=Withdrawals(database, clock),
         withdrawing=withdrawing,
         withdrawer=Watch(bell, [withdrawing.work]),
+        leaderboards=Leaderboards(database, stores, BOARD),
+        scorer=scorer,
+        scoring_jobs=scoring_jobs,
+        scoring=Watch(bell, [scorer.work]),
     )
 
 
@@ -226,7 +244,10 @@ def _webhooks(
     )
 
 
-def _jobs(settings: Settings, stores: Stores, gate: Gate | None, metrics: Metrics) -> Jobs:
+def _jobs(
+    settings: Settings, stores: Stores, gate: Gate | None, metrics: Metrics, *, background: bool = False
+) -> Jobs:
+    """Whoever does jobs; those in the background, one at a time, have a worker of their own."""
     plan = BenchPlan(
         stores={region: _address(settings, region) for region in (HOME, *stores.regions)},
         spool=settings.data_dir.absolute() / SPOOL_FOLDER,
@@ -234,10 +255,11 @@ def _jobs(settings: Settings, stores: Stores, gate: Gate | None, metrics: Metric
         on_ray=settings.jobs == "ray",
         ray_address=settings.ray_address,
         log_level=settings.log_level,
+        background=background,
     )
     if gate is None:
-        idle = settings.worker_idle_seconds
-        return Processes(plan, settings.workers, idle, on_death=metrics.workers_died.inc)
+        count, idle = 1 if background else settings.workers, settings.worker_idle_seconds
+        return Processes(plan, count, idle, on_death=metrics.workers_died.inc)
     from hub.jobs.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
     from hub.jobs.inprocess import InProcess  # noqa: PLC0415
 

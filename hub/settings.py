@@ -119,8 +119,13 @@ class Settings(BaseSettings):
         default=10,
         ge=0.1,
         le=3600,
-        description="A hub process that works on a campaign and is not heard of for so long is succeeded by "
-        "another one; the same for all processes of a hub.",
+        description="A hub process that works on a campaign or a score and is not heard of for so long is "
+        "succeeded by another one; the same for all processes of a hub.",
+    )
+    leaderboards: bool = Field(
+        default=True,
+        description="Whether every version that becomes stable is scored for the leaderboard of its task, in "
+        "a worker process of its own that gives way to all others.",
     )
     ray_address: str = Field(
         default="",

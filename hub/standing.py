@@ -19,6 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from hub.clock import Clock
 from hub.database import Database
 from hub.engine import Engine
+from hub.leaderboards.rows import SCORE_STATES, ScoreRow
 from hub.models import CampaignRow, EventRow, RobotRow, RoundRow
 from hub.rounds import FINAL
 from hub.webhooks.arrears import dead_letters, oldest_undelivered
@@ -61,6 +62,7 @@ class Standing(Collector):
         for name, column, states in (
             ("campaigns", CampaignRow.state, CAMPAIGN_STATES),
             ("rounds", RoundRow.state, ROUND_STATES),
+            ("scores", ScoreRow.state, SCORE_STATES),
         ):
             counts = _counts(session, column)
             for state in states:
@@ -94,6 +96,9 @@ def _families() -> dict[str, Metric]:
         "database_up": GaugeMetricFamily("zunft_database_up", "Whether the database answered this scrape."),
         "campaigns": GaugeMetricFamily("zunft_campaigns", "Campaigns by state.", labels=["state"]),
         "rounds": GaugeMetricFamily("zunft_rounds", "Rounds by state.", labels=["state"]),
+        "scores": GaugeMetricFamily(
+            "zunft_scores", "Versions on the way to a leaderboard by state.", labels=["state"]
+        ),
         "oldest": GaugeMetricFamily(
             "zunft_oldest_round_seconds",
             "Seconds since the oldest round in each unfinished state was opened; 0: there is none.",

@@ -18,6 +18,7 @@ from zunft.commands import (
     embodiment,
     merge,
     organisation,
+    scores,
     skill,
     task,
     webhook,
@@ -47,6 +48,12 @@ robot_app.command(
 app.add_typer(robot_app, name="robot")
 app.add_typer(fleet_app, name="fleet")
 app.add_typer(skill.app, name="skill")
+task.app.command(epilog="Example: [bold]zunft task leaderboard weld-seam[/]")(scores.leaderboard)
+task.app.command(
+    epilog="Examples: [bold]zunft task score weld-seam@stable[/]; a file, without a hub: "
+    "[bold]zunft task score weld-seam.skill --replay weld.replay[/]"
+)(scores.score)
+task.app.command("replay", epilog="Example: [bold]zunft task replay weld.replay -o weld.gif[/]")(scores.draw)
 app.add_typer(task.app, name="task")
 app.add_typer(embodiment.app, name="embodiment")
 app.add_typer(campaign.app, name="campaign")

@@ -49,8 +49,12 @@ def _peak_mb(pid: str) -> float:
 
 
 @contextmanager
-def run_hub(data_dir: Path) -> Iterator[HubProcess]:
+def run_hub(data_dir: Path, *, leaderboards: bool = False) -> Iterator[HubProcess]:
     """Start a hub with SQLite and files in `data_dir`; stop it gracefully at the end.
+
+    Args:
+        data_dir: Its folder.
+        leaderboards: Whether it scores what becomes stable, beside the robots that want the cores.
 
     Raises:
         HubUnreachableError: It did not come up; its log is named.
@@ -65,6 +69,7 @@ def run_hub(data_dir: Path) -> Iterator[HubProcess]:
         "ZUNFT_HOST": "127.0.0.1",
         "ZUNFT_PORT": str(port),
         "OMP_NUM_THREADS": "1",  # the robots want the cores
+        "ZUNFT_LEADERBOARDS": str(leaderboards).lower(),
     }
     with log.open("wb") as log_file:
         command = [sys.executable, "-m", "zunft", "hub"]

@@ -20,7 +20,7 @@ from envs.task import Task
 from envs.workshop import data_sheet
 from zunft.trial import Trial
 
-__all__ = ["draw_curve", "draw_episode"]
+__all__ = ["can_render", "draw_curve", "draw_episode"]
 
 FRAMES = 3
 COLOURS = ("#7d94a5", "#c8502a")
@@ -70,9 +70,15 @@ def draw_curve(trial: Trial, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def can_render() -> bool:
+    """Whether drawing may be tried here: GLFW without a screen ends the process instead of raising."""
+    # MuJoCo chose its GL when it was imported.
+    is_glfw = gl_context.GLContext.__module__ == "mujoco.glfw"
+    return not is_glfw or bool(os.environ.get("DISPLAY"))
+
+
 def _frame(env: TaskEnv) -> list[NDArray[np.uint8]]:
-    # MuJoCo chose its GL when it was imported; GLFW without a screen ends the process instead of raising.
-    if gl_context.GLContext.__module__ == "mujoco.glfw" and not os.environ.get("DISPLAY"):
+    if not can_render():
         return []
     try:
         image = env.render()

@@ -14,6 +14,7 @@ from hub.auth import Principal, Viewer
 from hub.settings import Settings
 from hub.visibility import may_change
 from skills.errors import UnauthorizedError
+from skills.leaderboards import Leaderboard
 from skills.messages import CampaignView, SkillView, VersionView
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "may_operate",
     "read_campaign",
     "read_catalogue",
+    "read_leaderboard",
     "read_skill",
 ]
 
@@ -56,6 +58,13 @@ class Campaigns(Protocol):
         """One campaign; raises NotFoundError."""
 
 
+class Leaderboards(Protocol):
+    """The part of `hub.leaderboards.boards.Leaderboards` that is shown."""
+
+    def board(self, task: str, viewer: Viewer, *, hub: str) -> Leaderboard:
+        """The board of a task; raises NotFoundError."""
+
+
 class Sessions(Protocol):
     """The part of `hub.sessions.Sessions` that is asked."""
 
@@ -85,6 +94,10 @@ class Reading(Protocol):
     @property
     def campaigns(self) -> Campaigns:
         """Campaigns and rounds."""
+
+    @property
+    def leaderboards(self) -> Leaderboards:
+        """What skills scored."""
 
     @property
     def sessions(self) -> Sessions:
@@ -140,6 +153,12 @@ def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPag
     _check(hub, viewer)
     campaign = hub.campaigns.campaign(campaign_id, viewer)
     return CampaignPage(campaign, hub.catalogue.skill(campaign.order.skill, viewer).organisation)
+
+
+def read_leaderboard(hub: Reading, task: str, address: str, viewer: Viewer) -> Leaderboard:
+    """Scores of a task's skills; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
+    return hub.leaderboards.board(task, viewer, hub=address)
 
 
 def may_operate(viewer: Viewer, owner: str) -> bool:

@@ -8,7 +8,17 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel
 
-from hub.jobs.job import GateJob, Merged, MergeJob, Request, WorkersAwayError
+from hub.jobs.job import (
+    GateJob,
+    Job,
+    Merged,
+    MergeJob,
+    Request,
+    Result,
+    Scored,
+    ScoreJob,
+    WorkersAwayError,
+)
 from hub.merging.errors import MergeError
 from hub.store import StoreError
 from skills.errors import (
@@ -47,6 +57,9 @@ class Doing(Protocol):
     def gate(self, job: GateJob) -> GateReport:
         """See `Bench`."""
 
+    def score(self, job: ScoreJob) -> Scored:
+        """See `Bench`."""
+
 
 class _Failure(BaseModel):
     """An error on its way: its class, and what it says."""
@@ -59,14 +72,15 @@ class _Failure(BaseModel):
 
 
 class _Answer(BaseModel):
-    """One of three."""
+    """One of four."""
 
     merged: Merged | None = None
     report: GateReport | None = None
+    scored: Scored | None = None
     failure: _Failure | None = None
 
 
-def request_of(job: MergeJob | GateJob) -> bytes:
+def request_of(job: Job) -> bytes:
     """A job as bytes."""
     return Request(job=job).model_dump_json().encode()
 
@@ -74,15 +88,22 @@ def request_of(job: MergeJob | GateJob) -> bytes:
 def answer_of(request: bytes, bench: Callable[[], Doing]) -> bytes:
     """Do a job and answer, whatever happens; `bench` is opened by the first one."""
     try:
-        job = Request.model_validate_json(request).job
-        if isinstance(job, MergeJob):
-            return _bytes_of(_Answer(merged=bench().merge(job)))
-        return _bytes_of(_Answer(report=bench().gate(job)))
+        return _bytes_of(_done(Request.model_validate_json(request).job, bench()))
     except ZunftError as error:
         return failure(error)
     except Exception as error:  # noqa: BLE001 - any error of a job is for whoever asked for it
         structlog.get_logger("zunft.worker").exception("worker.job_failed")
         return failure(ZunftError(f"Internal error: {error!r}"))
+
+
+def _done(job: Job, bench: Doing) -> _Answer:
+    match job:
+        case MergeJob():
+            return _Answer(merged=bench.merge(job))
+        case GateJob():
+            return _Answer(report=bench.gate(job))
+        case ScoreJob():
+            return _Answer(scored=bench.score(job))
 
 
 def failure(error: ZunftError) -> bytes:
@@ -100,7 +121,7 @@ def failure(error: ZunftError) -> bytes:
     )
 
 
-def result_of(answer: bytes) -> Merged | GateReport:
+def result_of(answer: bytes) -> Result:
     """The result; or the error that the job met is raised here.
 
     Raises:
@@ -111,7 +132,7 @@ def result_of(answer: bytes) -> Merged | GateReport:
         told = found.failure
         kind = ERRORS.get(told.kind, ZunftError)
         raise kind(told.message, where=told.where, remedy=told.remedy, code=told.code)
-    result = found.merged or found.report
+    result = found.merged or found.report or found.scored
     if result is None:
         raise ZunftError("a worker's answer is empty.", remedy="See the hub's log.")
     return result

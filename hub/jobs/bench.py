@@ -11,12 +11,17 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from envs.evaluate import pool
 from hub.gate import HeldOutGate
-from hub.jobs.job import BenchPlan, Gate, GateJob, Merged, MergeJob
+from hub.jobs.job import BenchPlan, Gate, GateJob, Merged, MergeJob, Scored, ScoreJob
+from hub.known_tasks import open_task
 from hub.merger import Merger, prepare
 from hub.merging import Engine, choose_engine
+from hub.scoring import made_with, score_skill, score_view
 from hub.spool import Spool
 from hub.store import ObjectStore
+from skills.container import digest_of
+from skills.errors import ContractError
 from skills.messages import GateReport
 
 __all__ = ["Bench", "open_bench"]
@@ -62,6 +67,30 @@ class Bench:
         merger = self._merger(job.region)
         current = merger.skill(job.current) if job.current else None
         return self._gate(merger.skill(job.candidate), current, job.plan)
+
+    def score(self, job: ScoreJob) -> Scored:
+        """See `hub.jobs.job.Jobs`."""
+        started = time.monotonic()
+        skill = self._merger(job.region).skill(job.skill)
+        task = open_task(skill.manifest.task)
+        if task.digest != job.task_digest:
+            raise ContractError(
+                f"whoever measures has another task {task.name} than the hub.",
+                where="task",
+                remedy="Give all machines of this hub the same version of the task.",
+            )
+        found = score_skill(skill, task, job.plan.draws(), recorded=True)
+        replay = digest_of(found.replay) if found.replay else None
+        if replay and found.replay:
+            self._store(job.region).put(replay, found.replay)
+        return Scored(
+            score=score_view(pool(found.by_embodiment.values())),
+            by_embodiment={robot: score_view(score) for robot, score in found.by_embodiment.items()},
+            replay=replay,
+            replay_size=len(found.replay or b""),
+            made_with=made_with(),
+            seconds=time.monotonic() - started,
+        )
 
     def _merger(self, region: str) -> Merger:
         store = self._store(region)

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hub.store import ObjectStore, open_store
 from skills.errors import ZunftError
+from skills.leaderboards import BoardPlan
 from skills.manifest import Manifest
-from skills.messages import GatePlan, GateReport, MergePlan
+from skills.messages import GatePlan, GateReport, MergePlan, ScoreView
 from skills.skill import Skill
 
 __all__ = [
@@ -22,11 +23,15 @@ __all__ = [
     "DeltaPart",
     "Gate",
     "GateJob",
+    "Job",
     "JobAbandonedError",
     "Jobs",
     "MergeJob",
     "Merged",
     "Request",
+    "Result",
+    "ScoreJob",
+    "Scored",
     "StoreAddress",
     "WorkerDiedError",
     "WorkersAwayError",
@@ -114,10 +119,46 @@ class GateJob(_Plain):
     region: str = ""
 
 
+class ScoreJob(_Plain):
+    """Score a version for the leaderboard of its task; it lies in the region's store.
+
+    Attributes:
+        task_digest: Of the task as the hub knows it: another one is refused.
+    """
+
+    kind: Literal["score"] = "score"
+    skill: str
+    task_digest: str
+    plan: BoardPlan
+    region: str = ""
+
+
+class Scored(_Plain):
+    """What a version scored; its replay is in the region's store.
+
+    Attributes:
+        score: Over all embodiments.
+        replay: Digest of the replay; None where the task has no scene.
+        replay_size: Its bytes.
+        made_with: See `hub.scoring.made_with`.
+    """
+
+    score: ScoreView
+    by_embodiment: dict[str, ScoreView]
+    replay: str | None
+    replay_size: int
+    made_with: str
+    seconds: float
+
+
+Job = MergeJob | GateJob | ScoreJob
+Result = Merged | GateReport | Scored
+
+
 class Request(_Plain):
     """A job on its way to whoever does it."""
 
-    job: MergeJob | GateJob = Field(discriminator="kind")
+    job: Job = Field(discriminator="kind")
 
 
 class StoreAddress(_Plain):
@@ -137,6 +178,7 @@ class BenchPlan(_Plain):
         device: What merges, see `hub.merging.choose_engine`.
         on_ray: Whether jobs go on to a Ray cluster.
         ray_address: Of that cluster, or of the one that merges.
+        background: Whether workers on this machine give way to everything else that computes.
     """
 
     stores: dict[str, StoreAddress]
@@ -145,6 +187,7 @@ class BenchPlan(_Plain):
     on_ray: bool = False
     ray_address: str = ""
     log_level: str = "INFO"
+    background: bool = False
 
     def open_store(self, region: str = "") -> ObjectStore:
         """The store of a region, or the hub's own.
@@ -200,6 +243,14 @@ class Jobs(Protocol):
 
     def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:
         """Do it.
+
+        Raises:
+            ContractError, ArtefactError, NotFoundError: It cannot be done.
+            StoreError, WorkersAwayError, WorkerDiedError, JobAbandonedError: As for `merge`.
+        """
+
+    def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
+        """Do it, and keep the replay in the store.
 
         Raises:
             ContractError, ArtefactError, NotFoundError: It cannot be done.

@@ -13,11 +13,24 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import Pipe
+from typing import TypeVar
 
 import structlog
 
 from hub.jobs.answers import request_of, result_of
-from hub.jobs.job import BenchPlan, GateJob, JobAbandonedError, Merged, MergeJob, WorkerDiedError, never
+from hub.jobs.job import (
+    BenchPlan,
+    GateJob,
+    Job,
+    JobAbandonedError,
+    Merged,
+    MergeJob,
+    Result,
+    Scored,
+    ScoreJob,
+    WorkerDiedError,
+    never,
+)
 from skills.messages import GateReport
 
 __all__ = ["Processes"]
@@ -28,6 +41,8 @@ LOOK_SECONDS = 0.2  # how often a caller is asked whether it still waits
 GRACE_SECONDS = 5.0
 SECRETS = ("ZUNFT_", "PG")
 """Prefixes of variables that a worker does not get: it needs neither tokens nor the database."""
+
+Answer = TypeVar("Answer", bound=Result)
 
 log = structlog.get_logger("zunft.jobs")
 
@@ -59,17 +74,15 @@ class Processes:
 
     def merge(self, job: MergeJob, stopped: Callable[[], bool] = never) -> Merged:
         """Have it done."""
-        result = self._do(job, stopped)
-        if not isinstance(result, Merged):
-            raise TypeError("a worker answered something else")
-        return result
+        return self._do(job, stopped, Merged)
 
     def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:
         """Have it done."""
-        result = self._do(job, stopped)
-        if not isinstance(result, GateReport):
-            raise TypeError("a worker answered something else")
-        return result
+        return self._do(job, stopped, GateReport)
+
+    def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
+        """Have it done."""
+        return self._do(job, stopped, Scored)
 
     def close(self) -> None:
         """End all workers, in mid-job if need be."""
@@ -80,16 +93,19 @@ class Processes:
             timer.cancel()
             worker.end()
 
-    def _do(self, job: MergeJob | GateJob, stopped: Callable[[], bool]) -> Merged | GateReport:
+    def _do(self, job: Job, stopped: Callable[[], bool], kind: type[Answer]) -> Answer:
         def given_up() -> bool:
             return self._closing.is_set() or stopped()
 
         while not self._places.acquire(timeout=LOOK_SECONDS):
             _check(given_up)
         try:
-            return result_of(self._ask(request_of(job), given_up))
+            result = result_of(self._ask(request_of(job), given_up))
         finally:
             self._places.release()
+        if not isinstance(result, kind):
+            raise TypeError("a worker answered something else")
+        return result
 
     def _ask(self, request: bytes, given_up: Callable[[], bool]) -> bytes:
         deaths: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.jobs.job import GateJob, Jobs, Merged, MergeJob, never
+from hub.jobs.job import GateJob, Jobs, Merged, MergeJob, Scored, ScoreJob, never
 from hub.metrics import Metrics
 from skills.messages import GateReport
 
@@ -29,6 +29,12 @@ class Timed:
         report = self._jobs.gate(job, stopped)
         self._metrics.gate_seconds.observe(report.seconds)
         return report
+
+    def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
+        """Have it done."""
+        found = self._jobs.score(job, stopped)
+        self._metrics.score_seconds.observe(found.seconds)
+        return found
 
     def close(self) -> None:
         """End all work."""

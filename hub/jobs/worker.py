@@ -19,11 +19,16 @@ from hub.log import configure_logging
 
 __all__ = ["serve"]
 
+GIVING_WAY = 5
+"""How nice a worker in the background is: beside another process it gets about a quarter of a core."""
+
 
 def serve(pipe: Connection) -> None:
     """Answer until the pipe's other end is closed."""
     plan = BenchPlan.model_validate_json(pipe.recv_bytes())
     configure_logging(plan.log_level)
+    if plan.background:
+        os.nice(GIVING_WAY)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(pipe, requests), daemon=True).start()
     answer = _on_ray(plan) if plan.on_ray else _here(plan)

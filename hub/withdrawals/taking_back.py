@@ -19,6 +19,7 @@ from hub.candidate import chain_of
 from hub.catalogue import point_channel
 from hub.events import record
 from hub.journal import deltas_of, enter_state, order_of, state_of
+from hub.leaderboards.rows import ScoreRow
 from hub.merging import MergeError
 from hub.models import (
     AssignmentRow,
@@ -66,6 +67,7 @@ def take_back(
     _lock(session, skills)
     ended = _end_rounds(session, skills, touched, {each.round_id for each in deltas}, now)
     blobs = [*_blobs_of_deltas(session, deltas), *_blobs_of_states(session, touched)]
+    blobs += _take_off_boards(session, touched)
     counts = _count(session, touched)
     _delete_rows(session, robot_id, deltas, now)
     changes, tasks, anchors = [], [], {}
@@ -227,6 +229,18 @@ def _blobs_of_states(session: Session, touched: frozenset[str]) -> list[Blob]:
         for row in rows
         if row.optimiser_after is not None
     ]
+
+
+def _take_off_boards(session: Session, touched: frozenset[str]) -> list[Blob]:
+    """Delete what touched versions scored; their replays."""
+    rows = session.scalars(select(ScoreRow).where(ScoreRow.digest.in_(touched))).all()
+    replays = [
+        Blob(region=region_of(session, row.skill), digest=row.replay)
+        for row in rows
+        if row.replay is not None
+    ]
+    session.execute(delete(ScoreRow).where(ScoreRow.digest.in_(touched)))
+    return replays
 
 
 def _region(session: Session, round_id: str) -> str:

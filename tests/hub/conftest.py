@@ -308,6 +308,7 @@ def small_settings(folder: Path) -> Settings:
             "data_dir": folder,
             "admin_token": ADMIN,
             "console": False,
+            "leaderboards": False,
             "message_limit": 65_536,
             "delta_limit": 262_144,
         }

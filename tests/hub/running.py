@@ -75,6 +75,7 @@ def running_hub(data_dir: Path, *, start: str = START, **settings: str) -> Itera
         "ZUNFT_DATA_DIR": str(data_dir),
         "ZUNFT_PORT": "0",
         "ZUNFT_CONSOLE": "false",
+        "ZUNFT_LEADERBOARDS": "false",
         "ZUNFT_MERGE_DEVICE": "cpu",  # looking for a GPU takes seconds
         "ZUNFT_ADMIN_TOKEN": ADMIN,
         "ZUNFT_MESSAGE_LIMIT": "65536",

@@ -27,7 +27,13 @@ from zunft.cli import app
 @contextmanager
 def hub_with_pages(folder: Path, *names: str, public: bool = True) -> Iterator[TestClient]:
     settings = Settings.model_validate(
-        {"data_dir": folder, "admin_token": ADMIN, "console": True, "public_catalogue": public}
+        {
+            "data_dir": folder,
+            "admin_token": ADMIN,
+            "console": True,
+            "leaderboards": False,
+            "public_catalogue": public,
+        }
     )
     with TestClient(create_app(settings, gate=StubGate()), raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {ADMIN}"

@@ -19,6 +19,7 @@ from hub.auth import THE_HUB, scopes_of
 from hub.bell import Bell
 from hub.database import MIGRATIONS, Database, SettingsError
 from hub.events import EventLog, record
+from hub.leaderboards.rows import ScoreRow
 from hub.models import (
     Base,
     DeltaRow,
@@ -45,6 +46,7 @@ FIRST_SCHEMA = [
     '2026-01-01 00:00:00', 'sha256:c', NULL, '{}', 'sha256:m', 'sha256:n')""",
     "INSERT INTO deltas VALUES ('sha256:d', 'c-1', 'ada', 1, 7, 1, 'raw', '{}', 's', '2026-01-01 00:00:00')",
     "INSERT INTO versions VALUES ('reach', 1, 'sha256:b', 5, 's', '{}', '2026-01-01 00:00:00', NULL, NULL)",
+    "INSERT INTO channels VALUES ('reach', 'stable', 1)",
     """INSERT INTO events VALUES (1, 'robot.enrolled', '2026-01-01 00:00:00', '{"robot_id": "ada"}'),
     (2, 'version.added', '2026-01-01 00:00:00', '{"skill": "reach", "version": 1}'),
     (3, 'round.open', '2026-01-01 00:00:00', '{"round_id": "c-1", "campaign_id": "c"}'),
@@ -232,6 +234,13 @@ def test_a_hub_of_the_first_schema_keeps_its_rounds_and_deltas(first: Database) 
         assert (row.optimiser_before, row.optimiser_after) == ("sha256:m", "sha256:n")
         assert (row.device, row.root) == (None, None)
         assert (delta.round_id, delta.staleness) == ("c-1", 0)
+
+
+def test_what_was_stable_waits_for_its_score(first: Database) -> None:
+    first.migrate()
+    with first.read() as session:
+        row = session.scalars(select(ScoreRow)).one()
+        assert (row.skill, row.number, row.digest, row.state) == ("reach", 1, "sha256:b", "waiting")
 
 
 def test_organisations_owners_and_tokens_come_from_what_was_there(first: Database) -> None:

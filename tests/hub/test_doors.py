@@ -22,10 +22,12 @@ from skills.notices import WebhookRequest
 from skills.tokens import EVERY_SCOPE
 from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hall, Hands, Headers, Robot, StubGate, ok, tiny_skill
+from tests.hub.leaderboards.samples import enter_score
 from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END, SIGHT_BEGIN, SIGHT_END, VIEWERS
 
 Row = dict[str, str]
-SKILL_PATHS = ("/skills", "/campaigns", "/rounds", "/robots/me/assignment", "/events")
+TASK = "weld-seam"
+SKILL_PATHS = ("/skills", "/tasks", "/campaigns", "/rounds", "/robots/me/assignment", "/events")
 NOWHERE = {
     "skill": "nothing-here",
     "campaign": "c-0000000000",
@@ -33,6 +35,7 @@ NOWHERE = {
     "webhook": "w-000000000000",
     "robot": "r-000000000000",
     "withdrawal": "x-000000000000",
+    "task": TASK,
 }
 
 
@@ -92,6 +95,7 @@ class Scene:
             "webhook": webhook,
             "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
             "withdrawal": self.withdrawal,
+            "task": TASK,
         }
 
     def ask(self, caller: Caller, door: Door, things: dict[str, str], visibility: str) -> httpx.Response:
@@ -132,7 +136,10 @@ def _target(path: str, things: dict[str, str]) -> str:
         "upload_id": "u-1",
         "number": "1",
         "name": things["skill"],
+        "skill": things["skill"],
     }
+    if "/tasks/" in path:
+        place["name"] = things["task"]
     if "/organisations/" in path:
         place["name"] = "North"
     if "/users/" in path:
@@ -146,7 +153,7 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
     method, path = door[0], door[1].removeprefix(API)
     match method, path:
         case "POST", "/skills":
-            return tiny_skill(name=things["skill"], version=2, seed=1).to_bytes()
+            return tiny_skill(name=things["skill"], version=2, seed=1, task=TASK).to_bytes()
         case "POST", "/campaigns":
             message: dict[str, object] = {"skill": things["skill"]}
         case "POST", "/robots/{robot_id}/withdrawal":
@@ -182,7 +189,9 @@ def scene(hall: Hall) -> Scene:
     (publisher,) = (caller for caller in callers if caller.name.endswith("published"))
     campaigns: dict[str, str] = {}
     for visibility in VISIBILITIES:
-        ok(hall.publish(tiny_skill(name=f"of-{visibility}"), publisher.headers, visibility))
+        skill = tiny_skill(name=f"of-{visibility}", task=TASK)
+        ok(hall.publish(skill, publisher.headers, visibility))
+        enter_score(hall, skill)
         campaigns[visibility] = hall.start(skill=f"of-{visibility}")
     hall.turn()
     gone = hall.enrol("gone", organisation="North").robot_id
@@ -267,6 +276,7 @@ def check(scene: Scene, caller: Caller, door: Door, visibility: str, answer: htt
         assert answer.status_code == 200, context
     if DOORS[door]["unseen"] == "left out" and not door[1].endswith("/events"):
         listed = {"/skills": things["skill"], "/campaigns": things["campaign"]}
+        listed["/tasks/{name}/leaderboard"] = things["skill"]
         name = listed.get(door[1].removeprefix(API), "North")
         assert (name in answer.text) == (wanted == "yes"), context
 

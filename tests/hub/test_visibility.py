@@ -19,6 +19,7 @@ from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue, VersionFile
 from hub.enrolment import Enrolment
 from hub.events import EventLog
+from hub.leaderboards.boards import Leaderboards
 from hub.models import SkillRow, VersionRow
 from hub.organisations import Organisations
 from hub.releases import Releases
@@ -121,6 +122,7 @@ def everything_told(guild: Guild, viewer: Viewer) -> str:
     """All that reading calls say to a viewer, asked for by every name and id there is, as one text."""
     hub, told = guild.hub, []
     told += [hub.catalogue.skills(viewer), hub.campaigns.campaigns(viewer), hub.enrolment.robots(viewer)]
+    told += [answer_of(hub.leaderboards.board, f"task-of-{name}", viewer, hub="") for name in NAMES]
     told += [hub.events.after(0, viewer).events, hub.organisations.organisations(viewer)]
     for name, campaign in guild.campaigns.items():
         calls: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
@@ -213,7 +215,7 @@ def test_every_call_that_reads_or_acts_must_be_told_for_whom() -> None:
         "told",
         "open_round",
     }
-    for service in (Catalogue, Campaigns, Enrolment, EventLog, Organisations, Releases, Tokens):
+    for service in (Catalogue, Campaigns, Enrolment, EventLog, Leaderboards, Organisations, Releases, Tokens):
         for name, call in inspect.getmembers(service, inspect.isfunction):
             if name.startswith("_") or name in own:
                 continue

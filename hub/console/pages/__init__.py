@@ -7,7 +7,7 @@ from functools import cache
 from fastapi import FastAPI
 from nicegui import app, ui
 
-from hub.console.pages import campaign, catalogue, login, skill
+from hub.console.pages import campaign, catalogue, leaderboard, login, skill
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
@@ -21,6 +21,7 @@ def build() -> FastAPI:
     ui.page("/login")(login.page)
     ui.page("/skills/{name}")(skill.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
+    ui.page("/tasks/{name}/leaderboard")(leaderboard.page)
     ui.run_with(
         FastAPI(),  # takes the settings; requests come straight from `hub.console.Console`
         title="Zunft",

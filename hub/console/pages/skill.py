@@ -72,6 +72,9 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         text("h1", name)
         summary = text("p", "", "lead")
         figures = Figures(("Success", "Stable version", "Learned from", "Task"))
+        with block("p", "section"):
+            task = first.skill.task
+            link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard")
         campaign = CampaignLine()
         with block("div", "section columns"):
             success = _chart_card("Success against version", "No version has been measured yet.")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from hub.jobs.bench import open_bench
 from hub.jobs.inprocess import InProcess
-from hub.jobs.job import BenchPlan, DeltaPart, GateJob, MergeJob, StoreAddress
+from hub.jobs.job import BenchPlan, DeltaPart, GateJob, MergeJob, ScoreJob, StoreAddress
+from hub.known_tasks import task_digest
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
+from skills.leaderboards import BoardPlan
 from skills.messages import GatePlan, MergePlan
 from tests.hub.conftest import random_tensors, tiny_skill
 from tests.hub.test_gate import weld_skill
@@ -59,6 +61,14 @@ def merge_job(plan: BenchPlan) -> MergeJob:
         version=2,
         optimiser_before=None,
     )
+
+
+def score_job(plan: BenchPlan) -> ScoreJob:
+    store, skill = plan.open_store(), weld_skill(0)
+    store.put(skill.digest, skill.to_bytes())
+    digest = task_digest("weld-seam")
+    assert digest is not None
+    return ScoreJob(skill=skill.digest, task_digest=digest, plan=BoardPlan(episodes=2))
 
 
 def gate_job(plan: BenchPlan, *, episodes: int = 2) -> GateJob:

@@ -9,7 +9,7 @@ import pytest
 from hub.jobs.job import WorkersAwayError
 from hub.jobs.processes import Processes
 from skills.errors import NotFoundError
-from tests.hub.jobs.samples import bench_plan, gate_job, in_process, merge_job
+from tests.hub.jobs.samples import bench_plan, gate_job, in_process, merge_job, score_job
 
 
 def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
@@ -20,6 +20,10 @@ def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
     assert plan.open_store().get(merged.digest) == here.open_store().get(merged.digest)
     measured, again = found.gate(gate_job(plan)), in_process(here).gate(gate_job(here))
     assert measured.model_copy(update={"seconds": 0.0}) == again.model_copy(update={"seconds": 0.0})
+    scored, at_home = found.score(score_job(plan)), in_process(here).score(score_job(here))
+    assert scored.model_copy(update={"seconds": 0.0}) == at_home.model_copy(update={"seconds": 0.0})
+    assert scored.replay is not None
+    assert plan.open_store().get(scored.replay) == here.open_store().get(scored.replay)
     lost = merge_job(plan).model_copy(update={"base": "sha256:" + "0" * 64})
     with pytest.raises(NotFoundError, match="no blob"):
         found.merge(lost)

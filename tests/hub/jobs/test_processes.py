@@ -17,7 +17,7 @@ from hub.jobs.processes import Processes
 from skills.errors import ContractError, NotFoundError
 from skills.messages import GatePlan
 from tests.hub.conftest import tiny_skill
-from tests.hub.jobs.samples import bench_plan, gate_job, in_process, merge_job
+from tests.hub.jobs.samples import bench_plan, gate_job, in_process, merge_job, score_job
 
 PATIENCE = 60.0
 LONG = 10_000  # episodes: minutes of work
@@ -84,6 +84,13 @@ def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_
     measured = processes.gate(gate_job(plan))
     again = in_process(plan).gate(gate_job(plan))
     assert measured.model_copy(update={"seconds": 0.0}) == again.model_copy(update={"seconds": 0.0})
+    scored, at_home = processes.score(score_job(plan)), in_process(here).score(score_job(here))
+    assert scored.model_copy(update={"seconds": 0.0}) == at_home.model_copy(update={"seconds": 0.0})
+    assert scored.replay is not None
+    assert plan.open_store().get(scored.replay) == here.open_store().get(scored.replay)
+    other = score_job(plan).model_copy(update={"task_digest": "sha256:" + "0" * 64})
+    with pytest.raises(ContractError, match="another task"):
+        processes.score(other)
     plan.open_store().put(tiny_skill().digest, tiny_skill().to_bytes())
     with pytest.raises(ContractError, match="reach"):
         processes.gate(GateJob(candidate=tiny_skill().digest, current=None, plan=GatePlan()))

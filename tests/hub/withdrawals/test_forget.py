@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from hub.backup import back_up
+from hub.leaderboards.rows import ScoreRow
 from hub.models import DeltaRow, RoundRow
 from hub.rebuild import rebuild
 from hub.restore import restore
@@ -15,6 +16,7 @@ from skills.errors import ContractError, NotFoundError
 from skills.messages import API
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Robot, ok, random_tensors, tiny_skill
+from tests.hub.leaderboards.samples import enter_score
 from tests.hub.withdrawals.conftest import on_both
 from tests.hub.withdrawals.guild import BASE, bring, forget, must_be_sound, outcomes, train
 
@@ -24,6 +26,7 @@ def test_a_robot_is_forgotten_and_what_it_was_part_of_is_made_again(hall: Hall, 
     campaign_id = train(hall, robots)
     before = {number: hall.version(number) for number in range(1, 5)}
     assert hall.version("stable").version == 4
+    enter_score(hall, hall.skill(3))
     found = forget(hall, robots[0])
     assert (found.state, found.deltas, found.robot_id) == ("done", 3, robots[0].robot_id)
     (change,) = found.skills
@@ -55,6 +58,8 @@ def test_a_robot_is_forgotten_and_what_it_was_part_of_is_made_again(hall: Hall, 
     with hall.services.database.read() as session:
         theirs = session.scalars(select(DeltaRow).where(DeltaRow.robot_id == robots[0].robot_id)).all()
         assert theirs == []
+        scored = session.scalars(select(ScoreRow.number).order_by(ScoreRow.number)).all()
+        assert scored == [1, 7]
     must_be_sound(hall)
     actions = [(entry["action"], entry["subject"]) for entry in hall.get("/audit?limit=1000")]
     assert ("robot.withdrawn", robots[0].robot_id) in actions

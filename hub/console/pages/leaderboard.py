@@ -1,0 +1,182 @@
+"""`/tasks/{name}/leaderboard`: what the skills of a task scored, robot by robot, and how to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.auth import Viewer
+from hub.console.charts import embodiment_chart
+from hub.console.elements import (
+    Chart,
+    Command,
+    Entries,
+    Figures,
+    Success,
+    block,
+    cell,
+    described,
+    link,
+    number_cell,
+    pairs,
+    section,
+    table,
+    text,
+)
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.reading import read_leaderboard
+from hub.console.words import ago, count, plural, score_in_words
+from skills.leaderboards import BoardEntry, Leaderboard, Unscored
+from skills.messages import API, ScoreView
+
+__all__ = ["page"]
+
+COLUMNS = ("Skill", "Success, 95 % interval", "Mean return", "Organisation", "Episodes", "Scored", "Replay")
+BEST = 12
+"""Skills in a chart; all are in the table."""
+
+Arm = tuple[str, dict[str, ScoreView]]
+"""A robot, and what the best skills score on it."""
+
+
+async def page(request: Request, name: str) -> RedirectResponse | None:
+    """Serve one task's board."""
+    read = partial(read_leaderboard, reading_of(request), name, hub_address(request))
+    return await live(request, read, partial(_build, hub_address(request)))
+
+
+def _build(address: str, viewer: Viewer, first: Leaderboard) -> Callable[[Leaderboard, datetime], None]:
+    task, plan = first.task, first.plan
+    with frame(f"Leaderboard of {task}", viewer):
+        with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
+            link("Skills", "/")
+        text("h1", f"Leaderboard of {task}")
+        text("p", "Measured by this hub, each skill in the same workshops that no robot trained in.", "lead")
+        figures = Figures(("Skills", "Robots", "Episodes"))
+        with section("Scores", "section card"):
+            nothing = text("p", "No skill of this task has been scored yet.", "blank")
+            with block("div") as scores:
+                body = table(f"Scores of skills at {task}, best first", COLUMNS)
+                entries = Entries[BoardEntry](body, _entry_key, partial(EntryRow, task))
+        with block("div", "section") as waiting:
+            lines = Entries[Unscored](waiting, _unscored_key, UnscoredLine)
+        with section("Robot by robot"):
+            cards = Entries[Arm](block("div", "cards"), _arm_key, ArmCard)
+        with section("Repeat a score", "section card"):
+            text("p", "Measures on your machine, and says whether the digits are the same.", "note")
+            Command(f"zunft task score NAME@stable --hub {address}")
+            text("p", "The same table in a terminal.", "note step")
+            Command(f"zunft task leaderboard {task} --hub {address}")
+            with block("details", "step"):
+                text("summary", f"Seeds, all drawn from {plan.seed}")
+                pairs(_seeds(first))
+
+    def show(board: Leaderboard, now: datetime) -> None:
+        arms = _arms(board)
+        figures.show("Skills", count(len(board.entries)))
+        figures.show("Robots", count(len(arms)))
+        figures.show("Episodes", count(plan.episodes), "on each robot")
+        nothing.set_visibility(not board.entries)
+        scores.set_visibility(bool(board.entries))
+        entries.show(board.entries, now)
+        lines.show(board.unscored, now)
+        cards.show(arms, now)
+
+    return show
+
+
+class EntryRow:
+    """One scored version on a line."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        with block("tr") as self.element:
+            with cell("Skill", "head"), block("span", "line"):
+                self._name, self._version = link("", "/", "name"), text("span", "", "number note")
+            with cell("Success"):
+                self._success = Success()
+            self._return, self._owner = number_cell("Mean return"), number_cell("Organisation")
+            self._episodes, self._scored = number_cell("Episodes", "minor"), number_cell("Scored")
+            with cell("Replay"):
+                self._replay = link("Download", "/")
+
+    def show(self, entry: BoardEntry, now: datetime) -> None:
+        """The score as it is now."""
+        score = entry.score
+        self._name.text, self._version.text = entry.skill, f"v{entry.version}"
+        described(self._name, href=f"/skills/{quote(entry.skill)}")
+        self._success.show(score)
+        self._return.text = "" if score.mean_return is None else f"{score.mean_return:.2f}"
+        self._owner.text, self._episodes.text = entry.organisation, count(score.episodes)
+        self._scored.text = ago(entry.scored_at, now)
+        described(self._scored, title=entry.made_with)
+        path = f"{API}/tasks/{quote(self._task)}/leaderboard/{quote(entry.skill)}/replay"
+        described(
+            self._replay,
+            href=f"{path}?version={entry.version}",
+            download=f"{entry.skill}-v{entry.version}.replay",
+        )
+        self._replay.set_visibility(entry.replay_size > 0)
+
+
+class UnscoredLine:
+    """A stable version without a score, and why."""
+
+    def __init__(self) -> None:
+        with block("p", "note") as self.element:
+            self._said = text("span")
+
+    def show(self, each: Unscored, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
+        """As it is now."""
+        why = f"cannot be measured: {each.reason}" if each.state == "failed" else "waits to be measured."
+        self._said.text = f"{each.skill} v{each.version} {why}"
+
+
+class ArmCard:
+    """What the skills score on one robot."""
+
+    def __init__(self) -> None:
+        with block("section", "card") as self.element:
+            self._title = text("h3")
+            self._chart = Chart("No score.")
+
+    def show(self, arm: Arm, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
+        """The scores as they are now."""
+        name, scores = arm
+        self._title.text = name
+        said = "; ".join(f"{skill}: {score_in_words(score)}" for skill, score in scores.items())
+        self._chart.show(embodiment_chart(scores), f"{name}: {said}")
+
+
+def _arms(board: Leaderboard) -> list[Arm]:
+    names = dict.fromkeys(robot for entry in board.entries for robot in entry.by_embodiment)
+    best = board.entries[:BEST]
+    return [
+        (robot, {each.skill: each.by_embodiment[robot] for each in best if robot in each.by_embodiment})
+        for robot in names
+    ]
+
+
+def _seeds(board: Leaderboard) -> dict[str, str]:
+    rows = {
+        f"Workshop {draw.workshop}": f"jobs {draw.jobs}, {plural(draw.episodes, 'episode')} on each robot"
+        for draw in board.seeds
+    }
+    return {**rows, "Task": board.task_digest or "not known here"}
+
+
+def _entry_key(entry: BoardEntry) -> str:
+    return entry.skill
+
+
+def _unscored_key(each: Unscored) -> str:
+    return each.skill
+
+
+def _arm_key(arm: Arm) -> str:
+    return arm[0]

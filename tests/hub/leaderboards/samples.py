@@ -1,0 +1,33 @@
+"""A board of few episodes, and scores that a test enters by hand."""
+
+from __future__ import annotations
+
+from hub.jobs.job import Scored
+from hub.known_tasks import task_digest
+from hub.leaderboards.rows import ScoreRow
+from skills.container import digest_of
+from skills.leaderboards import BOARD, BoardPlan
+from skills.messages import ScoreView
+from skills.skill import Skill
+from tests.hub.conftest import Hall
+
+SMALL = BoardPlan(episodes=2)
+
+
+def enter_score(hall: Hall, skill: Skill, score: float = 0.5, plan: BoardPlan = BOARD) -> None:
+    """As if the hub had measured this stable version, with a replay that is none."""
+    view = ScoreView(score=score, low=0, high=1, episodes=2, mean_return=1.0)
+    replay = f"replay of {skill.manifest.name}".encode()
+    hall.services.store.put(digest_of(replay), replay)
+    scored = Scored(
+        score=view,
+        by_embodiment={"ur5e": view, "panda": view},
+        replay=digest_of(replay),
+        replay_size=len(replay),
+        made_with="a test",
+        seconds=1.0,
+    )
+    with hall.services.database.write() as session:
+        row = session.get_one(ScoreRow, skill.digest)
+        row.state, row.plan, row.report = "done", plan.model_dump_json(), scored.model_dump(mode="json")
+        row.task_digest, row.replay, row.scored_at = task_digest(row.task), scored.replay, hall.clock()
