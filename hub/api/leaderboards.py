@@ -27,7 +27,11 @@ def show_leaderboard(
     browser: BrowserDep,
     skill: Annotated[
         str,
-        Query(max_length=64, description="Show all scored versions of this skill instead of one of each."),
+        Query(
+            max_length=64,
+            pattern="^[a-z0-9-]*$",
+            description="Show all scored versions of this skill instead of one of each.",
+        ),
     ] = "",
 ) -> Leaderboard:
     """The skills that one sees, best first, with plan and seeds, and the command that repeats each score."""

@@ -24,6 +24,7 @@ from hub.settings import KEY_FILE, Settings
 from skills.container import digest_of
 from skills.errors import ConflictError, NotFoundError
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors, tiny_skill
+from tests.hub.leaderboards.samples import enter_score
 from tests.hub.servers import postgres, s3_server
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -45,6 +46,7 @@ def worked(collecting: Collecting) -> Collecting:
     assert again is not None
     ok(first.push(again.round_id, first.delta(again, random_tensors(collecting.base, 7))))
     ok(hall.post("/users", {"name": "maria", "role": "operator"}))
+    enter_score(hall, collecting.base)
     return collecting
 
 

@@ -75,6 +75,7 @@ def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_
 ) -> None:
     monkeypatch.setenv("ZUNFT_ADMIN_TOKEN", "zt_secret")
     monkeypatch.setenv("PGPASSWORD", "hush")
+    monkeypatch.setenv("ZUNFT_TASKS", str(tmp_path / "tasks"))
     plan, here = bench_plan(tmp_path), bench_plan(tmp_path / "here")
     found, expected = processes.merge(merge_job(plan)), in_process(here).merge(merge_job(here))
     assert found.model_copy(update={"seconds": 0.0}) == expected.model_copy(update={"seconds": 0.0})
@@ -100,6 +101,7 @@ def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_
     environment = Path(f"/proc/{worker}/environ").read_bytes()
     assert b"zt_secret" not in environment
     assert b"hush" not in environment
+    assert b"ZUNFT_TASKS=" in environment
 
 
 def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
