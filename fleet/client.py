@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +18,14 @@ import httpx
 from fleet.connection import JSON, Connection
 from fleet.transfer import ONE_REQUEST, pull, push
 from skills.container import digest_of
-from skills.errors import ArtefactError, NotFoundError, TooLargeError
+from skills.errors import (
+    ArtefactError,
+    ForbiddenError,
+    HubUnreachableError,
+    SignatureError,
+    UnauthorizedError,
+    ZunftError,
+)
 from skills.files import Blob
 from skills.fits import Abilities, RobotFit
 from skills.messages import (
@@ -135,10 +141,19 @@ class HubClient:
     hub_key: VerifyKey
 
     def tell_abilities(self, said: Abilities) -> None:
-        """Say what this robot serves; a hub of an older version, or one that reads less, goes without."""
+        """Say what this robot serves; a hub of another version that does not take it goes without.
+
+        Raises:
+            HubUnreachableError: No answer.
+            UnauthorizedError, ForbiddenError, SignatureError: The hub does not know this robot.
+        """
         body = said.model_dump_json().encode()
-        with suppress(NotFoundError, TooLargeError):
+        try:
             self.connection.send("PUT", f"{API}/robots/me/abilities", body=body, headers=JSON)
+        except (HubUnreachableError, UnauthorizedError, ForbiddenError, SignatureError):
+            raise
+        except ZunftError:
+            return
 
     def assignment(self, skill: str) -> Assignment | None:
         """What there is to do now for this skill, or None."""

@@ -50,7 +50,7 @@ class LyingHub:
     requests: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     down: bool = False
-    older: bool = False
+    deaf: int = 0
     abilities: dict[str, Abilities] = field(default_factory=dict)
     url: str = ""
 
@@ -181,8 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _hear(self, robot: str, path: str, body: bytes) -> tuple[int, bytes]:
         if path != "/robots/me/abilities":
             return self._admit(robot, path.split("/")[2], body)
-        if self.hub.older:
-            return self._refuse(404, ErrorDetail(code="not_found", message="no such page."))
+        if self.hub.deaf:
+            return self._refuse(self.hub.deaf, ErrorDetail(code="error", message="what is that?"))
         self.hub.abilities[robot] = Abilities.model_validate_json(body)
         return 204, b""
 

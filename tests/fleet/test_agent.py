@@ -316,8 +316,11 @@ def test_a_robot_says_once_what_it_serves(hub: LyingHub, robot: SmallRobot) -> N
     assert sum("/abilities" in request for request in hub.requests) == 2
 
 
-def test_a_robot_works_for_a_hub_that_does_not_ask_what_it_serves(hub: LyingHub, robot: SmallRobot) -> None:
-    hub.older = True
+@pytest.mark.parametrize("status", [404, 405, 413, 422])
+def test_a_robot_works_for_a_hub_that_does_not_take_what_it_serves(
+    hub: LyingHub, robot: SmallRobot, status: int
+) -> None:
+    hub.deaf = status
     hub.order(1)
     robot.agent.step()
     assert SLOT in hub.deltas
