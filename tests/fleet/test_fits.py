@@ -128,6 +128,23 @@ def asked_of(hub: Watched, reference: str) -> list[RobotFit]:
     return [RobotFit.model_validate(each) for each in json.loads(answer.output)]
 
 
+@pytest.mark.parametrize(
+    ("embodiment", "fits"), [("sawyer", "yes"), ("quadrotor", "no"), ("acme-7", "unknown")]
+)
+def test_a_robot_says_what_it_serves_when_it_joins(
+    hub: Watched, tmp_path: Path, embodiment: str, fits: str
+) -> None:
+    ok(hub.hall.publish(new_skill("weld-seam", seed=0)))
+    token = ok(hub.hall.post("/enrolment-tokens", {})).json()[0]["token"]
+    words = f"robot join --hub {hub.url} --name anna --embodiment {embodiment} --home {tmp_path / 'robot'}"
+    for _ in range(2):  # the second time nothing is told, for it may know better by now
+        joined = CliRunner().invoke(app, words.split(), env={"ZUNFT_ROBOT_TOKEN": token})
+        assert joined.exit_code == 0, joined.output
+    (found,) = asked_of(hub, "weld-seam")
+    assert found.fits == fits
+    assert sum(path.endswith("/abilities") for path in hub.asked) == (fits != "unknown")
+
+
 def test_a_file_is_held_to_the_robot_of_this_machine_without_a_hub(hub: Watched, tmp_path: Path) -> None:
     hub.join(tmp_path / "robot", "quadrotor")
     before = len(hub.asked)
