@@ -62,11 +62,12 @@ def find_bundle(name_or_path: str | Path) -> Path:
     else:
         folder = Path(name_or_path).resolve()
     if not (folder / "task.toml").is_file():
+        known = ", ".join((*bundle_names(), *own_tasks()))
         raise ContractError(
             f"no task bundle {str(name_or_path)!r}.",
             where="task",
-            remedy="A bundle is a folder with task.toml and scene.xml; this package has: "
-            f"{', '.join((*bundle_names(), *own_tasks()))}.",
+            remedy=f"Known here are {known}; others are found by name in the folder that {OWN_FOLDER} names, "
+            "or by their own folder.",
         )
     return folder
 

@@ -1,7 +1,8 @@
 """The contract checker: everything a bundle must keep before others are asked to practise it.
 
-Reading the bundle has checked its format; here it runs, on every robot it admits. What follows from a
-finding is the caller's business: the command line shows it, a hub refuses to list the task.
+Reading the bundle has checked its format; here it runs, on every robot it admits. Of a wrapped environment
+is checked what makes sense without a scene. What follows from a finding is the caller's business: the command
+line shows it, a hub refuses to list the task.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import mujoco
 import numpy as np
 
 from envs.evaluate import Policy, evaluate
+from envs.format import TaskFile
 from envs.scripted import controller, controller_names
 from envs.senses import LIMIT
 from envs.task import Task
 from envs.terms.base import Floats
-from envs.vector import TaskVectorEnv
+from envs.vector import TaskVectorEnv, make_vector_env
 from envs.workshop import Workshop, data_sheet, fresh_workshop
+from envs.wrapped import WrappedFile, WrappedVectorEnv
 from skills.errors import ContractError
 
 __all__ = ["Finding", "Idle", "RandomPolicy", "examine"]
@@ -81,33 +84,46 @@ class _Run:
 
 
 def examine(task: Task) -> Iterator[Finding]:
-    """Run all checks, the quick ones first; a scene that does not even compile ends them."""
+    """Run all checks, the quick ones first; what does not even start ends them."""
     try:
-        env = TaskVectorEnv(task, data_sheet(task.bundle, task.bundle.embodiments[0]), COPIES, SEED)
+        env = make_vector_env(task, data_sheet(task.file, task.file.embodiments[0]), COPIES, SEED)
     except ContractError as error:
         yield Finding("compiles", passed=False, text=f"{error.where}: {error.message}", remedy=error.remedy)
+        return
+    yield from _built(task, env)
+    env.close()
+    try:
+        run, again = _run(task), _run(task)
+    except mujoco.FatalError as error:
+        yield Finding("steps", passed=False, text=str(error), remedy="Look for figures that MuJoCo refuses.")
+        return
+    for check in (_finite, _bounded_reward, _informative, _fast_enough):
+        yield check(task, run)
+    yield _repeats(run, again)
+    if isinstance(task.file, TaskFile):
+        yield _held_out(task)
+    yield _not_trivial(task)
+    if isinstance(task.file, TaskFile):
+        yield from _solvable(task)
+
+
+def _built(task: Task, env: TaskVectorEnv | WrappedVectorEnv) -> Iterator[Finding]:
+    if isinstance(env, WrappedVectorEnv):
+        sizes = f"{task.contract.observation_size} observed, {task.contract.action_size} acted"
+        yield Finding(
+            "compiles", passed=True, text=f"{task.title} is installed here; {sizes}, as the task says"
+        )
         return
     model = env.cells.model
     yield Finding(
         "compiles", passed=True, text=f"{model.nbody} bodies, {model.ngeom} shapes, {model.nv} axes"
     )
     yield _sizes({name: int(getattr(model, name)) for name in SIZE_LIMITS})
-    try:
-        run, again = _run(task), _run(task)
-    except mujoco.FatalError as error:
-        yield Finding("steps", passed=False, text=str(error), remedy="Look for figures that MuJoCo refuses.")
-        return
-    for check in (_finite, _bounded_reward, _nothing_constant, _fast_enough):
-        yield check(task, run)
-    yield _repeats(run, again)
-    yield _held_out(task)
-    yield _not_trivial(task)
-    yield from _solvable(task)
 
 
 def _run(task: Task) -> _Run:
-    shop = fresh_workshop(task.bundle, task.bundle.embodiments[-1], SEED)
-    env = TaskVectorEnv(task, shop, COPIES, SEED)
+    shop = fresh_workshop(task.file, task.file.embodiments[-1], SEED)
+    env = make_vector_env(task, shop, COPIES, SEED)
     names = controller_names(task)
     random: Policy = RandomPolicy(task.contract.action_size)
     best: Policy = controller(names[-1], task) if names else random
@@ -120,7 +136,9 @@ def _run(task: Task) -> _Run:
         for step in range(steps):
             observation, reward, *_ = env.step(policy.act(observation))
             seen[part * steps + step], gained[part * steps + step] = observation, reward
-    return _Run(seen, gained, 2 * steps * COPIES / (time.perf_counter() - start))
+    seconds = time.perf_counter() - start
+    env.close()
+    return _Run(seen, gained, 2 * steps * COPIES / seconds)
 
 
 def _sizes(found: dict[str, int]) -> Finding:
@@ -145,10 +163,13 @@ def _bounded_reward(task: Task, run: _Run) -> Finding:  # noqa: ARG001
     )
 
 
-def _nothing_constant(task: Task, run: _Run) -> Finding:
+def _informative(task: Task, run: _Run) -> Finding:
     flat = run.seen.reshape(-1, run.seen.shape[-1])
-    bad = _channels(task, np.ptp(flat, axis=0) < 1e-6)
-    bad += [
+    constant = _channels(task, np.ptp(flat, axis=0) < 1e-6)
+    if isinstance(task.file, WrappedFile) and 0 < len(constant) < flat.shape[-1]:
+        # Nobody here can change the environment, and what is constant in it misleads no policy.
+        return Finding("informative", passed=True, text=f"constant, and of no use: {', '.join(constant)}")
+    bad = constant + [
         f"{each} (always at the limit)"
         for each in _channels(task, (np.abs(flat) >= LIMIT).mean(axis=0) > 0.9)
     ]
@@ -190,7 +211,7 @@ def _within(task: Task, name: str, shop: Workshop) -> bool:
 
 
 def _not_trivial(task: Task) -> Finding:
-    shop = data_sheet(task.bundle, task.bundle.embodiments[0])
+    shop = data_sheet(task.file, task.file.embodiments[0])
     size = task.contract.action_size
     policies: dict[str, Policy] = {"doing nothing": Idle(size), "random actions": RandomPolicy(size)}
     scores = {name: evaluate(policy, task, shop, EPISODES, SEED).score for name, policy in policies.items()}

@@ -8,17 +8,19 @@ module is taken, so a stranger's file cannot import anything.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict, Space
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from envs.format import Feedback, Variation
 from envs.senses import LIMIT
@@ -29,8 +31,12 @@ __all__ = ["WRAPPED", "WrappedFile", "WrappedVectorEnv", "save_wrapped", "wrap"]
 
 WRAPPED = "zunft.wrapped/1"
 EMBODIMENT = "gymnasium"
-SAMPLED_STEPS = 2000
+SAMPLED_EPISODES, SAMPLED_STEPS = 20, 20_000
+"""What scales and success are found from: so many episodes, but not more steps."""
 LEAST_SCALE = 1e-3
+MOST_CHANNELS = 256
+PACKAGES = ("gymnasium_robotics",)
+"""Imported for what they register; a task's file names no package."""
 
 Registered = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_-]+/)?[A-Za-z0-9_-]+-v[0-9]+$")]
 
@@ -94,7 +100,10 @@ class WrappedVectorEnv(VectorEnv[Any, Any, Any]):
 
     def __init__(self, file: WrappedFile, num_envs: int, seed: int | None) -> None:
         self._file, self.num_envs = file, num_envs
-        self._env = SyncVectorEnv([_maker(file)] * num_envs, autoreset_mode=AutoresetMode.NEXT_STEP)
+        self._env = SyncVectorEnv(
+            [_maker(file.environment, file.name, file.horizon)] * num_envs,
+            autoreset_mode=AutoresetMode.NEXT_STEP,
+        )
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_fps": file.control_hz}
         sizes = (file.contract.observation_size, file.contract.action_size)
         found = (self._env.single_observation_space.shape, self._env.single_action_space.shape)
@@ -156,36 +165,70 @@ def wrap(environment: str, name: str, *, seed: int = 0) -> WrappedFile:
         seed: Of the random actions.
 
     Raises:
-        ContractError: There is none of that name here, or its spaces are no Boxes.
+        ContractError: There is none of that name here, its spaces are no Boxes, or the task's name is none.
     """
-    file = WrappedFile(
-        format=WRAPPED, name=name, title=environment, environment=environment, licence="see its package",
-        control_hz=1.0, horizon=1, success_return=0.0,
-        observation=(Channel(name="x", size=1, unit="1", scale=1.0),),
-        action=(Channel(name="x", size=1, unit="1", scale=1.0),),
-    )  # fmt: skip
-    env: Any = _maker(file, limited=False)()
+    env: Any = _maker(environment, name)()
+    parts, spec = _parts(env.get_wrapper_attr("unflattened"), name), env.spec
     seen, returns = _wander(env, seed)
-    spread = np.maximum(seen.std(axis=0), LEAST_SCALE)
-    observed = [
-        Channel(name=f"observation_{i}", size=1, unit="1", scale=float(f"{scale:.2g}"))
-        for i, scale in enumerate(spread)
-    ]
-    acted = Channel(name="action", size=int(np.prod(env.action_space.shape or (1,))), unit="1", scale=1.0)
-    spec = env.spec
-    horizon = spec.max_episode_steps if spec and spec.max_episode_steps else 1000
     idle = _wander(env, seed, still=True)[1]
-    # More than noise or doing nothing reaches, but once in some fifty episodes if they are about normal.
-    goal = max((float(np.mean(each) + 2 * np.std(each)) for each in (returns, idle) if each), default=0.0)
-    changes = {
-        "control_hz": float(env.metadata.get("render_fps") or 50),
-        "horizon": int(horizon),
-        "success_return": round(goal, 2),
-        "observation": tuple(observed),
-        "action": (acted,),
-    }
+    goal = max([*returns, *idle], default=0.0)  # more than noise or doing nothing has reached
+    acted = Channel(name="action", size=int(np.prod(env.action_space.shape)), unit="1", scale=1.0)
     env.close()
-    return file.model_copy(update=changes)
+    try:
+        return WrappedFile(
+            format=WRAPPED,
+            name=name,
+            title=environment,
+            licence="see its package",
+            environment=environment,
+            control_hz=float(env.metadata.get("render_fps") or 50),
+            horizon=int(spec.max_episode_steps or 1000) if spec else 1000,
+            success_return=float(np.ceil(goal * 100) / 100),
+            observation=_channels(parts, seen),
+            action=(acted,),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ContractError(
+            f"{first['msg']} (found {first['input']!r}).",
+            where=f"{environment}: {'.'.join(map(str, first['loc']))}",
+            remedy="A folder's name is lower-case words with hyphens; a Box has at most 4096 numbers.",
+        ) from error
+
+
+def _parts(space: Space[Any], where: str, name: str = "observation") -> Iterator[tuple[str, int]]:
+    """Names and sizes of the Boxes of an observation, in the order in which Gymnasium flattens them.
+
+    Raises:
+        ContractError: Something else than a Box is in it.
+    """
+    if isinstance(space, Box):
+        yield name, int(np.prod(space.shape))
+    elif isinstance(space, Dict):
+        for key, inner in space.spaces.items():
+            yield from _parts(inner, where, str(key) if name == "observation" else f"{name}_{key}")
+    else:
+        raise ContractError(
+            f"an observation space {space}.", where=f"{where}: {name}", remedy="Wrap it in Boxes first."
+        )
+
+
+def _channels(parts: Iterable[tuple[str, int]], seen: NDArray[np.float64]) -> tuple[Channel, ...]:
+    """A channel for each number; where these are too many, one for each Box with one scale."""
+    spread, start, found = np.maximum(seen.std(axis=0), LEAST_SCALE), 0, []
+    singly = seen.shape[1] <= MOST_CHANNELS
+    for name, size in parts:
+        scales = spread[start : start + size]
+        if singly:
+            found += [_channel(f"{name}_{i}", 1, float(scale)) for i, scale in enumerate(scales)]
+        else:
+            found.append(_channel(name, size, float(np.sqrt(np.mean(scales**2)))))
+        start += size
+    return tuple(found)
+
+
+def _channel(name: str, size: int, scale: float) -> Channel:
+    return Channel(name=name[:64], size=size, unit="1", scale=float(f"{scale:.2g}"))
 
 
 def save_wrapped(file: WrappedFile, folder: Path) -> None:
@@ -205,8 +248,10 @@ def save_wrapped(file: WrappedFile, folder: Path) -> None:
 def _wander(env: Any, seed: int, *, still: bool = False) -> tuple[NDArray[np.float64], list[float]]:
     env.action_space.seed(seed)
     observation, _ = env.reset(seed=seed)
-    seen, returns, total = [], [], 0.0
-    for _ in range(SAMPLED_STEPS):
+    seen: list[Any] = []
+    returns: list[float] = []
+    total = 0.0
+    while len(returns) < SAMPLED_EPISODES and len(seen) < SAMPLED_STEPS:
         action = np.zeros(env.action_space.shape, np.float32) if still else env.action_space.sample()
         observation, gained, failed, ended, _ = env.step(action)
         seen.append(observation)
@@ -218,27 +263,41 @@ def _wander(env: Any, seed: int, *, still: bool = False) -> tuple[NDArray[np.flo
     return np.array(seen, dtype=np.float64), returns
 
 
-def _maker(file: WrappedFile, *, limited: bool = True) -> Callable[[], gymnasium.Env[Any, Any]]:
-    steps = file.horizon if limited else None
+class _Flattened(gymnasium.wrappers.FlattenObservation[Any, Any, Any]):
+    """The environment with its observation as one vector; `unflattened` is the space that it came from."""
 
+    @property
+    def unflattened(self) -> Space[Any]:
+        """As the environment has it."""
+        return self.env.observation_space
+
+
+def _maker(environment: str, where: str, steps: int | None = None) -> Callable[[], gymnasium.Env[Any, Any]]:
     def make() -> gymnasium.Env[Any, Any]:
+        _register(environment)
         try:
-            env = gymnasium.make(file.environment, max_episode_steps=steps)
-        except (gymnasium.error.Error, ImportError) as error:
+            env = gymnasium.make(environment, max_episode_steps=steps)
+        except Exception as error:
             raise ContractError(
-                f"{file.environment} cannot be made here: {error}",
-                where=file.name,
-                remedy="Install the package that has it.",
+                f"{environment} cannot be made here ({type(error).__name__}: {error}).",
+                where=where,
+                remedy="Install the package that has it, in a version for this MuJoCo.",
             ) from error
-        for space in (env.observation_space, env.action_space):
-            if not isinstance(space, gymnasium.spaces.Dict | Box):
-                raise ContractError(
-                    f"{file.environment} has a space {space}.",
-                    where=file.name,
-                    remedy="Wrap it in Boxes first.",
-                )
-        if not (isinstance(env.observation_space, Box) and len(env.observation_space.shape) == 1):
-            env = gymnasium.wrappers.FlattenObservation(env)
-        return gymnasium.wrappers.RescaleAction(env, np.float32(-1.0), np.float32(1.0))
+        space = env.action_space
+        if not (isinstance(space, Box) and len(space.shape) == 1 and space.is_bounded()):
+            raise ContractError(
+                f"{environment} has an action space {space}.",
+                where=where,
+                remedy="Make it a bounded Box of one dimension first.",
+            )
+        list(_parts(env.observation_space, where))
+        return gymnasium.wrappers.RescaleAction(_Flattened(env), np.float32(-1.0), np.float32(1.0))
 
     return make
+
+
+def _register(environment: str) -> None:
+    """Let a package that is known to have environments register them, where it is installed."""
+    for package in PACKAGES:
+        if environment not in gymnasium.registry and find_spec(package) is not None:
+            import_module(package)

@@ -1,5 +1,6 @@
 """The robot's daemon: what a robot does for its guild, step by step.
 
+    0 tell     what this robot serves, once: so operators see which skills it can run
     1 ask      what there is to do
     2 pull     the round's base
     3 verify   digest, the hub's signature, the contract
@@ -40,6 +41,7 @@ from skills.errors import (
     ZunftError,
 )
 from skills.files import Blob
+from skills.fits import Abilities
 from skills.messages import Assignment
 from skills.skill import Skill
 
@@ -83,6 +85,7 @@ class Agent:
         ground: Ground,
         settings: AgentSettings,
         *,
+        abilities: Abilities,
         rng: np.random.Generator,
         report: Callable[[Progress], None],
         stopped: Callable[[], bool],
@@ -94,6 +97,7 @@ class Agent:
         self._client = client
         self._ground = ground
         self._settings = settings
+        self._untold: Abilities | None = abilities
         self._rng = rng
         self._stopped = stopped
         self._clock = clock
@@ -134,6 +138,9 @@ class Agent:
                 pass
 
     def _step(self) -> float:
+        if self._untold is not None:  # 0
+            self._client.tell_abilities(self._untold)
+            self._untold = None
         owed = self._bench.pending()
         assignment = self._client.assignment(self._skill)  # 1
         now = datetime.fromtimestamp(self._clock(), UTC)

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,7 +74,8 @@ def join_guild(
     """Enrol this robot at a hub. Its key is made here and stays here; repeating it is harmless."""
     settings = _settings(hub=hub, token=token, name=name, embodiment=embodiment, workshop=workshop, home=home)
     bench = Workbench(settings.home)
-    if not bench.joined():
+    is_new = not bench.joined()
+    if is_new:
         _check_given(settings)
     with bench.locked():
         identity = join(
@@ -84,6 +86,8 @@ def join_guild(
             embodiment=settings.embodiment,
             workshop=settings.workshop,
         )
+    if is_new:
+        _introduce(bench)
     out.print(f"{identity.name} is {identity.robot_id} of {identity.organisation} at {identity.hub}")
     out.print(f"the hub signs with {identity.hub_key}", highlight=False, soft_wrap=True)
 
@@ -213,6 +217,16 @@ def _check_given(settings: RobotSettings) -> None:
     for name in ("hub", "token", "name", "embodiment"):
         if not given[name]:
             raise typer.BadParameter(f"give --{name} or set ZUNFT_ROBOT_{name.upper()}")
+
+
+def _introduce(bench: Workbench) -> None:
+    """Say what the robot serves; of one that no task here admits, its own environment will say it."""
+    from fleet.abilities import abilities_of  # noqa: PLC0415 - MuJoCo
+
+    said = abilities_of(bench.identity().embodiment)
+    if said.abilities:
+        with suppress(HubUnreachableError):  # it has joined; it will say so again when it runs
+            connect(bench).tell_abilities(said)
 
 
 def _own_env(settings: RobotSettings) -> Any:

@@ -15,11 +15,19 @@ from urllib.parse import quote
 
 import httpx
 
-from fleet.connection import Connection
+from fleet.connection import JSON, Connection
 from fleet.transfer import ONE_REQUEST, pull, push
 from skills.container import digest_of
-from skills.errors import ArtefactError
+from skills.errors import (
+    ArtefactError,
+    ForbiddenError,
+    HubUnreachableError,
+    SignatureError,
+    UnauthorizedError,
+    ZunftError,
+)
 from skills.files import Blob
+from skills.fits import Abilities, RobotFit
 from skills.leaderboards import REPLAY_LIMIT, Leaderboard
 from skills.messages import (
     API,
@@ -133,6 +141,21 @@ class HubClient:
     key: SigningKey
     hub_key: VerifyKey
 
+    def tell_abilities(self, said: Abilities) -> None:
+        """Say what this robot serves; a hub of another version that does not take it goes without.
+
+        Raises:
+            HubUnreachableError: No answer.
+            UnauthorizedError, ForbiddenError, SignatureError: The hub does not know this robot.
+        """
+        body = said.model_dump_json().encode()
+        try:
+            self.connection.send("PUT", f"{API}/robots/me/abilities", body=body, headers=JSON)
+        except (HubUnreachableError, UnauthorizedError, ForbiddenError, SignatureError):
+            raise
+        except ZunftError:
+            return
+
     def assignment(self, skill: str) -> Assignment | None:
         """What there is to do now for this skill, or None."""
         reply = self.connection.send("GET", f"{API}/robots/me/assignment?skill={quote(skill)}")
@@ -213,6 +236,10 @@ class OperatorClient:
     def version(self, name: str, ref: str) -> VersionView:
         """One version by number or channel."""
         return self.connection.ask(VersionView, "GET", _version(name, ref))
+
+    def fits(self, name: str, ref: str) -> list[RobotFit]:
+        """Which robots of the user's organisation can run a version."""
+        return self.connection.ask(list[RobotFit], "GET", f"{_version(name, ref)}/fits")
 
     def fetch_skill(self, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
         """Download the file of a version and verify its digest, and its signature where a key is given.

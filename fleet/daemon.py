@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from envs.task import load_task
+from fleet.abilities import abilities_of
 from fleet.agent import Agent
 from fleet.ground import OwnGround, SimulatedGround
 from fleet.home import home_workshop
@@ -43,6 +44,7 @@ def make_agent(
         connect(bench),
         _ground(identity, own_env, settings),
         settings.for_agent(),
+        abilities=abilities_of(identity.embodiment, load_task(settings.skill) if own_env else None),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
         rng=np.random.default_rng(),
         report=report,

@@ -11,6 +11,7 @@ from fleet.progress import Voice
 from fleet.sync import check_fit
 from fleet.workbench import Workbench
 from skills.errors import ArtefactError, SignatureError
+from skills.manifest import Manifest
 from skills.messages import VersionView
 from skills.skill import Skill
 
@@ -38,20 +39,20 @@ class Shelf:
 
         Raises:
             DistrustError: The download has another digest or signature, or is damaged.
-            ContractError: The skill does not fit this robot.
+            ContractError: The skill does not fit this robot: seen before anything is fetched.
             HubUnreachableError: No answer.
         """
+        self._check(version.manifest)
         skill = self._bench.skill(version.digest)
         if skill is None:
             skill = self._fetch(version)
             self._bench.tidy_skills(version.digest, self._bench.memory(self._skill).in_use)
-        check_fit(
-            skill.manifest,
-            skill=self._skill,
-            contract=self._ground.contract,
-            task_digest=self._ground.task_digest,
-        )
+        self._check(skill.manifest)  # what the hub said of it is not what it signed
         return skill
+
+    def _check(self, manifest: Manifest) -> None:
+        ground = self._ground
+        check_fit(manifest, skill=self._skill, contract=ground.contract, task_digest=ground.task_digest)
 
     def _fetch(self, version: VersionView) -> Skill:
         self._voice.say("pulling", f"version {version.version}")

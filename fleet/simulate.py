@@ -15,6 +15,7 @@ import numpy as np
 
 from envs.task import Task, load_task
 from envs.workshop import Workshop, fleet_workshops
+from fleet.abilities import abilities_of
 from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.crew import Crew, Line
 from fleet.membership import connect, join
@@ -134,6 +135,7 @@ def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
             load_task(plan.skill), robot.workshop, seed=plan.seed + number, episodes=plan.episodes
         ),
         plan.agent,
+        abilities=abilities_of(identity.embodiment),
         rng=np.random.default_rng([plan.seed, number]),
         report=line.report,
         stopped=line.stopped,

@@ -14,6 +14,7 @@ import numpy as np
 
 from fleet.workbench import Pending
 from skills.errors import ContractError
+from skills.fits import differences
 from skills.manifest import Contract, Manifest
 from skills.messages import Assignment
 
@@ -106,17 +107,11 @@ def check_fit(manifest: Manifest, *, skill: str, contract: Contract, task_digest
     """
     if manifest.name != skill:
         raise ContractError(f"this is {manifest.name!r}, asked for was {skill!r}.", where="manifest.name")
-    if differences := contract.differences(manifest.contract):
+    if found := differences(manifest, contract, task_digest):
         raise ContractError(
-            f"the skill does not fit this robot: {'; '.join(differences)}.",
-            where="manifest.contract",
-            remedy="Use a version that was made for this contract.",
-        )
-    if None not in {task_digest, manifest.task_digest} and task_digest != manifest.task_digest:
-        raise ContractError(
-            f"the skill was made for another bundle of task {manifest.task!r}.",
-            where="manifest.task_digest",
-            remedy="Bring hub and robot to the same version of the task.",
+            f"the skill does not fit this robot: {'; '.join(found)}.",
+            where=f"{manifest.name} v{manifest.version}",
+            remedy="Use a version made for this contract, and the same task bundle on hub and robot.",
         )
 
 

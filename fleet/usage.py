@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from envs.evaluate import Evaluation, evaluate
 from envs.task import load_task
+from fleet.abilities import abilities_of
 from fleet.client import HubClient
 from fleet.home import home_workshop
 from fleet.own_env import load_env, rehearse
@@ -54,6 +56,8 @@ def use_skill(
 ) -> Usage:
     """Pull `NAME` or `NAME@REF`, verify it, and do jobs with it in the robot's workshop or own environment.
 
+    What the manifest says does not fit is not fetched.
+
     Raises:
         SignatureError, ArtefactError: The file is not what the hub's key signed.
         ContractError: It does not fit this robot.
@@ -61,11 +65,15 @@ def use_skill(
     name, _, ref = reference.partition("@")
     task = load_task(name)
     version = client.version(name, ref or "stable")
+    env = load_env(own_env, task) if own_env else None
+    client.tell_abilities(abilities_of(bench.identity().embodiment, task if env else None))
+    fits_here = partial(check_fit, skill=name, contract=task.contract, task_digest=task.digest)
+    fits_here(version.manifest)
     skill = bench.skill(version.digest) or client.fetch_skill(version, bench.skill_file(version.digest))
     bench.tidy_skills(version.digest, bench.memory(name).in_use)
-    check_fit(skill.manifest, skill=name, contract=task.contract, task_digest=task.digest)
+    fits_here(skill.manifest)  # what the hub said of it is not what it signed
     policy = Policy(skill)
-    if own_env:
-        return Usage(version, own_env, rehearse(load_env(own_env, task), policy, task, episodes, seed))
+    if env is not None:
+        return Usage(version, own_env, rehearse(env, policy, task, episodes, seed))
     workshop = home_workshop(bench.identity(), task)
     return Usage(version, workshop.name, evaluate(policy, task, workshop, episodes, seed))

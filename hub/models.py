@@ -159,7 +159,10 @@ class EnrolmentTokenRow(Base):
 
 
 class RobotRow(Base):
-    """A robot and its public key; `lost_at` while it is missed, `closed_at` since it was withdrawn."""
+    """A robot and its public key; `lost_at` while it is missed, `closed_at` since it was withdrawn.
+
+    `abilities` is what it said that it serves, None before it did.
+    """
 
     __tablename__ = "robots"
     robot_id: Mapped[str] = mapped_column(primary_key=True)
@@ -171,6 +174,7 @@ class RobotRow(Base):
     last_seen_at: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    abilities: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
 
 
 class NonceRow(Base):

@@ -21,6 +21,7 @@ from hub.database import Database
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
+from hub.fits import Fits
 from hub.identity import signing_key
 from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
@@ -81,6 +82,7 @@ class Services:
     engine: Engine
     enrolment: Enrolment
     events: EventLog
+    fits: Fits
     jobs: Jobs
     listener: Listener
     organisations: Organisations
@@ -204,6 +206,7 @@ def open_services(
         engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
         events=events,
+        fits=Fits(database),
         jobs=jobs,
         listener=Listener(database, bell),
         organisations=organisations,

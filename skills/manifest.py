@@ -60,11 +60,26 @@ class Contract(_Document):
             found.append(f"control rate {other.control_hz} Hz instead of {self.control_hz} Hz")
         for side in ("observation", "action"):
             mine, theirs = getattr(self, side), getattr(other, side)
-            found += [f"{side} lacks {c.name} ({c.size} x {c.unit})" for c in mine if c not in theirs]
-            found += [f"{side} has unknown {c.name} ({c.size} x {c.unit})" for c in theirs if c not in mine]
+            found += [f"{side} {each}" for each in _channel_differences(mine, theirs)]
             if not found and mine != theirs:
                 found.append(f"{side} channels are in another order")
         return found
+
+
+def _channel_differences(mine: tuple[Channel, ...], theirs: tuple[Channel, ...]) -> list[str]:
+    lacking, unknown = [c for c in mine if c not in theirs], [c for c in theirs if c not in mine]
+    changed = {c.name for c in lacking} & {c.name for c in unknown}
+    known = {c.name: c for c in lacking}
+    return [
+        *(f"lacks {c.name} ({c.size} x {c.unit})" for c in lacking if c.name not in changed),
+        *(f"has unknown {c.name} ({c.size} x {c.unit})" for c in unknown if c.name not in changed),
+        *(
+            f"has {c.name} as {c.size} x {c.unit} over {c.scale:g} instead of "
+            f"{known[c.name].size} x {known[c.name].unit} over {known[c.name].scale:g}"
+            for c in unknown
+            if c.name in changed
+        ),
+    ]
 
 
 class Network(_Document):

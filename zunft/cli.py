@@ -24,6 +24,7 @@ from zunft.commands import (
     webhook,
 )
 from zunft.commands.demo import demo
+from zunft.commands.fits import fits
 from zunft.commands.hub import token_app, user_app
 from zunft.commands.robot import forget, list_robots
 
@@ -47,6 +48,10 @@ robot_app.command(
 )(forget)
 app.add_typer(robot_app, name="robot")
 app.add_typer(fleet_app, name="fleet")
+skill.app.command(
+    epilog="Examples: [bold]zunft skill fits weld-seam@stable[/]; a file, on this machine's robot: "
+    "[bold]zunft skill fits weld-seam.skill --home zunft-robot[/]"
+)(fits)
 app.add_typer(skill.app, name="skill")
 task.app.command(epilog="Example: [bold]zunft task leaderboard weld-seam[/]")(scores.leaderboard)
 task.app.command(

@@ -1,7 +1,7 @@
-"""The main job: four different arms learn to weld together over real HTTP between real processes.
+"""The main job: four different robots learn a task together over real HTTP between real processes.
 
     1 a hub starts in a process of its own
-    2 four robots enrol, each with another arm in its own workshop, spread over worker processes
+    2 four robots enrol, each in its own workshop and of another kind where the task admits so many
     3 a campaign runs: robots train and push, the hub merges, gates and republishes
     4 robots that never trained pull the skill and use it, without torch or Ray
     5 each robot also trains alone, with as many own steps; everything is scored on the same seeds
@@ -51,8 +51,8 @@ class DemoPlan:
 
     Attributes:
         order: The campaign.
-        episodes: Scored in each cell of the fleet's table, and over all fresh workshops of an unseen arm.
-        fresh: Fresh workshops an unseen arm is scored in.
+        episodes: Scored in each cell of the fleet's table, and over all fresh workshops of a newcomer.
+        fresh: Fresh workshops a newcomer is scored in.
         processes: Worker processes that the robots share.
         seed: Of the first network, of training and of the fresh workshops.
     """

@@ -1,4 +1,4 @@
-"""An arm that never trained joins the guild, pulls its skill and runs it without torch or Ray.
+"""A robot that never trained joins the guild, pulls its skill and runs it without torch or Ray.
 
 Runs in a fresh process of its own, so that the absence of the training stack is checked and not claimed.
 """
@@ -29,7 +29,7 @@ TRAINING_STACK = {"ray", "torch"}
 
 @dataclass(frozen=True)
 class Newcomer:
-    """An unseen arm and the workshops in which it is to weld."""
+    """A robot that never trained, and the workshops in which it is to work."""
 
     embodiment: str
     workshops: tuple[Workshop, ...]

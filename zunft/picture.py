@@ -43,7 +43,7 @@ def _draw_fleet(axes: Axes, report: Report) -> None:
     rows = report.fleet
     _bars(
         axes,
-        [row.embodiment for row in rows],
+        [f"{row.robot}\n{row.embodiment}" for row in rows],
         {
             ("alone, elsewhere", "alone"): [row.alone_elsewhere for row in rows],
             ("alone, at home", "home"): [row.alone_home for row in rows],
@@ -52,7 +52,7 @@ def _draw_fleet(axes: Axes, report: Report) -> None:
         },
     )
     axes.set_title("Robots that trained", loc="left", fontweight="bold")
-    axes.set_ylabel("share of jobs done within tolerance")
+    axes.set_ylabel("share of jobs done")
 
 
 def _draw_unseen(axes: Axes, report: Report) -> None:

@@ -55,7 +55,7 @@ class FleetRow(_Row):
 
 
 class UnseenRow(_Row):
-    """An arm that never trained, in workshops that nobody trained in; `alone` pools the lone policies."""
+    """A robot that never trained, in workshops that nobody trained in; `alone` pools the lone policies."""
 
     embodiment: str
     alone: Score
@@ -157,12 +157,22 @@ def _reading(report: Report) -> str:
     elsewhere = mean_score([row.alone_elsewhere for row in report.fleet])
     unseen_guild = mean_score([row.guild for row in report.unseen])
     unseen_alone = mean_score([row.alone for row in report.unseen])
-    names = list(report.unseen[0].scripted)
-    best = mean_score([row.scripted[names[-1]] for row in report.unseen]) if names else float("nan")
     return (
         f"The guild's skill: {guild:.2f} in the fleet's own workshops, {guild - elsewhere:+.2f} against lone "
-        f"policies away from home; {unseen_guild:.2f} on unseen robots, {unseen_guild - unseen_alone:+.2f} "
-        f"against lone policies.\n"
-        f"What it does not give: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f}), and on "
-        f"unseen robots the task's best controller {best:.2f} (guild {unseen_guild - best:+.2f})."
+        f"policies away from home; {unseen_guild:.2f} on robots that never trained, "
+        f"{unseen_guild - unseen_alone:+.2f} against lone policies.\n"
+        f"For comparison: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f})"
+        f"{_against_the_best(report.unseen, unseen_guild)}."
+    )
+
+
+def _against_the_best(rows: list[UnseenRow], guild: float) -> str:
+    """What the task's best controller reaches; nothing where the task brings none."""
+    if not rows[0].scripted:
+        return "; the task brings no controller to compare with"
+    name = list(rows[0].scripted)[-1]
+    best = mean_score([row.scripted[name] for row in rows])
+    return (
+        f", and on robots that never trained the task's best controller, {name}, {best:.2f} "
+        f"(guild {guild - best:+.2f})"
     )

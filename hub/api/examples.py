@@ -8,6 +8,8 @@ from fastapi import Body
 from fastapi.openapi.models import Example
 from pydantic import BaseModel
 
+from skills.fits import Abilities, Ability
+from skills.manifest import Channel, Contract
 from skills.messages import (
     CampaignRequest,
     ChannelMove,
@@ -25,6 +27,7 @@ from skills.uploads import SkillPurpose, UploadRequest
 from skills.withdrawals import WithdrawalRequest
 
 __all__ = [
+    "AbilitiesBody",
     "CampaignBody",
     "EnrolmentBody",
     "MoveBody",
@@ -70,6 +73,26 @@ EnrolmentBody = Annotated[
                 name="cell 7",
                 embodiment="ur5e",
                 public_key=PUBLIC_KEY,
+            ),
+        )
+    ),
+]
+
+POINTING = Contract(
+    observation=(Channel(name="error", size=3, unit="m", scale=0.004),),
+    action=(Channel(name="velocity", size=3, unit="m/s", scale=0.1),),
+    control_hz=50,
+)
+
+AbilitiesBody = Annotated[
+    Abilities,
+    Body(
+        openapi_examples=_example(
+            "one",
+            "A robot with one task",
+            Abilities(
+                abilities=(Ability(task="point-at", task_digest="sha256:" + "5b" * 32, contract=POINTING),),
+                networks=("mlp",),
             ),
         )
     ),

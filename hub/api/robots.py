@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, count_stranger
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
-from hub.api.examples import EnrolmentBody, TokensBody
+from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
 from hub.services import Services
 from skills.manifest import Name
 from skills.messages import (
@@ -60,6 +60,12 @@ def list_robots(services: ServicesDep, viewer: OperatorReads) -> list[RobotView]
 def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
     """The robot that asks."""
     return services.enrolment.robot(robot.name, robot)
+
+
+@router.put("/robots/me/abilities", status_code=204, responses=refusals(401, 403, 413))
+def tell_abilities(said: AbilitiesBody, services: ServicesDep, robot: Robot) -> None:
+    """Say what one serves, in place of what one said before."""
+    services.fits.tell(said, by=robot)
 
 
 @router.get(

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from hub.api.bodies import FILE, File, expect_skill, heavy_lifting
-from hub.api.deps import Operator, Reader, Researcher, ServicesDep
+from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
 from hub.api.doors import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import MoveBody, VisibilityBody
 from hub.api.files import file_answer
+from skills.fits import RobotFit
 from skills.messages import BLOB, Channel, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
@@ -79,6 +80,12 @@ def list_versions(name: str, services: ServicesDep, viewer: Reader) -> list[Vers
 def show_version(name: str, ref: str, services: ServicesDep, viewer: Reader) -> VersionView:
     """One version, by number or channel."""
     return services.catalogue.version(name, ref, viewer)
+
+
+@router.get("/skills/{name}/versions/{ref}/fits", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_fits(name: str, ref: str, services: ServicesDep, viewer: OperatorReads) -> list[RobotFit]:
+    """Which of one's organisation's robots can run a version, and why the others cannot."""
+    return list(services.fits.fits(name, ref, viewer))
 
 
 @router.get(

@@ -1,19 +1,20 @@
 """What the console reads: the seam between its pages and the hub's services.
 
-The console never writes and never sees a token, a key or a robot's name: what it may show is what
-these calls return to whoever looks. Who that is, `hub.console.frame` finds out.
+The console never writes and never sees a token or a key: what it may show is what these calls return to
+whoever looks, robots to their own operators alone. Who looks, `hub.console.frame` finds out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hub.auth import Principal, Viewer
 from hub.settings import Settings
 from hub.visibility import may_change
 from skills.errors import UnauthorizedError
+from skills.fits import RobotFit
 from skills.leaderboards import Leaderboard
 from skills.messages import CampaignView, SkillView, VersionView
 
@@ -23,11 +24,11 @@ __all__ = [
     "CataloguePage",
     "Reading",
     "SkillPage",
+    "SkillReader",
     "may_operate",
     "read_campaign",
     "read_catalogue",
     "read_leaderboard",
-    "read_skill",
 ]
 
 
@@ -65,6 +66,13 @@ class Leaderboards(Protocol):
         """The board of a task; raises NotFoundError."""
 
 
+class Fits(Protocol):
+    """The part of `hub.fits.Fits` that is shown."""
+
+    def fits(self, name: str, ref: str, viewer: Viewer) -> tuple[RobotFit, ...]:
+        """The robots that the viewer sees, and whether they can run a version; raises NotFoundError."""
+
+
 class Sessions(Protocol):
     """The part of `hub.sessions.Sessions` that is asked."""
 
@@ -100,6 +108,10 @@ class Reading(Protocol):
         """What skills scored."""
 
     @property
+    def fits(self) -> Fits:
+        """Which robots can run what."""
+
+    @property
     def sessions(self) -> Sessions:
         """Who looks."""
 
@@ -118,11 +130,25 @@ class CataloguePage:
 
 @dataclass(frozen=True)
 class SkillPage:
-    """Everything on `/skills/{name}`; versions newest first."""
+    """Everything on `/skills/{name}`; versions newest first.
+
+    Attributes:
+        fits: The viewer's robots, held to the stable version, or without one to the newest.
+    """
 
     skill: SkillView
     versions: tuple[VersionView, ...]
     campaigns: tuple[CampaignView, ...]
+    fits: tuple[RobotFit, ...]
+
+    @property
+    def to_run(self) -> int:
+        """The number of the version that robots would run; 0 where there is none."""
+        return (
+            self.skill.stable.version
+            if self.skill.stable
+            else max((v.version for v in self.versions), default=0)
+        )
 
 
 @dataclass(frozen=True)
@@ -140,12 +166,32 @@ def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
     return CataloguePage(tuple(skills), _newest_first(hub.campaigns.campaigns(viewer)))
 
 
-def read_skill(hub: Reading, name: str, viewer: Viewer) -> SkillPage:
-    """One skill with its history; raises NotFoundError, UnauthorizedError."""
-    _check(hub, viewer)
-    versions = sorted(hub.catalogue.versions(name, viewer), key=lambda version: -version.version)
-    campaigns = [campaign for campaign in hub.campaigns.campaigns(viewer) if campaign.order.skill == name]
-    return SkillPage(hub.catalogue.skill(name, viewer), tuple(versions), _newest_first(campaigns))
+class SkillReader:
+    """Reads one skill's page again and again.
+
+    Robots are asked about once for each version: what they serve hardly changes, and there may be thousands.
+    """
+
+    def __init__(self, hub: Reading, name: str) -> None:
+        self._hub, self._name = hub, name
+        self._fits: tuple[object, tuple[RobotFit, ...]] = (None, ())
+
+    def __call__(self, viewer: Viewer) -> SkillPage:
+        """The skill with its history; raises NotFoundError, UnauthorizedError."""
+        hub, name = self._hub, self._name
+        _check(hub, viewer)
+        versions = sorted(hub.catalogue.versions(name, viewer), key=lambda version: -version.version)
+        campaigns = [campaign for campaign in hub.campaigns.campaigns(viewer) if campaign.order.skill == name]
+        skill = hub.catalogue.skill(name, viewer)
+        page = SkillPage(skill, tuple(versions), _newest_first(campaigns), ())
+        return replace(page, fits=self._ask(page.to_run, viewer))
+
+    def _ask(self, version: int, viewer: Viewer) -> tuple[RobotFit, ...]:
+        if not version or viewer is None or not viewer.may_act_as("operator", "read"):
+            return ()
+        if self._fits[0] != (version, viewer):
+            self._fits = ((version, viewer), self._hub.fits.fits(self._name, str(version), viewer))
+        return self._fits[1]
 
 
 def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPage:

@@ -41,8 +41,8 @@ LOOK_SECONDS = 0.2  # how often a caller is asked whether it still waits
 GRACE_SECONDS = 5.0
 SECRETS = ("ZUNFT_", "PG")
 """Prefixes of variables that a worker does not get: it needs neither tokens nor the database."""
-TASKS = "ZUNFT_TASKS"
-"""Where tasks of one's own are, which it has to find as the hub does."""
+NEEDED = {"ZUNFT_TASKS", "ZUNFT_EMBODIMENTS"}
+"""What it gets all the same: where the hub's own tasks and robots lie."""
 
 Answer = TypeVar("Answer", bound=Result)
 
@@ -226,5 +226,5 @@ def _check(given_up: Callable[[], bool]) -> None:
 
 def _environment() -> dict[str, str]:
     return {
-        name: value for name, value in os.environ.items() if name == TASKS or not name.startswith(SECRETS)
+        name: value for name, value in os.environ.items() if name in NEEDED or not name.startswith(SECRETS)
     }

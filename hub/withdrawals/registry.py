@@ -90,7 +90,7 @@ class Withdrawals:
             report=_report(robot, "requested", request.purge, now).model_dump(mode="json"),
         )
         session.add(row)
-        robot.closed_at, robot.name = now, NAMELESS
+        robot.closed_at, robot.name, robot.abilities = now, NAMELESS, None
         held = select(SkillRow).where(SkillRow.name.in_(skills_given_to(session, robot.robot_id)))
         for skill in session.scalars(held.order_by(SkillRow.name).with_for_update()).all():
             skill.held_by = row.withdrawal_id

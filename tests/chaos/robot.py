@@ -23,6 +23,7 @@ from fleet.workbench import Workbench
 from skills.delta import Delta
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob
+from skills.fits import Abilities
 from skills.messages import DeltaReceipt
 from tests.fleet.small_robot import SmallGround
 
@@ -89,6 +90,7 @@ def main() -> None:
         client,
         DrawnGround(),
         SETTINGS,
+        abilities=Abilities(),
         rng=np.random.default_rng(),
         report=lambda _: None,
         stopped=lambda: False,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 
 from envs.evaluate import evaluate
-from envs.examine import RandomPolicy
+from envs.examine import RandomPolicy, examine
 from envs.task import Task, load_task
 from envs.vector import make_vector_env
 from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
@@ -22,13 +25,19 @@ SMALL_BATCH = TrainerSettings(batch=400, minibatch=200, epochs=1)
 
 
 def wrapped(environment: str, folder: Path) -> Task:
-    save_wrapped(wrap(environment, environment.lower()), folder / environment.lower())
-    return load_task(folder / environment.lower())
+    name = environment.lower().replace("_", "-")
+    save_wrapped(wrap(environment, name), folder / name)
+    return load_task(folder / name)
 
 
 @pytest.mark.parametrize(
     ("environment", "observed", "acted", "steps"),
-    [("Reacher-v5", 10, 2, 50), ("Pusher-v5", 23, 7, 100), ("HalfCheetah-v5", 17, 6, 1000)],
+    [
+        ("Reacher-v5", 10, 2, 50),
+        ("Pusher-v5", 23, 7, 100),
+        ("HalfCheetah-v5", 17, 6, 1000),
+        ("PointMaze_UMazeDense-v3", 8, 2, 300),
+    ],
 )
 def test_an_environment_becomes_a_task_that_trains(
     environment: str, observed: int, acted: int, steps: int, tmp_path: Path
@@ -50,6 +59,93 @@ def test_an_environment_becomes_a_task_that_trains(
     trainer.set_weights(skill.tensors)
     assert trainer.train(1, 1e-3).steps > 300
     trainer.close()
+
+
+@pytest.mark.parametrize(
+    ("environment", "informative"),
+    [
+        ("Pusher-v5", "constant, and of no use: observation_19"),  # its goal stands still
+        ("PointMaze_UMazeDense-v3", "every observation varies"),
+    ],
+)
+def test_the_checker_passes_a_wrapped_environment(environment: str, informative: str, tmp_path: Path) -> None:
+    found = {finding.check: finding for finding in examine(wrapped(environment, tmp_path))}
+    assert list(found) == [
+        "compiles",
+        "finite",
+        "reward",
+        "informative",
+        "speed",
+        "repeats",
+        "asks for skill",
+    ]
+    # A loaded machine may be slower than the checker asks.
+    assert [check for check, finding in found.items() if not finding.passed and check != "speed"] == []
+    assert found["informative"].text.startswith(informative)
+
+
+def test_dictionary_observations_are_flattened_in_the_order_of_their_names(tmp_path: Path) -> None:
+    task = wrapped("PointMaze_UMazeDense-v3", tmp_path)
+    assert [channel.name for channel in task.contract.observation] == [
+        *(f"achieved_goal_{i}" for i in range(2)),
+        *(f"desired_goal_{i}" for i in range(2)),
+        *(f"observation_{i}" for i in range(4)),
+    ]
+    env = make_vector_env(task, data_sheet(task.file, "gymnasium"), 1, seed=3)
+    scales = np.array([channel.scale for channel in task.contract.observation])
+    seen = env.reset(seed=3)[0][0] * scales
+    bare: Any = gymnasium.make("PointMaze_UMazeDense-v3").reset(seed=3)[0]
+    expected = np.concatenate([bare[key] for key in ("achieved_goal", "desired_goal", "observation")])
+    np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_hundreds_of_numbers_become_one_channel(tmp_path: Path) -> None:
+    task = wrapped("Humanoid-v5", tmp_path)
+    assert [(channel.name, channel.size) for channel in task.contract.observation] == [("observation", 348)]
+
+
+def failures(task: Task, environment: str, folder: Path, **changes: Any) -> dict[str, str]:
+    name = environment.lower()
+    changed = {"environment": environment, "name": name, **changes}
+    assert isinstance(task.file, WrappedFile)
+    save_wrapped(task.file.model_copy(update=changed), folder / name)
+    return {each.check: each.text for each in examine(load_task(folder / name)) if not each.passed}
+
+
+def test_the_checker_tells_what_is_wrong_with_an_environment(tmp_path: Path) -> None:
+    task = wrapped("Reacher-v5", tmp_path)
+    easy = failures(task, "Reacher-v5", tmp_path / "easy", success_return=-1000.0)
+    assert "doing nothing succeeds in 100%" in easy["asks for skill"]
+    two = task.contract.observation[:2]
+    for name, glitch in (("Blind-v0", 0.0), ("Broken-v0", np.nan)):
+        gymnasium.register(name, entry_point=chance, kwargs={"glitch": glitch}, max_episode_steps=20)
+    blind = failures(task, "Blind-v0", tmp_path, observation=two)
+    assert blind["informative"] == "observation_0; observation_1"
+    assert {"reward", "repeats"} <= set(blind)
+    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1"
+    other = failures(task, "Pusher-v5", tmp_path)
+    assert "shapes" in other["compiles"]
+
+
+class Chance(gymnasium.Env[Any, Any]):
+    """Sees the same for ever, but for one glitch, and earns fortunes by chance."""
+
+    def __init__(self, glitch: float) -> None:
+        self.observation_space = Box(-1, 1, (2,))
+        self.action_space = Box(-1, 1, (2,))
+        self.steps, self.glitch = 0, glitch
+
+    def reset(self, **_: Any) -> Any:
+        return np.zeros(2), {}
+
+    def step(self, _: Any) -> Any:
+        self.steps += 1
+        seen = np.full(2, self.glitch if self.steps == 7 else 0.0)
+        return seen, float(np.random.default_rng().uniform(0, 1e6)), False, False, {}
+
+
+def chance(**figures: Any) -> Chance:
+    return Chance(**figures)
 
 
 def test_scores_repeat_and_noise_hardly_succeeds(tmp_path: Path) -> None:
@@ -91,6 +187,8 @@ def test_an_environment_that_is_not_here_is_named(tmp_path: Path) -> None:
         wrap("FetchReach-v99", "fetch")
     with pytest.raises(ContractError, match="Discrete"):
         wrap("CartPole-v1", "pole")
+    with pytest.raises(ContractError, match=r"Reacher-v5: name.*should match pattern"):
+        wrap("Reacher-v5", "Reacher 5")
     task = wrapped("Reacher-v5", tmp_path)
     text = (task.folder / "task.toml").read_text()
     (task.folder / "task.toml").write_text(

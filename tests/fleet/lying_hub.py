@@ -14,6 +14,7 @@ from typing import Literal
 
 from skills.container import digest_of
 from skills.delta import Delta
+from skills.fits import Abilities
 from skills.messages import (
     API,
     DELTA_SIGNATURE_HEADER,
@@ -49,6 +50,8 @@ class LyingHub:
     requests: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     down: bool = False
+    deaf: int = 0
+    abilities: dict[str, Abilities] = field(default_factory=dict)
     url: str = ""
 
     def publish(self, skill: Skill, *, signer: SigningKey | None = None) -> VersionView:
@@ -121,6 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(b"")
 
+    def do_PUT(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
         self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
@@ -170,7 +176,15 @@ class _Handler(BaseHTTPRequestHandler):
             return (
                 (204, b"") if done or not hub.assignment else (200, hub.assignment.model_dump_json().encode())
             )
-        return self._admit(robot, path.split("/")[2], body)
+        return self._hear(robot, path, body)
+
+    def _hear(self, robot: str, path: str, body: bytes) -> tuple[int, bytes]:
+        if path != "/robots/me/abilities":
+            return self._admit(robot, path.split("/")[2], body)
+        if self.hub.deaf:
+            return self._refuse(self.hub.deaf, ErrorDetail(code="error", message="what is that?"))
+        self.hub.abilities[robot] = Abilities.model_validate_json(body)
+        return 204, b""
 
     def _enrol(self, request: dict[str, str]) -> tuple[int, bytes]:
         robot_id = f"r-{request['name']}"

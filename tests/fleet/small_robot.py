@@ -14,6 +14,7 @@ from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.workbench import Workbench
 from skills.delta import Delta, DeltaHeader
+from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
 from skills.messages import Assignment
@@ -108,6 +109,7 @@ def make_robot(
         connect(bench),
         ground,
         settings or AgentSettings(look_seconds=0),
+        abilities=Abilities(abilities=(Ability(task="follow", contract=CONTRACT),)),
         rng=np.random.default_rng(0),
         report=report,
         stopped=stopped,

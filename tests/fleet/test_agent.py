@@ -292,8 +292,38 @@ def test_a_version_for_another_contract_is_refused_for_good(hub: LyingHub, tmp_p
     hub.publish(small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0})))
     robot.agent.step()
     robot.agent.step()
-    assert robot.phases == ["pulling", "refused", "waiting"]
+    assert robot.phases == ["refused", "waiting"]
     assert "control rate 100.0 Hz" in str(robot.bench.memory("follow").refused)
+    assert not any("/file" in request for request in hub.requests)
+
+
+def test_a_file_that_does_not_fit_as_the_hub_said_is_refused_after_the_download(
+    hub: LyingHub, tmp_path: Path
+) -> None:
+    robot = adopter(hub, tmp_path, {1: 1.0})
+    said = hub.publish(small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0})))
+    hub.versions[1] = said.model_copy(update={"manifest": small_skill().manifest})
+    robot.agent.step()
+    assert robot.phases == ["pulling", "refused"]
+    assert "control rate 100.0 Hz" in str(robot.bench.memory("follow").refused)
+
+
+def test_a_robot_says_once_what_it_serves(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.faults.append(("/abilities", "503"))
+    for _ in range(3):
+        robot.agent.step()
+    assert [each.contract for each in hub.abilities["r-anna"].abilities] == [CONTRACT]
+    assert sum("/abilities" in request for request in hub.requests) == 2
+
+
+@pytest.mark.parametrize("status", [404, 405, 413, 422])
+def test_a_robot_works_for_a_hub_that_does_not_take_what_it_serves(
+    hub: LyingHub, robot: SmallRobot, status: int
+) -> None:
+    hub.deaf = status
+    hub.order(1)
+    robot.agent.step()
+    assert SLOT in hub.deltas
 
 
 def test_a_rollback_to_a_known_version_is_taken_without_a_download(hub: LyingHub, tmp_path: Path) -> None:

@@ -18,9 +18,12 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from hub.app import create_app
+from hub.auth import Principal
 from hub.settings import Settings
+from skills.fits import Abilities, Ability
 from skills.messages import API
-from tests.hub.conftest import ADMIN, Headers, StubGate, ok, tiny_skill
+from skills.signing import SigningKey
+from tests.hub.conftest import ADMIN, CONTRACT, Headers, StubGate, ok, tiny_skill
 from zunft.cli import app
 
 
@@ -155,6 +158,36 @@ def test_pages_show_what_anybody_may_see(tmp_path: Path, visibility: str) -> Non
             answers = [client.get(where) for where in (path, nowhere)]
             assert [answer.status_code for answer in answers] == [404, 404]
             assert ok(client.get(path, headers=session_of(client, ADMIN))).text.count("secret")
+
+
+def test_a_skill_s_page_names_robots_to_their_own_operators_alone(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        hub: Any = client.app
+        services = hub.state.services
+        ok(client.post(f"{API}/organisations", json={"name": "South"}))
+        people = {}
+        for role, place in (("operator", "guild"), ("researcher", "guild"), ("operator", "South")):
+            user = {"name": f"{role} of {place}", "role": role, "organisation": place}
+            people[role, place] = session_of(
+                client, ok(client.post(f"{API}/users", json=user)).json()["token"]
+            )
+        for name in ("welder-able", "welder-silent"):
+            token = ok(client.post(f"{API}/enrolment-tokens", json={})).json()[0]["token"]
+            key = SigningKey.generate().public.text
+            wanted = {"token": token, "name": name, "embodiment": "ur5e", "public_key": key}
+            robot = Principal(
+                ok(client.post(f"{API}/robots", json=wanted)).json()["robot_id"], "robot", "guild"
+            )
+            if name == "welder-able":
+                said = Abilities(abilities=(Ability(task="reach", contract=CONTRACT),))
+                services.fits.tell(said, robot)
+        shown = ok(client.get("/skills/reach", headers=people["operator", "guild"])).text
+        assert "1 of 2 robots of yours can run v1" in shown
+        assert "it has not said what it serves" in shown
+        for headers in (people["researcher", "guild"], people["operator", "South"], {}):
+            hidden = ok(client.get("/skills/reach", headers=headers)).text
+            assert "welder" not in hidden
+            assert "of yours" not in hidden or "0 of 0 robots" in hidden
 
 
 def test_pages_hold_no_token(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from envs.bundle import bundle_names
 from envs.task import load_task
+from skills.errors import RequestError
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.cli import app
@@ -46,6 +47,13 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
     for version in ("v2", "v3"):
         again = ["merge", "rebuild", f"weld-seam@{version}", "--data-dir", str(output / "hub")]
         assert CliRunner().invoke(app, again).exit_code == 0
+
+
+def test_a_demo_of_a_folder_says_how_to_name_it(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--task", "./stack-bricks", "--output", str(tmp_path / "out")])
+    assert isinstance(result.exception, RequestError)
+    assert "ZUNFT_TASKS" in str(result.exception)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", bundle_names())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -42,7 +43,33 @@ def test_the_tables_show_means_and_what_the_guild_does_not_give() -> None:
     assert "ada (ur5e)" in text
     assert "0.80 in the fleet's own workshops, +0.70 against lone policies away from home" in text
     assert "a specialist reaches 1.00 (guild -0.20)" in text
+    assert "the task's best controller, pd-look-ahead, 1.00 (guild -0.20)" in text
     assert "A robot sent 1.50 MB and received 2.50 MB" in text
+
+
+def test_a_task_without_controllers_has_no_columns_for_them_and_says_so(tmp_path: Path) -> None:
+    report = sample_report()
+    bare = report.model_copy(
+        update={
+            "fleet": [row.model_copy(update={"scripted": {}}) for row in report.fleet],
+            "unseen": [row.model_copy(update={"scripted": {}}) for row in report.unseen],
+        }
+    )
+    console = Console(width=240)
+    with console.capture() as captured:
+        print_report(bare, console)
+    assert "the task brings no controller to compare with." in captured.get()
+    assert "scripted" not in captured.get()
+    assert "nan" not in captured.get()
+    draw_report(bare, tmp_path / "bare.svg")
+    assert "scripted" not in (tmp_path / "bare.svg").read_text()
+
+
+def test_the_words_are_no_task_s_own() -> None:
+    console = Console(width=240)
+    with console.capture() as captured:
+        print_report(sample_report(), console)
+    assert not {"arm", "arms", "weld", "seam"} & set(re.findall("[a-z]+", captured.get()))
 
 
 def test_the_picture_is_drawn_and_equal_reports_give_equal_files(tmp_path: Path) -> None:

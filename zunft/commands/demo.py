@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
+from skills.errors import RequestError
+from skills.manifest import Name
 from zunft.hub_process import HubProcess, run_hub
 
 __all__ = ["demo"]
@@ -21,7 +24,7 @@ out = Console()
 
 
 def demo(
-    task: Annotated[str, typer.Option(help="Which task the robots learn.")] = "weld-seam",
+    task: Annotated[str, typer.Option(help="Which task, by its name.")] = "weld-seam",
     fast: Annotated[bool, typer.Option("--fast", help="Half a minute, for tests; learns nothing.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
     output: Annotated[
@@ -39,6 +42,7 @@ def demo(
     from zunft.demo_screen import LiveScreen  # noqa: PLC0415
     from zunft.report import print_report, write_report  # noqa: PLC0415
 
+    _check_name(task)
     plan = (fast_plan if fast else full_plan)(task, seed=seed, processes=processes)
     with _folder(output) as folder, run_hub(folder / "hub") as hub:
         out.print(f"A hub is up at [bold]{hub.url}[/]: open it in a browser to watch.")
@@ -58,6 +62,18 @@ def demo(
             out.print(f"Merge its last version again and compare: [bold]{again}[/]", soft_wrap=True)
         if keep:
             _wait(hub)
+
+
+def _check_name(task: str) -> None:
+    """A hub and its robots know a task by its name alone."""
+    try:
+        TypeAdapter(Name).validate_python(task)
+    except ValidationError as error:
+        raise RequestError(
+            f"{task!r} is no task's name.",
+            where="--task",
+            remedy="Say the name of the bundle's folder, and set ZUNFT_TASKS to the folder that it is in.",
+        ) from error
 
 
 @contextmanager

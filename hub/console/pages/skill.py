@@ -31,8 +31,9 @@ from hub.console.elements import (
     table,
     text,
 )
+from hub.console.fitting import FitSection
 from hub.console.frame import frame, hub_address, live, reading_of
-from hub.console.reading import SkillPage, may_operate, read_skill
+from hub.console.reading import SkillPage, SkillReader, may_operate
 from hub.console.words import (
     NO_SCORE,
     ago,
@@ -61,7 +62,7 @@ ORDER = (
 async def page(request: Request, name: str) -> RedirectResponse | None:
     """Serve one skill."""
     build = partial(_build, hub_address(request))
-    return await live(request, partial(read_skill, reading_of(request), name), build)
+    return await live(request, SkillReader(reading_of(request), name), build)
 
 
 def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPage, datetime], None]:
@@ -84,6 +85,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         with section("Versions", "section card"):
             body = table(f"Versions of {name}", (*COLUMNS, "Release") if may_act else COLUMNS)
             versions = Entries[VersionView](body, _version_key, partial(VersionRow, may_act=may_act))
+        fitting = FitSection()
         with section("Lineage", "section card"):
             lineage = Chart("No version yet.", "chart low")
             text(
@@ -105,6 +107,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         arms.show(embodiment_chart(scores) if scores else None, _arms_in_words(scores))
         lineage.show(lineage_chart(found.versions), f"Lineage of {plural(len(found.versions), 'version')}")
         versions.show(found.versions, now)
+        fitting.show(found.fits, found.to_run, now)
 
     return show
 

@@ -1,0 +1,63 @@
+"""Which robots can run a version: what each said of itself, held to the version's manifest; no file is read.
+
+What is compared, and how it is said, is `skills.fits`'s; whose robots one sees, `hub.visibility`'s.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
+
+from hub.auth import Principal, Viewer
+from hub.catalogue import resolve
+from hub.database import Database
+from hub.models import RobotRow
+from hub.visibility import seen_robots
+from skills.fits import Abilities, RobotFit, fit_of
+from skills.manifest import Manifest
+
+__all__ = ["Fits"]
+
+
+class Fits:
+    """What robots serve, and whether that is what a version needs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tell(self, said: Abilities, by: Principal) -> None:
+        """Remember what a robot says of itself, in place of what it said before."""
+        with self._database.write() as session:
+            # By way of JSON text, in which there is neither NaN nor infinity: no database takes these.
+            session.get_one(RobotRow, by.name).abilities = json.loads(said.model_dump_json())
+
+    def fits(self, name: str, ref: str, viewer: Viewer) -> tuple[RobotFit, ...]:
+        """All robots that the viewer sees and that are not withdrawn, in the order in which they joined.
+
+        Raises:
+            NotFoundError: No such skill, version or channel.
+        """
+        with self._database.read() as session:
+            manifest = Manifest.model_validate(resolve(session, name, ref, viewer).manifest)
+            return tuple(_fit(manifest, robot) for robot in _robots(session, viewer))
+
+
+def _robots(session: Session, viewer: Viewer) -> list[RobotRow]:
+    theirs = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
+    ordered = theirs.order_by(RobotRow.enrolled_at, RobotRow.robot_id)
+    return list(session.scalars(ordered.options(undefer(RobotRow.abilities))))
+
+
+def _fit(manifest: Manifest, robot: RobotRow) -> RobotFit:
+    said = None if robot.abilities is None else Abilities.model_validate(robot.abilities)
+    found = fit_of(manifest, said, robot.embodiment)
+    return RobotFit(
+        robot_id=robot.robot_id,
+        name=robot.name,
+        organisation=robot.organisation,
+        embodiment=robot.embodiment,
+        fits=found.fits,
+        differences=found.differences,
+    )
