@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from envs.evaluate import Evaluation, evaluate
-from envs.task import load_task
 from fleet.client import HubClient
 from fleet.home import home_workshop
 from fleet.own_env import load_env, rehearse
 from fleet.sync import check_fit
+from fleet.tasks import find_task
 from fleet.workbench import Workbench
 from skills.messages import VersionView
 from skills.policy import Policy
@@ -59,7 +59,7 @@ def use_skill(
         ContractError: It does not fit this robot.
     """
     name, _, ref = reference.partition("@")
-    task = load_task(name)
+    task = find_task(bench, client, name)
     version = client.version(name, ref or "stable")
     skill = bench.skill(version.digest) or client.fetch_skill(version, bench.skill_file(version.digest))
     bench.tidy_skills(version.digest, bench.memory(name).in_use)

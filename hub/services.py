@@ -23,7 +23,7 @@ from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
 from hub.identity import signing_key
 from hub.issuer import Issuer
-from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
+from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaseholder import Leaseholder
@@ -40,6 +40,9 @@ from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
 from hub.sweeper import Sweeper
+from hub.tasks.checker import Checker
+from hub.tasks.registry import Tasks
+from hub.tasks.sources import check_task
 from hub.tokens import Tokens
 from hub.uploads import UploadLimits, Uploads
 from hub.watch import Watch
@@ -96,6 +99,9 @@ class Services:
     withdrawals: Withdrawals
     withdrawing: Worker
     withdrawer: Watch
+    tasks: Tasks
+    checker: Checker
+    checking: Watch
 
     @property
     def store(self) -> ObjectStore:
@@ -109,6 +115,7 @@ class Services:
         self.sweeper.start()
         self.watch.start()
         self.withdrawer.start()
+        self.checking.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -118,6 +125,8 @@ class Services:
         """Stop the engine and its jobs, and close all connections."""
         self.close_streams()
         self.withdrawing.stop()
+        self.checker.stop()
+        self.checking.stop()
         self.watch.stop()
         self.withdrawer.stop()
         self.engine.stop()
@@ -171,9 +180,13 @@ def open_services(
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
-    campaigns, events = Campaigns(database, clock, active), EventLog(database)
+    campaigns, events = (
+        Campaigns(database, clock, active, _any_task if gate else check_task),
+        EventLog(database),
+    )
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
+    checker = Checker(database, jobs, clock, _check_limits(settings), settings.lease_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
@@ -193,7 +206,7 @@ def open_services(
         jobs=jobs,
         listener=Listener(database, bell),
         organisations=organisations,
-        releases=Releases(catalogue, jobs),
+        releases=Releases(database, catalogue, jobs),
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
@@ -208,6 +221,22 @@ def open_services(
         withdrawals=Withdrawals(database, clock),
         withdrawing=withdrawing,
         withdrawer=Watch(bell, [withdrawing.work]),
+        tasks=Tasks(database, stores, key, clock),
+        checker=checker,
+        checking=Watch(bell, [checker.work]),
+    )
+
+
+def _any_task(*_: object) -> None:
+    """Who brings a gate of their own answers for the tasks that it measures."""
+
+
+def _check_limits(settings: Settings) -> CheckLimits:
+    return CheckLimits(
+        seconds=settings.check_seconds,
+        cpu_seconds=settings.check_cpu_seconds,
+        memory=settings.check_memory,
+        file_size=settings.check_file_size,
     )
 
 

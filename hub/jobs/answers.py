@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 from pydantic import BaseModel
 
-from hub.jobs.job import GateJob, Merged, MergeJob, Request, WorkersAwayError
+from hub.jobs.job import Checked, CheckJob, GateJob, Merged, MergeJob, Request, WorkersAwayError
 from hub.merging.errors import MergeError
 from hub.store import StoreError
 from skills.errors import (
@@ -20,7 +20,7 @@ from skills.errors import (
 )
 from skills.messages import GateReport
 
-__all__ = ["Answering", "answer_of", "failure", "request_of", "result_of"]
+__all__ = ["Answering", "Job", "Result", "answer_of", "failure", "request_of", "result_of"]
 
 ERRORS = {
     kind.__name__: kind
@@ -34,6 +34,8 @@ ERRORS = {
         WorkersAwayError,
     )
 }
+Job = MergeJob | GateJob | CheckJob
+Result = Merged | GateReport | Checked
 Answering = Callable[[bytes], bytes]
 """A request as bytes, to an answer as bytes; never raises."""
 
@@ -45,6 +47,9 @@ class Doing(Protocol):
         """See `Bench`."""
 
     def gate(self, job: GateJob) -> GateReport:
+        """See `Bench`."""
+
+    def check(self, job: CheckJob) -> Checked:
         """See `Bench`."""
 
 
@@ -59,14 +64,15 @@ class _Failure(BaseModel):
 
 
 class _Answer(BaseModel):
-    """One of three."""
+    """One of four."""
 
     merged: Merged | None = None
     report: GateReport | None = None
+    checked: Checked | None = None
     failure: _Failure | None = None
 
 
-def request_of(job: MergeJob | GateJob) -> bytes:
+def request_of(job: Job) -> bytes:
     """A job as bytes."""
     return Request(job=job).model_dump_json().encode()
 
@@ -77,6 +83,8 @@ def answer_of(request: bytes, bench: Callable[[], Doing]) -> bytes:
         job = Request.model_validate_json(request).job
         if isinstance(job, MergeJob):
             return _bytes_of(_Answer(merged=bench().merge(job)))
+        if isinstance(job, CheckJob):
+            return _bytes_of(_Answer(checked=bench().check(job)))
         return _bytes_of(_Answer(report=bench().gate(job)))
     except ZunftError as error:
         return failure(error)
@@ -100,7 +108,7 @@ def failure(error: ZunftError) -> bytes:
     )
 
 
-def result_of(answer: bytes) -> Merged | GateReport:
+def result_of(answer: bytes) -> Result:
     """The result; or the error that the job met is raised here.
 
     Raises:
@@ -111,7 +119,7 @@ def result_of(answer: bytes) -> Merged | GateReport:
         told = found.failure
         kind = ERRORS.get(told.kind, ZunftError)
         raise kind(told.message, where=told.where, remedy=told.remedy, code=told.code)
-    result = found.merged or found.report
+    result = found.merged or found.report or found.checked
     if result is None:
         raise ZunftError("a worker's answer is empty.", remedy="See the hub's log.")
     return result

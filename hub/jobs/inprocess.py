@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hub.jobs.bench import Bench
-from hub.jobs.job import GateJob, Merged, MergeJob, never
+from hub.jobs.job import Checked, CheckJob, GateJob, Merged, MergeJob, never
 from skills.messages import GateReport
 
 __all__ = ["InProcess"]
@@ -24,6 +24,10 @@ class InProcess:
     def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:  # noqa: ARG002
         """Do it at once."""
         return self._bench.gate(job)
+
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:  # noqa: ARG002
+        """Do it at once."""
+        return self._bench.check(job)
 
     def close(self) -> None:
         """There is nothing to end."""

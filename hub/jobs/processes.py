@@ -16,8 +16,18 @@ from multiprocessing import Pipe
 
 import structlog
 
-from hub.jobs.answers import request_of, result_of
-from hub.jobs.job import BenchPlan, GateJob, JobAbandonedError, Merged, MergeJob, WorkerDiedError, never
+from hub.jobs.answers import Job, Result, request_of, result_of
+from hub.jobs.job import (
+    BenchPlan,
+    Checked,
+    CheckJob,
+    GateJob,
+    JobAbandonedError,
+    Merged,
+    MergeJob,
+    WorkerDiedError,
+    never,
+)
 from skills.messages import GateReport
 
 __all__ = ["Processes"]
@@ -28,6 +38,8 @@ LOOK_SECONDS = 0.2  # how often a caller is asked whether it still waits
 GRACE_SECONDS = 5.0
 SECRETS = ("ZUNFT_", "PG")
 """Prefixes of variables that a worker does not get: it needs neither tokens nor the database."""
+FOLDERS = {"ZUNFT_TASKS", "ZUNFT_EMBODIMENTS"}
+"""But these: where tasks and robots of this machine's own are."""
 
 log = structlog.get_logger("zunft.jobs")
 
@@ -71,6 +83,13 @@ class Processes:
             raise TypeError("a worker answered something else")
         return result
 
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
+        """Have it done."""
+        result = self._do(job, stopped)
+        if not isinstance(result, Checked):
+            raise TypeError("a worker answered something else")
+        return result
+
     def close(self) -> None:
         """End all workers, in mid-job if need be."""
         self._closing.set()
@@ -80,7 +99,7 @@ class Processes:
             timer.cancel()
             worker.end()
 
-    def _do(self, job: MergeJob | GateJob, stopped: Callable[[], bool]) -> Merged | GateReport:
+    def _do(self, job: Job, stopped: Callable[[], bool]) -> Result:
         def given_up() -> bool:
             return self._closing.is_set() or stopped()
 
@@ -207,4 +226,6 @@ def _check(given_up: Callable[[], bool]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+    return {
+        name: value for name, value in os.environ.items() if name in FOLDERS or not name.startswith(SECRETS)
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.jobs.job import GateJob, Jobs, Merged, MergeJob, never
+from hub.jobs.job import Checked, CheckJob, GateJob, Jobs, Merged, MergeJob, never
 from hub.metrics import Metrics
 from skills.messages import GateReport
 
@@ -29,6 +29,10 @@ class Timed:
         report = self._jobs.gate(job, stopped)
         self._metrics.gate_seconds.observe(report.seconds)
         return report
+
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
+        """Have it done."""
+        return self._jobs.check(job, stopped)
 
     def close(self) -> None:
         """End all work."""

@@ -23,7 +23,6 @@ class RunningHub:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.pid = process.pid
         self.log: list[dict[str, object]] = []
         self.address = self._read_address()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
