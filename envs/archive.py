@@ -12,19 +12,71 @@ import re
 import shutil
 import tarfile
 import tempfile
+import tomllib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
-from envs.bundle import FILES_LIMIT, SUFFIXES, TOTAL_LIMIT, check_files
+from pydantic import BaseModel, Field, ValidationError
+
+from envs.bundle import FILES_LIMIT, SUFFIXES, TOTAL_LIMIT, check_files, digest_files
 from skills.errors import ArtefactError
+from skills.manifest import Name
 
-__all__ = ["pack", "unpack"]
+__all__ = ["Head", "pack", "read_head", "unpack"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}){0,3}")
 OVERHEAD = 2 * tarfile.BLOCKSIZE * (FILES_LIMIT + 20)
 """Bytes of headers and padding that an archive of that many files may have."""
 EPOCH = 0
+TOML_LIMIT = 256 * 1024
+
+
+class Head(BaseModel):
+    """What a bundle says of itself, read without running or checking anything else of it.
+
+    Attributes:
+        digest: As `envs.bundle.digest_folder` of the unpacked bundle.
+        readme: The text of its README.md; empty where there is none.
+    """
+
+    format: Literal["zunft.task/1"]
+    name: Name
+    title: str = Field(max_length=500)
+    summary: str = Field(default="", max_length=2000)
+    licence: str = Field(min_length=1, max_length=100)
+    digest: str = ""
+    readme: str = ""
+
+
+def read_head(archive: bytes) -> Head:
+    """Look into an archive without unpacking it.
+
+    Raises:
+        ArtefactError: See `unpack`; or there is no task.toml with a name, a title and a licence in it.
+    """
+    if len(archive) > TOTAL_LIMIT:
+        raise _refusal(f"{len(archive)} bytes", f"Keep a bundle to {TOTAL_LIMIT}.")
+    files = dict(_entries(archive))
+    text = files.get("task.toml", b"")
+    if not text or len(text) > TOML_LIMIT:
+        raise _refusal("it has no task.toml, or a huge one", "Make it with `zunft task pack`.")
+    try:
+        head = Head.model_validate(_figures(tomllib.loads(text.decode("utf-8"))))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise _refusal(f"task.toml, {place}: {first['msg']}", "docs/tasks.md explains each entry.") from error
+    except (ValueError, RecursionError) as error:
+        raise _refusal(f"task.toml is no TOML: {error}", "Repair it at that line.") from error
+    readme = files.get("README.md", b"").decode("utf-8", errors="replace")
+    return head.model_copy(update={"digest": digest_files(files), "readme": readme.replace("\0", "")})
+
+
+def _figures(figures: Mapping[str, object]) -> dict[str, object]:
+    """Without characters that no text of a database holds."""
+    return {key: each.replace("\0", "") if isinstance(each, str) else each for key, each in figures.items()}
 
 
 def pack(folder: Path) -> bytes:

@@ -9,12 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as ET
 
 from skills.errors import ContractError
 
-__all__ = ["BUNDLES", "bundle_names", "check_files", "digest_folder", "find_bundle", "own_tasks"]
+__all__ = [
+    "BUNDLES",
+    "bundle_names",
+    "check_files",
+    "digest_files",
+    "digest_folder",
+    "find_bundle",
+    "own_tasks",
+]
 
 BUNDLES = Path(__file__).parent / "tasks"
 OWN_FOLDER = "ZUNFT_TASKS"
@@ -96,11 +105,16 @@ def check_files(folder: Path) -> None:
 
 def digest_folder(folder: Path) -> str:
     """`sha256:<hex>` over names and contents of all files."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return digest_files({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
+
+
+def digest_files(files: Mapping[str, bytes]) -> str:
+    """The same of a bundle that is no folder yet: contents by path."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
+    for name in sorted(files, key=PurePosixPath):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -107,7 +107,7 @@ def run_robot(
     settings = _settings(skill=skill, env=env, home=home)
     bench = Workbench(settings.home)
     bench.identity()
-    own_env = _own_env(settings)
+    own_env = _own_env(bench, settings)
     from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
 
     stop = threading.Event()
@@ -186,13 +186,12 @@ def simulate(
     forever: Annotated[bool, typer.Option(help="Go on when no campaign is running.")] = False,
 ) -> None:
     """Run robots that train for a hub until the skill's campaign is over."""
-    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
-    from fleet.simulate import FleetPlan, draw_robots  # noqa: PLC0415
+    from fleet.simulate import FleetPlan, draw_robots  # noqa: PLC0415 - MuJoCo
     from fleet.simulate import simulate as run_fleet  # noqa: PLC0415
 
     operator = OperatorClient.open(hub, token)
     made = operator.create_tokens(EnrolmentTokenRequest(count=robots))
-    drawn = draw_robots(load_task(skill), [each.token for each in made], seed)
+    drawn = draw_robots(_task_of(operator, skill, home), [each.token for each in made], seed)
     plan = FleetPlan(hub, skill, drawn, home.absolute(), seed=seed)
     until = (lambda: False) if forever else _campaign_over(operator, skill)
     count = min(robots, processes or os.cpu_count() or 1)
@@ -229,11 +228,27 @@ def _introduce(bench: Workbench) -> None:
             connect(bench).tell_abilities(said)
 
 
-def _own_env(settings: RobotSettings) -> Any:
-    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
-    from fleet.own_env import load_env  # noqa: PLC0415
+def _own_env(bench: Workbench, settings: RobotSettings) -> Any:
+    from fleet.own_env import load_env  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import find_task  # noqa: PLC0415
 
-    return load_env(settings.env, load_task(settings.skill)) if settings.env else None
+    if not settings.env:
+        return None
+    return load_env(settings.env, find_task(bench, connect(bench), settings.skill))
+
+
+def _task_of(operator: OperatorClient, skill: str, home: Path) -> Any:
+    """The task for which workshops are drawn; each robot fetches and verifies its own copy."""
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import fetch_task, is_here, listed_version  # noqa: PLC0415
+
+    if is_here(skill):
+        return load_task(skill)
+    manifest = operator.version(skill, "stable").manifest
+    version = listed_version(operator.connection, manifest.task, manifest.task_digest)
+    target = home.absolute() / ".tasks" / skill
+    fetch_task(operator.connection, version, None, target)
+    return load_task(target)
 
 
 def _in_words(fact: Any) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from fleet.connection import JSON, Connection
-from fleet.transfer import ONE_REQUEST, pull, push
+from fleet.transfer import ONE_REQUEST, pull, push, slowest
 from skills.container import digest_of
 from skills.errors import (
     ArtefactError,
@@ -69,6 +69,7 @@ from skills.organisations import (
 )
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
+from skills.tasks import TaskVersionView, TaskView
 from skills.tokens import TokenCreated, TokenRequest, TokenView
 from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
@@ -272,6 +273,32 @@ class OperatorClient:
         change = VisibilityChange(visibility=visibility)
         return self.connection.ask(SkillView, "PUT", f"{_skill(name)}/visibility", change)
 
+    def publish_task(self, archive: bytes, visibility: Visibility | None = None) -> TaskVersionView:
+        """Have a task's bundle taken in and checked; `visibility`: who may see a new name."""
+        query = f"?visibility={visibility}" if visibility else ""
+        return self.connection.parse(
+            TaskVersionView,
+            self.connection.send(
+                "POST",
+                f"{API}/tasks{query}",
+                body=archive,
+                headers={"Content-Type": BLOB},
+                seconds=slowest(self.connection, len(archive)),
+            ),
+        )
+
+    def tasks(self) -> list[TaskView]:
+        """The hub's tasks."""
+        return self.connection.ask(list[TaskView], "GET", f"{API}/tasks")
+
+    def task(self, name: str) -> TaskView:
+        """One task."""
+        return self.connection.ask(TaskView, "GET", _task(name))
+
+    def task_version(self, name: str, number: int) -> TaskVersionView:
+        """One version of a task, with what the hub's checker found."""
+        return self.connection.ask(TaskVersionView, "GET", f"{_task(name)}/versions/{number}")
+
     def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
@@ -388,7 +415,11 @@ def _skill(name: str) -> str:
 
 
 def _board(task: str) -> str:
-    return f"{API}/tasks/{quote(task, safe='')}/leaderboard"
+    return f"{_task(task)}/leaderboard"
+
+
+def _task(name: str) -> str:
+    return f"{API}/tasks/{quote(name, safe='')}"
 
 
 def _organisation(name: str) -> str:

@@ -7,7 +7,7 @@ from zlib import crc32
 
 import numpy as np
 
-from envs.task import load_task
+from envs.task import Task
 from fleet.abilities import abilities_of
 from fleet.agent import Agent
 from fleet.ground import OwnGround, SimulatedGround
@@ -17,6 +17,7 @@ from fleet.membership import connect
 from fleet.own_env import Env
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
+from fleet.tasks import find_task
 from fleet.trainer import TrainerSettings
 from fleet.workbench import Identity, Workbench
 
@@ -36,15 +37,16 @@ def make_agent(
         NotFoundError: It has not joined a hub.
         ContractError: There is no such workshop or task.
     """
-    identity = bench.identity()
+    identity, hub = bench.identity(), connect(bench)
+    task = find_task(bench, hub, settings.skill)
     return Agent(
         settings.skill,
         identity,
         bench,
-        connect(bench),
-        _ground(identity, own_env, settings),
+        hub,
+        _ground(identity, own_env, task, settings),
         settings.for_agent(),
-        abilities=abilities_of(identity.embodiment, load_task(settings.skill) if own_env else None),
+        abilities=abilities_of(identity.embodiment, task if own_env else None, kept=task),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
         rng=np.random.default_rng(),
         report=report,
@@ -52,8 +54,7 @@ def make_agent(
     )
 
 
-def _ground(identity: Identity, own_env: Env | None, settings: RobotSettings) -> Ground:
-    task = load_task(settings.skill)
+def _ground(identity: Identity, own_env: Env | None, task: Task, settings: RobotSettings) -> Ground:
     seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
     minibatch = min(TrainerSettings.minibatch, settings.batch_steps)
     trainer = TrainerSettings(batch=settings.batch_steps, minibatch=minibatch)

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.task import Task, load_task
+from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
 from fleet.abilities import abilities_of
 from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.crew import Crew, Line
 from fleet.membership import connect, join
 from fleet.progress import Progress
+from fleet.tasks import find_task
 from fleet.workbench import Workbench
 from skills.manifest import Name
 
@@ -124,15 +125,19 @@ def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:
 def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
     robot = plan.robots[number]
     identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
+    hub = connect(bench)
     from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
 
     return Agent(
         plan.skill,
         identity,
         bench,
-        connect(bench),
+        hub,
         SimulatedGround(
-            load_task(plan.skill), robot.workshop, seed=plan.seed + number, episodes=plan.episodes
+            find_task(bench, hub, plan.skill),
+            robot.workshop,
+            seed=plan.seed + number,
+            episodes=plan.episodes,
         ),
         plan.agent,
         abilities=abilities_of(identity.embodiment),

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from envs.evaluate import Evaluation, evaluate
-from envs.task import load_task
 from fleet.abilities import abilities_of
 from fleet.client import HubClient
 from fleet.home import home_workshop
 from fleet.own_env import load_env, rehearse
 from fleet.sync import check_fit
+from fleet.tasks import find_task
 from fleet.workbench import Workbench
 from skills.messages import VersionView
 from skills.policy import Policy
@@ -63,10 +63,10 @@ def use_skill(
         ContractError: It does not fit this robot.
     """
     name, _, ref = reference.partition("@")
-    task = load_task(name)
+    task = find_task(bench, client, name)
     version = client.version(name, ref or "stable")
     env = load_env(own_env, task) if own_env else None
-    client.tell_abilities(abilities_of(bench.identity().embodiment, task if env else None))
+    client.tell_abilities(abilities_of(bench.identity().embodiment, task if env else None, kept=task))
     fits_here = partial(check_fit, skill=name, contract=task.contract, task_digest=task.digest)
     fits_here(version.manifest)
     skill = bench.skill(version.digest) or client.fetch_skill(version, bench.skill_file(version.digest))

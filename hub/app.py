@@ -24,6 +24,7 @@ from hub.api import (
     rounds,
     sessions,
     skills,
+    tasks,
     uploads,
     users,
     webhooks,
@@ -52,6 +53,7 @@ NOUNS = (
     robots,
     rounds,
     skills,
+    tasks,
     leaderboards,
     uploads,
     campaigns,
@@ -114,6 +116,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     app.include_router(login.router, responses=refusals(422, 429, 503))
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
+    limits += [(tasks.task_router, tasks.ARCHIVE_LIMIT)]
     limits += [(uploads.part_router, services.uploads.largest_part)]
     for router, limit in limits:
         app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429, 503))

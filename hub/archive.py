@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Column, Table
 
+import hub.tasks.models  # noqa: F401 - its tables
 from hub.models import Base, Moment
 from hub.regions import HOME
 from hub.store.contract import path_of

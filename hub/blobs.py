@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from hub.leaderboards.rows import ScoreRow
 from hub.models import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
+from hub.tasks.models import TaskRow, TaskVersionRow
 
 __all__ = ["blobs_of"]
 
@@ -20,6 +21,7 @@ def blobs_of(session: Session) -> list[tuple[str, str]]:
     of_round = in_region.join(CampaignRow, CampaignRow.skill == SkillRow.name).join(
         RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id
     )
+    of_task = select(OrganisationRow.region).join(TaskRow, TaskRow.organisation == OrganisationRow.name)
     of_version = in_region.join(VersionRow, VersionRow.skill == SkillRow.name)
     named = union(
         of_version.where(VersionRow.purged_at.is_(None)).add_columns(VersionRow.digest),
@@ -27,5 +29,6 @@ def blobs_of(session: Session) -> list[tuple[str, str]]:
         of_round.join(DeltaRow, DeltaRow.round_id == RoundRow.round_id).add_columns(DeltaRow.digest),
         of_round.add_columns(RoundRow.optimiser_before),
         of_round.add_columns(RoundRow.optimiser_after),
+        of_task.join(TaskVersionRow, TaskVersionRow.task == TaskRow.name).add_columns(TaskVersionRow.digest),
     )
     return sorted((region, digest) for region, digest in session.execute(named) if digest)

@@ -7,6 +7,7 @@ may see and stop it follows from that.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -44,6 +45,7 @@ from hub.rounds import FINAL
 from hub.visibility import must_change, seen, seen_skills
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
+from skills.manifest import Manifest
 from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView
 
 __all__ = ["Campaigns"]
@@ -52,11 +54,18 @@ __all__ = ["Campaigns"]
 class Campaigns:
     """Orders and assignments; each call is its own transaction."""
 
-    def __init__(self, database: Database, clock: Clock, active_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        active_seconds: float,
+        check_task: Callable[[Session, Manifest, str], None],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._active_seconds = active_seconds
         self._presences = Presences(database, clock, active_seconds)
+        self._check_task = check_task
 
     def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
         """Take an order; the engine opens its first round.
@@ -65,6 +74,7 @@ class Campaigns:
             NotFoundError: No such skill, or it has no stable version to start from.
             ForbiddenError: It is another organisation's, or as many campaigns as may are running.
             ConflictError: A campaign for this skill is running.
+            ContractError: This hub does not know the task.
             CodecError: The plan names an unknown codec.
             MergeError: The rule does not take these options, or needs a larger quorum.
         """
@@ -73,7 +83,8 @@ class Campaigns:
         now = self._clock()
         with self._database.write() as session:
             skill = own_skill(session, request.skill, by)
-            resolve(session, skill.name, "stable", by)
+            stable = resolve(session, skill.name, "stable", by)
+            self._check_task(session, Manifest.model_validate(stable.manifest), skill.organisation)
             owner = hold(session, skill.organisation)[skill.organisation]
             running = _running(session, request.skill)
             if running is not None:

@@ -220,11 +220,6 @@ class Catalogue:
             own_skill(session, name, by)
             return version_view(session, resolve(session, name, ref, by))
 
-    def region(self, name: str) -> str:
-        """In whose store the files of a skill lie."""
-        with self._database.read() as session:
-            return region_of(session, name)
-
     def file(self, version: VersionView, viewer: Viewer) -> VersionFile:
         """Where the version's file comes from.
 

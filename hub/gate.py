@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from pathlib import Path
 
 from envs.evaluate import Evaluation, pool
-from hub.known_tasks import open_task
+from envs.task import Task, load_task
+from hub.jobs.job import Gate
 from hub.scoring import score_skill, score_view
 from skills.errors import ContractError
 from skills.leaderboards import draws_of
@@ -31,7 +33,7 @@ class HeldOutGate:
     """
 
     def __init__(self) -> None:
-        self._measured: OrderedDict[tuple[str, str], ScoresByArm] = OrderedDict()
+        self._measured: OrderedDict[tuple[str, str, str], ScoresByArm] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, candidate: Skill, current: Skill | None, plan: GatePlan) -> GateReport:
@@ -40,29 +42,38 @@ class HeldOutGate:
         Raises:
             ContractError: The task is unknown here or has another contract, or no arm of the plan is known.
         """
+        return self._compare(candidate, current, plan, None)
+
+    def on(self, folder: Path) -> Gate:
+        """The same gate on the task in a folder, whatever has its name elsewhere."""
+        return lambda candidate, current, plan: self._compare(candidate, current, plan, load_task(folder))
+
+    def _compare(
+        self, candidate: Skill, current: Skill | None, plan: GatePlan, task: Task | None
+    ) -> GateReport:
         started = time.monotonic()
-        scores = self._measure(candidate, plan)
-        known = self._measure(current, plan) if current is not None else None
+        scores = self._measure(candidate, plan, task)
+        known = self._measure(current, plan, task) if current is not None else None
         return judge(scores, known, plan.tolerance, seconds=time.monotonic() - started)
 
-    def _measure(self, skill: Skill, plan: GatePlan) -> ScoresByArm:
-        key = (skill.digest, plan.model_dump_json(exclude={"tolerance"}))
+    def _measure(self, skill: Skill, plan: GatePlan, found: Task | None) -> ScoresByArm:
+        task = found or load_task(skill.manifest.task)
+        key = (skill.digest, task.digest, plan.model_dump_json(exclude={"tolerance"}))
         with self._lock:
             if key not in self._measured:
-                self._measured[key] = measure(skill, plan)
+                self._measured[key] = measure(skill, plan, task)
             self._measured.move_to_end(key)
             while len(self._measured) > REMEMBERED:
                 self._measured.popitem(last=False)
             return self._measured[key]
 
 
-def measure(skill: Skill, plan: GatePlan) -> ScoresByArm:
+def measure(skill: Skill, plan: GatePlan, task: Task) -> ScoresByArm:
     """Score a skill on every arm of the plan that this hub can simulate.
 
     Raises:
         ContractError: See `HeldOutGate`.
     """
-    task = open_task(skill.manifest.task)
     admitted = task.file.embodiments
     arms = plan.embodiments or admitted
     simulated = [arm for arm in arms if arm in admitted]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub.auth import Viewer
 from hub.events import record
-from hub.jobs.job import DeltaPart, MergeJob
+from hub.jobs.job import DeltaPart, MergeJob, TaskSource
 from hub.models import (
     AssignmentRow,
     CampaignRow,
@@ -109,9 +109,14 @@ def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
 
 
 def merge_job(
-    row: RoundRow, deltas: Sequence[DeltaRow], order: CampaignRequest, version: int, region: str
+    row: RoundRow,
+    deltas: Sequence[DeltaRow],
+    order: CampaignRequest,
+    version: int,
+    region: str,
+    task: TaskSource | None = None,
 ) -> MergeJob:
-    """What is to be merged into the version with this number, in the region's store."""
+    """What is to be merged into the version with this number; `task` is for rules that ask the gate."""
     return MergeJob(
         round_id=row.round_id,
         base=row.base,
@@ -131,6 +136,7 @@ def merge_job(
         version=version,
         optimiser_before=row.optimiser_before,
         region=region,
+        task=task,
     )
 
 

@@ -16,6 +16,7 @@ from hub.events import take_turn
 from hub.models import DeltaRow, OrganisationRow, RobotRow, SkillRow, UserRow
 from hub.quotas import hold, use_of
 from hub.regions import HOME, Stores
+from hub.tasks.models import TaskRow
 from hub.visibility import may_change
 from skills.errors import ConflictError, NotFoundError
 from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView, Quotas
@@ -213,7 +214,8 @@ def _stores_something(session: Session, name: str) -> bool:
         .where(RobotRow.organisation == name)
         .limit(1)
     )
-    return session.scalar(skills) is not None or session.scalar(deltas) is not None
+    tasks = select(TaskRow.name).where(TaskRow.organisation == name).limit(1)
+    return any(session.scalar(each) is not None for each in (skills, deltas, tasks))
 
 
 def _unknown(name: str) -> NotFoundError:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub.auth import THE_HUB
 from hub.models import CampaignRow, DeltaRow, OrganisationRow, RobotRow, SkillRow, VersionRow
+from hub.tasks.models import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError, TooLargeError, TooManyRequestsError
 from skills.organisations import Use
 
@@ -40,7 +41,7 @@ def check_room(row: OrganisationRow, size: int) -> None:
     """
     if row.storage_limit is not None and row.stored_bytes + size > row.storage_limit:
         raise TooLargeError(
-            f"the organisation that owns this skill has no room for {size} bytes more.",
+            f"the organisation that owns this has no room for {size} bytes more.",
             remedy="Ask an admin of the hub for room: zunft organisation set NAME --storage 20GB.",
             code="quota_storage",
         )
@@ -71,7 +72,7 @@ def check_uploads(session: Session, row: OrganisationRow, now: datetime) -> None
     oldest = session.scalar(last.offset(limit - 1).limit(1)) if limit else now
     if oldest is not None:
         raise TooManyRequestsError(
-            f"{row.name} has sent {limit} deltas and skills within an hour, which is all that it may.",
+            f"{row.name} has sent {limit} deltas, skills and tasks within an hour, which is all that it may.",
             remedy="Send it again later, or ask an admin of the hub for a larger quota.",
             code="quota_uploads",
             retry_after=(oldest + WINDOW - now).total_seconds(),
@@ -127,7 +128,7 @@ def _campaigns(name: str) -> Select[int]:
 
 
 def _uploads(name: str, now: datetime) -> Select[datetime]:
-    """When each upload of the last hour came: its robots' deltas, and what users published to its skills."""
+    """When each upload of the last hour came: its robots' deltas, and what users published."""
     since = now - WINDOW
     deltas = (
         select(DeltaRow.received_at)
@@ -140,5 +141,10 @@ def _uploads(name: str, now: datetime) -> Select[datetime]:
         .where(SkillRow.organisation == name, VersionRow.created_at > since)
         .where(VersionRow.published_by != THE_HUB.actor)
     )
-    both = union_all(deltas, versions).subquery()
-    return select(both.c.received_at)
+    tasks = (
+        select(TaskVersionRow.created_at)
+        .join(TaskRow, TaskRow.name == TaskVersionRow.task)
+        .where(TaskRow.organisation == name, TaskVersionRow.created_at > since)
+    )
+    together = union_all(deltas, versions, tasks).subquery()
+    return select(together.c.received_at)

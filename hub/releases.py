@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from hub.auth import Principal
 from hub.catalogue import Catalogue
+from hub.database import Database
 from hub.jobs.job import GateJob, Jobs
+from hub.regions import region_of
+from hub.tasks.sources import task_source
 from skills.messages import Channel, GatePlan, VersionView
 
 __all__ = ["Releases"]
@@ -16,7 +19,8 @@ __all__ = ["Releases"]
 class Releases:
     """Moves channels by an operator's order."""
 
-    def __init__(self, catalogue: Catalogue, jobs: Jobs) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, jobs: Jobs) -> None:
+        self._database = database
         self._catalogue = catalogue
         self._jobs = jobs
 
@@ -31,8 +35,9 @@ class Releases:
         """
         version = self._catalogue.own_version(name, str(number), by)
         if channel == "stable" and version.score is None:
-            region = self._catalogue.region(name)
-            job = GateJob(candidate=version.digest, current=None, plan=GatePlan(), region=region)
+            with self._database.read() as session:
+                region, task = region_of(session, name), task_source(session, name, version.manifest)
+            job = GateJob(candidate=version.digest, current=None, plan=GatePlan(), region=region, task=task)
             report = self._jobs.gate(job)
             self._catalogue.record_score(version.digest, report.candidate)
         return self._catalogue.move_channel(name, channel, number, by=by)

@@ -24,7 +24,7 @@ from hub.events import EventLog, Told
 from hub.fits import Fits
 from hub.identity import signing_key
 from hub.issuer import Issuer
-from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
+from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaderboards.boards import Leaderboards
@@ -43,6 +43,9 @@ from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
 from hub.sweeper import Sweeper
+from hub.tasks.checker import Checker
+from hub.tasks.registry import Tasks
+from hub.tasks.sources import check_task
 from hub.tokens import Tokens
 from hub.uploads import UploadLimits, Uploads
 from hub.watch import Watch
@@ -103,8 +106,11 @@ class Services:
     withdrawer: Watch
     leaderboards: Leaderboards
     scorer: Scorer
-    scoring_jobs: Jobs
+    background: Jobs
     scoring: Watch
+    tasks: Tasks
+    checker: Checker
+    checking: Watch
 
     @property
     def store(self) -> ObjectStore:
@@ -120,6 +126,7 @@ class Services:
         self.withdrawer.start()
         if self.settings.leaderboards:
             self.scoring.start()
+        self.checking.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -130,6 +137,8 @@ class Services:
         self.close_streams()
         self.withdrawing.stop()
         self.scorer.stop()
+        self.checker.stop()
+        self.checking.stop()
         self.watch.stop()
         self.withdrawer.stop()
         self.scoring.stop()
@@ -137,7 +146,7 @@ class Services:
         self.dispatcher.stop()
         self.listener.stop()
         self.jobs.close()
-        self.scoring_jobs.close()
+        self.background.close()
         self.sweeper.stop()
         self.open_rounds.close()
         self.news.close()
@@ -185,11 +194,15 @@ def open_services(
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
-    campaigns, events = Campaigns(database, clock, active), EventLog(database)
+    campaigns, events = (
+        Campaigns(database, clock, active, _any_task if gate else check_task),
+        EventLog(database),
+    )
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
-    scoring_jobs = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
-    scorer = Scorer(database, stores, scoring_jobs, BOARD, clock, settings.lease_seconds)
+    background = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
+    scorer = Scorer(database, stores, background, BOARD, clock, settings.lease_seconds)
+    checker = Checker(database, jobs, clock, _check_limits(settings), settings.lease_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
         settings=settings,
@@ -210,7 +223,7 @@ def open_services(
         jobs=jobs,
         listener=Listener(database, bell),
         organisations=organisations,
-        releases=Releases(catalogue, jobs),
+        releases=Releases(database, catalogue, jobs),
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
@@ -227,8 +240,24 @@ def open_services(
         withdrawer=Watch(bell, [withdrawing.work]),
         leaderboards=Leaderboards(database, stores, BOARD),
         scorer=scorer,
-        scoring_jobs=scoring_jobs,
+        background=background,
         scoring=Watch(bell, [scorer.work]),
+        tasks=Tasks(database, stores, key, clock),
+        checker=checker,
+        checking=Watch(bell, [checker.work]),
+    )
+
+
+def _any_task(*_: object) -> None:
+    """Who brings a gate of their own answers for the tasks that it measures."""
+
+
+def _check_limits(settings: Settings) -> CheckLimits:
+    return CheckLimits(
+        seconds=settings.check_seconds,
+        cpu_seconds=settings.check_cpu_seconds,
+        memory=settings.check_memory,
+        file_size=settings.check_file_size,
     )
 
 

@@ -218,6 +218,21 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long the parts of an unfinished upload are kept after it was last announced.",
     )
+    check_seconds: float = Field(
+        default=300,
+        gt=0,
+        le=3600,
+        description="How long the check of a published task may take; one that takes longer is refused.",
+    )
+    check_cpu_seconds: int = Field(
+        default=600, ge=1, description="Processor time that it may use, of all threads together."
+    )
+    check_memory: int = Field(
+        default=4096 * MEBIBYTE, ge=1, description="Bytes of memory (address space) that it may take."
+    )
+    check_file_size: int = Field(
+        default=64 * MEBIBYTE, ge=1024, description="Bytes of the largest file that it may write."
+    )
     rate_limit: float = Field(
         default=100,
         ge=0,

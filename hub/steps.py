@@ -35,6 +35,7 @@ from hub.publishing import next_number
 from hub.quotas import hold
 from hub.regions import Stores, region_of
 from hub.rounds import FINAL, collection_event, without
+from hub.tasks.sources import task_source
 from skills.errors import TooLargeError
 from skills.messages import GateReport, RoundState
 
@@ -83,7 +84,9 @@ class Steps:
         if not measured:
             with self._database.read() as session:
                 region = region_of(session, campaign.skill)
-            job = GateJob(candidate=base, current=None, plan=order_of(campaign).gate, region=region)
+                task = task_source(session, campaign.skill)
+            plan = order_of(campaign).gate
+            job = GateJob(candidate=base, current=None, plan=plan, region=region, task=task)
             report = self._jobs.gate(job, held.given_up)
             self._catalogue.record_score(base, report.candidate)
         with held.commit() as session:
@@ -123,7 +126,9 @@ class Steps:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
             region = region_of(session, campaign.skill)
-        made = self._jobs.merge(merge_job(row, deltas, order_of(campaign), number, region), held.given_up)
+            task = task_source(session, campaign.skill)
+        job = merge_job(row, deltas, order_of(campaign), number, region, task)
+        made = self._jobs.merge(job, held.given_up)
         store = self._stores.of(region)
         try:
             with held.commit() as session:
@@ -152,8 +157,13 @@ class Steps:
         stable, _ = self._stable(campaign.skill)
         with self._database.read() as session:
             region = region_of(session, campaign.skill)
+            task = task_source(session, campaign.skill)
         job = GateJob(
-            candidate=str(row.candidate), current=stable, plan=order_of(campaign).gate, region=region
+            candidate=str(row.candidate),
+            current=stable,
+            plan=order_of(campaign).gate,
+            region=region,
+            task=task,
         )
         report = self._jobs.gate(job, held.given_up)
         if report.current is not None:

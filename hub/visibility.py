@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
+from sqlalchemy.orm import aliased
 
 from hub.auth import Principal, Viewer
 from hub.models import EventRow, RobotRow, SkillRow, VersionRow
+from hub.tasks.models import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError
 from skills.messages import Visibility
 
@@ -36,6 +38,8 @@ __all__ = [
     "seen_events",
     "seen_robots",
     "seen_skills",
+    "seen_task_versions",
+    "seen_tasks",
 ]
 
 VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
@@ -94,6 +98,31 @@ def seen(viewer: Viewer) -> ColumnElement[bool]:
 def seen_skills(viewer: Viewer) -> Select[str]:
     """Names of the skills that a viewer sees, for conditions on what belongs to a skill."""
     return select(SkillRow.name).where(seen(viewer))
+
+
+def seen_task_versions(viewer: Viewer) -> ColumnElement[bool]:
+    """A condition on versions of tasks: as for skills, and to other organisations only what is listed."""
+    if viewer is not None and viewer.role == "admin":
+        return true()
+    sight = _sight(viewer)
+    others = select(TaskRow.name).where(TaskRow.visibility.in_(sight.others))
+    listed = and_(TaskVersionRow.state == "listed", TaskVersionRow.task.in_(others))
+    if viewer is None:
+        return listed
+    published = _published_tasks(viewer)
+    own = or_(TaskRow.visibility.in_(sight.own), and_(TaskRow.visibility.in_(sight.published), published))
+    theirs = select(TaskRow.name).where(TaskRow.organisation == viewer.organisation, own)
+    return or_(listed, TaskVersionRow.task.in_(theirs))
+
+
+def seen_tasks(viewer: Viewer) -> ColumnElement[bool]:
+    """A condition on rows of tasks: those of which the viewer sees a version."""
+    return TaskRow.name.in_(select(TaskVersionRow.task).where(seen_task_versions(viewer)))
+
+
+def _published_tasks(viewer: Principal) -> ColumnElement[bool]:
+    theirs = aliased(TaskVersionRow)
+    return TaskRow.name.in_(select(theirs.task).where(theirs.published_by == viewer.actor))
 
 
 def may_see_robots(viewer: Viewer, organisation: str) -> bool:

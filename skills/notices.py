@@ -34,6 +34,8 @@ NoticeKind = Literal[
     "robot.lost",
     "robot.returned",
     "robot.withdrawn",
+    "task.listed",
+    "task.refused",
 ]
 """What a webhook can be told of."""
 

@@ -24,7 +24,14 @@ from skills.container import digest_of
 from skills.errors import SignatureError
 from skills.files import write_atomically
 
-__all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement"]
+__all__ = [
+    "RequestProof",
+    "SigningKey",
+    "VerifyKey",
+    "delta_statement",
+    "skill_statement",
+    "task_statement",
+]
 
 KEY_PREFIX = "ed25519:"
 
@@ -166,6 +173,11 @@ def delta_statement(digest: str) -> bytes:
 def skill_statement(digest: str) -> bytes:
     """What a hub signs of a skill that it publishes: the digest of the file."""
     return b"zunft.skill/1\n" + digest.encode()
+
+
+def task_statement(name: str, version: int, digest: str) -> bytes:
+    """What a hub signs of a task that it publishes: name, number, and the digest of the archive."""
+    return f"zunft.task/1\n{name}\n{version}\n{digest}".encode()
 
 
 def _keep_first(path: Path, data: bytes) -> None:

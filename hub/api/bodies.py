@@ -1,8 +1,8 @@
 """Files in request bodies: onto disk while they come, hashed, never whole in memory.
 
-A route that takes a file depends on `expect_delta`, `expect_skill` or `expect_part`, and then gets it as
-`File`, after it is known who sends it. How large a body may be is the router's limit and, where that is less,
-the organisation's; what the file is, the service's business.
+A route that takes a file depends on `expect_delta`, `expect_skill`, `expect_part` or `expect_task`, and then
+gets it as `File`, after it is known who sends it. How large a body may be is the router's limit and, where
+that is less, the organisation's; what the file is, the service's business.
 """
 
 from __future__ import annotations
@@ -21,10 +21,19 @@ from hub.store.contract import PIECE
 from skills.container import digest_of
 from skills.errors import TooLargeError
 
-__all__ = ["FILE", "File", "body_digest", "expect_delta", "expect_part", "expect_skill", "heavy_lifting"]
+__all__ = [
+    "FILE",
+    "File",
+    "body_digest",
+    "expect_delta",
+    "expect_part",
+    "expect_skill",
+    "expect_task",
+    "heavy_lifting",
+]
 
 T = TypeVar("T")
-Kind = Literal["delta", "skill", "part"]
+Kind = Literal["delta", "skill", "part", "task"]
 FILE = {"schema": {"type": "string", "format": "binary"}}
 """A file's bytes in the API description."""
 
@@ -67,8 +76,8 @@ class _Incoming:
         return self.file
 
     async def _limit(self, request: Request, organisation: str) -> float:
-        if self._kind == "part":
-            return inf  # the whole was announced, and held to its limit then
+        if self._kind in {"part", "task"}:
+            return inf  # a whole was announced, and held to its limit then; a bundle is small
         services: Services = request.app.state.services
         limit = await run_in_threadpool(services.organisations.body_limit, organisation, self._kind)
         return inf if limit is None else limit
@@ -93,7 +102,8 @@ def _expect(kind: Kind) -> Callable[[Request], AsyncIterator[None]]:
     return expect
 
 
-expect_delta, expect_skill, expect_part = _expect("delta"), _expect("skill"), _expect("part")
+expect_delta, expect_skill = _expect("delta"), _expect("skill")
+expect_part, expect_task = _expect("part"), _expect("task")
 
 
 async def received_file(request: Request) -> SpoolFile:

@@ -10,11 +10,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from itertools import chain
+from typing import Protocol
 
 from fastapi import Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from hub.catalogue import VersionFile
 from hub.store.contract import damaged
 from skills.errors import RequestError
 from skills.messages import BLOB
@@ -24,6 +24,32 @@ __all__ = ["file_answer"]
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
+class Described(Protocol):
+    """What the catalogue says of a file."""
+
+    @property
+    def digest(self) -> str:
+        """Its content address."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+class StoredFile(Protocol):
+    """A skill's or a task's file, in the one store that may have it."""
+
+    @property
+    def version(self) -> Described:
+        """What is in it."""
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """See `ObjectStore.read`."""
+
+    def url(self) -> str:
+        """Where it may be fetched past the hub for a while; empty: through the hub only."""
+
+
 class UnsatisfiableRangeError(RequestError):
     """A range that begins behind the end of the file."""
 
@@ -31,7 +57,7 @@ class UnsatisfiableRangeError(RequestError):
     status = 416
 
 
-def file_answer(file: VersionFile, *, if_none_match: str, asked: str, if_range: str) -> Response:
+def file_answer(file: StoredFile, *, if_none_match: str, asked: str, if_range: str) -> Response:
     """The answer to a request with these headers.
 
     Args:

@@ -9,6 +9,8 @@ import structlog
 from pydantic import BaseModel
 
 from hub.jobs.job import (
+    Checked,
+    CheckJob,
     GateJob,
     Job,
     Merged,
@@ -30,7 +32,7 @@ from skills.errors import (
 )
 from skills.messages import GateReport
 
-__all__ = ["Answering", "answer_of", "failure", "request_of", "result_of"]
+__all__ = ["Answering", "Job", "Result", "answer_of", "failure", "request_of", "result_of"]
 
 ERRORS = {
     kind.__name__: kind
@@ -60,6 +62,9 @@ class Doing(Protocol):
     def score(self, job: ScoreJob) -> Scored:
         """See `Bench`."""
 
+    def check(self, job: CheckJob) -> Checked:
+        """See `Bench`."""
+
 
 class _Failure(BaseModel):
     """An error on its way: its class, and what it says."""
@@ -72,11 +77,12 @@ class _Failure(BaseModel):
 
 
 class _Answer(BaseModel):
-    """One of four."""
+    """One of five."""
 
     merged: Merged | None = None
     report: GateReport | None = None
     scored: Scored | None = None
+    checked: Checked | None = None
     failure: _Failure | None = None
 
 
@@ -104,6 +110,8 @@ def _done(job: Job, bench: Doing) -> _Answer:
             return _Answer(report=bench.gate(job))
         case ScoreJob():
             return _Answer(scored=bench.score(job))
+        case CheckJob():
+            return _Answer(checked=bench.check(job))
 
 
 def failure(error: ZunftError) -> bytes:
@@ -132,7 +140,7 @@ def result_of(answer: bytes) -> Result:
         told = found.failure
         kind = ERRORS.get(told.kind, ZunftError)
         raise kind(told.message, where=told.where, remedy=told.remedy, code=told.code)
-    result = found.merged or found.report or found.scored
+    result = found.merged or found.report or found.scored or found.checked
     if result is None:
         raise ZunftError("a worker's answer is empty.", remedy="See the hub's log.")
     return result

@@ -12,9 +12,22 @@ from functools import cache
 from pathlib import Path
 
 from envs.evaluate import pool
+from envs.task import load_task
 from hub.gate import HeldOutGate
-from hub.jobs.job import BenchPlan, Gate, GateJob, Merged, MergeJob, Scored, ScoreJob
-from hub.known_tasks import open_task
+from hub.jobs.bundles import Bundles
+from hub.jobs.examination import examined
+from hub.jobs.job import (
+    BenchPlan,
+    Checked,
+    CheckJob,
+    Gate,
+    GateJob,
+    Merged,
+    MergeJob,
+    Scored,
+    ScoreJob,
+    TaskSource,
+)
 from hub.merger import Merger, prepare
 from hub.merging import Engine, choose_engine
 from hub.scoring import made_with, score_skill, score_view
@@ -35,19 +48,29 @@ class Bench:
         spool: Folder for what a merge lays down meanwhile.
         engine: What merges.
         gate: How candidates are measured.
+        on: The same on the task in a folder.
     """
 
-    def __init__(self, stores: Callable[[str], ObjectStore], spool: Path, engine: Engine, gate: Gate) -> None:
+    def __init__(
+        self,
+        stores: Callable[[str], ObjectStore],
+        spool: Path,
+        engine: Engine,
+        gate: Gate,
+        on: Callable[[Path], Gate],
+    ) -> None:
         self._store = cache(stores)
         self._spool = spool
         self._engine = engine
         self._gate = gate
+        self._on = on
+        self._bundles = Bundles(self._store, spool)
 
     def merge(self, job: MergeJob) -> Merged:
         """See `hub.jobs.job.Jobs`."""
         started = time.monotonic()
         store, merger = self._store(job.region), self._merger(job.region)
-        root = merger.trust(job, self._gate)
+        root = merger.trust(job, self._gate_for(job.task))
         with merger.candidate(job, root=root) as made:
             store.put_file(made.state, made.state_file)
             store.put_file(made.skill.digest, made.skill_file)
@@ -66,13 +89,17 @@ class Bench:
         """See `hub.jobs.job.Jobs`."""
         merger = self._merger(job.region)
         current = merger.skill(job.current) if job.current else None
-        return self._gate(merger.skill(job.candidate), current, job.plan)
+        return self._gate_for(job.task)(merger.skill(job.candidate), current, job.plan)
+
+    def check(self, job: CheckJob) -> Checked:
+        """See `hub.jobs.job.Jobs`."""
+        return examined(self._bundles.archive(job.task), job.limits, self._spool)
 
     def score(self, job: ScoreJob) -> Scored:
         """See `hub.jobs.job.Jobs`."""
         started = time.monotonic()
         skill = self._merger(job.region).skill(job.skill)
-        task = open_task(skill.manifest.task)
+        task = load_task(self._bundles.folder(job.task) if job.task else skill.manifest.task)
         if task.digest != job.task_digest:
             raise ContractError(
                 f"whoever measures has another task {task.name} than the hub.",
@@ -91,6 +118,9 @@ class Bench:
             made_with=made_with(),
             seconds=time.monotonic() - started,
         )
+
+    def _gate_for(self, task: TaskSource | None) -> Gate:
+        return self._gate if task is None else self._on(self._bundles.folder(task))
 
     def _merger(self, region: str) -> Merger:
         store = self._store(region)
@@ -111,4 +141,7 @@ def open_bench(plan: BenchPlan, stores: Callable[[str], ObjectStore], gate: Gate
     folder = plan.spool or Path(tempfile.gettempdir()) / "zunft-spool"
     engine = choose_engine(plan.device, ray_address=plan.ray_address)
     prepare(engine)
-    return Bench(stores, folder, engine, gate or HeldOutGate())
+    if gate is not None:
+        return Bench(stores, folder, engine, gate, lambda _: gate)
+    held_out = HeldOutGate()
+    return Bench(stores, folder, engine, held_out, held_out.on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hub.jobs.bench import Bench
-from hub.jobs.job import GateJob, Merged, MergeJob, Scored, ScoreJob, never
+from hub.jobs.job import Checked, CheckJob, GateJob, Merged, MergeJob, Scored, ScoreJob, never
 from skills.messages import GateReport
 
 __all__ = ["InProcess"]
@@ -28,6 +28,10 @@ class InProcess:
     def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:  # noqa: ARG002
         """Do it at once."""
         return self._bench.score(job)
+
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:  # noqa: ARG002
+        """Do it at once."""
+        return self._bench.check(job)
 
     def close(self) -> None:
         """There is nothing to end."""

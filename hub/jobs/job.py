@@ -17,9 +17,13 @@ from skills.leaderboards import BoardPlan
 from skills.manifest import Manifest
 from skills.messages import GatePlan, GateReport, MergePlan, ScoreView
 from skills.skill import Skill
+from skills.tasks import FindingView, TaskFacts
 
 __all__ = [
     "BenchPlan",
+    "CheckJob",
+    "CheckLimits",
+    "Checked",
     "DeltaPart",
     "Gate",
     "GateJob",
@@ -33,6 +37,7 @@ __all__ = [
     "ScoreJob",
     "Scored",
     "StoreAddress",
+    "TaskSource",
     "WorkerDiedError",
     "WorkersAwayError",
     "never",
@@ -46,6 +51,49 @@ class _Plain(BaseModel):
     """Goes over a pipe or to another machine as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskSource(_Plain):
+    """Where the archive of a published task lies: its digest, in a region's store."""
+
+    digest: str
+    region: str = ""
+
+
+class CheckLimits(_Plain):
+    """What the examination of a stranger's bundle may use.
+
+    Attributes:
+        seconds: By the clock on the wall.
+        cpu_seconds: Of all threads together.
+        memory: Bytes of address space.
+        file_size: Bytes of a file that it writes.
+    """
+
+    seconds: float
+    cpu_seconds: int
+    memory: int
+    file_size: int
+
+
+class CheckJob(_Plain):
+    """Examine a published bundle in a process of its own."""
+
+    kind: Literal["check"] = "check"
+    task: TaskSource
+    limits: CheckLimits
+
+
+class Checked(_Plain):
+    """What the examination found; without facts the bundle could not be read to its end."""
+
+    findings: tuple[FindingView, ...]
+    facts: TaskFacts | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the task may be listed."""
+        return self.facts is not None and all(each.passed for each in self.findings)
 
 
 class DeltaPart(_Plain):
@@ -75,6 +123,7 @@ class MergeJob(_Plain):
         optimiser_before: Digest of the server optimiser's state; None at the start.
         region: In whose store all of this lies; empty: in the hub's own.
         gate: How a rule that asks the gate measures.
+        task: The skill's task, where it was published through the hub.
     """
 
     kind: Literal["merge"] = "merge"
@@ -86,6 +135,7 @@ class MergeJob(_Plain):
     version: int
     optimiser_before: str | None
     region: str = ""
+    task: TaskSource | None = None
 
 
 class Merged(_Plain):
@@ -110,13 +160,18 @@ class Merged(_Plain):
 
 
 class GateJob(_Plain):
-    """Measure a version, and the current one beside it where there is one; both lie in the region's store."""
+    """Measure a version, and the current one beside it where there is one; both lie in the region's store.
+
+    Attributes:
+        task: The skill's task, where it was published through the hub.
+    """
 
     kind: Literal["gate"] = "gate"
     candidate: str
     current: str | None
     plan: GatePlan
     region: str = ""
+    task: TaskSource | None = None
 
 
 class ScoreJob(_Plain):
@@ -124,6 +179,7 @@ class ScoreJob(_Plain):
 
     Attributes:
         task_digest: Of the task as the hub knows it: another one is refused.
+        task: Where the bundle lies, where it was published through the hub.
     """
 
     kind: Literal["score"] = "score"
@@ -131,6 +187,7 @@ class ScoreJob(_Plain):
     task_digest: str
     plan: BoardPlan
     region: str = ""
+    task: TaskSource | None = None
 
 
 class Scored(_Plain):
@@ -151,8 +208,8 @@ class Scored(_Plain):
     seconds: float
 
 
-Job = MergeJob | GateJob | ScoreJob
-Result = Merged | GateReport | Scored
+Job = MergeJob | GateJob | ScoreJob | CheckJob
+Result = Merged | GateReport | Scored | Checked
 
 
 class Request(_Plain):
@@ -255,6 +312,13 @@ class Jobs(Protocol):
         Raises:
             ContractError, ArtefactError, NotFoundError: It cannot be done.
             StoreError, WorkersAwayError, WorkerDiedError, JobAbandonedError: As for `merge`.
+        """
+
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
+        """Do it; a bundle that breaks its limits has a finding that says so.
+
+        Raises:
+            NotFoundError, StoreError, WorkersAwayError, WorkerDiedError, JobAbandonedError: As for `gate`.
         """
 
     def close(self) -> None:

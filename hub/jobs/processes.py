@@ -20,6 +20,8 @@ import structlog
 from hub.jobs.answers import request_of, result_of
 from hub.jobs.job import (
     BenchPlan,
+    Checked,
+    CheckJob,
     GateJob,
     Job,
     JobAbandonedError,
@@ -85,6 +87,10 @@ class Processes:
     def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
         """Have it done."""
         return self._do(job, stopped, Scored)
+
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
+        """Have it done."""
+        return self._do(job, stopped, Checked)
 
     def close(self) -> None:
         """End all workers, in mid-job if need be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.jobs.job import GateJob, Jobs, Merged, MergeJob, Scored, ScoreJob, never
+from hub.jobs.job import Checked, CheckJob, GateJob, Jobs, Merged, MergeJob, Scored, ScoreJob, never
 from hub.metrics import Metrics
 from skills.messages import GateReport
 
@@ -35,6 +35,10 @@ class Timed:
         found = self._jobs.score(job, stopped)
         self._metrics.score_seconds.observe(found.seconds)
         return found
+
+    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
+        """Have it done."""
+        return self._jobs.check(job, stopped)
 
     def close(self) -> None:
         """End all work."""

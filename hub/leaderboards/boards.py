@@ -17,10 +17,10 @@ from hub.auth import Viewer
 from hub.catalogue import find_skill
 from hub.database import Database
 from hub.jobs.job import Scored
-from hub.known_tasks import task_digest
 from hub.leaderboards.rows import ScoreRow
 from hub.models import ChannelRow, SkillRow, VersionRow
 from hub.regions import Stores, region_of
+from hub.tasks.sources import board_task
 from hub.visibility import seen
 from skills.errors import NotFoundError
 from skills.leaderboards import REPLAY_LIMIT, BoardEntry, BoardPlan, Leaderboard, Unscored
@@ -58,8 +58,8 @@ class Leaderboards:
         Raises:
             NotFoundError: No such task, or none that one sees anything of; no such skill.
         """
-        digest = task_digest(task)
         with self.database.read() as session:
+            digest = _digest(session, task, viewer)
             lines = self._lines(session, task, digest, viewer)
             if digest is None and not lines:
                 raise NotFoundError(
@@ -86,8 +86,8 @@ class Leaderboards:
             NotFoundError: No such skill, or it has no replay.
             StoreError: Not now.
         """
-        digest = task_digest(task)
         with self.database.read() as session:
+            digest = _digest(session, task, viewer)
             find_skill(session, skill, viewer)
             lines = [line for line in self._lines(session, task, digest, viewer) if line.row.skill == skill]
             store = self.stores.of(region_of(session, skill))
@@ -119,6 +119,12 @@ class Leaderboards:
     def _counts(self, row: ScoreRow, digest: str | None) -> bool:
         is_current = row.plan == self.plan.model_dump_json() and row.task_digest == digest
         return row.report is not None and digest is not None and is_current
+
+
+def _digest(session: Session, task: str, viewer: Viewer) -> str | None:
+    """Of the bundle by which scores count; None where the viewer sees no such task."""
+    found = board_task(session, task, viewer)
+    return found[0] if found else None
 
 
 def _one_of_each(lines: Iterable[_Line]) -> list[_Line]:

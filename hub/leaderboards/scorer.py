@@ -18,14 +18,15 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from hub.auth import THE_HUB
 from hub.clock import Clock
 from hub.database import Database
-from hub.jobs.job import JobAbandonedError, Jobs, Scored, ScoreJob, WorkersAwayError
-from hub.known_tasks import task_digest
+from hub.jobs.job import JobAbandonedError, Jobs, Scored, ScoreJob, TaskSource, WorkersAwayError
 from hub.leaderboards.rows import REASON_LENGTH, ScoreRow
 from hub.models import VersionRow
 from hub.regions import Stores, region_of
 from hub.store import StoreError
+from hub.tasks.sources import board_task
 from skills.errors import ZunftError
 from skills.leaderboards import BoardPlan
 
@@ -46,6 +47,7 @@ class _Work:
     digest: str
     task: str
     task_digest: str | None
+    source: TaskSource | None
     region: str
 
 
@@ -122,7 +124,8 @@ class Scorer:
             session.execute(again.where(ScoreRow.plan != self._plan.model_dump_json()))
             known = select(ScoreRow.task, ScoreRow.task_digest).where(over).distinct()
             for task, digest in session.execute(known).all():
-                if task_digest(task) != digest:
+                found = board_task(session, task, THE_HUB)
+                if digest != (found[0] if found else None):
                     same = ScoreRow.task_digest.is_not_distinct_from(digest)
                     session.execute(again.where(ScoreRow.task == task, same))
         self._looked_at = now
@@ -137,7 +140,8 @@ class Scorer:
             if row is None:
                 return None
             row.state, row.leased_by, row.leased_until = "working", self._me, now + self._lease
-            return _Work(row.digest, row.task, task_digest(row.task), region_of(session, row.skill))
+            digest, source = board_task(session, row.task, THE_HUB) or (None, None)
+            return _Work(row.digest, row.task, digest, source, region_of(session, row.skill))
 
     def _newest(self, now: datetime) -> Select[ScoreRow]:
         free = or_(
@@ -153,7 +157,13 @@ class Scorer:
         if work.task_digest is None:
             self._enter(work, None, f"This hub has no task {work.task}.")
             return
-        job = ScoreJob(skill=work.digest, task_digest=work.task_digest, plan=self._plan, region=work.region)
+        job = ScoreJob(
+            skill=work.digest,
+            task_digest=work.task_digest,
+            plan=self._plan,
+            region=work.region,
+            task=work.source,
+        )
         scored = self._jobs.score(job, self._given_up(work.digest))
         self._enter(work, scored, "")
 

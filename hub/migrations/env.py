@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import hub.tasks.models  # noqa: F401 - its tables
 from hub.models import Base
 
 context.configure(

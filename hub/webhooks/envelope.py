@@ -67,6 +67,7 @@ def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) ->
 
 
 def _subject(event: Event) -> str:
-    if "skill" in event.data and "version" in event.data:
-        return f"{event.data['skill']}/{event.data['version']}"
+    for kind in ("skill", "task"):
+        if kind in event.data and "version" in event.data:
+            return f"{event.data[kind]}/{event.data['version']}"
     return next((str(event.data[name]) for name in SUBJECTS if name in event.data), event.kind)

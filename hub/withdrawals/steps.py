@@ -27,6 +27,7 @@ from hub.publishing import next_number
 from hub.quotas import hold, keep
 from hub.regions import Stores, region_of
 from hub.store import StoreError
+from hub.tasks.sources import task_source
 from hub.withdrawals.plan import Plan, Task, changed_round, changed_skill
 from hub.withdrawals.taking_back import drop_round, take_back
 from skills.errors import TooLargeError, ZunftError
@@ -149,9 +150,9 @@ class Steps:
         with self.database.read() as session:
             row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
             order = order_of(session.get_one(CampaignRow, row.campaign_id))
-            region = region_of(session, skill)
+            region, source = region_of(session, skill), task_source(session, skill)
         try:
-            job = GateJob(candidate=tip, current=anchor, plan=order.gate, region=region)
+            job = GateJob(candidate=tip, current=anchor, plan=order.gate, region=region, task=source)
             return self.jobs.gate(job, self.stopped), ""
         except NOT_NOW:
             raise
@@ -195,7 +196,8 @@ def _job_of(session: Session, task: Task, tip: str) -> tuple[MergeJob, str]:
     region, number = region_of(session, task.skill), next_number(session, task.skill)
     # As at the opening of a round: the state belongs to whatever made the base.
     before = session.scalar(select(RoundRow.optimiser_after).where(RoundRow.candidate == tip))
-    job = merge_job(row, deltas_of(session, row.round_id), order, number, region)
+    source = task_source(session, task.skill)
+    job = merge_job(row, deltas_of(session, row.round_id), order, number, region, source)
     job = job.model_copy(update={"base": tip, "optimiser_before": before})
     networks = [
         Manifest.model_validate(manifest).network

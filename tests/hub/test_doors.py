@@ -23,6 +23,7 @@ from skills.tokens import EVERY_SCOPE
 from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hall, Hands, Headers, Robot, StubGate, ok, tiny_skill
 from tests.hub.leaderboards.samples import enter_score
+from tests.hub.tasks.samples import list_all, publish, small_archive
 from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END, SIGHT_BEGIN, SIGHT_END, VIEWERS
 
 Row = dict[str, str]
@@ -138,7 +139,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "name": things["skill"],
         "skill": things["skill"],
     }
-    if "/tasks/" in path:
+    if "/leaderboard" in path:
         place["name"] = things["task"]
     if "/organisations/" in path:
         place["name"] = "North"
@@ -154,6 +155,8 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
     match method, path:
         case "POST", "/skills":
             return tiny_skill(name=things["skill"], version=2, seed=1, task=TASK).to_bytes()
+        case "POST", "/tasks":
+            return small_archive(things["skill"], title="Another title")
         case "POST", "/campaigns":
             message: dict[str, object] = {"skill": things["skill"]}
         case "POST", "/robots/{robot_id}/withdrawal":
@@ -193,6 +196,8 @@ def scene(hall: Hall) -> Scene:
         ok(hall.publish(skill, publisher.headers, visibility))
         enter_score(hall, skill)
         campaigns[visibility] = hall.start(skill=f"of-{visibility}")
+        ok(publish(hall, small_archive(f"of-{visibility}"), publisher.headers, visibility))
+    list_all(hall)
     hall.turn()
     gone = hall.enrol("gone", organisation="North").robot_id
     withdrawn = hall.services.withdrawals.withdraw(gone, WithdrawalRequest(), THE_HUB)
@@ -275,7 +280,7 @@ def check(scene: Scene, caller: Caller, door: Door, visibility: str, answer: htt
     if door[1].endswith("/assignment") and wanted == "yes":
         assert answer.status_code == 200, context
     if DOORS[door]["unseen"] == "left out" and not door[1].endswith("/events"):
-        listed = {"/skills": things["skill"], "/campaigns": things["campaign"]}
+        listed = {"/skills": things["skill"], "/tasks": things["skill"], "/campaigns": things["campaign"]}
         listed["/tasks/{name}/leaderboard"] = things["skill"]
         name = listed.get(door[1].removeprefix(API), "North")
         assert (name in answer.text) == (wanted == "yes"), context

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from envs.bundle import digest_folder
 from envs.embodiment import ARMS
 from skills.errors import ZunftError
 from skills.skill import Skill
+from tests.envs.bundles import small_bundle
+from tests.hub.conftest import ADMIN
+from tests.hub.running import running_hub
 from zunft.cli import app
 
 TUTORIAL = Path("docs/tutorials/publish-a-task.md")
@@ -39,6 +43,35 @@ def test_the_template_passes_the_checker_and_is_not_overwritten(tmp_path: Path) 
         assert isinstance(result.exception, ZunftError)
 
 
+def publish_from_tutorial(folder: Path, data: Path) -> None:
+    """The page's last step, at a hub of its own."""
+    with running_hub(data) as hub:
+        here = ["--hub", hub.address, "--token", ADMIN]
+        said = run("task", "publish", str(folder), "--visibility", "guild", *here)
+        assert "press-button v1: listed" in said
+        assert "Press a button" in run("task", "list", "--hub", hub.address)
+        fetched = data / "own"
+        run("task", "fetch", "press-button", "--folder", str(fetched), "--hub", hub.address)
+        assert digest_folder(fetched / "press-button") == digest_folder(folder)
+        hub.kill()
+
+
+def test_a_refused_task_ends_the_command_with_its_findings(tmp_path: Path) -> None:
+    bundle = str(small_bundle(tmp_path / "Small"))
+    with running_hub(tmp_path / "hub") as hub:
+        here = ["--hub", hub.address, "--token", ADMIN]
+        words = ["task", "publish", bundle, *here]
+        started = CliRunner().invoke(app, [*words, "--no-wait", "--json"])
+        assert (started.exit_code, json.loads(started.output)["state"]) == (0, "checking")
+        result = CliRunner().invoke(app, words, env={"COLUMNS": "160"})
+        assert result.exit_code == 1
+        assert "small v1: refused" in result.output
+        assert "asks for skill" in result.output
+        refused = CliRunner().invoke(app, ["task", "fetch", "small", "--folder", str(tmp_path), *here[:2]])
+        assert isinstance(refused.exception, ZunftError)
+        hub.kill()
+
+
 def test_a_task_written_from_the_tutorial_passes_is_seen_and_learned(tmp_path: Path) -> None:
     folder = tmp_path / "press-button"
     run("task", "new", "press-button", "--folder", str(folder))
@@ -48,6 +81,7 @@ def test_a_task_written_from_the_tutorial_passes_is_seen_and_learned(tmp_path: P
     for name, content in written:
         (folder / name).write_text(content)
     assert findings("task", "check", str(folder)) == []
+    publish_from_tutorial(folder, tmp_path / "hub")
     assert "done" in run("task", "view", str(folder), "-o", str(tmp_path / "seen.png"))
     result, curve, skill = (tmp_path / name for name in ("result.json", "curve.png", "press.skill"))
     files = ["--json", str(result), "--curve", str(curve), "-o", str(skill)]

@@ -1,4 +1,4 @@
-"""`zunft task`: what a researcher does with task bundles - start, check, look at, try."""
+"""`zunft task`: what a researcher does with task bundles - start, check, look at, try, publish."""
 
 from __future__ import annotations
 
@@ -14,20 +14,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.errors import RequestError
-from zunft.commands.connection import Json
+from zunft.commands.connection import Json, Token
+from zunft.commands.task_hub import fetch, list_hub_tasks, publish
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Start, check, look at and try task bundles.")
+app = typer.Typer(no_args_is_help=True, help="Start, check, look at, try and publish task bundles.")
 out = Console()
 
 TEMPLATE = "templates/task"
 Bundle = Annotated[str, typer.Argument(help="A task of this package by name, or a bundle's folder.")]
 
 
-@app.command("list", epilog="Example: [bold]zunft task list[/]")
-def list_tasks() -> None:
-    """List the tasks of this package."""
+@app.command(
+    "list", epilog="Examples: [bold]zunft task list[/]; [bold]zunft task list --hub http://hub:8080[/]"
+)
+def list_tasks(
+    hub: Annotated[str, typer.Option(help="List the tasks of the hub at this address instead.")] = "",
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """List the tasks of this package, or of a hub."""
+    if hub:
+        list_hub_tasks(hub, token, as_json=as_json)
+        return
     from envs.bundle import bundle_names  # noqa: PLC0415 - MuJoCo
     from envs.task import load_task  # noqa: PLC0415
 
@@ -39,6 +49,13 @@ def list_tasks() -> None:
             name, task.title, ", ".join(task.file.embodiments), *sizes, f"{task.horizon * task.dt:g} s"
         )
     out.print(table)
+
+
+app.command(
+    epilog="Examples: [bold]zunft task publish ./stack-bricks[/]; for your organisation alone: "
+    "[bold]zunft task publish ./stack-bricks --visibility organisation[/]"
+)(publish)
+app.command(epilog="Example: [bold]zunft task fetch stack-bricks@2 --folder tasks[/]")(fetch)
 
 
 @app.command(epilog="Example: [bold]zunft task new stack-bricks[/]")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from envs.bundle import digest_folder, find_bundle
 from hub.jobs.bench import open_bench
 from hub.jobs.inprocess import InProcess
 from hub.jobs.job import BenchPlan, DeltaPart, GateJob, MergeJob, ScoreJob, StoreAddress
-from hub.known_tasks import task_digest
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
 from skills.leaderboards import BoardPlan
@@ -66,8 +66,7 @@ def merge_job(plan: BenchPlan) -> MergeJob:
 def score_job(plan: BenchPlan) -> ScoreJob:
     store, skill = plan.open_store(), weld_skill(0)
     store.put(skill.digest, skill.to_bytes())
-    digest = task_digest("weld-seam")
-    assert digest is not None
+    digest = digest_folder(find_bundle("weld-seam"))
     return ScoreJob(skill=skill.digest, task_digest=digest, plan=BoardPlan(episodes=2))
 
 

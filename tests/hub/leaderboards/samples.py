@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hub.auth import THE_HUB
 from hub.jobs.job import Scored
-from hub.known_tasks import task_digest
 from hub.leaderboards.rows import ScoreRow
+from hub.tasks.sources import board_task
 from skills.container import digest_of
 from skills.leaderboards import BOARD, BoardPlan
 from skills.messages import ScoreView
@@ -30,4 +31,6 @@ def enter_score(hall: Hall, skill: Skill, score: float = 0.5, plan: BoardPlan = 
     with hall.services.database.write() as session:
         row = session.get_one(ScoreRow, skill.digest)
         row.state, row.plan, row.report = "done", plan.model_dump_json(), scored.model_dump(mode="json")
-        row.task_digest, row.replay, row.scored_at = task_digest(row.task), scored.replay, hall.clock()
+        found = board_task(session, row.task, THE_HUB)
+        row.task_digest = found[0] if found else None
+        row.replay, row.scored_at = scored.replay, hall.clock()

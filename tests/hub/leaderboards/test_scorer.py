@@ -54,7 +54,7 @@ class Through:
         self._before()
         if stopped():
             raise JobAbandonedError("stopped")
-        return self._hall.services.scoring_jobs.score(job)
+        return self._hall.services.background.score(job)
 
 
 def scorer(hall: Hall, before: Callable[[], None], plan: BoardPlan = SMALL) -> Scorer:

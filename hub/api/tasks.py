@@ -1,0 +1,105 @@
+"""Routes of published tasks: publish, look, fetch. Checking them is `hub.tasks.checker`'s."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from envs.bundle import TOTAL_LIMIT
+from hub.api.bodies import FILE, File, expect_task, heavy_lifting
+from hub.api.deps import Reader, Researcher, ServicesDep
+from hub.api.doors import SEEN, SEEN_LISTED, heeds
+from hub.api.errors import refusals
+from hub.api.files import file_answer
+from skills.messages import BLOB, Visibility
+from skills.tasks import TaskVersionView, TaskView
+
+__all__ = ["ARCHIVE_LIMIT", "router", "task_router"]
+
+ARCHIVE_LIMIT = TOTAL_LIMIT
+Number = Annotated[int, Path(ge=1, lt=2**31, description="Counted by the hub for each task.")]
+
+router = APIRouter(tags=["tasks"])
+task_router = APIRouter(tags=["tasks"])
+
+
+@task_router.post(
+    "/tasks",
+    status_code=201,
+    dependencies=[Depends(expect_task)],
+    responses={
+        200: {"model": TaskVersionView, "description": "It was here already."},
+        **refusals(401, 403, 409, 413, 503),
+    },
+    openapi_extra={
+        "requestBody": {
+            "content": {BLOB: FILE},
+            "required": True,
+            "description": "The archive of a task's bundle, as `zunft task pack` makes it.",
+        },
+        **heeds(unseen="409", others="403"),
+    },
+)
+async def publish_task(
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    researcher: Researcher,
+    file: File,
+    visibility: Annotated[
+        Visibility | None,
+        Query(description="Who may see a new name; without it, what its organisation has decided."),
+    ] = None,
+) -> TaskVersionView:
+    """Take a task's bundle in; the hub signs it, and lists it once its checker has found nothing wrong."""
+    publish = partial(services.tasks.publish, file, by=researcher, visibility=visibility)
+    version, is_new = await heavy_lifting(request, file.size, publish)
+    if not is_new:
+        response.status_code = 200
+    return version
+
+
+@router.get("/tasks", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
+def list_tasks(services: ServicesDep, viewer: Reader) -> list[TaskView]:
+    """All tasks that one sees; of other organisations' only what is listed."""
+    return list(services.tasks.tasks(viewer))
+
+
+@router.get("/tasks/{name}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_task(name: str, services: ServicesDep, viewer: Reader) -> TaskView:
+    """One task and the numbers of its versions."""
+    return services.tasks.task(name, viewer)
+
+
+@router.get("/tasks/{name}/versions/{number}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_task_version(name: str, number: Number, services: ServicesDep, viewer: Reader) -> TaskVersionView:
+    """One version, with what the checker found."""
+    return services.tasks.version(name, number, viewer)
+
+
+@router.get(
+    "/tasks/{name}/versions/{number}/file",
+    response_class=Response,
+    responses={
+        200: {"content": {BLOB: FILE}, "description": "The archive."},
+        206: {"content": {BLOB: FILE}, "description": "The bytes that were asked for."},
+        304: {"description": "The caller has this version already."},
+        307: {"description": "The file is to be fetched from the store itself, without credentials."},
+        **refusals(401, 403, 404, 416, 503),
+    },
+    openapi_extra=SEEN,
+)
+def fetch_archive(
+    name: str,
+    number: Number,
+    services: ServicesDep,
+    viewer: Reader,
+    if_none_match: Annotated[str, Header(description="Digest in quotes that the caller has.")] = "",
+    asked: Annotated[str, Header(alias="Range", description="One range of bytes, to go on with.")] = "",
+    if_range: Annotated[str, Header(description="Digest in quotes of which a range is wanted.")] = "",
+) -> Response:
+    """The archive; its ETag is its digest."""
+    file = services.tasks.file(name, number, viewer)
+    return file_answer(file, if_none_match=if_none_match, asked=asked, if_range=if_range)

@@ -1,0 +1,1 @@
+"""Tasks that are published through the hub: taken in, checked in a worker, listed, handed out."""

@@ -1,0 +1,300 @@
+"""Published tasks: taking a bundle in, and showing what there is; no web framework.
+
+A bundle is only looked into here. Whether it is listed is decided by `hub.tasks.checker`, who may see it by
+`hub.visibility`. An archive is in the store of its organisation's region before its row is in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from envs.archive import Head, read_head
+from envs.bundle import BUNDLES, bundle_names, digest_folder
+from hub.audit import note
+from hub.auth import Principal, Viewer
+from hub.clock import Clock
+from hub.database import NEWS, Database
+from hub.events import take_turn
+from hub.jobs.job import Checked
+from hub.models import OrganisationRow
+from hub.quotas import check_room, check_uploads, hold, keep
+from hub.regions import Stores
+from hub.spool import SpoolFile
+from hub.store import ObjectStore
+from hub.tasks.models import README_LENGTH, TaskRow, TaskVersionRow
+from hub.visibility import must_change, seen_task_versions, seen_tasks
+from skills.errors import ConflictError, ContractError, NotFoundError, ZunftError
+from skills.messages import Visibility
+from skills.signing import SigningKey, task_statement
+from skills.tasks import TaskVersionView, TaskView
+
+__all__ = ["TaskFile", "Tasks"]
+
+URL_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class TaskFile:
+    """A version's archive in the one store that may have it."""
+
+    version: TaskVersionView
+    store: ObjectStore
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop`, piece by piece; see `ObjectStore.read`."""
+        return self.store.read(self.version.digest, start, stop)
+
+    def url(self) -> str:
+        """Where it may be fetched past the hub for a while; empty: through the hub only."""
+        return self.store.url(self.version.digest, URL_SECONDS)
+
+
+class Tasks:
+    """Publishing and reading; each call is its own transaction."""
+
+    def __init__(self, database: Database, stores: Stores, key: SigningKey, clock: Clock) -> None:
+        self._database = database
+        self._stores = stores
+        self._key = key
+        self._clock = clock
+
+    def publish(
+        self, file: SpoolFile, *, by: Principal, visibility: Visibility | None = None
+    ) -> tuple[TaskVersionView, bool]:
+        """Take an archive in, to be checked; the same archive again changes nothing.
+
+        Args:
+            file: The archive, no larger than a bundle may be.
+            by: Who brings it; a new name becomes their organisation's.
+            visibility: Who may see a new name; None: what its organisation has decided.
+
+        Returns:
+            The version, and whether it is new.
+
+        Raises:
+            ArtefactError: Not the archive of a bundle.
+            ContractError: It has a name of the package's tasks and is another one.
+            ConflictError: The name is taken by a task that one does not see.
+            ForbiddenError: The name is another organisation's.
+            TooLargeError, TooManyRequestsError: It is over the organisation's quotas.
+        """
+        head = read_head(file.path.read_bytes())
+        _check_name(head)
+        with self._database.read() as session:
+            owner = _owner_for(session, head.name, by)
+            known = _version_of(session, file.digest)
+            if known is not None:
+                return _version_view(known), False
+            check_uploads(session, owner, self._clock())
+            check_room(owner, file.size)
+        self._stores.of(owner.region).put_file(file.digest, file.path)
+        try:
+            return self._enter(head, file, by, visibility, owner.region)
+        except (ZunftError, IntegrityError) as error:
+            self._discard(file.digest, owner.region)
+            if isinstance(error, ZunftError):
+                raise
+            raise ConflictError(
+                "another upload was faster.", where="name", remedy="Send it again."
+            ) from error
+
+    def _enter(
+        self, head: Head, file: SpoolFile, by: Principal, visibility: Visibility | None, region: str
+    ) -> tuple[TaskVersionView, bool]:
+        now = self._clock()
+        with self._database.write() as session:
+            name = _owner_for(session, head.name, by).name
+            owner = hold(session, name)[name]
+            known = _version_of(session, file.digest)
+            if known is not None:
+                return _version_view(known), False
+            if owner.region != region:
+                raise ConflictError(
+                    f"{owner.name} was pinned to another region meanwhile.",
+                    remedy="Send it again.",
+                    code="region_changed",
+                )
+            check_uploads(session, owner, now)
+            keep(owner, file.size)
+            take_turn(session)
+            row = self._add(session, head, file, by, now)
+            task = session.get(TaskRow, head.name)
+            if task is None:
+                seen_by = visibility or owner.visibility
+                task = TaskRow(name=head.name, organisation=name, visibility=seen_by, updated_at=now)
+                session.add(task)
+                session.flush()
+            task.updated_at = now
+            session.add(row)
+            session.flush()
+            details: dict[str, str | int] = {"version": row.number, "digest": row.digest}
+            note(session, "task.published", now, by=by.actor, subject=head.name, **details)
+            session.info[NEWS] = True
+            return _version_view(row), True
+
+    def _add(
+        self, session: Session, head: Head, file: SpoolFile, by: Principal, now: datetime
+    ) -> TaskVersionRow:
+        newest = select(func.max(TaskVersionRow.number)).where(TaskVersionRow.task == head.name)
+        number = (session.scalar(newest) or 0) + 1
+        return TaskVersionRow(
+            task=head.name,
+            number=number,
+            digest=file.digest,
+            bundle=head.digest,
+            size=file.size,
+            signature=self._key.sign(task_statement(head.name, number, file.digest)),
+            title=head.title,
+            summary=head.summary,
+            licence=head.licence,
+            readme=head.readme[:README_LENGTH],
+            published_by=by.actor,
+            created_at=now,
+            state="checking",
+        )
+
+    def _discard(self, digest: str, region: str) -> None:
+        """Another upload was faster or took the room: nothing stays but a file that is the other's, too."""
+        with self._database.read() as session:
+            known = _version_of(session, digest)
+            is_its_place = known is not None and _region_of(session, known.task) == region
+        if not is_its_place:
+            self._stores.of(region).delete(digest)
+
+    def tasks(self, viewer: Viewer) -> tuple[TaskView, ...]:
+        """All tasks of which the viewer sees a version, by name."""
+        with self._database.read() as session:
+            rows = session.scalars(select(TaskRow).where(seen_tasks(viewer)).order_by(TaskRow.name))
+            return tuple(_task_view(session, row, viewer) for row in rows)
+
+    def task(self, name: str, viewer: Viewer) -> TaskView:
+        """One task.
+
+        Raises:
+            NotFoundError: No such task.
+        """
+        with self._database.read() as session:
+            row = session.scalar(select(TaskRow).where(TaskRow.name == name, seen_tasks(viewer)))
+            if row is None:
+                raise _unknown(name)
+            return _task_view(session, row, viewer)
+
+    def version(self, name: str, number: int, viewer: Viewer) -> TaskVersionView:
+        """One version.
+
+        Raises:
+            NotFoundError: No such task or version.
+        """
+        with self._database.read() as session:
+            return _version_view(_seen_version(session, name, number, viewer))
+
+    def file(self, name: str, number: int, viewer: Viewer) -> TaskFile:
+        """Where a version's archive comes from.
+
+        Raises:
+            NotFoundError: No such task or version.
+        """
+        with self._database.read() as session:
+            row = _seen_version(session, name, number, viewer)
+            return TaskFile(_version_view(row), self._stores.of(_region_of(session, name)))
+
+
+def _check_name(head: Head) -> None:
+    if head.name in bundle_names() and head.digest != digest_folder(BUNDLES / head.name):
+        raise ContractError(
+            f"{head.name} is a task of the package, and this bundle differs from it.",
+            where="task.toml: name",
+            remedy="Give a changed task a name of its own.",
+            code="name_of_package",
+        )
+
+
+def _owner_for(session: Session, name: str, by: Principal) -> OrganisationRow:
+    """Whose a version of this name would be; see `hub.publishing.owner_for`.
+
+    Raises:
+        ConflictError: The name is taken by a task that one does not see.
+        ForbiddenError: It is another organisation's.
+    """
+    row = session.get(TaskRow, name)
+    if row is None:
+        return session.get_one(OrganisationRow, by.organisation)
+    if session.scalar(select(TaskRow.name).where(TaskRow.name == name, seen_tasks(by))) is None:
+        raise ConflictError(
+            f"the name {name} is taken.",
+            where="task.toml: name",
+            remedy="Publish it under another name.",
+            code="name_taken",
+        )
+    must_change(by, row.organisation, f"the task {name}")
+    return session.get_one(OrganisationRow, row.organisation)
+
+
+def _version_of(session: Session, digest: str) -> TaskVersionRow | None:
+    return session.scalar(select(TaskVersionRow).where(TaskVersionRow.digest == digest))
+
+
+def _region_of(session: Session, name: str) -> str:
+    statement = select(OrganisationRow.region).join(TaskRow, TaskRow.organisation == OrganisationRow.name)
+    return session.scalars(statement.where(TaskRow.name == name)).one()
+
+
+def _seen_version(session: Session, name: str, number: int, viewer: Viewer) -> TaskVersionRow:
+    wanted = TaskVersionRow.task == name, TaskVersionRow.number == number
+    row = session.scalar(select(TaskVersionRow).where(*wanted, seen_task_versions(viewer)))
+    if row is None:
+        if session.scalar(select(TaskRow.name).where(TaskRow.name == name, seen_tasks(viewer))) is None:
+            raise _unknown(name)
+        raise NotFoundError(
+            f"{name} has no version {number}.", where="number", remedy="See the task's list of versions."
+        )
+    return row
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"there is no task {name[:64]!r}.", where="name", remedy="See the list of tasks.")
+
+
+def _task_view(session: Session, row: TaskRow, viewer: Viewer) -> TaskView:
+    theirs = select(TaskVersionRow).where(TaskVersionRow.task == row.name, seen_task_versions(viewer))
+    versions = session.scalars(theirs.order_by(TaskVersionRow.number)).all()
+    newest, listed = versions[-1], [each.number for each in versions if each.state == "listed"]
+    return TaskView(
+        name=row.name,
+        organisation=row.organisation,
+        visibility=row.visibility,
+        title=newest.title,
+        summary=newest.summary,
+        licence=newest.licence,
+        state=newest.state,
+        latest=listed[-1] if listed else None,
+        versions=tuple(each.number for each in versions),
+        updated_at=max(each.checked_at or each.created_at for each in versions),
+    )
+
+
+def _version_view(row: TaskVersionRow) -> TaskVersionView:
+    checked = Checked.model_validate(row.checked) if row.checked else None
+    return TaskVersionView(
+        task=row.task,
+        version=row.number,
+        digest=row.digest,
+        bundle=row.bundle,
+        size=row.size,
+        title=row.title,
+        summary=row.summary,
+        licence=row.licence,
+        readme=row.readme,
+        state=row.state,
+        findings=checked.findings if checked else (),
+        facts=checked.facts if checked else None,
+        created_at=row.created_at,
+        checked_at=row.checked_at,
+        signature=row.signature,
+    )

@@ -1,0 +1,153 @@
+"""Checks in the background: real examinations, broken limits, and processes that die."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from envs.archive import pack
+from envs.bundle import BUNDLES
+from fleet.client import OperatorClient
+from hub.auth import Principal
+from hub.jobs.job import Checked, JobAbandonedError
+from hub.settings import Settings
+from skills.tasks import TaskVersionView
+from tests.envs.bundles import SCENE, SMALL
+from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok
+from tests.hub.jobs.test_processes import PATIENCE
+from tests.hub.running import running_hub
+from tests.hub.tasks.samples import Found, checker_of, publish, small_archive, states, template_bundle
+
+ROOT = Principal("admin", "admin", "guild")
+
+
+def checked(hall: Hall, archive: bytes) -> TaskVersionView:
+    answer = TaskVersionView.model_validate_json(ok(publish(hall, archive)).content)
+    hall.services.checker.work()
+    return hall.services.tasks.version(answer.task, answer.version, ROOT)
+
+
+def test_a_good_bundle_is_listed_with_its_facts(hall: Hall, tmp_path: Path) -> None:
+    version = checked(hall, pack(template_bundle(tmp_path / "Bundle", "stack-bricks")))
+    assert version.state == "listed", version.findings
+    assert version.facts is not None
+    assert version.facts.embodiments
+    assert version.facts.contract.observation_size > 0
+    assert [event.kind for event in hall.services.events.after(0, ROOT).events][-1] == "task.listed"
+    assert not list((hall.settings.data_dir / "spool").glob("checking-*"))
+
+
+def test_a_bundle_that_fails_a_check_names_file_line_and_remedy(hall: Hall) -> None:
+    version = checked(hall, small_archive(toml=SMALL.replace("horizon = 20", 'horizon = "x"')))
+    assert version.state == "refused"
+    (finding,) = version.findings
+    assert finding.text.startswith("task.toml:7: horizon:")
+    assert finding.remedy
+    assert str(hall.settings.data_dir) not in version.model_dump_json()
+
+
+def test_one_that_is_too_easy_is_refused_and_the_next_one_is_checked(hall: Hall) -> None:
+    easy = checked(hall, small_archive())
+    assert {each.check for each in easy.findings if not each.passed} == {"asks for skill"}
+    assert checked(hall, small_archive("other")).state == "refused"
+    assert [event.kind for event in hall.services.events.after(0, ROOT).events] == ["task.refused"] * 2
+
+
+GREEDY = SCENE.replace("<worldbody>", '<size memory="900M"/><worldbody>')
+
+
+@pytest.mark.parametrize(
+    ("limits", "toml", "scene", "check"),
+    [
+        ({"check_seconds": 1.5}, SMALL.replace("horizon = 20", "horizon = 20000"), SCENE, "time"),
+        ({"check_cpu_seconds": 2}, SMALL.replace("horizon = 20", "horizon = 20000"), SCENE, "time"),
+        ({"check_memory": 700 * 2**20}, SMALL, GREEDY, "memory"),
+    ],
+    ids=["wall clock", "processor", "memory"],
+)
+def test_a_greedy_bundle_is_refused_in_words_and_the_hub_goes_on(
+    settings: Settings, clock: Hands, limits: dict[str, float], toml: str, scene: str, check: str
+) -> None:
+    hall = Hall(settings.model_copy(update=limits), StubGate(), clock)
+    version = checked(hall, small_archive(toml=toml, scene=scene))
+    assert version.state == "refused"
+    (failed,) = [each for each in version.findings if not each.passed]
+    assert failed.check == check
+    assert "ZUNFT_CHECK_" in failed.text
+    assert failed.remedy
+    assert hall.get("/tasks")[0]["state"] == "refused"
+    hall.close()
+
+
+def test_the_hub_s_own_task_is_listed(hall: Hall) -> None:
+    """All six are published in test_registry and examined in tests/envs; one goes the whole way here."""
+    assert checked(hall, pack(BUNDLES / "hover-inspect")).state == "listed"
+
+
+def test_a_check_that_was_abandoned_is_done_by_the_next_process(hall: Hall) -> None:
+    class Stopped(Found):
+        def check(self, *_: object) -> Checked:
+            raise JobAbandonedError("the hub is going down.")
+
+    ok(publish(hall, small_archive()))
+    going_down = checker_of(hall, Stopped())
+    with pytest.raises(JobAbandonedError):
+        going_down.work()
+    assert states(hall) == {"small/1": "checking"}
+    assert checker_of(hall, Found()).step()
+    assert states(hall) == {"small/1": "listed"}
+
+
+def test_a_process_that_died_in_a_check_is_succeeded_once_its_lease_is_over(hall: Hall) -> None:
+    class Killed(Found):
+        def check(self, *_: object) -> Checked:
+            raise KeyboardInterrupt
+
+    ok(publish(hall, small_archive()))
+    with pytest.raises(KeyboardInterrupt):
+        checker_of(hall, Killed()).work()
+    other = checker_of(hall, Found())
+    assert not other.step()
+    hall.clock.advance(hall.settings.lease_seconds + 1)
+    assert other.step()
+    assert states(hall) == {"small/1": "listed"}
+
+
+def test_of_two_that_check_the_first_decides(hall: Hall) -> None:
+    ok(publish(hall, small_archive()))
+    other = checker_of(hall, Found())
+
+    class Slow(Found):
+        def check(self, *_: object) -> Checked:
+            hall.clock.advance(hall.settings.lease_seconds + 1)
+            assert other.step()
+            return Checked(findings=())
+
+    assert checker_of(hall, Slow()).step()
+    assert states(hall) == {"small/1": "listed"}
+    assert len(hall.services.events.after(0, ROOT).events) == 1
+
+
+def test_a_hub_that_is_killed_in_the_middle_of_a_check_goes_on(tmp_path: Path) -> None:
+    archive = pack(template_bundle(tmp_path / "Bundle", "stack-bricks"))
+    fast = {"ZUNFT_LEASE_SECONDS": "1"}
+    with running_hub(tmp_path / "hub", **fast) as hub:
+        OperatorClient.open(hub.address, ADMIN).publish_task(archive)
+        _wait_for_folder(tmp_path / "hub" / "spool")
+        hub.kill()
+    with running_hub(tmp_path / "hub", **fast) as hub:
+        operator = OperatorClient.open(hub.address, ADMIN)
+        deadline = time.monotonic() + PATIENCE
+        while operator.task_version("stack-bricks", 1).state == "checking":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert operator.task_version("stack-bricks", 1).state == "listed"
+
+
+def _wait_for_folder(spool: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not list(spool.glob("checking-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
