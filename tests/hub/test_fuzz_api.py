@@ -121,6 +121,7 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
     users = {role: Bearer(token) for role, token in tokens.items()}
     known = {
         "name": "reach",
+        "skill": "reach",
         "ref": "1",
         "channel": "stable",
         "campaign_id": campaign,
