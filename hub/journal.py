@@ -116,8 +116,9 @@ def merge_job(
     region: str,
     task: TaskSource | None = None,
 ) -> MergeJob:
-    """What is to be merged into the version with this number, in the region's store; `task` is for rules
-    that measure.
+    """What is to be merged into the version with this number, in the region's store.
+
+    `task` is for rules that measure.
     """
     return MergeJob(
         round_id=row.round_id,

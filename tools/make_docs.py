@@ -43,6 +43,12 @@ STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table 
 STATES_END = "<!-- /states -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
+OWN_FOLDERS = """\
+| variable | default | what it does |
+|---|---|---|
+| `ZUNFT_TASKS` |  | Folder of one's own tasks, a bundle in each folder inside; the package's names stay its own. |
+| `ZUNFT_EMBODIMENTS` |  | Folder of one's own robots, as [embodiments.md](embodiments.md) describes them. |"""
+
 
 def settings_page() -> str:
     """Every environment variable that the hub and a robot read."""
@@ -54,6 +60,8 @@ def settings_page() -> str:
         _settings_table(Settings),
         "## Robot and simulated fleet",
         _settings_table(RobotSettings),
+        "## Hub and robot",
+        OWN_FOLDERS,
     ]
     return "\n\n".join(parts) + "\n"
 

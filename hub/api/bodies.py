@@ -1,8 +1,8 @@
 """Files in request bodies: onto disk while they come, hashed, never whole in memory.
 
 A route that takes a file depends on `expect_delta`, `expect_skill`, `expect_part` or `expect_task`, and then
-gets it as `File`, after it is known who sends it. How large a body may be is the router's limit and, where that is less,
-the organisation's; what the file is, the service's business.
+gets it as `File`, after it is known who sends it. How large a body may be is the router's limit and, where
+that is less, the organisation's; what the file is, the service's business.
 """
 
 from __future__ import annotations

@@ -23,11 +23,11 @@ from hub.console.reading import SCOPE_KEY, Reading
 __all__ = ["mount_console"]
 
 ASSETS = ("/_nicegui/", "/_nicegui_ws/")
-PAGES = re.compile(r"/|/favicon\.ico|/login|/(skills|campaigns)/[^/]+")
+PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+")
 
 
 def mount_console(app: FastAPI, services: Reading) -> None:
-    """Serve the pages of these services under `/`, `/login`, `/skills/...` and `/campaigns/...`.
+    """Serve the pages of these services under `/`, `/login`, `/skills/...`, `/campaigns/...`, `/tasks`.
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
     """

@@ -15,6 +15,7 @@ from hub.settings import Settings
 from hub.visibility import may_change
 from skills.errors import UnauthorizedError
 from skills.messages import CampaignView, SkillView, VersionView
+from skills.tasks import TaskVersionView, TaskView
 
 __all__ = [
     "SCOPE_KEY",
@@ -22,13 +23,17 @@ __all__ = [
     "CataloguePage",
     "Reading",
     "SkillPage",
+    "TaskPage",
     "may_operate",
     "read_campaign",
     "read_catalogue",
     "read_skill",
+    "read_task",
+    "read_tasks",
 ]
 
 
+SHOWN_VERSIONS = 20
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
 
@@ -54,6 +59,19 @@ class Campaigns(Protocol):
 
     def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign; raises NotFoundError."""
+
+
+class Tasks(Protocol):
+    """The part of `hub.tasks.registry.Tasks` that is shown."""
+
+    def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+        """All tasks that the viewer sees."""
+
+    def task(self, name: str, viewer: Viewer) -> TaskView:
+        """One task; raises NotFoundError."""
+
+    def version(self, name: str, number: int, viewer: Viewer) -> TaskVersionView:
+        """One version; raises NotFoundError."""
 
 
 class Sessions(Protocol):
@@ -87,6 +105,10 @@ class Reading(Protocol):
         """Campaigns and rounds."""
 
     @property
+    def tasks(self) -> Tasks:
+        """Published tasks."""
+
+    @property
     def sessions(self) -> Sessions:
         """Who looks."""
 
@@ -118,6 +140,28 @@ class CampaignPage:
 
     campaign: CampaignView
     owner: str
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """Everything on `/tasks/{name}`; versions newest first."""
+
+    task: TaskView
+    versions: tuple[TaskVersionView, ...]
+
+
+def read_tasks(hub: Reading, viewer: Viewer) -> tuple[TaskView, ...]:
+    """All tasks by name; raises UnauthorizedError."""
+    _check(hub, viewer)
+    return tuple(hub.tasks.tasks(viewer))
+
+
+def read_task(hub: Reading, name: str, viewer: Viewer) -> TaskPage:
+    """One task with its newest versions; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
+    task = hub.tasks.task(name, viewer)
+    newest = sorted(task.versions, reverse=True)[:SHOWN_VERSIONS]
+    return TaskPage(task, tuple(hub.tasks.version(name, number, viewer) for number in newest))
 
 
 def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
