@@ -46,8 +46,8 @@ ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this pa
 OWN_FOLDERS = """\
 | variable | default | what it does |
 |---|---|---|
-| `ZUNFT_TASKS` |  | Folder of one's own tasks, a bundle in each folder inside; the package's names stay its own. |
-| `ZUNFT_EMBODIMENTS` |  | Folder of one's own robots, as [embodiments.md](embodiments.md) describes them. |"""
+| `ZUNFT_TASKS` |  | Folder of one's own tasks, one folder a bundle; the package's names stay its own. |
+| `ZUNFT_EMBODIMENTS` |  | Folder of one's own robots, see [embodiments.md](embodiments.md). |"""
 
 
 def settings_page() -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import cast
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from envs.archive import pack
 from skills.messages import API, BLOB
 from tests.envs.bundles import SMALL, small_bundle
-from tests.hub.conftest import ok
+from tests.hub.conftest import ADMIN, ok
 from tests.hub.jobs.test_processes import wait_for
 from tests.hub.tasks.samples import small_archive
 from tests.hub.test_console import hub_with_pages
@@ -32,10 +34,12 @@ def send(client: TestClient, archive: bytes, visibility: str = "guild") -> None:
     ok(client.post(target, content=archive, headers={"Content-Type": BLOB}))
 
 
-def signed_in(client: TestClient) -> None:
-    token = client.headers["Authorization"].removeprefix("Bearer ")
-    headers = {"Sec-Fetch-Site": "same-origin"}
-    ok(client.post(f"{API}/sessions", json={"token": token}, headers=headers))
+def sign_in(client: TestClient) -> None:
+    """As a browser on the hub's own machine would."""
+    app = cast("FastAPI", client.app)
+    secret, _ = app.state.services.sign_in.with_token(ADMIN)
+    del client.headers["Authorization"]
+    client.headers["Cookie"] = f"zunft-session={secret}"
 
 
 def test_a_refused_task_is_shown_to_its_own_with_findings_and_contract(tmp_path: Path) -> None:
@@ -44,7 +48,7 @@ def test_a_refused_task_is_shown_to_its_own_with_findings_and_contract(tmp_path:
         wait_for(lambda: client.get(f"{API}/tasks").json()[0]["state"] == "refused")
         assert "/tasks/small" not in ok(client.get("/tasks")).text  # nobody is signed in
         assert client.get("/tasks/small").status_code == 404
-        signed_in(client)
+        sign_in(client)
         assert "/tasks/small" in ok(client.get("/tasks")).text
         page = ok(client.get("/tasks/small")).text
         for shown in ("asks for skill", "Tighten success.", "Apache-2.0", "ur5e, panda", "m/s", "# About"):
