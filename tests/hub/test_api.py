@@ -119,8 +119,8 @@ def test_a_body_without_an_end_is_broken_off(running: RunningHub) -> None:
 
 
 def test_the_engine_works_by_itself(client: httpx.Client) -> None:
-    changed = {"name": "other-contract", "task": "weld-seam"}
-    ok(client.post(API + "/skills", content=tiny_skill(**changed).to_bytes()))
+    skill = tiny_skill(name="other-contract", task="weld-seam")
+    ok(client.post(API + "/skills", content=skill.to_bytes()))
     started = ok(client.post(API + "/campaigns", json={"skill": "other-contract"})).json()
     for event in stream(client):
         if event.kind == "campaign.failed":
