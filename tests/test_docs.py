@@ -31,6 +31,8 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/tutorials/publish-a-task.md",
         "docs/format.md",
         "docs/operations.md",
+        "docs/publishing.md",
+        "docs/security.md",
         "docs/webhooks.md",
         "docs/withdrawal.md",
         "docs/rounds.md",

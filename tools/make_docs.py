@@ -48,6 +48,12 @@ TRANSFERS_BEGIN = "<!-- transfers: made by `python -m tools.make_docs` from its 
 TRANSFERS_END = "<!-- /transfers -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
+OWN_FOLDERS = """\
+| variable | default | what it does |
+|---|---|---|
+| `ZUNFT_TASKS` |  | Folder of one's own tasks, one folder a bundle; the package's names stay its own. |
+| `ZUNFT_EMBODIMENTS` |  | Folder of one's own robots, see [embodiments.md](embodiments.md). |"""
+
 
 def settings_page() -> str:
     """Every environment variable that the hub and a robot read."""
@@ -59,6 +65,8 @@ def settings_page() -> str:
         _settings_table(Settings),
         "## Robot and simulated fleet",
         _settings_table(RobotSettings),
+        "## Hub and robot",
+        OWN_FOLDERS,
     ]
     return "\n\n".join(parts) + "\n"
 

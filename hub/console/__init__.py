@@ -23,7 +23,7 @@ from hub.console.reading import SCOPE_KEY, Reading
 __all__ = ["mount_console"]
 
 ASSETS = ("/_nicegui/", "/_nicegui_ws/")
-PAGES = re.compile(r"/|/favicon\.ico|/login|/(skills|campaigns)/[^/]+|/tasks/[^/]+/leaderboard")
+PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+|/tasks/[^/]+/leaderboard")
 
 
 def mount_console(app: FastAPI, services: Reading) -> None:

@@ -65,6 +65,7 @@ def frame(title: str, viewer: Viewer) -> Iterator[None]:
             ui.html(MARK, sanitize=False)
             text("span", "Zunft")
         text("span", "The guild hall", "place")
+        link("Tasks", "/tasks", "quiet")
         block("span", "spring")
         _who(viewer)
         described(text("button", "Light or dark", "quiet"), type="button", data_does="theme")

@@ -17,6 +17,7 @@ from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
 from skills.leaderboards import Leaderboard
 from skills.messages import CampaignView, SkillView, VersionView
+from skills.tasks import TaskVersionView, TaskView
 
 __all__ = [
     "SCOPE_KEY",
@@ -25,13 +26,17 @@ __all__ = [
     "Reading",
     "SkillPage",
     "SkillReader",
+    "TaskPage",
     "may_operate",
     "read_campaign",
     "read_catalogue",
     "read_leaderboard",
+    "read_task",
+    "read_tasks",
 ]
 
 
+SHOWN_VERSIONS = 20
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
 
@@ -73,6 +78,19 @@ class Fits(Protocol):
         """The robots that the viewer sees, and whether they can run a version; raises NotFoundError."""
 
 
+class Tasks(Protocol):
+    """The part of `hub.tasks.registry.Tasks` that is shown."""
+
+    def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+        """All tasks that the viewer sees."""
+
+    def task(self, name: str, viewer: Viewer) -> TaskView:
+        """One task; raises NotFoundError."""
+
+    def version(self, name: str, number: int, viewer: Viewer) -> TaskVersionView:
+        """One version; raises NotFoundError."""
+
+
 class Sessions(Protocol):
     """The part of `hub.sessions.Sessions` that is asked."""
 
@@ -110,6 +128,10 @@ class Reading(Protocol):
     @property
     def fits(self) -> Fits:
         """Which robots can run what."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """Published tasks."""
 
     @property
     def sessions(self) -> Sessions:
@@ -157,6 +179,28 @@ class CampaignPage:
 
     campaign: CampaignView
     owner: str
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """Everything on `/tasks/{name}`; versions newest first."""
+
+    task: TaskView
+    versions: tuple[TaskVersionView, ...]
+
+
+def read_tasks(hub: Reading, viewer: Viewer) -> tuple[TaskView, ...]:
+    """All tasks by name; raises UnauthorizedError."""
+    _check(hub, viewer)
+    return tuple(hub.tasks.tasks(viewer))
+
+
+def read_task(hub: Reading, name: str, viewer: Viewer) -> TaskPage:
+    """One task with its newest versions; raises NotFoundError, UnauthorizedError."""
+    _check(hub, viewer)
+    task = hub.tasks.task(name, viewer)
+    newest = sorted(task.versions, reverse=True)[:SHOWN_VERSIONS]
+    return TaskPage(task, tuple(hub.tasks.version(name, number, viewer) for number in newest))
 
 
 def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:

@@ -31,6 +31,9 @@ STATES = {
     "running": "running",
     "finished": "finished",
     "stopped": "stopped",
+    "checking": "being checked",
+    "listed": "listed",
+    "refused": "refused",
 }
 NO_SCORE = "not measured"
 

@@ -122,14 +122,15 @@ def test_a_body_without_an_end_is_broken_off(running: RunningHub) -> None:
 
 
 def test_the_engine_works_by_itself(client: httpx.Client) -> None:
-    ok(client.post(API + "/skills", content=tiny_skill(name="unknown-task", task="none").to_bytes()))
-    started = ok(client.post(API + "/campaigns", json={"skill": "unknown-task"})).json()
+    skill = tiny_skill(name="other-contract", task="weld-seam")
+    ok(client.post(API + "/skills", content=skill.to_bytes()))
+    started = ok(client.post(API + "/campaigns", json={"skill": "other-contract"})).json()
     for event in stream(client):
         if event.kind == "campaign.failed":
             break
     campaign = ok(client.get(f"{API}/campaigns/{started['campaign_id']}")).json()
     assert campaign["state"] == "failed"
-    assert "none" in campaign["reason"]
+    assert "does not fit the task weld-seam" in campaign["reason"]
 
 
 def test_logs_are_json_with_the_requests_id_and_without_secrets(

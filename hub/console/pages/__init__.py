@@ -7,7 +7,7 @@ from functools import cache
 from fastapi import FastAPI
 from nicegui import app, ui
 
-from hub.console.pages import campaign, catalogue, leaderboard, login, skill
+from hub.console.pages import campaign, catalogue, leaderboard, login, skill, task, tasks
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
@@ -20,6 +20,8 @@ def build() -> FastAPI:
     ui.page("/")(catalogue.page)
     ui.page("/login")(login.page)
     ui.page("/skills/{name}")(skill.page)
+    ui.page("/tasks")(tasks.page)
+    ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
     ui.page("/tasks/{name}/leaderboard")(leaderboard.page)
     ui.run_with(

@@ -1,0 +1,73 @@
+"""`/tasks`: the tasks that were published here, and what became of their check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.auth import Viewer
+from hub.console.elements import Badge, Entries, block, cell, described, empty, link, number_cell, table, text
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.reading import read_tasks
+from hub.console.words import ago, plural
+from skills.tasks import TaskView
+
+__all__ = ["page"]
+
+COLUMNS = ("Task", "State", "Version", "Licence", "Organisation", "Updated")
+
+
+async def page(request: Request) -> RedirectResponse | None:
+    """Serve the list of tasks."""
+    build = partial(_build, hub_address(request))
+    return await live(request, partial(read_tasks, reading_of(request)), build)
+
+
+def _build(
+    address: str, viewer: Viewer, _: tuple[TaskView, ...]
+) -> Callable[[tuple[TaskView, ...], datetime], None]:
+    with frame("Tasks", viewer):
+        text("h1", "Tasks")
+        lead = text("p", "", "lead")
+        with block("section", "section card") as listed:
+            rows = Entries[TaskView](table("Tasks of this hub", COLUMNS), lambda each: each.name, TaskLine)
+        nothing = empty(
+            "Publish a task",
+            "A task is a folder of data. The hub checks it before it lists it.",
+            "zunft task new stack-bricks",
+            f"zunft task publish ./stack-bricks --hub {address} --token TOKEN",
+        )
+
+    def show(found: tuple[TaskView, ...], now: datetime) -> None:
+        lead.text = f"{plural(len(found), 'task')} that fleets can practise, each checked by this hub."
+        listed.set_visibility(bool(found))
+        nothing.set_visibility(not found)
+        rows.show(found, now)
+
+    return show
+
+
+class TaskLine:
+    """A task on one line."""
+
+    def __init__(self) -> None:
+        with block("tr") as self.element:
+            with cell("Task", "head"):
+                self._name = link("", "/", "name")
+                self._title = text("span", "", "note")
+            with cell("State"):
+                self._state = Badge()
+            self._version, self._licence = number_cell("Version"), number_cell("Licence")
+            self._owner, self._updated = number_cell("Organisation"), number_cell("Updated")
+
+    def show(self, task: TaskView, now: datetime) -> None:
+        """The task as it is now."""
+        self._name.text, self._title.text = task.name, task.title
+        described(self._name, href=f"/tasks/{task.name}")
+        self._state.show(task.state)
+        self._version.text, self._licence.text = f"v{task.versions[-1]}", task.licence
+        self._owner.text, self._updated.text = task.organisation, ago(task.updated_at, now)
