@@ -60,6 +60,7 @@ def _build(address: str, viewer: Viewer, first: TaskPage) -> Callable[[TaskPage,
             contract = Entries[tuple[str, Channel]](body, lambda each: (each[0], each[1].name), ChannelLine)
         with section("Get it", "section card"):
             Command(f"zunft task fetch {name} --hub {address}")
+            link("Leaderboard of its skills", f"/tasks/{name}/leaderboard")
         with section("README", "section card") as about:
             readme = described(text("pre", ""), style="white-space: pre-wrap")
         with section("Versions", "section card"):
