@@ -240,15 +240,13 @@ def _own_env(bench: Workbench, settings: RobotSettings) -> Any:
 def _task_of(operator: OperatorClient, skill: str, home: Path) -> Any:
     """The task for which workshops are drawn; each robot fetches and verifies its own copy."""
     from envs.task import load_task  # noqa: PLC0415 - MuJoCo
-    from fleet.tasks import fetch_task, is_here, listed_version  # noqa: PLC0415
+    from fleet.tasks import borrow_task, is_here  # noqa: PLC0415
 
     if is_here(skill):
         return load_task(skill)
-    manifest = operator.version(skill, "stable").manifest
-    version = listed_version(operator.connection, manifest.task, manifest.task_digest)
-    target = home.absolute() / ".tasks" / skill
-    fetch_task(operator.connection, version, None, target)
-    return load_task(target)
+    wanted = operator.version(skill, "stable").manifest
+    target = home / ".tasks" / skill
+    return borrow_task(operator.connection, wanted.task, wanted.task_digest, None, target)
 
 
 def _in_words(fact: Any) -> str:

@@ -24,7 +24,7 @@ from skills.messages import API
 from skills.signing import VerifyKey, task_statement
 from skills.tasks import TaskVersionView, TaskView
 
-__all__ = ["fetch_task", "find_task", "is_here", "listed_version"]
+__all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "listed_version"]
 
 FOLDER = "tasks"
 
@@ -57,6 +57,20 @@ def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
         version = listed_version(hub.connection, manifest.task, manifest.task_digest)
         fetch_task(hub.connection, version, hub.hub_key, kept)
     return load_task(kept.absolute())
+
+
+def borrow_task(
+    connection: Connection, name: str, bundle: str | None, key: VerifyKey | None, target: Path
+) -> Task:
+    """The task that is here, or else the hub's, unpacked into `target`.
+
+    Raises:
+        NotFoundError, SignatureError, ArtefactError, HubUnreachableError: See `listed_version`, `fetch_task`.
+    """
+    if is_here(name):
+        return load_task(name)
+    fetch_task(connection, listed_version(connection, name, bundle), key, target)
+    return load_task(target.absolute())
 
 
 def listed_version(connection: Connection, name: str, bundle: str | None = None) -> TaskVersionView:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from envs.archive import pack as pack_bundle
 from envs.replay import read_replay, record
 from envs.scripted import controller
 from envs.task import load_task
@@ -21,10 +22,13 @@ from hub.settings import Settings
 from skills.container import pack
 from skills.errors import ArtefactError, ContractError
 from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings, tiny_skill
+from tests.hub.jobs.test_processes import wait_for
 from tests.hub.leaderboards.samples import SMALL
 from tests.hub.serving import serving
+from tests.hub.tasks.samples import publish, states, template_bundle
 from tests.hub.test_gate import weld_skill
 from zunft.cli import app
+from zunft.starting import new_skill
 
 DRAW = """
 import sys
@@ -96,6 +100,15 @@ def test_other_digits_end_with_1(hall: Hall) -> None:
     assert result.exit_code == 1
     assert "These are not the hub's digits" in result.stdout
     assert json.loads(run("score", "weld-seam@1", "--json").stdout)["same"] is False
+
+
+def test_a_published_task_that_is_not_here_is_fetched_to_repeat_a_score(hall: Hall, tmp_path: Path) -> None:
+    bundle = template_bundle(tmp_path / "Bundle", "stack-bricks")
+    ok(publish(hall, pack_bundle(bundle), visibility="guild"))
+    wait_for(lambda: states(hall) == {"stack-bricks/1": "listed"})
+    ok(hall.publish(new_skill(str(bundle), seed=0)))
+    hall.services.scorer.work()
+    assert "The digits are the hub's." in said("score", "stack-bricks@1")
 
 
 def test_a_task_that_is_another_here_is_named_before_anything_is_measured(

@@ -19,6 +19,7 @@ from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
 if TYPE_CHECKING:
+    from envs.task import Task
     from zunft.repeated import Repeated
 
 __all__ = ["draw", "leaderboard", "score"]
@@ -58,11 +59,18 @@ def score(
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
-    """Measure a skill as hubs do, and compare the digits with the hub's; exit status 1 where they differ."""
+    """Measure a skill as hubs do, and compare the digits with the hub's; exit status 1 where they differ.
+
+    A task that is not on this machine is fetched from the hub for the time that it takes.
+    """
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import borrow_task  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory() as folder:
         board = None
         if Path(reference).is_file():
             skill = Skill.load(Path(reference))
+            task = load_task(skill.manifest.task)
         else:
             name, _, ref = reference.partition("@")
             client = connect(hub, token)
@@ -70,7 +78,8 @@ def score(
             board = client.leaderboard(version.task, name)
             key = VerifyKey(hub_key) if hub_key else None
             skill = client.fetch_skill(version, key, Path(folder) / "skill")
-        found = _measure(skill, board, replay)
+            task = borrow_task(client.connection, version.task, board.task_digest, key, Path(folder) / "task")
+        found = _measure(skill, task, board, replay)
     if as_json:
         out.print_json(found.model_dump_json())
     else:
@@ -100,11 +109,9 @@ def draw(
     out.print(f"{output}: {found.task} on {found.embodiment} in {found.workshop}{what}", soft_wrap=True)
 
 
-def _measure(skill: Skill, board: Leaderboard | None, target: Path | None) -> Repeated:
-    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path | None) -> Repeated:
     from zunft.repeated import measure_again  # noqa: PLC0415
 
-    task = load_task(skill.manifest.task)
     if target is not None:
         _ = task.bundle  # refuses a task without a scene before anything is measured
     draws = board.seeds if board else BOARD.draws()

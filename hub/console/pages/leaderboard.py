@@ -54,7 +54,8 @@ def _build(address: str, viewer: Viewer, first: Leaderboard) -> Callable[[Leader
     task, plan = first.task, first.plan
     with frame(f"Leaderboard of {task}", viewer):
         with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-            link("Skills", "/")
+            link("Tasks", "/tasks")
+            text("span", f" / {task}")
         text("h1", f"Leaderboard of {task}")
         text("p", "Measured by this hub, each skill in the same workshops that no robot trained in.", "lead")
         figures = Figures(("Skills", "Robots", "Episodes"))
