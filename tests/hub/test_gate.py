@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envs.evaluate import Evaluation
-from envs.task import load_task
+from envs.task import Task, load_task
 from hub import gate
 from hub.gate import HeldOutGate, judge
 from skills.errors import ContractError
@@ -52,13 +52,13 @@ def test_arms_measured_side_by_side_score_as_each_alone() -> None:
 def test_a_version_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
-    def count(skill: Skill, _plan: GatePlan) -> dict[str, Evaluation]:
+    def count(skill: Skill, _plan: GatePlan, _task: Task) -> dict[str, Evaluation]:
         measured.append(skill.digest)
         return {"ur5e": Evaluation.count(1, 2)}
 
     monkeypatch.setattr(gate, "measure", count)
     examine = HeldOutGate()
-    one, two = tiny_skill(), tiny_skill(seed=1)
+    one, two = weld_skill(0), weld_skill(1)
     examine(one, None, PLAN)
     examine(two, one, PLAN)
     examine(two, one, PLAN.model_copy(update={"tolerance": 0.5}))
