@@ -23,7 +23,7 @@ from skills.errors import ZunftError
 __all__ = ["Engine"]
 
 LONGEST_WAIT = 1.0  # seconds between two looks at deadlines and at robots that went away
-BREATH = 0.05  # seconds between two looks, so that a hundred deltas at once are not looked at a hundred times
+BREATH = 0.1  # seconds between two looks, so that a hundred deltas at once are not looked at a hundred times
 PAUSE = 1.0  # seconds after a database, store or cluster that did not answer
 
 log = structlog.get_logger("zunft.engine")

@@ -19,6 +19,7 @@ from hub.store import StoreError
 __all__ = ["Watch"]
 
 LONGEST_WAIT = 1.0  # seconds between two rounds when the bell is silent
+BREATH = 0.2  # seconds after a ring, so that a burst of news is looked at once
 PAUSE = 1.0  # seconds after something that failed
 
 log = structlog.get_logger("zunft.watch")
@@ -50,6 +51,7 @@ class Watch:
             done = [self._do(duty) for duty in self._duties]
             if all(done):
                 self._bell.wait(seen, LONGEST_WAIT)
+                self._stopping.wait(BREATH)
             else:
                 self._stopping.wait(PAUSE)
 
