@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
 
-demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (about five minutes)
+demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (some minutes)
 	$(BIN)/zunft demo --output demo-output
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
