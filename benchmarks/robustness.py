@@ -1,4 +1,4 @@
-"""What liars do to a campaign, rule by rule: `python -m benchmarks.robustness`, about an hour on one core.
+"""What liars do to a campaign, rule by rule: `python -m benchmarks.robustness`, half an hour on two cores.
 
 Ten robots learn weld-seam in simulation, without hub and HTTP. After a few rounds without attack, from which
 all cells start, three of the ten send what `benchmarks.attacks` makes of the others' deltas; every delta is
