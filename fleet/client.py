@@ -6,15 +6,14 @@ enrolment signed it. Limits, errors and bytes are `fleet.connection`'s; when to 
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 
+from fleet.auth import TokenAuth
 from fleet.connection import JSON, Connection
 from fleet.transfer import ONE_REQUEST, pull, push, slowest
 from skills.container import digest_of
@@ -67,14 +66,14 @@ from skills.organisations import (
     OrganisationView,
     VisibilityChange,
 )
-from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
 from skills.tasks import TaskVersionView, TaskView
 from skills.tokens import TokenCreated, TokenRequest, TokenView
 from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 
-__all__ = ["HubClient", "OperatorClient", "ProofAuth", "TokenAuth", "enrol"]
+__all__ = ["HubClient", "OperatorClient", "enrol"]
 
 
 def enrol(base_url: str, request: EnrolmentRequest, transport: httpx.BaseTransport | None = None) -> Enrolled:
@@ -92,48 +91,11 @@ def enrol(base_url: str, request: EnrolmentRequest, transport: httpx.BaseTranspo
 
 
 @dataclass
-class ProofAuth(httpx.Auth):
-    """Signs each request with the robot's key, over a nonce that is never used again."""
-
-    robot_id: str
-    key: SigningKey
-    clock: Callable[[], float] = time.time
-    nonce: Callable[[], str] = secrets.token_urlsafe
-    requires_request_body = True
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the proof's headers."""
-        proof = RequestProof.sign(
-            self.key,
-            robot_id=self.robot_id,
-            method=request.method,
-            target=request.url.raw_path.decode("ascii"),
-            body=request.content,
-            timestamp=int(self.clock()),
-            nonce=self.nonce(),
-        )
-        request.headers.update(proof.to_headers())
-        yield request
-
-
-@dataclass
-class TokenAuth(httpx.Auth):
-    """Shows a user's API token; its representation does not."""
-
-    token: str = field(repr=False)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the bearer header."""
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        yield request
-
-
-@dataclass
 class HubClient:
     """An enrolled robot's line to its hub.
 
     Attributes:
-        connection: Signs with the robot's key (`ProofAuth`).
+        connection: Signs with the robot's key (`fleet.auth.ProofAuth`).
         key: Signs deltas.
         hub_key: Pinned at enrolment; only skills that it signed are taken.
     """

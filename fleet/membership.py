@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from fleet.client import HubClient, ProofAuth, enrol
+from fleet.auth import ProofAuth
+from fleet.client import HubClient, enrol
 from fleet.connection import Connection
 from fleet.workbench import Identity, Workbench
 from skills.errors import ConflictError

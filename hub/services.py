@@ -194,10 +194,8 @@ def open_services(
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
-    campaigns, events = (
-        Campaigns(database, clock, active, _any_task if gate else check_task),
-        EventLog(database),
-    )
+    campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
+    events = EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
     background = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fleet.client import HubClient, OperatorClient, ProofAuth
+from fleet.auth import ProofAuth
+from fleet.client import HubClient, OperatorClient
 from fleet.connection import Connection
 from fleet.membership import connect, join
 from fleet.workbench import Workbench
