@@ -145,7 +145,7 @@ class Merged(_Plain):
         optimiser_after: Digest of the server optimiser's state, also in the store.
         root: How far each delta was trusted, by digest; None where the rule does not ask.
         device: What merged.
-        metrics: See `hub.candidate.Candidate`.
+        metrics: See `hub.candidate.write_candidate`.
         seconds: How long it took.
     """
 

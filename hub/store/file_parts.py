@@ -16,7 +16,7 @@ __all__ = ["FileParts", "link_in"]
 
 
 class FileParts:
-    """`hub.store.Parts` in a folder."""
+    """`hub.store.contract.Parts` in a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
