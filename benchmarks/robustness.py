@@ -33,7 +33,7 @@ from hub.merging import ServerMomentum, merge_arrays
 from skills.delta import apply, clip, subtract
 from skills.messages import CampaignRequest
 from skills.skill import Skill
-from zunft.scoreboard import Cell, measure
+from zunft.demo.scoreboard import Cell, measure
 from zunft.starting import new_skill
 
 TASK = load_task("weld-seam")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envs.evaluate import Evaluation
 from skills.skill import Skill
-from zunft.report import FleetRow, Report, Score, UnseenRow
+from zunft.demo.report import FleetRow, Report, Score, UnseenRow
 from zunft.starting import new_skill
 
 
