@@ -20,7 +20,7 @@ from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
 if TYPE_CHECKING:
     from envs.task import Task
-    from zunft.repeated import Repeated
+    from zunft.rescore import Repeated
 
 __all__ = ["draw", "leaderboard", "score"]
 
@@ -110,7 +110,7 @@ def draw(
 
 
 def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path | None) -> Repeated:
-    from zunft.repeated import measure_again  # noqa: PLC0415
+    from zunft.rescore import measure_again  # noqa: PLC0415
 
     if target is not None:
         _ = task.bundle  # refuses a task without a scene before anything is measured
