@@ -18,8 +18,8 @@ from envs.workshop import Workshop, fleet_workshops, fresh_workshop
 from skills.messages import TrainingPlan
 from skills.policy import Policy as Learned
 from skills.skill import Skill
+from zunft.commands.skill import new_skill
 from zunft.demo.report import Score
-from zunft.starting import new_skill
 
 __all__ = ["Point", "Trial", "try_task"]
 

@@ -28,12 +28,12 @@ from tests.hub.serving import serving
 from tests.hub.tasks.samples import publish, states, template_bundle
 from tests.hub.test_gate import weld_skill
 from zunft.cli import app
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 DRAW = """
 import sys
 from pathlib import Path
-from zunft.commands.scores import draw
+from zunft.commands.task.scores import draw
 for target in sys.argv[2:]:
     draw(Path(sys.argv[1]), Path(target), "")
 """

@@ -31,11 +31,11 @@ from fleet.workbench import Workbench
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from skills.skill import Skill
+from zunft.commands.skill import new_skill
 from zunft.demo.newcomer import Newcomer, visit
 from zunft.demo.report import FleetRow, Report, Score, UnseenRow
 from zunft.demo.scoreboard import Cell, measure
 from zunft.hub_process import HubProcess
-from zunft.starting import new_skill
 
 __all__ = ["DemoPlan", "Screen", "fast_plan", "full_plan", "run_demo"]
 
