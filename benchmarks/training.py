@@ -25,7 +25,7 @@ from envs.workshop import FLEET, load_workshop
 from fleet.learner import log_probability
 from fleet.network import ActorCritic
 from fleet.trainer import Trainer, TrainerSettings
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 COPIES, ITERATIONS, REPEATS = 32, 2, 4
 TASK = load_task("weld-seam")

@@ -1,6 +1,6 @@
 """A quick local training of a task: does anything learn here, and how does it compare with the yardsticks?
 
-One robot, without a hub; how a fleet learns is `zunft.demo`. Drawing the curve is `zunft.task_pictures`.
+One robot, without a hub; how a fleet learns is `zunft.demo.run`. Drawing the curve is `zunft.task_pictures`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from envs.workshop import Workshop, fleet_workshops, fresh_workshop
 from skills.messages import TrainingPlan
 from skills.policy import Policy as Learned
 from skills.skill import Skill
-from zunft.report import Score
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
+from zunft.demo.report import Score
 
 __all__ = ["Point", "Trial", "try_task"]
 

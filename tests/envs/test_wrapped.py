@@ -19,7 +19,7 @@ from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
 from envs.wrapped import WrappedFile, save_wrapped, wrap
 from fleet.trainer import Trainer, TrainerSettings
 from skills.errors import ContractError
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 SMALL_BATCH = TrainerSettings(batch=400, minibatch=200, epochs=1)
 

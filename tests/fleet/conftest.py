@@ -12,8 +12,8 @@ from fleet.client import OperatorClient
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub, serve
+from zunft.commands.skill import new_skill
 from zunft.hub_process import HubProcess, run_hub
-from zunft.starting import new_skill
 
 
 @pytest.fixture

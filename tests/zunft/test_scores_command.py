@@ -28,12 +28,12 @@ from tests.hub.serving import serving
 from tests.hub.tasks.samples import publish, states, template_bundle
 from tests.hub.test_gate import weld_skill
 from zunft.cli import app
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 DRAW = """
 import sys
 from pathlib import Path
-from zunft.commands.scores import draw
+from zunft.commands.task.scores import draw
 for target in sys.argv[2:]:
     draw(Path(sys.argv[1]), Path(target), "")
 """
@@ -42,7 +42,7 @@ for target in sys.argv[2:]:
 @pytest.fixture
 def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     monkeypatch.setattr("hub.services.BOARD", SMALL)
-    monkeypatch.setattr("zunft.repeated.BOARD", SMALL)
+    monkeypatch.setattr("zunft.rescore.BOARD", SMALL)
     monkeypatch.delenv("ZUNFT_TOKEN", raising=False)
     settings: Settings = small_settings(tmp_path / "hub")
     found = Hall(settings, StubGate(), Hands())

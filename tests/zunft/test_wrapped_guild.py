@@ -16,8 +16,8 @@ from fleet.workbench import Workbench
 from hub.gate import HeldOutGate
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from tests.hub.conftest import Hall, Hands, ok, small_settings
+from zunft.commands.skill import new_skill
 from zunft.hub_process import run_hub
-from zunft.starting import new_skill
 
 NAME = "reacher"
 ORDER = CampaignRequest(

@@ -19,7 +19,7 @@ from tests.hub.conftest import ADMIN, tiny_skill
 from tests.hub.jobs.test_processes import PATIENCE, wait_for
 from tests.hub.running import running_hub
 from tests.hub.tasks.samples import template_bundle
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 
 def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path: Path) -> None:

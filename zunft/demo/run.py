@@ -6,7 +6,7 @@
     4 robots that never trained pull the skill and use it, without torch or Ray
     5 each robot also trains alone, with as many own steps; everything is scored on the same seeds
 
-Measuring, drawing and showing are `zunft.scoreboard`, `zunft.picture` and `zunft.demo_screen`.
+Measuring, drawing and showing are `zunft.demo.scoreboard`, `zunft.demo.picture` and `zunft.demo.screen`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from fleet.workbench import Workbench
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from skills.skill import Skill
+from zunft.commands.skill import new_skill
+from zunft.demo.newcomer import Newcomer, visit
+from zunft.demo.report import FleetRow, Report, Score, UnseenRow
+from zunft.demo.scoreboard import Cell, measure
 from zunft.hub_process import HubProcess
-from zunft.newcomer import Newcomer, visit
-from zunft.report import FleetRow, Report, Score, UnseenRow
-from zunft.scoreboard import Cell, measure
-from zunft.starting import new_skill
 
 __all__ = ["DemoPlan", "Screen", "fast_plan", "full_plan", "run_demo"]
 

@@ -15,12 +15,18 @@ from skills.messages import ScoreView
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
-__all__ = ["forget", "list_robots"]
+__all__ = ["app"]
 
-LOOK_SECONDS = 0.5
+app = typer.Typer()
 out = Console()
 
+LOOK_SECONDS = 0.5
 
+
+@app.command(
+    epilog="Examples: [bold]zunft robot forget r-4f1c20b7d9e8 --dry-run[/]; "
+    "with files: [bold]zunft robot forget r-4f1c20b7d9e8 --purge[/]"
+)
 def forget(
     robot_id: str,
     token: Token,
@@ -48,6 +54,7 @@ def forget(
         raise RequestError(planned.reason, where=planned.withdrawal_id, remedy="See the hub's log.")
 
 
+@app.command("list", epilog="Example: [bold]zunft robot list --json[/]")
 def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the organisation's robots and when they were last heard of."""
     robots = connect(hub, token).robots()

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from envs.evaluate import Evaluation, wilson_interval
 from tests.zunft.samples import sample_report
-from zunft.picture import draw_report
-from zunft.report import Score, mean_score, print_report, write_report
+from zunft.demo.picture import draw_report
+from zunft.demo.report import Score, mean_score, print_report, write_report
 
 
 def test_the_json_has_the_promised_keys(tmp_path: Path) -> None:

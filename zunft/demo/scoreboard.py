@@ -1,6 +1,6 @@
 """Score many policies in many workshops at once, on fixed seeds, by a crew of workers.
 
-How one policy is scored is `envs.evaluate`; which comparisons make the demo's table is `zunft.demo`.
+How one policy is scored is `envs.evaluate`; which comparisons make the demo's table is `zunft.demo.run`.
 """
 
 from __future__ import annotations

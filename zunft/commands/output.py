@@ -1,20 +1,22 @@
-"""Show what a checker found, for people or scripts; exit status 1 where something failed."""
+"""How commands show what they found, to people and to scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
-from envs.examine import Finding
+if TYPE_CHECKING:
+    from envs.examine import Finding
 
 __all__ = ["show_findings"]
 
 
 def show_findings(findings: Sequence[Finding], console: Console, *, as_json: bool) -> None:
-    """One line a finding.
+    """What a checker found, one line a finding.
 
     Raises:
         typer.Exit: Something did not pass.

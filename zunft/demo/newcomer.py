@@ -20,7 +20,7 @@ from fleet.workbench import Workbench
 from skills.errors import ContractError
 from skills.messages import EnrolmentToken
 from skills.policy import Policy
-from zunft.scoreboard import episodes_seed
+from zunft.demo.scoreboard import episodes_seed
 
 __all__ = ["Newcomer", "visit"]
 
@@ -72,5 +72,7 @@ def _visit(
         shop: evaluate(policy, task, shop, episodes, episodes_seed(shop, seed)) for shop in newcomer.workshops
     }
     if loaded := TRAINING_STACK & sys.modules.keys():
-        raise ContractError(f"running a skill loaded {', '.join(sorted(loaded))}.", where="zunft.newcomer")
+        raise ContractError(
+            f"running a skill loaded {', '.join(sorted(loaded))}.", where="zunft.demo.newcomer"
+        )
     return scores

@@ -20,14 +20,16 @@ from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
 if TYPE_CHECKING:
     from envs.task import Task
-    from zunft.repeated import Repeated
+    from zunft.rescore import Repeated
 
-__all__ = ["draw", "leaderboard", "score"]
+__all__ = ["app", "draw"]
 
+app = typer.Typer()
 out = Console()
 WIDTH = 20  # of an interval's bar, characters
 
 
+@app.command(epilog="Example: [bold]zunft task leaderboard weld-seam[/]")
 def leaderboard(
     task: Annotated[str, typer.Argument(help="Name of a task.")],
     skill: Annotated[str, typer.Option(help="Show all scored versions of this skill.")] = "",
@@ -49,6 +51,10 @@ def leaderboard(
         out.print(f"No skill for {task} is stable here: zunft skill publish FILE.")
 
 
+@app.command(
+    epilog="Examples: [bold]zunft task score weld-seam@stable[/]; a file, without a hub: "
+    "[bold]zunft task score weld-seam.skill --replay weld.replay[/]"
+)
 def score(
     reference: Annotated[
         str, typer.Argument(help="NAME, NAME@stable or NAME@7 of the hub; or a skill file, without a hub.")
@@ -88,6 +94,7 @@ def score(
         raise typer.Exit(1)
 
 
+@app.command("replay", epilog="Example: [bold]zunft task replay weld.replay -o weld.gif[/]")
 def draw(
     file: Annotated[Path, typer.Argument(help="A replay.", exists=True, dir_okay=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write: a .png, or a .gif.")],
@@ -110,7 +117,7 @@ def draw(
 
 
 def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path | None) -> Repeated:
-    from zunft.repeated import measure_again  # noqa: PLC0415
+    from zunft.rescore import measure_again  # noqa: PLC0415
 
     if target is not None:
         _ = task.bundle  # refuses a task without a scene before anything is measured

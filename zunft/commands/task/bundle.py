@@ -1,4 +1,4 @@
-"""`zunft task`: what a researcher does with task bundles - start, check, look at, try, publish."""
+"""`zunft task` for a bundle on this machine: list, start, check, look at, try, wrap, pack."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from rich.table import Table
 
 from skills.errors import RequestError
 from zunft.commands.connection import Json, Token
-from zunft.commands.task_hub import fetch, list_hub_tasks, publish
+from zunft.commands.output import show_findings
+from zunft.commands.task.published import list_hub_tasks
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Start, check, look at, try and publish task bundles.")
+app = typer.Typer()
 out = Console()
 
 TEMPLATE = "templates/task"
@@ -51,13 +52,6 @@ def list_tasks(
     out.print(table)
 
 
-app.command(
-    epilog="Examples: [bold]zunft task publish ./stack-bricks[/]; for your organisation alone: "
-    "[bold]zunft task publish ./stack-bricks --visibility organisation[/]"
-)(publish)
-app.command(epilog="Example: [bold]zunft task fetch stack-bricks@2 --folder tasks[/]")(fetch)
-
-
 @app.command(epilog="Example: [bold]zunft task new stack-bricks[/]")
 def new(
     name: Annotated[str, typer.Argument(help="Lower-case words with hyphens.")],
@@ -85,7 +79,6 @@ def check(bundle: Bundle, as_json: Json = False) -> None:
     """Run the contract checker: can everybody be asked to practise this task?"""
     from envs.examine import examine  # noqa: PLC0415 - MuJoCo
     from envs.task import load_task  # noqa: PLC0415
-    from zunft.findings import show_findings  # noqa: PLC0415
 
     show_findings(list(examine(load_task(bundle))), out, as_json=as_json)
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fleet.progress import Progress as Said
 from skills.messages import CampaignView
-from zunft.demo import Screen
+from zunft.demo.run import Screen
 
 __all__ = ["LiveScreen"]
 

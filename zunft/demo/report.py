@@ -1,4 +1,4 @@
-"""The demo's result: as data, as a table for the terminal. Measuring is `zunft.scoreboard`."""
+"""The demo's result: as data, as a table for the terminal. Measuring is `zunft.demo.scoreboard`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from skills.errors import RequestError
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.cli import app
-from zunft.demo import _unseen_robots, _workshops, full_plan
+from zunft.demo.run import _unseen_robots, _workshops, full_plan
 
 
 def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:

@@ -15,13 +15,20 @@ from skills.messages import Visibility
 from skills.signing import VerifyKey
 from skills.tasks import TaskVersionView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.output import show_findings
 
-__all__ = ["fetch", "list_hub_tasks", "publish"]
+__all__ = ["app", "list_hub_tasks"]
 
-LOOK_SECONDS = 0.5
+app = typer.Typer()
 out = Console()
 
+LOOK_SECONDS = 0.5
 
+
+@app.command(
+    epilog="Examples: [bold]zunft task publish ./stack-bricks[/]; for your organisation alone: "
+    "[bold]zunft task publish ./stack-bricks --visibility organisation[/]"
+)
 def publish(
     folder: Annotated[str, typer.Argument(help="A bundle's folder, or a task of this package by name.")],
     token: Token,
@@ -54,7 +61,6 @@ def publish(
 
 def _tell(version: TaskVersionView) -> None:
     from envs.examine import Finding  # noqa: PLC0415 - MuJoCo
-    from zunft.findings import show_findings  # noqa: PLC0415
 
     out.print(f"{version.task} v{version.version}: {version.state} ({version.digest})", soft_wrap=True)
     show_findings([Finding(**each.model_dump()) for each in version.findings], out, as_json=False)
@@ -74,6 +80,7 @@ def list_hub_tasks(hub: str, token: str, *, as_json: bool) -> None:
     out.print(table if tasks else "No tasks yet: zunft task publish FOLDER.")
 
 
+@app.command(epilog="Example: [bold]zunft task fetch stack-bricks@2 --folder tasks[/]")
 def fetch(
     reference: Annotated[str, typer.Argument(help="NAME, or NAME@7; the newest listed version if not said.")],
     folder: Annotated[

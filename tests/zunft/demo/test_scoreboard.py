@@ -6,7 +6,7 @@ from envs.workshop import FLEET, load_workshop
 from fleet.crew import Crew
 from fleet.processes import Processes
 from tests.zunft.samples import untrained
-from zunft.scoreboard import Cell, episodes_seed, measure
+from zunft.demo.scoreboard import Cell, episodes_seed, measure
 
 
 def test_each_workshop_has_episodes_of_its_own_and_keeps_them() -> None:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from zunft.report import FleetRow, Report, Score, UnseenRow, scripted_columns
+from zunft.demo.report import FleetRow, Report, Score, UnseenRow, scripted_columns
 
 __all__ = ["draw_report"]
 

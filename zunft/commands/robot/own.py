@@ -1,4 +1,4 @@
-"""The commands `zunft robot` and `zunft fleet`; `zunft.cli` mounts both apps.
+"""`zunft robot` on the robot itself: join, run, status, use.
 
 Options beat the environment (`ZUNFT_ROBOT_...`, see `fleet.settings`). Training modules are imported
 where a command trains: `zunft robot use` runs without torch and Ray.
@@ -6,11 +6,9 @@ where a command trains: `zunft robot use` runs without torch and Ray.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,25 +17,20 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from fleet.client import OperatorClient
-from fleet.display import FleetDisplay, describe
+from fleet.display import describe
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
 from fleet.workbench import Workbench
-from skills.errors import HubUnreachableError, RequestError
-from skills.messages import EnrolmentTokenRequest
+from skills.errors import HubUnreachableError
+from zunft.commands.connection import Json
 
-__all__ = ["fleet_app", "robot_app"]
+__all__ = ["app"]
 
-robot_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="What a robot does: join, work, use skills."
-)
-fleet_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Many simulated robots at once.")
+app = typer.Typer()
 out = Console()
 
 Home = Annotated[Path | None, typer.Option(help="The robot's own folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 OwnEnv = Annotated[
     str | None, typer.Option("--env", help="Your robot: package.module:make_env, returns a gymnasium.Env.")
 ]
@@ -45,17 +38,7 @@ SkillName = Annotated[str | None, typer.Option("--skill", help="Which skill to w
 ENDS_ONCE = {"pushed", "dropped", "failed", "waiting", "offline"}
 
 
-@robot_app.callback()
-def robot() -> None:
-    """What a robot does: join a guild, work for it, use its skills."""
-
-
-@fleet_app.callback()
-def fleet() -> None:
-    """Many simulated robots at once."""
-
-
-@robot_app.command(
+@app.command(
     "join",
     epilog="Example: [bold]zunft robot join --hub http://hub:8080 --token ze_... "
     "--name cell-4 --embodiment ur5e[/]",
@@ -92,7 +75,7 @@ def join_guild(
     out.print(f"the hub signs with {identity.hub_key}", highlight=False, soft_wrap=True)
 
 
-@robot_app.command(
+@app.command(
     "run",
     epilog="Examples: [bold]zunft robot run[/]; "
     "your own robot: [bold]zunft robot run --env my_cell.env:make_env[/]",
@@ -129,7 +112,7 @@ def run_robot(
         raise HubUnreachableError("the hub did not answer; the work is kept.", remedy="Run it again later.")
 
 
-@robot_app.command(epilog="Example: [bold]zunft robot status --json[/]")
+@app.command(epilog="Example: [bold]zunft robot status --json[/]")
 def status(skill: SkillName = None, home: Home = None, as_json: Json = False) -> None:
     """Show who this robot is, which version it uses and what it still owes the hub."""
     settings = _settings(skill=skill, home=home)
@@ -141,7 +124,7 @@ def status(skill: SkillName = None, home: Home = None, as_json: Json = False) ->
         out.print(f"{name.replace('_', ' '):>12}  {_in_words(value)}", soft_wrap=True)
 
 
-@robot_app.command(
+@app.command(
     epilog="Examples: [bold]zunft robot use weld-seam[/]; "
     "an older version: [bold]zunft robot use weld-seam@7[/]"
 )
@@ -163,43 +146,6 @@ def use(
         out.print_json(data=result.as_dict())
     else:
         out.print(result.sentence(), highlight=False)
-
-
-@fleet_app.command(
-    epilog="Example: [bold]zunft fleet simulate --robots 8 --hub http://hub:8080 --token zt_...[/]; "
-    "on a Ray cluster: add [bold]--ray[/]"
-)
-def simulate(
-    robots: Annotated[int, typer.Option(min=1, max=1000, help="How many robots.")],
-    hub: Annotated[str, typer.Option(envvar="ZUNFT_HUB", help="The hub's address.")],
-    token: Annotated[
-        str, typer.Option(envvar="ZUNFT_TOKEN", help="An operator's API token: it lets the robots enrol.")
-    ],
-    skill: Annotated[str, typer.Option(help="Which skill they work on.")] = "weld-seam",
-    processes: Annotated[int, typer.Option(min=0, help="Worker processes; 0 = one a core.")] = 0,
-    ray: Annotated[bool, typer.Option("--ray", help="Run on a Ray cluster instead of processes.")] = False,
-    ray_address: Annotated[
-        str | None, typer.Option(envvar="RAY_ADDRESS", help="The cluster; empty starts one here.")
-    ] = None,
-    home: Annotated[Path, typer.Option(help="Folder of the robots' folders.")] = Path("zunft-fleet"),
-    seed: Annotated[int, typer.Option(min=0, help="Of workshops and training.")] = 0,
-    forever: Annotated[bool, typer.Option(help="Go on when no campaign is running.")] = False,
-) -> None:
-    """Run robots that train for a hub until the skill's campaign is over."""
-    from fleet.simulate import FleetPlan, draw_robots  # noqa: PLC0415 - MuJoCo
-    from fleet.simulate import simulate as run_fleet  # noqa: PLC0415
-
-    operator = OperatorClient.open(hub, token)
-    made = operator.create_tokens(EnrolmentTokenRequest(count=robots))
-    drawn = draw_robots(_task_of(operator, skill, home), [each.token for each in made], seed)
-    plan = FleetPlan(hub, skill, drawn, home.absolute(), seed=seed)
-    until = (lambda: False) if forever else _campaign_over(operator, skill)
-    count = min(robots, processes or os.cpu_count() or 1)
-    with _open_crew(count, ray=ray, address=ray_address) as crew, FleetDisplay(out) as display:
-        try:
-            run_fleet(plan, crew, display, until)
-        except KeyboardInterrupt:
-            out.print("stopped; the robots go on from their folders when started again")
 
 
 def _settings(**given: Any) -> RobotSettings:
@@ -237,18 +183,6 @@ def _own_env(bench: Workbench, settings: RobotSettings) -> Any:
     return load_env(settings.env, find_task(bench, connect(bench), settings.skill))
 
 
-def _task_of(operator: OperatorClient, skill: str, home: Path) -> Any:
-    """The task for which workshops are drawn; each robot fetches and verifies its own copy."""
-    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
-    from fleet.tasks import borrow_task, is_here  # noqa: PLC0415
-
-    if is_here(skill):
-        return load_task(skill)
-    wanted = operator.version(skill, "stable").manifest
-    target = home / ".tasks" / skill
-    return borrow_task(operator.connection, wanted.task, wanted.task_digest, None, target)
-
-
 def _in_words(fact: Any) -> str:
     if isinstance(fact, dict):
         fact = ", ".join(f"{name} {value}" for name, value in fact.items())
@@ -264,33 +198,3 @@ def _facts(bench: Workbench, skill: str) -> dict[str, Any]:
         "refused": memory.refused,
         "owes": owed[0].model_dump(mode="json") if owed else None,
     }
-
-
-def _campaign_over(operator: OperatorClient, skill: str) -> Callable[[], bool]:
-    seen = False
-
-    def over() -> bool:
-        nonlocal seen
-        try:
-            states = [each.state for each in operator.campaigns() if each.order.skill == skill]
-        except HubUnreachableError:
-            return False
-        running = "running" in states
-        seen = seen or running
-        return seen and not running
-
-    return over
-
-
-def _open_crew(count: int, *, ray: bool, address: str | None) -> Any:
-    from fleet.crew import Crew  # noqa: PLC0415
-
-    if ray:
-        from fleet.cluster import RayActors  # noqa: PLC0415
-
-        return Crew(RayActors(count, address))
-    if address:
-        raise RequestError("a Ray address needs --ray.", where="--ray-address")
-    from fleet.processes import Processes  # noqa: PLC0415
-
-    return Crew(Processes(count))

@@ -1,0 +1,13 @@
+"""`zunft robot`: what a robot does itself, and what its operators do with it."""
+
+from __future__ import annotations
+
+import typer
+
+from zunft.commands.robot import operator, own
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="What a robot does: join a guild, work for it, use its skills.")
+for part in (own, operator):
+    app.add_typer(part.app)
