@@ -16,6 +16,7 @@ from envs.vector import make_vector_env
 from envs.workshop import Workshop
 from fleet.own_env import Env, rehearse
 from fleet.practice import practise
+from fleet.sampler import vectorise
 from fleet.trainer import Trainer, TrainerSettings, TrainingReport
 from skills.delta import Delta
 from skills.manifest import Network
@@ -85,7 +86,7 @@ class OwnGround:
     """A robot's own environment, one episode after the other; it practises and rehearses in the same.
 
     Args:
-        env: Checked by `fleet.own_env.load_env`; it stays open.
+        env: Checked by `fleet.own_env.load_env`; whoever opened it closes it.
         task: What is practised.
         seed: Of all training here.
         episodes: How many a rehearsal runs.
@@ -98,6 +99,8 @@ class OwnGround:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
         self._env = env
+        # One for all rounds: a vector environment that is thrown away closes what is in it.
+        self._copies = vectorise(env)
         self._task = task
         self._seed = seed
         self._episodes = episodes
@@ -113,7 +116,7 @@ class OwnGround:
         """Train for a round; see `fleet.practice.practise`."""
         # A new trainer begins with a new episode: since the last round the robot was elsewhere.
         seed = int(np.random.default_rng([self._seed, assignment.number]).integers(2**31))
-        trainer = Trainer(lambda _: self._env, base.manifest.network, self._settings, seed=seed)
+        trainer = Trainer(lambda _: self._copies, base.manifest.network, self._settings, seed=seed)
         return practise(base, assignment, trainer, robot_id, on_iteration)
 
     def rehearse(self, skill: Skill) -> float:
