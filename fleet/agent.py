@@ -26,7 +26,7 @@ import numpy as np
 
 from fleet.adoption import Adoption
 from fleet.client import HubClient
-from fleet.interfaces import Ground, Iteration
+from fleet.interfaces import Ground, Iteration, RobotError, StoppedError
 from fleet.progress import Phase, Progress, Voice
 from fleet.shelf import DistrustError, Shelf
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
@@ -67,10 +67,6 @@ class AgentSettings:
     backoff_cap: float = 300.0
     tolerance: float = 0.1
     adopts: bool = True
-
-
-class _StoppedError(Exception):
-    """Ends a training between two iterations; never leaves this module."""
 
 
 class Agent:
@@ -122,18 +118,20 @@ class Agent:
         """
         try:
             wait = self._step()
-        except _StoppedError:
+        except StoppedError:
             return 0.0
         except HubUnreachableError as error:
             return self._back_off("offline", error, error.retry_after)
         except DistrustError as error:
             return self._back_off("refused", error)
+        except RobotError as error:
+            return self._back_off("failed", error)
         self._failures = 0
         return wait
 
     def look(self) -> None:
         """Take the newest stable version now; not where there is no answer, or no trustworthy one."""
-        with suppress(HubUnreachableError, DistrustError):
+        with suppress(HubUnreachableError, DistrustError, RobotError):
             while self._settings.adopts and self._adoption.look():
                 pass
 
@@ -179,8 +177,8 @@ class Agent:
             base = self._shelf.pull(order.base)  # 2, 3
             delta = self._practise(base, order)  # 4
             data = self._bench.write_delta(delta)
-        except HubUnreachableError:
-            raise
+        except (HubUnreachableError, RobotError):
+            raise  # it may pass: the round is done again
         except ZunftError as error:
             self._failed[order.round_id] = str(error)
             self._voice.say("failed", str(error))
@@ -206,7 +204,7 @@ class Agent:
             self._voice.steps += iteration.steps
             self._voice.say("training", success=iteration.success_rate, iteration=done)
             if self._stopped() and done < order.training.iterations:
-                raise _StoppedError
+                raise StoppedError
 
         self._voice.say("training", f"round {order.number} of {order.rounds}")
         return self._ground.practise(base, order, self._identity.robot_id, tell)
