@@ -106,6 +106,11 @@ class Agent:
         self._failed: dict[str, str] = {}
         self._next_look = 0.0
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for an answer of its hub: a signal may then end that with StoppedError."""
+        return self._client.connection.waiting
+
     def step(self) -> float:
         """Do the next thing there is to do.
 

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from rich.console import Console
 
 from fleet.client import OperatorClient
 from fleet.display import FleetDisplay, describe
+from fleet.interfaces import StoppedError
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
@@ -117,10 +118,16 @@ def run_robot(
         phases.append(progress.phase)
         out.print(f"{time.strftime('%H:%M:%S')} {describe(progress)}", highlight=False, markup=False)
 
-    with bench.locked():
+    with bench.locked(), own_env or nullcontext():
         agent = make_agent(bench, settings, own_env, report, stop.is_set)
+
+        def end(*_: object) -> None:
+            stop.set()
+            if agent.waits:
+                raise StoppedError
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, end)
         while not stop.is_set():
             stop.wait(agent.step())
             if once and phases and phases[-1] in ENDS_ONCE:

@@ -37,7 +37,7 @@ def make_agent(
         NotFoundError: It has not joined a hub.
         ContractError: There is no such workshop or task.
     """
-    identity, hub = bench.identity(), connect(bench)
+    identity, hub = bench.identity(), connect(bench, stopped=stopped)
     task = find_task(bench, hub, settings.skill)
     return Agent(
         settings.skill,
