@@ -228,8 +228,9 @@ def _check_given(settings: RobotSettings) -> None:
 def _introduce(bench: Workbench) -> None:
     """Say what the robot serves; of one that no task here admits, its own environment will say it."""
     from fleet.abilities import abilities_of  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import kept_tasks  # noqa: PLC0415
 
-    said = abilities_of(bench.identity().embodiment)
+    said = abilities_of(bench.identity().embodiment, kept=kept_tasks(bench))
     if said.abilities:
         with suppress(HubUnreachableError):  # it has joined; it will say so again when it runs
             connect(bench).tell_abilities(said)

@@ -17,7 +17,7 @@ from fleet.membership import connect
 from fleet.own_env import Env
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
-from fleet.tasks import find_task
+from fleet.tasks import find_task, kept_tasks
 from fleet.trainer import TrainerSettings
 from fleet.workbench import Identity, Workbench
 
@@ -46,7 +46,7 @@ def make_agent(
         hub,
         _ground(identity, own_env, task, settings, stopped),
         settings.for_agent(),
-        abilities=abilities_of(identity.embodiment, task if own_env else None, kept=task),
+        abilities=abilities_of(identity.embodiment, task if own_env else None, kept_tasks(bench)),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
         rng=np.random.default_rng(),
         report=report,
