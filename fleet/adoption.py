@@ -6,7 +6,7 @@ Both outcomes and their reason are remembered on disk, so that no version is tri
 from __future__ import annotations
 
 from fleet.client import HubClient
-from fleet.interfaces import Ground
+from fleet.interfaces import Ground, RobotError
 from fleet.progress import Voice
 from fleet.shelf import Shelf
 from fleet.sync import Verdict, judge
@@ -47,6 +47,7 @@ class Adoption:
         Raises:
             HubUnreachableError: No answer.
             DistrustError: The hub's file is not what it signed.
+            RobotError: The robot failed; nothing is known about the version.
         """
         try:
             version = self._client.version(self._skill, "stable")
@@ -77,7 +78,7 @@ class Adoption:
         try:
             score = self._score(self._shelf.pull(version))
             return judge(score, self._score_in_use(), self._tolerance)
-        except HubUnreachableError:
+        except (HubUnreachableError, RobotError):
             raise
         except ZunftError as error:
             return Verdict(accepted=False, reason=str(error))

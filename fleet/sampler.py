@@ -46,7 +46,11 @@ class _Rollout:
 
 
 class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
-    """Collects on-policy experience; build it with `env_config={"make_env": MakeEnv, "seed": int}`."""
+    """Collects on-policy experience; build it with `env_config={"make_env": MakeEnv, "seed": int}`.
+
+    Attributes:
+        on_step: Called before each step; what it raises ends the sampling.
+    """
 
     def make_env(self) -> None:
         """Build the environments of `env_config`."""
@@ -57,6 +61,7 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
         self._observation: Array | None = None
         self._resetting = np.zeros(self.num_envs, dtype=bool)
         self._returns = np.zeros(self.num_envs)
+        self.on_step: Callable[[], None] = lambda: None
         self.finished_returns: list[float] = []
         self.finished_successes: list[bool] = []
 
@@ -77,6 +82,7 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
         box = self.env.single_action_space
         rollout = _allocate(length, self.num_envs, *self.env.single_observation_space.shape, *box.shape)
         for step in range(length):
+            self.on_step()
             rollout.observations[step] = _finite(self._observation, "observation")
             action = self._act(rollout, step)
             self._observation, reward, terminated, truncated, infos = self.env.step(

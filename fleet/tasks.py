@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,12 +20,12 @@ from fleet.connection import Connection
 from fleet.transfer import pull
 from fleet.workbench import Workbench
 from skills.container import digest_of
-from skills.errors import ArtefactError, HubUnreachableError, NotFoundError
+from skills.errors import ArtefactError, ContractError, HubUnreachableError, NotFoundError
 from skills.messages import API
 from skills.signing import VerifyKey, task_statement
 from skills.tasks import TaskVersionView, TaskView
 
-__all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "listed_version"]
+__all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "kept_tasks", "listed_version"]
 
 FOLDER = "tasks"
 
@@ -57,6 +58,15 @@ def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
         version = listed_version(hub.connection, manifest.task, manifest.task_digest)
         fetch_task(hub.connection, version, hub.hub_key, kept)
     return load_task(kept.absolute())
+
+
+def kept_tasks(bench: Workbench) -> list[Task]:
+    """The tasks that a robot has fetched, except those that are here by now."""
+    kept = []
+    for folder in sorted((bench.home / FOLDER).glob("[!.]*")):
+        with suppress(ContractError):  # of an older format: it is fetched again when it is needed
+            kept.append(load_task(folder.absolute()))
+    return [task for task in kept if not is_here(task.name)]
 
 
 def borrow_task(

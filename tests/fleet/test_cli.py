@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from fleet.membership import join
 from fleet.settings import RobotSettings
+from fleet.workbench import Workbench
 from tests.fleet.conftest import Guild
+from tests.fleet.lying_hub import LyingHub
 from zunft.cli import main
 
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("ZUNFT_")}
@@ -98,6 +101,23 @@ def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
     assert "cell-4" in process.stdout.readline()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
+
+
+def test_a_robot_that_waits_for_an_answer_of_its_hub_ends_without_it(hub: LyingHub, tmp_path: Path) -> None:
+    join(Workbench(tmp_path), hub.url, token="ze_one-time-token", name="anna", embodiment="ur5e")
+    hub.faults.append(("/abilities", "silent"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zunft", "robot", "run", "--home", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENV,
+    )
+    while "PUT /robots/me/abilities" not in hub.requests:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")  # it would say that the hub did not answer
 
 
 def in_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int | str | None:

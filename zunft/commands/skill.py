@@ -247,12 +247,14 @@ def _here(file: Path, home: Path, own_env: str) -> RobotFit:
     from envs.task import load_task  # noqa: PLC0415 - MuJoCo
     from fleet.abilities import abilities_of  # noqa: PLC0415
     from fleet.own_env import load_env  # noqa: PLC0415
+    from fleet.tasks import kept_tasks  # noqa: PLC0415
 
-    manifest, identity = Skill.load(file).manifest, Workbench(home).identity()
+    manifest, bench = Skill.load(file).manifest, Workbench(home)
+    identity = bench.identity()
     task = load_task(manifest.task) if own_env else None
     if task is not None:
         load_env(own_env, task)  # it must be what it is taken for
-    found = fit_of(manifest, abilities_of(identity.embodiment, task), identity.embodiment)
+    found = fit_of(manifest, abilities_of(identity.embodiment, task, kept_tasks(bench)), identity.embodiment)
     return RobotFit(
         robot_id=identity.robot_id,
         name=identity.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from fleet.display import describe
+from fleet.interfaces import StoppedError
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
@@ -100,10 +101,16 @@ def run_robot(
         phases.append(progress.phase)
         out.print(f"{time.strftime('%H:%M:%S')} {describe(progress)}", highlight=False, markup=False)
 
-    with bench.locked():
+    with bench.locked(), own_env or nullcontext():
         agent = make_agent(bench, settings, own_env, report, stop.is_set)
+
+        def end(*_: object) -> None:
+            stop.set()
+            if agent.waits:
+                raise StoppedError
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, end)
         while not stop.is_set():
             stop.wait(agent.step())
             if once and phases and phases[-1] in ENDS_ONCE:
@@ -167,8 +174,9 @@ def _check_given(settings: RobotSettings) -> None:
 def _introduce(bench: Workbench) -> None:
     """Say what the robot serves; of one that no task here admits, its own environment will say it."""
     from fleet.abilities import abilities_of  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import kept_tasks  # noqa: PLC0415
 
-    said = abilities_of(bench.identity().embodiment)
+    said = abilities_of(bench.identity().embodiment, kept=kept_tasks(bench))
     if said.abilities:
         with suppress(HubUnreachableError):  # it has joined; it will say so again when it runs
             connect(bench).tell_abilities(said)
