@@ -91,9 +91,14 @@ class Shapes(_Section):
 
     @model_validator(mode="after")
     def _table_is_small(self) -> Shapes:
-        if self.length / self.spacing > MOST_ROWS:
+        if self.rows > MOST_ROWS + 1:
             raise ValueError(f"length / spacing is more than {MOST_ROWS} points: space them wider")
         return self
+
+    @property
+    def rows(self) -> int:
+        """Points of a path: one every `spacing` from its beginning, the last nearest to its end."""
+        return round(self.length / self.spacing) + 1
 
     def figures_of(self, family: str) -> bool:
         """Whether this family can be drawn."""
@@ -102,7 +107,7 @@ class Shapes(_Section):
 
 def draw_curves(families: Sequence[str], shapes: Shapes, random: np.random.Generator) -> Floats:
     """Tables (paths, rows, COLUMNS), one path of each of `families`; the row at `lead_in` is the origin."""
-    along = np.arange(0.0, shapes.length + shapes.spacing / 2, shapes.spacing)
+    along = np.arange(shapes.rows) * shapes.spacing
     tables = np.empty((len(families), len(along), COLUMNS))
     for table, family in zip(tables, families, strict=True):
         table[:] = lay_curve(*_directions(family, along, shapes, random), shapes.spacing)

@@ -16,6 +16,7 @@ import numpy as np
 
 from envs.evaluate import Policy, evaluate
 from envs.format import TaskFile
+from envs.resting import unrest
 from envs.scripted import controller, controller_names
 from envs.senses import LIMIT
 from envs.task import Task
@@ -92,6 +93,11 @@ def examine(task: Task) -> Iterator[Finding]:
         return
     yield from _built(task, env)
     env.close()
+    if isinstance(task.file, TaskFile):
+        starts = [_start(task, robot) for robot in task.file.embodiments]
+        yield from starts
+        if not all(finding.passed for finding in starts):
+            return
     try:
         run, again = _run(task), _run(task)
     except mujoco.FatalError as error:
@@ -119,6 +125,16 @@ def _built(task: Task, env: TaskVectorEnv | WrappedVectorEnv) -> Iterator[Findin
         "compiles", passed=True, text=f"{model.nbody} bodies, {model.ngeom} shapes, {model.nv} axes"
     )
     yield _sizes({name: int(getattr(model, name)) for name in SIZE_LIMITS})
+
+
+def _start(task: Task, robot: str) -> Finding:
+    check = f"start on {robot}"
+    try:
+        bad = unrest(TaskVectorEnv(task, data_sheet(task.file, robot), COPIES), SEED)
+    except ContractError as error:
+        return Finding(check, passed=False, text=error.message, remedy=error.remedy)
+    remedy = "Put parts where they rest: on what carries them, apart from everything else."
+    return _finding(check, bad, "everything lies still and apart", remedy)
 
 
 def _run(task: Task) -> _Run:

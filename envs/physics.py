@@ -5,8 +5,6 @@ It knows poses and controls in the home frame, nothing of jobs or rewards: those
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import mujoco
 import numpy as np
 from mujoco import batch
@@ -16,15 +14,14 @@ from envs.drives.base import PREFIX, own_names
 from envs.embodiment import load_embodiment
 from envs.frame import Frame
 from envs.scene import build_model, substeps
-from envs.task import Task, load_task
+from envs.start import settle
+from envs.task import Task
 from envs.terms.base import Floats, Indices
-from envs.workshop import Workshop, data_sheet
+from envs.workshop import Workshop
 from skills.errors import ContractError
 
-__all__ = ["Cells", "settle"]
+__all__ = ["Cells"]
 
-BANK_SIZE = 48
-SETTLING_STEPS = 75
 WORK = "work"
 HELD = "held"
 
@@ -161,35 +158,3 @@ class Cells:
             where="quantities",
             remedy=f"It has {', '.join(found for found in known if found) or 'none'}.",
         )
-
-
-def _robot_positions(model: mujoco.MjModel) -> Indices:
-    """Which of `qpos` are the arm's: parts that lie around have some as well."""
-    bodies = [model.body(int(model.jnt_bodyid[joint])).name for joint in range(model.njnt)]
-    own = [int(model.jnt_qposadr[i]) for i, body in enumerate(bodies) if body.startswith(PREFIX)]
-    return np.array(own, dtype=np.int64)
-
-
-@lru_cache(maxsize=64)
-def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG001 - keys of the cache
-    """Joint positions (BANK_SIZE, joints) at rest near home: found once, so that a reset costs nothing.
-
-    They hold for every workshop of the robot: at rest, gravity compensated, neither stiffness nor
-    friction nor payload moves the tool from its set-point. Nothing touches while they are sought.
-    """
-    task = load_task(folder)
-    robot = load_embodiment(embodiment)
-    reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.bundle.reach
-    if robot.drive == "flight":
-        bank = np.tile(robot.home, (BANK_SIZE, 1))
-        bank[:, :3] += reach
-        return bank
-    model = build_model(task, data_sheet(task.bundle, embodiment))
-    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
-    cells = batch.Batch(model, BANK_SIZE, 1)
-    positions, control = cells.bind("qpos"), cells.bind("ctrl")
-    positions[:, _robot_positions(model)] = robot.home
-    control[:, :3] = reach
-    cells.step(nstep=SETTLING_STEPS * substeps(task, model))
-    settled: Floats = positions.copy()
-    return settled

@@ -82,6 +82,8 @@ def _assemble(task: Task, robot: Embodiment, *, drawn: bool) -> mujoco.MjSpec:
     work, mount = scene.body("work"), scene.site("mount")
     if work is None or mount is None:
         raise ValueError(f"it has no {'body `work`' if work is None else 'site `mount`'}")
+    if mount.parent.name != "world":
+        raise ValueError(f"the site `mount` belongs to the body {mount.parent.name!r}, not to the world")
     work.pos = robot.tool_position
     scene.attach(kind, site=mount, prefix=PREFIX)
     for shape in [] if drawn else [geom for geom in scene.geoms if _only_drawn(geom)]:

@@ -96,7 +96,7 @@ class LivePath:
         self._position, self._tool_tilt = stage.table.view("tool.position"), stage.table.view("tool.tilt")
         self._velocity = stage.table.view("tool.velocity")
         self._out = {key: stage.table.view(f"{name}.{key}") for key in term.outputs()}
-        self._count = round(term.length / term.spacing) + 1
+        self._count = term.rows
         self._tables = np.zeros((count, self._count, COLUMNS))
         self._rows = self._tables.reshape(-1, COLUMNS)
         self._first = np.arange(count) * self._count
