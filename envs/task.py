@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from envs.bundle import BUNDLES, check_files, digest_folder, find_bundle
+from envs.bundle import BUNDLES, digest_files, find_bundle, read_files
 from envs.drives.base import drive_of
 from envs.format import TaskFile, task_file
 from envs.lines import line_of
+from envs.mjcf import Mjcf, resolve
 from envs.references import complaints
 from envs.terms.base import Output, Outputs
 from envs.wrapped import WRAPPED, WrappedFile
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract
 
-__all__ = ["BUNDLES", "Task", "load_task"]
+__all__ = ["BUNDLES", "SCENE", "TOOL", "Task", "load_task"]
 
 TOML_LIMIT = 256 * 1024
+SCENE, TOOL = "scene.xml", "tool.xml"
+"""The MJCF that a robot is put into, and what is attached to an arm's tool site."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,7 @@ class Task:
         digest: `sha256:<hex>` over names and contents of all the bundle's files.
         contract: What a robot must sense and obey.
         outputs: Every quantity in the order in which they are computed.
+        mjcf: `scene.xml` and, if there is one, `tool.xml`; empty of a wrapped environment.
     """
 
     file: TaskFile | WrappedFile
@@ -47,6 +51,7 @@ class Task:
     digest: str
     contract: Contract
     outputs: Outputs
+    mjcf: Mapping[str, Mjcf]
 
     @property
     def bundle(self) -> TaskFile:
@@ -83,17 +88,6 @@ class Task:
         """Seconds between two actions."""
         return 1.0 / self.file.control_hz
 
-    @property
-    def scene(self) -> Path:
-        """The MJCF that a robot is put into."""
-        return self.folder / "scene.xml"
-
-    @property
-    def tool(self) -> Path | None:
-        """The MJCF that is attached to an arm's tool site, if there is one."""
-        path = self.folder / "tool.xml"
-        return path if path.is_file() else None
-
 
 def load_task(name_or_path: str | Path) -> Task:
     """Read a bundle of this package by name, or any bundle by its folder.
@@ -102,19 +96,20 @@ def load_task(name_or_path: str | Path) -> Task:
         ContractError: There is no such bundle, or it breaks the format: file, line and remedy are named.
     """
     folder = find_bundle(name_or_path)
-    check_files(folder)
-    return _load(folder, digest_folder(folder))
+    return _load(folder, digest_files(read_files(folder)))
 
 
 @lru_cache(maxsize=32)
 def _load(folder: Path, digest: str) -> Task:
     file = _read(folder / "task.toml")
     if isinstance(file, WrappedFile):
-        return Task(file, folder, digest, file.contract, {})
-    if not (folder / "scene.xml").is_file():
+        return Task(file, folder, digest, file.contract, {}, {})
+    files = read_files(folder)
+    if SCENE not in files:
         raise ContractError(
-            "there is no scene.xml.", where=str(folder), remedy="Write one; see docs/tasks.md."
+            f"there is no {SCENE}.", where=str(folder), remedy="Write one; see docs/tasks.md."
         )
+    mjcf = {name: resolve(name, files) for name in (SCENE, TOOL) if name in files}
     try:
         outputs = _outputs(file)
         contract = _contract(file, outputs)
@@ -123,7 +118,7 @@ def _load(folder: Path, digest: str) -> Task:
     except ContractError as error:
         where = error.where if "task.toml" in error.where else f"{folder / 'task.toml'} ({error.where})"
         raise ContractError(error.message, where=where, remedy=error.remedy) from error
-    return Task(file, folder, digest, contract, outputs)
+    return Task(file, folder, digest, contract, outputs, mjcf)
 
 
 def _read(path: Path) -> TaskFile | WrappedFile:
