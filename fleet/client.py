@@ -43,6 +43,8 @@ from skills.messages import (
     EnrolmentToken,
     EnrolmentTokenRequest,
     Event,
+    MinimumChange,
+    ReleaseView,
     RobotView,
     SkillView,
     UserCreated,
@@ -224,10 +226,22 @@ class OperatorClient:
         path = f"{_board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
-    def move_channel(self, name: str, channel: Channel, version: int) -> VersionView:
-        """Release a version, or roll back to it."""
+    def move_channel(self, name: str, channel: Channel, version: int) -> ReleaseView:
+        """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
-            VersionView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
+            ReleaseView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
+        )
+
+    def release(self, name: str, release_id: str) -> ReleaseView:
+        """What became of a release."""
+        return self.connection.ask(
+            ReleaseView, "GET", f"{_skill(name)}/releases/{quote(release_id, safe='')}"
+        )
+
+    def change_minimum(self, name: str, minimum: float | None) -> SkillView:
+        """Say what the first stable version must reach; None: more than doing nothing."""
+        return self.connection.ask(
+            SkillView, "PUT", f"{_skill(name)}/minimum", MinimumChange(minimum=minimum)
         )
 
     def change_visibility(self, name: str, visibility: Visibility) -> SkillView:

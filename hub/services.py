@@ -34,7 +34,7 @@ from hub.listening import Listener
 from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
-from hub.releases import Releases
+from hub.releases import Releaser, Releases
 from hub.sessions import Sessions
 from hub.settings import Settings
 from hub.sharing import Shared
@@ -90,6 +90,8 @@ class Services:
     listener: Listener
     organisations: Organisations
     releases: Releases
+    releaser: Releaser
+    releasing: Watch
     spool: Spool
     sweeper: Sweeper
     tokens: Tokens
@@ -127,6 +129,7 @@ class Services:
         if self.settings.leaderboards:
             self.scoring.start()
         self.checking.start()
+        self.releasing.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -138,7 +141,9 @@ class Services:
         self.withdrawing.stop()
         self.scorer.stop()
         self.checker.stop()
+        self.releaser.stop()
         self.checking.stop()
+        self.releasing.stop()
         self.watch.stop()
         self.withdrawer.stop()
         self.scoring.stop()
@@ -200,6 +205,7 @@ def open_services(
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
     background = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
     scorer = Scorer(database, stores, background, BOARD, clock, settings.lease_seconds)
+    releaser = Releaser(database, jobs, clock, settings.lease_seconds)
     checker = Checker(database, jobs, clock, _check_limits(settings), settings.lease_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
@@ -221,7 +227,9 @@ def open_services(
         jobs=jobs,
         listener=Listener(database, bell),
         organisations=organisations,
-        releases=Releases(database, catalogue, jobs),
+        releases=Releases(database, clock),
+        releaser=releaser,
+        releasing=Watch(bell, [releaser.work]),
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
