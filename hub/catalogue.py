@@ -21,6 +21,7 @@ from hub.channels import ask_release, base_of, is_fit, stable_of
 from hub.clock import Clock
 from hub.contributors import dismiss_others
 from hub.database import Database
+from hub.discards import Discards
 from hub.events import record, take_turn
 from hub.leaderboards.rows import want_score
 from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
@@ -69,9 +70,12 @@ class VersionFile:
 class Catalogue:
     """Publishing and reading; each call is its own transaction."""
 
-    def __init__(self, database: Database, stores: Stores, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, stores: Stores, discards: Discards, key: SigningKey, clock: Clock
+    ) -> None:
         self._database = database
         self._stores = stores
+        self._discards = discards
         self._key = key
         self._clock = clock
 
@@ -115,16 +119,17 @@ class Catalogue:
                 return version_view(session, known), False
             check_succession(session, skill.manifest, by)
             self._check_quotas(session, owner, file.size)
+        self._discards.rescue(owner.region, file.digest)
         self._stores.of(owner.region).put_file(file.digest, file.path)
         try:
             return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
-            self._discard(skill.digest, owner.region)
+            self._discards.add(owner.region, skill.digest)
             with self._database.read() as session:
                 owner_for(session, skill.manifest.name, by)  # somebody took it meanwhile: no other word of it
             raise
         except IntegrityError as error:
-            self._discard(skill.digest, owner.region)
+            self._discards.add(owner.region, skill.digest)
             raise ConflictError(
                 "another upload was faster.", where="manifest.version", remedy="Send it again."
             ) from error
@@ -160,14 +165,6 @@ class Catalogue:
         """Before anything is kept; `_enter` looks again."""
         check_uploads(session, owner, self._clock())
         check_room(owner, size)
-
-    def _discard(self, digest: str, region: str) -> None:
-        """Another upload was faster or took the room: nothing stays but a file that is the other's, too."""
-        with self._database.read() as session:
-            known = _version_of(session, digest)
-            is_its_place = known is not None and region_of(session, known.skill) == region
-        if not is_its_place:
-            self._stores.of(region).delete(digest)
 
     def sign(self, digest: str) -> str:
         """The hub's signature on a version that it answers for."""

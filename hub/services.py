@@ -18,6 +18,7 @@ from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue
 from hub.clock import Clock, utc_now
 from hub.database import Database
+from hub.discards import Discards
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
@@ -81,6 +82,7 @@ class Services:
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
+    discards: Discards
     dispatcher: Dispatcher
     engine: Engine
     enrolment: Enrolment
@@ -183,8 +185,9 @@ def open_services(
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
-    admission = Admission(database, stores, spool, clock)
-    catalogue = Catalogue(database, stores, key, clock)
+    discards = Discards(database, stores, clock)
+    admission = Admission(database, stores, discards, spool, clock)
+    catalogue = Catalogue(database, stores, discards, key, clock)
     limits = UploadLimits(
         delta=settings.delta_limit,
         skill=settings.skill_limit,
@@ -195,7 +198,7 @@ def open_services(
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
-    steps = Steps(database, stores, jobs, catalogue, clock, active)
+    steps = Steps(database, discards, jobs, catalogue, clock, active)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
@@ -219,6 +222,7 @@ def open_services(
         authenticator=authenticator,
         campaigns=campaigns,
         catalogue=catalogue,
+        discards=discards,
         dispatcher=dispatcher,
         engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
@@ -233,7 +237,7 @@ def open_services(
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
-        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
+        sweeper=Sweeper([uploads.sweep, discards.sweep], SWEEP_SECONDS),
         tokens=Tokens(database, clock),
         uploads=uploads,
         sessions=sessions,
@@ -248,7 +252,7 @@ def open_services(
         scorer=scorer,
         background=background,
         scoring=Watch(bell, [scorer.work]),
-        tasks=Tasks(database, stores, key, clock),
+        tasks=Tasks(database, stores, discards, key, clock),
         checker=checker,
         checking=Watch(bell, [checker.work]),
     )

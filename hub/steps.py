@@ -16,6 +16,7 @@ from hub.catalogue import Catalogue, add_version, point_channel, resolve
 from hub.channels import is_fit, least_of, stable_of
 from hub.clock import Clock
 from hub.database import Database
+from hub.discards import Discards, discard
 from hub.events import record
 from hub.jobs.job import GateJob, Jobs
 from hub.journal import (
@@ -34,7 +35,7 @@ from hub.leaseholder import HeldLease
 from hub.models import CampaignRow, RoundRow, SkillRow, VersionRow
 from hub.publishing import next_number
 from hub.quotas import hold
-from hub.regions import Stores, region_of
+from hub.regions import region_of
 from hub.rounds import FINAL, collection_event, without
 from hub.tasks.sources import task_source
 from skills.errors import TooLargeError
@@ -52,14 +53,14 @@ class Steps:
     def __init__(
         self,
         database: Database,
-        stores: Stores,
+        discards: Discards,
         jobs: Jobs,
         catalogue: Catalogue,
         clock: Clock,
         active_seconds: float,
     ) -> None:
         self._database = database
-        self._stores = stores
+        self._discards = discards
         self._jobs = jobs
         self._catalogue = catalogue
         self._clock = clock
@@ -127,7 +128,6 @@ class Steps:
             task = task_source(session, campaign.skill)
         job = merge_job(row, deltas, order_of(campaign), number, region, task)
         made = self._jobs.merge(job, held.given_up)
-        store = self._stores.of(region)
         try:
             with held.commit() as session:
                 current = _still(session, row, "merging")
@@ -137,7 +137,7 @@ class Steps:
                 hold(session, session.get_one(SkillRow, campaign.skill).organisation)
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
-                    store.delete(made.digest)
+                    discard(session, region, made.digest, self._clock())
                     return True
                 now, signature = self._clock(), self._catalogue.sign(made.digest)
                 add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
@@ -146,7 +146,7 @@ class Steps:
                 current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
                 enter_state(session, current, "merged", now)
         except TooLargeError:
-            store.delete(made.digest)
+            self._discards.add(region, made.digest)
             raise
         return True
 

@@ -21,6 +21,7 @@ from hub.catalogue import add_version, point_channel
 from hub.channels import is_fit, least_of
 from hub.clock import Clock
 from hub.database import Database
+from hub.discards import discard
 from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
 from hub.journal import deltas_of, merge_job, order_of
 from hub.models import CampaignRow, ChannelRow, RoundRow, SkillRow, VersionRow, WithdrawalRow
@@ -103,7 +104,7 @@ class Steps:
                 session, now = entry.session, self.clock()
                 if next_number(session, task.skill) != job.version:
                     # Somebody published meanwhile: the step is done again, with the number after that.
-                    self.stores.of(job.region).delete(made.digest)
+                    discard(session, job.region, made.digest, now)
                     return
                 signature = self.sign(made.digest)
                 add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
@@ -112,7 +113,8 @@ class Steps:
                 entry.report = _with_round(entry.report, task, **changes)
                 entry.plan = plan.after(**{task.skill: made.digest})
         except TooLargeError:
-            self.stores.of(job.region).delete(made.digest)
+            with self.database.write() as session:
+                discard(session, job.region, made.digest, self.clock())
             raise
 
     def _drop(self, withdrawal_id: str, plan: Plan, task: Task, reason: str) -> None:
