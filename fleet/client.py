@@ -55,9 +55,9 @@ from skills.messages import (
 )
 from skills.notices import (
     DeadLetter,
-    DeliveryReport,
     Redelivered,
     RedeliverRequest,
+    TrialView,
     WebhookCreated,
     WebhookRequest,
     WebhookView,
@@ -324,9 +324,13 @@ class OperatorClient:
         """Tell it nothing more."""
         self.connection.send("DELETE", _webhook(webhook_id))
 
-    def test_webhook(self, webhook_id: str) -> DeliveryReport:
-        """Have one message sent to it."""
-        return self.connection.ask(DeliveryReport, "POST", f"{_webhook(webhook_id)}/test")
+    def test_webhook(self, webhook_id: str) -> TrialView:
+        """Have one message sent to it; ask `trial` what became of it."""
+        return self.connection.ask(TrialView, "POST", f"{_webhook(webhook_id)}/test")
+
+    def trial(self, webhook_id: str) -> TrialView:
+        """What became of the last message of a trial."""
+        return self.connection.ask(TrialView, "GET", f"{_webhook(webhook_id)}/test")
 
     def dead_letters(self, webhook_id: str) -> list[DeadLetter]:
         """Events that it was not told of."""

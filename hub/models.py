@@ -427,7 +427,8 @@ class WebhookRow(Base):
     """Somebody who wants to be told, and how far that has come.
 
     All events up to `position` were delivered, or are in `undelivered`. Whoever sends holds the lease.
-    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row.
+    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row. A trial that was
+    asked for and has no report yet is due.
     """
 
     __tablename__ = "webhooks"
@@ -442,6 +443,8 @@ class WebhookRow(Base):
     trouble: Mapped[str] = mapped_column(String(500), default="")
     resting_until: Mapped[datetime | None]
     last_delivered_at: Mapped[datetime | None]
+    trial_asked_at: Mapped[datetime | None]
+    trial_report: Mapped[dict[str, Any] | None]
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None]
 

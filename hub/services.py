@@ -281,7 +281,7 @@ def _webhooks(
     chance = random.SystemRandom().random
     schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
     return (
-        Webhooks(database, vault, sender, source, clock),
+        Webhooks(database, vault, sender, clock),
         Dispatcher(database, vault, sender, schedule, source, clock, metrics),
     )
 

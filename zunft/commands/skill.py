@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from time import sleep
 from typing import Annotated, cast, get_args
 
 import typer
@@ -140,7 +140,7 @@ def release(
     if wait:
         with Console(stderr=True).status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:
-                time.sleep(LOOK_SECONDS)
+                sleep(LOOK_SECONDS)
                 release = client.release(name, release.release_id)
     if as_json:
         out.print_json(release.model_dump_json())

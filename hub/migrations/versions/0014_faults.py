@@ -43,10 +43,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("region", "digest"),
     )
     op.create_index(op.f("ix_discards_discarded_at"), "discards", ["discarded_at"])
+    op.add_column("webhooks", sa.Column("trial_asked_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("webhooks", sa.Column("trial_report", sa.JSON(none_as_null=True), nullable=True))
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_column("webhooks", "trial_report")
+    op.drop_column("webhooks", "trial_asked_at")
     op.drop_table("discards")
     op.drop_table("releases")
     op.drop_column("skills", "minimum")
