@@ -47,7 +47,7 @@ def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
         return load_task(skill)
     kept = bench.home / FOLDER / skill
     try:
-        manifest = hub.version(skill, "stable").manifest
+        manifest = hub.version(skill, "base").manifest
     except HubUnreachableError:
         if kept.is_dir():
             return load_task(kept.absolute())

@@ -71,7 +71,7 @@ class Campaigns:
         """Take an order; the engine opens its first round.
 
         Raises:
-            NotFoundError: No such skill, or it has no stable version to start from.
+            NotFoundError: No such skill, or it has no version to start from.
             ForbiddenError: It is another organisation's, or as many campaigns as may are running.
             ConflictError: A campaign for this skill is running.
             ContractError: This hub does not know the task.
@@ -83,8 +83,8 @@ class Campaigns:
         now = self._clock()
         with self._database.write() as session:
             skill = own_skill(session, request.skill, by)
-            stable = resolve(session, skill.name, "stable", by)
-            self._check_task(session, Manifest.model_validate(stable.manifest), skill.organisation)
+            base = resolve(session, skill.name, "base", by)
+            self._check_task(session, Manifest.model_validate(base.manifest), skill.organisation)
             owner = hold(session, skill.organisation)[skill.organisation]
             running = _running(session, request.skill)
             if running is not None:

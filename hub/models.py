@@ -25,6 +25,7 @@ __all__ = [
     "CampaignRow",
     "ChannelRow",
     "DeltaRow",
+    "DiscardRow",
     "EnrolmentTokenRow",
     "EventRow",
     "HubRow",
@@ -34,6 +35,7 @@ __all__ = [
     "Moment",
     "NonceRow",
     "OrganisationRow",
+    "ReleaseRow",
     "RobotRow",
     "RoundRow",
     "SessionRow",
@@ -190,6 +192,7 @@ class SkillRow(Base):
     """A name in the catalogue, whose it is, and who may see it: `hub.visibility` says what follows.
 
     `held_by` is the last withdrawal that has still to make versions again; meanwhile no round is opened.
+    `minimum` is the success that a version needs to become stable; None: more than doing nothing.
     """
 
     __tablename__ = "skills"
@@ -200,6 +203,7 @@ class SkillRow(Base):
     summary: Mapped[str] = mapped_column(String(2000))
     updated_at: Mapped[datetime]
     held_by: Mapped[str | None]
+    minimum: Mapped[float | None]
 
 
 class VersionRow(Base):
@@ -231,6 +235,28 @@ class ChannelRow(Base):
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int]
+
+
+class ReleaseRow(Base):
+    """Somebody wants a channel to point at a version. Whoever measures that version holds the lease.
+
+    `if_none`: only as long as the channel points at nothing.
+    """
+
+    __tablename__ = "releases"
+    release_id: Mapped[str] = mapped_column(primary_key=True)
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
+    number: Mapped[int]
+    channel: Mapped[str]
+    if_none: Mapped[bool]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(String(2000))
+    gate: Mapped[dict[str, Any] | None]
+    finished_at: Mapped[datetime | None]
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
 
 
 class CampaignRow(Base):
@@ -348,6 +374,16 @@ class UploadRow(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class DiscardRow(Base):
+    """A blob to be deleted, unless a row names it then; `taken_at` since somebody is at it."""
+
+    __tablename__ = "discards"
+    region: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    discarded_at: Mapped[datetime] = mapped_column(index=True)
+    taken_at: Mapped[datetime | None]
+
+
 class AuditRow(Base):
     """An entry of the audit log; triggers of the database refuse to change or delete one."""
 
@@ -391,7 +427,8 @@ class WebhookRow(Base):
     """Somebody who wants to be told, and how far that has come.
 
     All events up to `position` were delivered, or are in `undelivered`. Whoever sends holds the lease.
-    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row.
+    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row. A trial that was
+    asked for and has no report yet is due.
     """
 
     __tablename__ = "webhooks"
@@ -406,6 +443,8 @@ class WebhookRow(Base):
     trouble: Mapped[str] = mapped_column(String(500), default="")
     resting_until: Mapped[datetime | None]
     last_delivered_at: Mapped[datetime | None]
+    trial_asked_at: Mapped[datetime | None]
+    trial_report: Mapped[dict[str, Any] | None]
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None]
 

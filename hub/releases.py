@@ -1,43 +1,257 @@
-"""Releases and rollbacks by hand: an operator moves a channel; what was never measured is measured first.
+"""Releases and rollbacks: a channel moves at once to what was measured; the rest is measured first, as a job.
 
-The gate that compares candidates of a campaign is the engine's business, see `hub.steps`.
+What waits is in the rows: a hub that was killed at any line goes on from there, or another process does once
+the lease is over. The gate that compares candidates of a campaign is the engine's business, see `hub.steps`.
 """
 
 from __future__ import annotations
 
-from hub.auth import Principal
-from hub.catalogue import Catalogue
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from hub.auth import Principal, Viewer
+from hub.catalogue import find_skill, own_skill, point_channel, resolve
+from hub.channels import ask_release, is_fit, stable_of
+from hub.clock import Clock
 from hub.database import Database
-from hub.jobs.job import GateJob, Jobs
+from hub.events import record, take_turn
+from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Least, WorkersAwayError
+from hub.models import ReleaseRow, SkillRow, VersionRow
 from hub.regions import region_of
+from hub.store import StoreError
 from hub.tasks.sources import task_source
-from skills.messages import Channel, GatePlan, VersionView
+from skills.errors import ConflictError, NotFoundError, ZunftError
+from skills.manifest import Manifest
+from skills.messages import Channel, GatePlan, GateReport, ReleaseView
 
-__all__ = ["Releases"]
+__all__ = ["Releaser", "Releases"]
+
+NEWEST = 20
+"""Releases of a skill that are shown."""
+REASON_LENGTH = 2000
+RENEWALS = 3
+"""A lease is renewed so often before it would end."""
+
+log = structlog.get_logger("zunft.releases")
 
 
+@dataclass(frozen=True)
 class Releases:
-    """Moves channels by an operator's order."""
+    """Takes orders and shows what became of them; each call is its own transaction."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, jobs: Jobs) -> None:
-        self._database = database
-        self._catalogue = catalogue
-        self._jobs = jobs
+    database: Database
+    clock: Clock
 
-    def move(self, name: str, channel: Channel, number: int, *, by: Principal) -> VersionView:
-        """Point a channel at a version. May take as long as a measurement.
+    def move(self, name: str, channel: Channel, number: int, *, by: Principal) -> ReleaseView:
+        """Have a channel point at a version: at once, or when it has been measured.
 
         Raises:
             NotFoundError: No such skill or version.
             ForbiddenError: It is another organisation's.
-            ContractError: It would become stable and cannot be measured here.
-            JobAbandonedError, StoreError, WorkersAwayError: Not now.
+            ConflictError: It was withdrawn.
         """
-        version = self._catalogue.own_version(name, str(number), by)
-        if channel == "stable" and version.score is None:
-            with self._database.read() as session:
-                region, task = region_of(session, name), task_source(session, name, version.manifest)
-            job = GateJob(candidate=version.digest, current=None, plan=GatePlan(), region=region, task=task)
-            report = self._jobs.gate(job)
-            self._catalogue.record_score(version.digest, report.candidate)
-        return self._catalogue.move_channel(name, channel, number, by=by)
+        now = self.clock()
+        with self.database.write() as session:
+            own_skill(session, name, by)
+            version = resolve(session, name, str(number), by)
+            if version.withdrawn_at is not None:
+                raise ConflictError(
+                    f"v{number} of {name} was withdrawn: it contains a robot that was.",
+                    where="version",
+                    remedy="Choose another version.",
+                    code="withdrawn",
+                )
+            row = ask_release(session, version, channel, now, by=by.actor)
+            if channel != "stable" or is_fit(version):
+                _finish(session, row, version, "", now)
+            return _view(row)
+
+    def release(self, name: str, release_id: str, viewer: Viewer) -> ReleaseView:
+        """One of them.
+
+        Raises:
+            NotFoundError: No such skill or release.
+        """
+        with self.database.read() as session:
+            find_skill(session, name, viewer)
+            row = session.get(ReleaseRow, release_id)
+            if row is None or row.skill != name:
+                raise NotFoundError(f"{name} has no release {release_id[:64]!r}.", where="release_id")
+            return _view(row)
+
+    def releases(self, name: str, viewer: Viewer) -> list[ReleaseView]:
+        """The newest first.
+
+        Raises:
+            NotFoundError: No such skill.
+        """
+        with self.database.read() as session:
+            find_skill(session, name, viewer)
+            theirs = select(ReleaseRow).where(ReleaseRow.skill == name)
+            newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.release_id).limit(NEWEST)
+            return [_view(row) for row in session.scalars(newest)]
+
+
+class Releaser:
+    """`work` measures all that waits and moves its channels; it is called again and again.
+
+    Args:
+        database: Where the rows are.
+        jobs: Who measures.
+        clock: The time.
+        lease_seconds: How long a lease lasts unless it is renewed.
+    """
+
+    def __init__(self, database: Database, jobs: Jobs, clock: Clock, lease_seconds: float) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._clock = clock
+        self._lease = timedelta(seconds=lease_seconds)
+        self._me = secrets.token_hex(8)
+        self._stopping = threading.Event()
+
+    def work(self) -> None:
+        """Measure what waits.
+
+        Raises:
+            StoreError, WorkersAwayError, OperationalError: Not now; nothing is lost.
+        """
+        while not self._stopping.is_set() and self.step():
+            pass
+
+    def stop(self) -> None:
+        """End as soon as may be; another process, or a later start, goes on."""
+        self._stopping.set()
+
+    def step(self) -> bool:
+        """Measure the version that has waited longest; whether there was one."""
+        taken = self._take()
+        if taken is None:
+            return False
+        release_id, job = taken
+        try:
+            report, reason = self._jobs.gate(job, self._given_up(release_id)), ""
+        except (StoreError, WorkersAwayError):
+            self._put_down(release_id)
+            raise
+        except JobAbandonedError:
+            self._put_down(release_id)
+            return False
+        except ZunftError as error:
+            log.warning("release.not_measured", release_id=release_id, reason=str(error))
+            report, reason = None, f"It cannot be measured: {error.message}"
+        self._enter(release_id, report, reason)
+        return True
+
+    def _take(self) -> tuple[str, GateJob] | None:
+        now = self._clock()
+        free = or_(
+            ReleaseRow.leased_until.is_(None),
+            ReleaseRow.leased_until <= now,
+            ReleaseRow.leased_until > now + self._lease,  # from before the clock was set back
+        )
+        waiting = select(ReleaseRow).where(ReleaseRow.state.in_(["queued", "measuring"]), free)
+        first = waiting.order_by(ReleaseRow.asked_at, ReleaseRow.release_id).limit(1)
+        with self._database.read() as session:
+            if session.scalar(first) is None:
+                return None
+        with self._database.write() as session:
+            row = session.scalar(first.with_for_update(skip_locked=True))
+            if row is None:
+                return None
+            row.state, row.leased_by, row.leased_until = "measuring", self._me, now + self._lease
+            return row.release_id, _job(session, row)
+
+    def _given_up(self, release_id: str) -> Callable[[], bool]:
+        """Asked a few times a second while a worker measures: renews the lease."""
+        renewed_at = self._clock()
+
+        def given_up() -> bool:
+            nonlocal renewed_at
+            now = self._clock()
+            if not self._stopping.is_set() and now - renewed_at >= self._lease / RENEWALS:
+                renewed_at = now
+                with self._database.write() as session:
+                    row = self._held(session, release_id)
+                    if row is None:
+                        return True
+                    row.leased_until = now + self._lease
+            return self._stopping.is_set()
+
+        return given_up
+
+    def _put_down(self, release_id: str) -> None:
+        with self._database.write() as session:
+            row = self._held(session, release_id)
+            if row is not None:
+                row.state, row.leased_by, row.leased_until = "queued", None, None
+
+    def _enter(self, release_id: str, report: GateReport | None, reason: str) -> None:
+        now = self._clock()
+        with self._database.write() as session:
+            take_turn(session)  # before any row is locked: whoever has the turn may want it, too
+            row = self._held(session, release_id)
+            if row is None:
+                return
+            version = session.get_one(VersionRow, (row.skill, row.number))
+            if report is not None:
+                reason = report.reason
+                row.gate = version.gate = report.model_dump(mode="json")
+                version.score = report.candidate.model_dump(mode="json")
+            if version.withdrawn_at is not None:
+                reason = "It was withdrawn meanwhile."
+            _finish(session, row, version, reason, now)
+
+    def _held(self, session: Session, release_id: str) -> ReleaseRow | None:
+        row = session.get(ReleaseRow, release_id, with_for_update=True, populate_existing=True)
+        is_mine = row is not None and row.state == "measuring" and row.leased_by == self._me
+        return row if is_mine else None
+
+
+def _job(session: Session, row: ReleaseRow) -> GateJob:
+    version = session.get_one(VersionRow, (row.skill, row.number))
+    return GateJob(
+        candidate=version.digest,
+        current=None,
+        plan=GatePlan(),
+        least=Least(success=session.get_one(SkillRow, row.skill).minimum),
+        region=region_of(session, row.skill),
+        task=task_source(session, row.skill, Manifest.model_validate(version.manifest)),
+    )
+
+
+def _finish(session: Session, row: ReleaseRow, version: VersionRow, reason: str, now: datetime) -> None:
+    """Move the channel, if it may point there."""
+    may_move = version.withdrawn_at is None and (row.channel != "stable" or is_fit(version))
+    if may_move and row.if_none and stable_of(session, row.skill) is not None:
+        may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
+    row.state, row.finished_at = "released" if may_move else "refused", now
+    row.reason = reason[:REASON_LENGTH]
+    row.leased_by = row.leased_until = None
+    if may_move:
+        point_channel(session, row.skill, row.channel, row.number, now, by=row.asked_by)
+    else:
+        record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
+
+
+def _view(row: ReleaseRow) -> ReleaseView:
+    return ReleaseView.model_validate(
+        {
+            "release_id": row.release_id,
+            "skill": row.skill,
+            "version": row.number,
+            "channel": row.channel,
+            "state": row.state,
+            "reason": row.reason,
+            "gate": row.gate,
+            "asked_at": row.asked_at,
+            "finished_at": row.finished_at,
+        }
+    )

@@ -18,6 +18,7 @@ from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue
 from hub.clock import Clock, utc_now
 from hub.database import Database
+from hub.discards import Discards
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
@@ -34,7 +35,7 @@ from hub.listening import Listener
 from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
-from hub.releases import Releases
+from hub.releases import Releaser, Releases
 from hub.sessions import Sessions
 from hub.settings import Settings
 from hub.sharing import Shared
@@ -81,6 +82,7 @@ class Services:
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
+    discards: Discards
     dispatcher: Dispatcher
     engine: Engine
     enrolment: Enrolment
@@ -90,6 +92,8 @@ class Services:
     listener: Listener
     organisations: Organisations
     releases: Releases
+    releaser: Releaser
+    releasing: Watch
     spool: Spool
     sweeper: Sweeper
     tokens: Tokens
@@ -127,6 +131,7 @@ class Services:
         if self.settings.leaderboards:
             self.scoring.start()
         self.checking.start()
+        self.releasing.start()
 
     def close_streams(self) -> None:
         """End event streams and waiting requests, so that the server can go down."""
@@ -138,7 +143,9 @@ class Services:
         self.withdrawing.stop()
         self.scorer.stop()
         self.checker.stop()
+        self.releaser.stop()
         self.checking.stop()
+        self.releasing.stop()
         self.watch.stop()
         self.withdrawer.stop()
         self.scoring.stop()
@@ -178,8 +185,9 @@ def open_services(
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
-    admission = Admission(database, stores, spool, clock)
-    catalogue = Catalogue(database, stores, key, clock)
+    discards = Discards(database, stores, clock)
+    admission = Admission(database, stores, discards, spool, clock)
+    catalogue = Catalogue(database, stores, discards, key, clock)
     limits = UploadLimits(
         delta=settings.delta_limit,
         skill=settings.skill_limit,
@@ -190,7 +198,7 @@ def open_services(
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
-    steps = Steps(database, stores, jobs, catalogue, clock, active)
+    steps = Steps(database, discards, jobs, catalogue, clock, active)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
@@ -200,6 +208,7 @@ def open_services(
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
     background = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
     scorer = Scorer(database, stores, background, BOARD, clock, settings.lease_seconds)
+    releaser = Releaser(database, jobs, clock, settings.lease_seconds)
     checker = Checker(database, jobs, clock, _check_limits(settings), settings.lease_seconds)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
     return Services(
@@ -213,6 +222,7 @@ def open_services(
         authenticator=authenticator,
         campaigns=campaigns,
         catalogue=catalogue,
+        discards=discards,
         dispatcher=dispatcher,
         engine=Engine(steps, leaseholder, bell, settings.workers),
         enrolment=Enrolment(database, clock, key.public.text),
@@ -221,11 +231,13 @@ def open_services(
         jobs=jobs,
         listener=Listener(database, bell),
         organisations=organisations,
-        releases=Releases(database, catalogue, jobs),
+        releases=Releases(database, clock),
+        releaser=releaser,
+        releasing=Watch(bell, [releaser.work]),
         open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
-        sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
+        sweeper=Sweeper([uploads.sweep, discards.sweep], SWEEP_SECONDS),
         tokens=Tokens(database, clock),
         uploads=uploads,
         sessions=sessions,
@@ -240,7 +252,7 @@ def open_services(
         scorer=scorer,
         background=background,
         scoring=Watch(bell, [scorer.work]),
-        tasks=Tasks(database, stores, key, clock),
+        tasks=Tasks(database, stores, discards, key, clock),
         checker=checker,
         checking=Watch(bell, [checker.work]),
     )
@@ -269,7 +281,7 @@ def _webhooks(
     chance = random.SystemRandom().random
     schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
     return (
-        Webhooks(database, vault, sender, source, clock),
+        Webhooks(database, vault, sender, clock),
         Dispatcher(database, vault, sender, schedule, source, clock, metrics),
     )
 

@@ -1,9 +1,9 @@
-"""A thread that now and then removes what nobody needs any more: see `Uploads.sweep`."""
+"""A thread that now and then removes what nobody needs any more: parts of uploads, discarded blobs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -18,8 +18,8 @@ log = structlog.get_logger("zunft.sweeper")
 class Sweeper:
     """Sweeps at once and then at intervals; several hubs before one database may sweep at the same time."""
 
-    def __init__(self, sweep: Callable[[], object], seconds: float) -> None:
-        self._sweep = sweep
+    def __init__(self, sweeps: Sequence[Callable[[], object]], seconds: float) -> None:
+        self._sweeps = sweeps
         self._seconds = seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="zunft-sweeper", daemon=True)
@@ -36,9 +36,10 @@ class Sweeper:
 
     def _run(self) -> None:
         while True:
-            try:
-                self._sweep()
-            except (OperationalError, ZunftError) as error:
-                log.warning("sweeper.waits", reason=str(error))
+            for sweep in self._sweeps:
+                try:
+                    sweep()
+                except (OperationalError, ZunftError) as error:
+                    log.warning("sweeper.waits", reason=str(error))
             if self._stopping.wait(self._seconds):
                 return

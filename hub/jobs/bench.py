@@ -30,6 +30,7 @@ from hub.jobs.job import (
 )
 from hub.merger import Merger, prepare
 from hub.merging import Engine, choose_engine
+from hub.minimum import held_to, idle_skill
 from hub.scoring import made_with, score_skill, score_view
 from hub.spool import Spool
 from hub.store import ObjectStore
@@ -88,8 +89,13 @@ class Bench:
     def gate(self, job: GateJob) -> GateReport:
         """See `hub.jobs.job.Jobs`."""
         merger = self._merger(job.region)
+        candidate = merger.skill(job.candidate)
         current = merger.skill(job.current) if job.current else None
-        return self._gate_for(job.task)(merger.skill(job.candidate), current, job.plan)
+        gate = self._gate_for(job.task)
+        report = gate(candidate, current, job.plan)
+        if job.least is None:
+            return report
+        return held_to(job.least, report, lambda: gate(idle_skill(candidate), None, job.plan).candidate)
 
     def check(self, job: CheckJob) -> Checked:
         """See `hub.jobs.job.Jobs`."""

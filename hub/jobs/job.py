@@ -30,6 +30,7 @@ __all__ = [
     "Job",
     "JobAbandonedError",
     "Jobs",
+    "Least",
     "MergeJob",
     "Merged",
     "Request",
@@ -159,10 +160,21 @@ class Merged(_Plain):
     seconds: float
 
 
+class Least(_Plain):
+    """What a version must reach to become the first stable one.
+
+    Attributes:
+        success: At least so much; None: more than doing nothing.
+    """
+
+    success: float | None
+
+
 class GateJob(_Plain):
     """Measure a version, and the current one beside it where there is one; both lie in the region's store.
 
     Attributes:
+        least: The minimum that the candidate is held to; None: it need not be.
         task: The skill's task, where it was published through the hub.
     """
 
@@ -170,6 +182,7 @@ class GateJob(_Plain):
     candidate: str
     current: str | None
     plan: GatePlan
+    least: Least | None = None
     region: str = ""
     task: TaskSource | None = None
 

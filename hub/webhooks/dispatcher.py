@@ -55,6 +55,11 @@ class _Message:
     secret: str
     event: Event
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether it tells of nothing: events are numbered from 1."""
+        return self.event.id == 0
+
 
 class Dispatcher:
     """`due` says which webhooks have something to hear, `serve` tells one; `turn` does it in threads."""
@@ -113,7 +118,7 @@ class Dispatcher:
                 return
             report = self._send(message)
             self._settle(message, report)
-            if not report.delivered:
+            if not report.delivered and not message.is_trial:
                 return
 
     def _work(self, webhook_id: str) -> None:
@@ -130,7 +135,7 @@ class Dispatcher:
     def _is_free(self, row: WebhookRow, now: datetime) -> bool:
         others = row.leased_by != self._me and row.leased_until is not None and row.leased_until > now
         resting = row.resting_until is not None and row.resting_until > now
-        return not others and not resting
+        return not others and (not resting or _trial_due(row) is not None)
 
     def _take(self, webhook_id: str) -> _Message | None:
         """The next message, under the lease; None, and the lease is given back, where there is none."""
@@ -139,7 +144,7 @@ class Dispatcher:
             row = session.get(WebhookRow, webhook_id, with_for_update=True)
             if row is None or not self._is_free(row, now):
                 return None
-            event = _next_event(session, row, now)
+            event = _trial_due(row) or _next_event(session, row, now)
             if event is None:
                 row.leased_by = row.leased_until = None
                 return None
@@ -152,7 +157,8 @@ class Dispatcher:
         except ConflictError as error:
             return DeliveryReport(delivered=False, reason=error.message, seconds=0)
         body = cloud_event(message.event, self._source)
-        message_id = f"{message.webhook_id}-{message.event.id}"
+        number = f"test-{secrets.token_hex(4)}" if message.is_trial else str(message.event.id)
+        message_id = f"{message.webhook_id}-{number}"
         headers = signed_headers(secret, message_id, int(self._clock().timestamp()), body)
         return self._sender.send(message.url, headers, body)
 
@@ -162,6 +168,10 @@ class Dispatcher:
         with self._database.write() as session:
             row = session.get(WebhookRow, message.webhook_id, with_for_update=True)
             if row is None or row.leased_by != self._me:
+                return
+            if message.is_trial:
+                row.trial_report = report.model_dump(mode="json")
+                row.leased_by = row.leased_until = None
                 return
             row.position = max(row.position, message.event.id)
             aside = session.get(UndeliveredRow, (row.webhook_id, message.event.id))
@@ -209,7 +219,16 @@ class Dispatcher:
         return "dead" if wait is None else "failed"
 
 
+def _trial_due(row: WebhookRow) -> Event | None:
+    """The message of a trial that was asked for and not made yet."""
+    if row.trial_asked_at is None or row.trial_report is not None:
+        return None
+    return Event(id=0, kind="webhook.test", at=row.trial_asked_at, data={"webhook_id": row.webhook_id})
+
+
 def _has_work(session: Session, row: WebhookRow, newest: int, now: datetime) -> bool:
+    if _trial_due(row) is not None:
+        return True
     if session.scalar(_due_again(row, now).limit(1)) is not None:
         return True
     if row.position >= newest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
@@ -19,16 +20,16 @@ from hub.database import NEWS, Database
 from hub.models import EventRow, UndeliveredRow, WebhookRow
 from hub.visibility import may_change
 from hub.webhooks.audience import KINDS
-from hub.webhooks.envelope import cloud_event, new_secret, signed_headers
+from hub.webhooks.envelope import new_secret
 from hub.webhooks.sending import Sender, host_of
 from hub.webhooks.vault import Vault
 from skills.errors import ConflictError, NotFoundError
-from skills.messages import Event
 from skills.notices import (
     DeadLetter,
     DeliveryReport,
     Redelivered,
     RedeliverRequest,
+    TrialView,
     WebhookCreated,
     WebhookRequest,
     WebhookView,
@@ -42,12 +43,11 @@ ALLOWED = 50
 
 @dataclass(frozen=True)
 class Webhooks:
-    """Each call is its own transaction. `source` is the hub's name in its messages."""
+    """Each call is its own transaction."""
 
     database: Database
     vault: Vault
     sender: Sender
-    source: str
     clock: Clock
 
     def add(self, request: WebhookRequest, by: Principal) -> WebhookCreated:
@@ -97,21 +97,35 @@ class Webhooks:
             now, host = self.clock(), host_of(row.url)
             note(session, "webhook.removed", now, by=by.actor, subject=webhook_id, host=host)
 
-    def test(self, webhook_id: str, by: Principal) -> DeliveryReport:
-        """Send a message of the type `zunft.webhook.test` now, once, and say what became of it.
+    def test(self, webhook_id: str, by: Principal) -> TrialView:
+        """Have a message of the type `zunft.webhook.test` sent next, once; one that waits already is the same.
 
         Raises:
             NotFoundError: No such webhook.
             ConflictError: Its secret cannot be read.
         """
+        with self.database.write() as session:
+            row = _find(session, webhook_id, by)
+            self.vault.open(row.secret, webhook_id)
+            if row.trial_asked_at is None or row.trial_report is not None:
+                row.trial_asked_at, row.trial_report = self.clock(), None
+            return _trial(row, row.trial_asked_at)
+
+    def trial(self, webhook_id: str, by: Principal) -> TrialView:
+        """What became of the last one.
+
+        Raises:
+            NotFoundError: No such webhook, or none was ever asked for.
+        """
         with self.database.read() as session:
             row = _find(session, webhook_id, by)
-        now = self.clock()
-        event = Event(id=0, kind="webhook.test", at=now, data={"webhook_id": webhook_id})
-        body = cloud_event(event, self.source)
-        message_id = f"{webhook_id}-test-{secrets.token_hex(4)}"
-        secret = self.vault.open(row.secret, webhook_id)
-        return self.sender.send(row.url, signed_headers(secret, message_id, int(now.timestamp()), body), body)
+            if row.trial_asked_at is None:
+                raise NotFoundError(
+                    f"nobody has asked {webhook_id} for a trial.",
+                    where="webhook_id",
+                    remedy=f"Ask for one: zunft webhook test {webhook_id}.",
+                )
+            return _trial(row, row.trial_asked_at)
 
     def dead(self, webhook_id: str, by: Principal) -> list[DeadLetter]:
         """Events that were given up, oldest first.
@@ -180,6 +194,11 @@ def _find(session: Session, webhook_id: str, by: Principal) -> WebhookRow:
             remedy="See the list: zunft webhook list.",
         )
     return row
+
+
+def _trial(row: WebhookRow, asked_at: datetime) -> TrialView:
+    report = DeliveryReport.model_validate(row.trial_report) if row.trial_report else None
+    return TrialView(state="done" if report else "queued", asked_at=asked_at, report=report)
 
 
 def _dead_of(webhook_id: str) -> ColumnElement[bool]:

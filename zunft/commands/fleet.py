@@ -73,7 +73,7 @@ def _task_of(operator: OperatorClient, skill: str, home: Path) -> Any:
 
     if is_here(skill):
         return load_task(skill)
-    wanted = operator.version(skill, "stable").manifest
+    wanted = operator.version(skill, "base").manifest
     target = home / ".tasks" / skill
     return borrow_task(operator.connection, wanted.task, wanted.task_digest, None, target)
 

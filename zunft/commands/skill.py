@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
@@ -14,7 +15,7 @@ from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
-from skills.messages import Channel, ScoreView, SkillView, Visibility
+from skills.messages import Channel, ReleaseView, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from envs.task import Task
 
 __all__ = ["HIDDEN", "app", "new_skill"]
+
+LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True, help="Start, inspect, publish and pull skills.")
 out = Console()
@@ -134,12 +137,38 @@ def release(
     token: Token,
     hub: Hub = DEFAULT_HUB,
     channel: Annotated[str, typer.Option(help="Which channel to move.")] = "stable",
+    wait: Annotated[bool, typer.Option(help="Wait until it is measured, and say what came of it.")] = True,
+    as_json: Json = False,
 ) -> None:
-    """Point a channel at a version: a release or a rollback."""
+    """Point a channel at a version: a release or a rollback; what was never measured is measured first."""
     if channel not in get_args(Channel):
         raise RequestError(f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(Channel))}.")
-    moved = connect(hub, token).move_channel(name, cast("Channel", channel), version)
-    out.print(f"{moved.skill}: {channel} is now v{moved.version}")
+    client = connect(hub, token)
+    release = client.move_channel(name, cast("Channel", channel), version)
+    if wait:
+        with Console(stderr=True).status(f"The hub measures {name} v{version} ..."):
+            while release.state in {"queued", "measuring"}:
+                sleep(LOOK_SECONDS)
+                release = client.release(name, release.release_id)
+    if as_json:
+        out.print_json(release.model_dump_json())
+    else:
+        out.print(_outcome(release), soft_wrap=True)
+    if release.state == "refused":
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]zunft skill minimum weld-seam 0.8[/]")
+def minimum(
+    name: str,
+    success: Annotated[str, typer.Argument(help="From 0 to 1; `nothing`: more than doing nothing does.")],
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+) -> None:
+    """Say what success a version must reach to become the first stable one."""
+    changed = connect(hub, token).change_minimum(name, _share(success))
+    words = "more than doing nothing does" if changed.minimum is None else f"at least {changed.minimum:g}"
+    out.print(f"{changed.name}: {words}")
 
 
 @app.command("visibility", epilog="Example: [bold]zunft skill visibility weld-seam organisation[/]")
@@ -195,6 +224,24 @@ def fits(
     for each in found:
         table.add_row(each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-")
     out.print(table if found else "No robots yet: zunft token create.")
+
+
+def _outcome(release: ReleaseView) -> str:
+    what = f"{release.skill} v{release.version}"
+    if release.state == "released":
+        return f"{release.skill}: {release.channel} is now v{release.version}"
+    if release.state == "refused":
+        return f"{what} did not become {release.channel}: {release.reason}"
+    return f"{what} is {release.state}: it becomes {release.channel} once it was measured"
+
+
+def _share(text: str) -> float | None:
+    try:
+        return None if text == "nothing" else float(text)
+    except ValueError as error:
+        raise RequestError(
+            f"{text!r} is no share of episodes.", where="SUCCESS", remedy="Write 0.8, or nothing."
+        ) from error
 
 
 def _widths(text: str) -> tuple[int, ...]:

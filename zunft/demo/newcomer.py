@@ -65,7 +65,7 @@ def _visit(
     bench = Workbench(home / newcomer.embodiment)
     join(bench, hub, token=token, name=newcomer.embodiment, embodiment=newcomer.embodiment)
     client = connect(bench)
-    version = client.version(skill_name, "stable")
+    version = client.version(skill_name, "base")
     policy = Policy(client.fetch_skill(version, bench.skill_file(version.digest)))
     task = load_task(skill_name)
     scores = {

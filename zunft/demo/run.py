@@ -288,5 +288,5 @@ def _share(plan: DemoPlan) -> int:
 
 def _fetch(bench: Workbench, skill: str) -> Skill:
     client = connect(bench)
-    version = client.version(skill, "stable")
+    version = client.version(skill, "base")
     return client.fetch_skill(version, bench.skill_file(version.digest))
