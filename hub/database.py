@@ -26,11 +26,11 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from hub.bell import Bell
 from skills.errors import NotFoundError, ZunftError
 
-__all__ = ["Database", "SettingsError", "existing_database", "insert_of", "open_database"]
+__all__ = ["Database", "SettingsError", "announce", "existing_database", "insert_of", "open_database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
-"""Key in `Session.info`: number of the last event, where listeners should be woken after the commit."""
+"""Key in `Session.info`: what `announce` was told."""
 KEPT = 24
 """Connections to SQLite that stay open: one beyond them reads the whole schema again each time."""
 CHANNEL = "zunft"
@@ -71,11 +71,19 @@ class Database:
         """One transaction: all of it or, on any exception, nothing."""
         with self._turn, self._writers.begin() as session:
             yield session
-            news = int(session.info.get(NEWS, 0))
-            if news and self._is_postgresql:
+            news: int | None = session.info.get(NEWS)
+            if news is not None and self._is_postgresql:
                 session.execute(text(f"NOTIFY {CHANNEL}"))  # with the commit, to the hub's other processes
         if news:
             self._bell.hear(news)
+        elif news is not None:
+            self._bell.ring()
+
+    @contextmanager
+    def trial(self) -> Iterator[Session]:
+        """A transaction like `write` that is undone at its end: nothing is kept, and nobody hears of it."""
+        with self._turn, self._writers() as session:
+            yield session
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], object] | None]:
@@ -133,6 +141,16 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
         self._writer.dispose()
+
+
+def announce(session: Session, number: int = 0) -> None:
+    """Have all who wait woken once this transaction of `Database.write` is committed.
+
+    Args:
+        session: The transaction.
+        number: Of the event that it records; 0 for what is no event.
+    """
+    session.info[NEWS] = max(number, session.info.get(NEWS, 0))
 
 
 def insert_of(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:

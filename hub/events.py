@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Viewer
-from hub.database import NEWS, Database
+from hub.database import Database, announce
 from hub.models import EventRow
 from hub.visibility import may_see_robots, seen_events
 from skills.messages import Event
@@ -55,7 +55,7 @@ def record(
     row = EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data)
     session.add(row)
     session.flush()
-    session.info[NEWS] = row.id
+    announce(session, row.id)
 
 
 def take_turn(session: Session) -> None:

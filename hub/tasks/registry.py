@@ -19,7 +19,7 @@ from envs.bundle import BUNDLES, bundle_names, digest_folder
 from hub.audit import note
 from hub.auth import Principal, Viewer
 from hub.clock import Clock
-from hub.database import NEWS, Database
+from hub.database import Database, announce
 from hub.discards import Discards
 from hub.events import take_turn
 from hub.jobs.job import Checked
@@ -140,7 +140,7 @@ class Tasks:
             session.flush()
             details: dict[str, str | int] = {"version": row.number, "digest": row.digest}
             note(session, "task.published", now, by=by.actor, subject=head.name, **details)
-            session.info[NEWS] = True
+            announce(session)
             return _version_view(row), True
 
     def _add(

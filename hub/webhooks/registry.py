@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from hub.audit import note
 from hub.auth import Principal
 from hub.clock import Clock
-from hub.database import NEWS, Database
+from hub.database import Database, announce
 from hub.models import EventRow, UndeliveredRow, WebhookRow
 from hub.visibility import may_change
 from hub.webhooks.audience import KINDS
@@ -171,7 +171,7 @@ class Webhooks:
             row.failures, row.resting_until = 0, None
             count = len(letters)
             note(session, "webhook.redelivered", now, by=by.actor, subject=webhook_id, letters=count)
-            session.info[NEWS] = True
+            announce(session)
         return Redelivered(queued=count)
 
 

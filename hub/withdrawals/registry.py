@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from hub.audit import note
 from hub.auth import Principal
 from hub.clock import Clock
-from hub.database import Database
+from hub.database import Database, announce
 from hub.events import record
 from hub.models import RobotRow, SkillRow, WithdrawalRow
 from hub.visibility import may_change, seen_robots, seen_skills
@@ -45,13 +45,14 @@ class Withdrawals:
         Raises:
             NotFoundError: No such robot, or none that one may withdraw.
         """
+        if request.dry_run:
+            return self._try(robot_id, request, by)
         with self.database.write() as session:
             robot = _find_robot(session, robot_id, by)
-            if request.dry_run:
-                return _without_unseen(session, self._try(session, robot, request), by)
             known = session.scalar(select(WithdrawalRow).where(WithdrawalRow.robot_id == robot_id))
             row = self._again(known, request) if known else self._begin(session, robot, request, by)
             session.flush()
+            announce(session)
             return _view(session, row, robot, by)
 
     def withdrawals(self, by: Principal) -> list[WithdrawalView]:
@@ -112,15 +113,14 @@ class Withdrawals:
         row.plan = plan.model_copy(update={"purge": purge}).model_dump(mode="json")
         return row
 
-    def _try(self, session: Session, robot: RobotRow, request: WithdrawalRequest) -> WithdrawalView:
+    def _try(self, robot_id: str, request: WithdrawalRequest, by: Principal) -> WithdrawalView:
         """Take everything back, look at it, and undo it."""
         now = self.clock()
-        report = _report(robot, "planned", request.purge, now)
-        attempt = session.begin_nested()
-        try:
-            return take_back(session, "", report, request.purge, now)[1]
-        finally:
-            attempt.rollback()
+        with self.database.trial() as session:
+            report = _report(_find_robot(session, robot_id, by), "planned", request.purge, now)
+            found = take_back(session, "", report, request.purge, now)[1]
+        with self.database.read() as session:
+            return _without_unseen(session, found, by)
 
 
 def _find_robot(session: Session, robot_id: str, by: Principal) -> RobotRow:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from hub.audit import HUB, note
 from hub.catalogue import Catalogue
 from hub.clock import Clock
-from hub.database import NEWS, Database
+from hub.database import Database, announce
 from hub.jobs.job import JobAbandonedError, Jobs, WorkersAwayError
 from hub.models import SkillRow, WithdrawalRow
 from hub.regions import Stores
@@ -125,7 +125,7 @@ class Worker:
             skill.held_by = None
         details: dict[str, str | int] = {"deltas": entry.report.deltas, "reason": reason}
         note(session, f"withdrawal.{state}", now, by=HUB, subject=row.robot_id, **details)
-        session.info[NEWS] = True
+        announce(session)
 
 
 def _oldest() -> Select[WithdrawalRow]:
