@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.assignments import Assignments
 from hub.attendance import Attendance
 from hub.audit import AuditLog
 from hub.auth import Authenticator, Viewer
@@ -22,6 +23,7 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
 from hub.fits import Fits
+from hub.held import HeldRobots
 from hub.identity import signing_key
 from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
@@ -77,6 +79,7 @@ class Services:
     bell: Bell
     accounts: Accounts
     admission: Admission
+    assignments: Assignments
     audit: AuditLog
     authenticator: Authenticator
     campaigns: Campaigns
@@ -95,6 +98,7 @@ class Services:
     tokens: Tokens
     uploads: Uploads
     open_rounds: Shared[str, str]
+    held: HeldRobots
     news: Shared[tuple[int, Viewer], Told]
     sessions: Sessions
     sign_in: SignIn
@@ -195,6 +199,8 @@ def open_services(
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
+    assignments = Assignments(database, authenticator.nonces, clock, active)
+    open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
     events = EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
@@ -209,6 +215,7 @@ def open_services(
         bell=bell,
         accounts=accounts,
         admission=admission,
+        assignments=assignments,
         audit=AuditLog(database),
         authenticator=authenticator,
         campaigns=campaigns,
@@ -222,7 +229,8 @@ def open_services(
         listener=Listener(database, bell),
         organisations=organisations,
         releases=Releases(database, catalogue, jobs),
-        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        open_rounds=open_rounds,
+        held=HeldRobots(bell, open_rounds),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
         sweeper=Sweeper(uploads.sweep, SWEEP_SECONDS),
