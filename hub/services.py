@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.assignments import Assignments
 from hub.attendance import Attendance
 from hub.audit import AuditLog
 from hub.auth import Authenticator, Viewer
@@ -23,6 +24,7 @@ from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
 from hub.fits import Fits
+from hub.held import HeldRobots
 from hub.identity import signing_key
 from hub.issuer import Issuer
 from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
@@ -78,6 +80,7 @@ class Services:
     bell: Bell
     accounts: Accounts
     admission: Admission
+    assignments: Assignments
     audit: AuditLog
     authenticator: Authenticator
     campaigns: Campaigns
@@ -99,6 +102,7 @@ class Services:
     tokens: Tokens
     uploads: Uploads
     open_rounds: Shared[str, str]
+    held: HeldRobots
     news: Shared[tuple[int, Viewer], Told]
     sessions: Sessions
     sign_in: SignIn
@@ -203,6 +207,8 @@ def open_services(
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
+    assignments = Assignments(database, authenticator.nonces, clock, active)
+    open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
     events = EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock)
@@ -218,6 +224,7 @@ def open_services(
         bell=bell,
         accounts=accounts,
         admission=admission,
+        assignments=assignments,
         audit=AuditLog(database),
         authenticator=authenticator,
         campaigns=campaigns,
@@ -234,7 +241,8 @@ def open_services(
         releases=Releases(database, clock),
         releaser=releaser,
         releasing=Watch(bell, [releaser.work]),
-        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        open_rounds=open_rounds,
+        held=HeldRobots(bell, open_rounds),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
         sweeper=Sweeper([uploads.sweep, discards.sweep], SWEEP_SECONDS),

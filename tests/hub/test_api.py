@@ -17,7 +17,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from hub.api.events import _stream
-from hub.auth import THE_HUB, Principal
+from hub.assignments import Answer
+from hub.auth import THE_HUB, Principal, Signed
 from hub.store import StoreError
 from skills.messages import API, Assignment, Event
 from skills.signing import SigningKey
@@ -204,17 +205,22 @@ def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
 ) -> None:
     hall, (one, two) = collecting.hall, collecting.robots
     asked: list[str] = []
-    assignment = hall.services.campaigns.assignment
+    ask, ask_again = hall.services.assignments.ask, hall.services.assignments.ask_again
 
-    def counted(robot: Principal, skill: str) -> Assignment | None:
+    async def counted(signed: Signed, skill: str) -> Answer:
+        asked.append(signed.principal.name)
+        return await ask(signed, skill)
+
+    async def counted_again(robot: Principal, skill: str) -> Answer:
         asked.append(robot.name)
-        return assignment(robot, skill)
+        return await ask_again(robot, skill)
 
     def wait() -> None:
         answers.append(one.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30"))
 
     answers: list[httpx.Response] = []
-    monkeypatch.setattr(hall.services.campaigns, "assignment", counted)
+    monkeypatch.setattr(hall.services.assignments, "ask", counted)
+    monkeypatch.setattr(hall.services.assignments, "ask_again", counted_again)
     with hall.client:
         base, round_id = collecting.base, collecting.work.round_id
         ok(one.push(round_id, one.delta(collecting.work, random_tensors(base, 1))))

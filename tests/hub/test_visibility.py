@@ -173,7 +173,7 @@ def test_a_robot_is_sent_to_what_it_sees_and_counted_nowhere_else(
     enter(guild, world)
     robot, hub = guild.robots[place], guild.hub
     for name in NAMES:
-        work = hub.campaigns.assignment(robot, name)
+        work = hub.assignments.assignment(robot, name)
         assert (work is not None) == world.shows(name, robot)
 
 
