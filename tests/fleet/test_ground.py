@@ -19,7 +19,7 @@ from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind
 from tests.fleet.small_robot import SmallRobot, make_robot
 from tests.fleet.test_practice import assignment_for
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 TASK = load_task("weld-seam")
 SKILL = new_skill("weld-seam", seed=0, hidden=(8,))

@@ -145,6 +145,7 @@ def _skills() -> None:
         _text("summary", length=2000),
         _moment("updated_at"),
         _text("held_by", nullable=True),
+        sa.Column("minimum", sa.Double(), nullable=True),
     )
     op.create_table(
         "versions",
@@ -166,6 +167,28 @@ def _skills() -> None:
         _text("skill", sa.ForeignKey("skills.name"), primary_key=True),
         _text("name", primary_key=True),
         _number("number"),
+    )
+    op.create_table(
+        "releases",
+        _text("release_id", primary_key=True),
+        _text("skill", sa.ForeignKey("skills.name"), index=True),
+        _number("number"),
+        _text("channel"),
+        sa.Column("if_none", sa.Boolean(), nullable=False),
+        _text("asked_by"),
+        _moment("asked_at"),
+        _text("state", index=True),
+        _text("reason", length=2000),
+        _document("gate", nullable=True),
+        _moment("finished_at", nullable=True),
+        *_lease(),
+    )
+    op.create_table(
+        "discards",
+        _text("region", primary_key=True),
+        _text("digest", primary_key=True),
+        _moment("discarded_at", index=True),
+        _moment("taken_at", nullable=True),
     )
     op.create_table(
         "uploads",
@@ -318,6 +341,8 @@ def _events_and_webhooks() -> None:
         _text("trouble", length=500),
         _moment("resting_until", nullable=True),
         _moment("last_delivered_at", nullable=True),
+        _moment("trial_asked_at", nullable=True),
+        _document("trial_report", nullable=True),
         *_lease(),
     )
     op.create_table(
