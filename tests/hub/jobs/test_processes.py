@@ -177,6 +177,15 @@ def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:
     assert mine() == []
 
 
+def test_what_a_worker_writes_is_its_users_alone(tmp_path: Path) -> None:
+    plan = bench_plan(tmp_path)
+    found = Processes(plan, 1, PATIENCE)
+    found.merge(merge_job(plan))
+    (worker,) = mine()
+    assert "Umask:\t0077" in Path(f"/proc/{worker}/status").read_text()
+    found.close()
+
+
 def test_no_worker_outlives_its_hub(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)]) as owner:
         wait_for(lambda: workers_of(owner.pid))
