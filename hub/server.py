@@ -12,6 +12,7 @@ from hub.app import create_app
 from hub.clock import Clock, utc_now
 from hub.jobs.job import Gate
 from hub.log import configure_logging
+from hub.private import keep_private
 from hub.services import Services
 from hub.settings import Settings
 
@@ -46,6 +47,7 @@ def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_no
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
     """
+    keep_private()
     configure_logging(settings.log_level)
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services

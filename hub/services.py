@@ -38,6 +38,7 @@ from hub.metrics import Metrics
 from hub.organisations import Organisations
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releaser, Releases
+from hub.retention import Retention
 from hub.sessions import Sessions
 from hub.settings import Settings
 from hub.sharing import Shared
@@ -95,6 +96,7 @@ class Services:
     listener: Listener
     organisations: Organisations
     releases: Releases
+    retention: Retention
     releaser: Releaser
     releasing: Watch
     spool: Spool
@@ -203,6 +205,7 @@ def open_services(
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, discards, jobs, catalogue, clock, active)
+    retention = Retention(database, clock, settings.keep_events_days, settings.keep_presence_days)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
@@ -239,13 +242,14 @@ def open_services(
         listener=Listener(database, bell),
         organisations=organisations,
         releases=Releases(database, clock),
+        retention=retention,
         releaser=releaser,
         releasing=Watch(bell, [releaser.work]),
         open_rounds=open_rounds,
         held=HeldRobots(bell, open_rounds),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
-        sweeper=Sweeper([uploads.sweep, discards.sweep], SWEEP_SECONDS),
+        sweeper=Sweeper([uploads.sweep, discards.sweep, retention.sweep], SWEEP_SECONDS),
         tokens=Tokens(database, clock),
         uploads=uploads,
         sessions=sessions,

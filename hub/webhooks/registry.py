@@ -98,7 +98,7 @@ class Webhooks:
             note(session, "webhook.removed", now, by=by.actor, subject=webhook_id, host=host)
 
     def test(self, webhook_id: str, by: Principal) -> TrialView:
-        """Have a message of the type `zunft.webhook.test` sent next, once; one that waits already is the same.
+        """Have a message of the type `zunft.webhook.test` sent next, once; one that waits is the same.
 
         Raises:
             NotFoundError: No such webhook.

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from pydantic import SecretStr
 from fleet.membership import join
 from fleet.settings import RobotSettings
 from fleet.workbench import Workbench
+from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 from tests.fleet.lying_hub import LyingHub
 from zunft.cli import main
@@ -79,8 +79,7 @@ def test_a_skill_is_used_on_a_robots_own_environment(home: Path) -> None:
 
 def test_one_round_is_worked_in_a_robots_own_environment(guild: Guild, home: Path) -> None:
     campaign = guild.start_campaign(1)
-    while not guild.operator.campaign(campaign.campaign_id).rounds:
-        time.sleep(0.05)
+    eventually(lambda: guild.operator.campaign(campaign.campaign_id).rounds)
     ran = zunft(
         *f"robot run --once --home {home} --env tests.fleet.own_robots:make_good".split(),
         env={"ZUNFT_ROBOT_BATCH_STEPS": "200"},

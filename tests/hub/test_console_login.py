@@ -20,6 +20,7 @@ from hub.settings import Settings
 from skills.messages import CampaignRequest, UserRequest
 from skills.organisations import OrganisationRequest
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Hands, StubGate, publish_file, tiny_skill
 from tests.hub.issuer import CLIENT, SECRET, RunningIssuer, running_issuer
 
@@ -87,8 +88,7 @@ def listening(folder: Path, issuer: RunningIssuer, clock: Hands) -> Iterator[tup
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    eventually(lambda: server.started, "the hub", alive=thread.is_alive)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}", app.state.services

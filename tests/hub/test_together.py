@@ -9,6 +9,7 @@ from itertools import chain
 import pytest
 
 from hub.together import Together
+from tests.eventually import eventually
 
 AT_ONCE = 16
 
@@ -36,8 +37,9 @@ def work() -> Work:
 def gathered(together: Together[int, int], pool: ThreadPoolExecutor, items: list[int]) -> list[Future[int]]:
     """All of them asked for; the first is under way, and the others wait."""
     found = [pool.submit(together.do, item) for item in items]
-    while together.waiting < len(items) - 1:
-        assert not any(each.done() for each in found)
+    eventually(
+        lambda: together.waiting >= len(items) - 1, alive=lambda: not any(each.done() for each in found)
+    )
     return found
 
 
@@ -55,11 +57,9 @@ def test_a_go_that_fails_fails_for_those_in_it_and_not_for_the_next(work: Work) 
     together = Together(work)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = gathered(together, pool, [1])
-        while not work.goes:
-            assert not found[0].done()
+        eventually(lambda: work.goes, alive=lambda: not found[0].done())
         found += [pool.submit(together.do, item) for item in (2, -3)]
-        while together.waiting < 2:
-            assert not found[0].done()
+        eventually(lambda: together.waiting >= 2, alive=lambda: not found[0].done())
         work.gate.set()
     assert found[0].result() == 2
     for each in found[1:]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from fleet.workbench import Workbench
 from skills.errors import ArtefactError, SignatureError, ZunftError
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan
 from skills.signing import SigningKey
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, tiny_skill
-from tests.hub.jobs.test_processes import PATIENCE, wait_for
 from tests.hub.running import running_hub
 from tests.hub.tasks.samples import template_bundle
 from zunft.commands.skill import new_skill
@@ -32,13 +31,14 @@ def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path:
             operator.start_campaign(order)
         assert refused.value.code == "unknown_task"
         operator.publish_task(pack(bundle), "guild")
-        wait_for(lambda: operator.task("stack-bricks").latest == 1)
+        eventually(lambda: operator.task("stack-bricks").latest == 1)
         campaign = operator.start_campaign(order).campaign_id
-        deadline = time.monotonic() + PATIENCE
-        while not operator.campaign(campaign).rounds and time.monotonic() < deadline:
-            assert operator.campaign(campaign).state == "running", operator.campaign(campaign).reason
-            time.sleep(0.1)
-        score = operator.version("stack-bricks", "stable").score
+        eventually(
+            lambda: operator.campaign(campaign).rounds,
+            lambda: operator.campaign(campaign).reason,
+            alive=lambda: operator.campaign(campaign).state == "running",
+        )
+        score = operator.version("stack-bricks", "base").score
         assert score is not None
         assert score.episodes == 2
         bench = _join(operator, hub.address, tmp_path / "robot")
