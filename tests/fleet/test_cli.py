@@ -111,9 +111,8 @@ def test_a_robot_that_waits_for_an_answer_of_its_hub_ends_without_it(hub: LyingH
         text=True,
         env=ENV,
     )
-    while "PUT /robots/me/abilities" not in hub.requests:
-        assert process.poll() is None
-        time.sleep(0.05)
+    eventually(lambda: "PUT /robots/me/abilities" in hub.requests or process.poll() is not None)
+    assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")  # it would say that the hub did not answer
