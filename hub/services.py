@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from envs.examination import CheckLimits
 from hub.accounts import Accounts
 from hub.admission import Admission
 from hub.attendance import Attendance
@@ -24,7 +25,7 @@ from hub.events import EventLog, Told
 from hub.fits import Fits
 from hub.identity import signing_key
 from hub.issuer import Issuer
-from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
+from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaderboards.boards import Leaderboards

@@ -1,6 +1,6 @@
 """The process in which a stranger's bundle is examined: it limits itself, and then looks at the bundle.
 
-Started by `hub.jobs.examination`, which decides what becomes of it. It has the archive, a folder and nothing
+Started by `envs.examination`, which decides what becomes of it. It has the archive, a folder and nothing
 else: no environment, no store, no database. It ends with whoever started it.
 """
 
@@ -14,13 +14,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.jobs.job import Checked, CheckLimits
+from envs.examination import ARCHIVE, RESULT, Checked, CheckLimits
 from skills.errors import ZunftError
 from skills.tasks import FindingView, TaskFacts
 
-__all__ = ["ARCHIVE", "RESULT", "limit", "main"]
+__all__ = ["limit", "main"]
 
-ARCHIVE, RESULT = "task.tar.gz", "result.json"
 BUNDLE = "Bundle"
 TEXT = 4000
 

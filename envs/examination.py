@@ -1,6 +1,6 @@
 """Has a stranger's bundle examined in a process of its own, and says in words what stopped that process.
 
-The process is `hub.jobs.examiner`. However it ends, this one goes on and nothing of it stays.
+The process is `envs.examiner`. However it ends, this one goes on and nothing of it stays.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hub.jobs.examiner import ARCHIVE, RESULT
-from hub.jobs.job import Checked, CheckLimits
-from skills.tasks import FindingView
+from skills.tasks import FindingView, TaskFacts
 
-__all__ = ["examined"]
+__all__ = ["ARCHIVE", "RESULT", "CheckLimits", "Checked", "examined"]
 
+ARCHIVE, RESULT = "task.tar.gz", "result.json"
 PREFIX = "checking-"
 RESULT_LIMIT = 1024**2
 SIMPLER = "Simplify the scene, shorten the episode or admit fewer robots; then publish it again."
@@ -30,6 +29,40 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
+
+
+class _Plain(BaseModel):
+    """Goes to another process or machine as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CheckLimits(_Plain):
+    """What the examination of a stranger's bundle may use.
+
+    Attributes:
+        seconds: By the clock on the wall.
+        cpu_seconds: Of all threads together.
+        memory: Bytes of address space.
+        file_size: Bytes of a file that it writes.
+    """
+
+    seconds: float
+    cpu_seconds: int
+    memory: int
+    file_size: int
+
+
+class Checked(_Plain):
+    """What the examination found; without facts the bundle could not be read to its end."""
+
+    findings: tuple[FindingView, ...]
+    facts: TaskFacts | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the task may be listed."""
+        return self.facts is not None and all(each.passed for each in self.findings)
 
 
 def examined(archive: bytes, limits: CheckLimits, spool: Path) -> Checked:
@@ -52,7 +85,7 @@ def examined(archive: bytes, limits: CheckLimits, spool: Path) -> Checked:
 
 def _run(folder: Path, limits: CheckLimits) -> str | int | None:
     """What ended it: `time`, or its exit status; None where it came to its end."""
-    command = [sys.executable, "-P", "-m", "hub.jobs.examiner", str(folder), limits.model_dump_json()]
+    command = [sys.executable, "-P", "-m", "envs.examiner", str(folder), limits.model_dump_json()]
     path = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     with subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
         command,
