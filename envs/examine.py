@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from envs.embodiment import embodiment_names, own_embodiments
 from envs.evaluate import Policy, evaluate
 from envs.format import TaskFile
 from envs.resting import unrest
@@ -26,7 +27,7 @@ from envs.workshop import Workshop, data_sheet, fresh_workshop
 from envs.wrapped import WrappedFile, WrappedVectorEnv
 from skills.errors import ContractError
 
-__all__ = ["Finding", "Idle", "RandomPolicy", "examine"]
+__all__ = ["Finding", "Idle", "RandomPolicy", "examine", "loads"]
 
 COPIES = 8
 EPISODES = 16
@@ -89,7 +90,7 @@ def examine(task: Task) -> Iterator[Finding]:
     try:
         env = make_vector_env(task, data_sheet(task.file, task.file.embodiments[0]), COPIES, SEED)
     except ContractError as error:
-        yield Finding("compiles", passed=False, text=f"{error.where}: {error.message}", remedy=error.remedy)
+        yield _does_not_compile(error)
         return
     yield from _built(task, env)
     env.close()
@@ -111,6 +112,25 @@ def examine(task: Task) -> Iterator[Finding]:
     yield _not_trivial(task)
     if isinstance(task.file, TaskFile):
         yield from _solvable(task)
+
+
+def loads(task: Task) -> Iterator[Finding]:
+    """Only what is asked of a task that somebody else has examined: it starts on each robot, and is small."""
+    here = {*embodiment_names(), *own_embodiments()}
+    for robot in here.intersection(task.bundle.embodiments):
+        try:
+            env = make_vector_env(task, data_sheet(task.file, robot), 1, SEED)
+        except ContractError as error:
+            yield _does_not_compile(error)
+            return
+        env.reset(seed=SEED)
+        env.step(np.zeros((1, task.contract.action_size), dtype=np.float32))
+        yield from _built(task, env)
+        env.close()
+
+
+def _does_not_compile(error: ContractError) -> Finding:
+    return Finding("compiles", passed=False, text=f"{error.where}: {error.message}", remedy=error.remedy)
 
 
 def _built(task: Task, env: TaskVectorEnv | WrappedVectorEnv) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """Tasks from a hub: looked up, fetched, verified, and kept where whoever asks keeps them.
 
-Nothing of a bundle is executed. A robot takes only what the key pinned at enrolment has signed; a task of
-this package, or of the folder that a person has named in ZUNFT_TASKS, is never fetched.
+Nothing of a bundle is executed, and what comes from a hub is loaded in a limited process first. A robot
+takes only what the key pinned at enrolment has signed; a task of this package, or of the folder that a
+person has named in ZUNFT_TASKS, is never fetched.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 from envs.archive import unpack
 from envs.bundle import TOTAL_LIMIT, bundle_names, digest_folder, own_tasks
+from envs.examination import check_loads
 from envs.task import Task, load_task
 from fleet.client import HubClient
 from fleet.connection import Connection
@@ -107,7 +109,8 @@ def fetch_task(connection: Connection, version: TaskVersionView, key: VerifyKey 
 
     Raises:
         SignatureError: Another key signed it.
-        ArtefactError: Larger than a bundle may be, another digest, damaged, or of unsafe content.
+        ArtefactError: Larger than a bundle may be, another digest, damaged, of unsafe content, or
+            it does not load within the limits of `envs.examination`.
         HubUnreachableError: The download broke off; nothing has changed.
     """
     if key is not None:
@@ -127,6 +130,7 @@ def fetch_task(connection: Connection, version: TaskVersionView, key: VerifyKey 
                 remedy="Fetch it again; if that does not help, tell the hub's operator.",
                 code="wrong_digest",
             )
+        check_loads(content)
         unpack(content, bundle)
         _check_is(bundle, version)
         shutil.rmtree(target, ignore_errors=True)

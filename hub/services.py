@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from envs.examination import CheckLimits
 from hub.accounts import Accounts
 from hub.admission import Admission
 from hub.assignments import Assignments
@@ -27,7 +28,7 @@ from hub.fits import Fits
 from hub.held import HeldRobots
 from hub.identity import signing_key
 from hub.issuer import Issuer
-from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
+from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaderboards.boards import Leaderboards

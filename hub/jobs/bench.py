@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 
 from envs.evaluate import pool
+from envs.examination import examined
 from envs.task import load_task
 from hub.gate import HeldOutGate
 from hub.jobs.bundles import Bundles
-from hub.jobs.examination import examined
 from hub.jobs.job import (
     BenchPlan,
     Checked,

@@ -11,18 +11,17 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from envs.examination import Checked, CheckLimits
 from hub.store import ObjectStore, open_store
 from skills.errors import ZunftError
 from skills.leaderboards import BoardPlan
 from skills.manifest import Manifest
 from skills.messages import GatePlan, GateReport, MergePlan, ScoreView
 from skills.skill import Skill
-from skills.tasks import FindingView, TaskFacts
 
 __all__ = [
     "BenchPlan",
     "CheckJob",
-    "CheckLimits",
     "Checked",
     "DeltaPart",
     "Gate",
@@ -61,40 +60,12 @@ class TaskSource(_Plain):
     region: str = ""
 
 
-class CheckLimits(_Plain):
-    """What the examination of a stranger's bundle may use.
-
-    Attributes:
-        seconds: By the clock on the wall.
-        cpu_seconds: Of all threads together.
-        memory: Bytes of address space.
-        file_size: Bytes of a file that it writes.
-    """
-
-    seconds: float
-    cpu_seconds: int
-    memory: int
-    file_size: int
-
-
 class CheckJob(_Plain):
     """Examine a published bundle in a process of its own."""
 
     kind: Literal["check"] = "check"
     task: TaskSource
     limits: CheckLimits
-
-
-class Checked(_Plain):
-    """What the examination found; without facts the bundle could not be read to its end."""
-
-    findings: tuple[FindingView, ...]
-    facts: TaskFacts | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether the task may be listed."""
-        return self.facts is not None and all(each.passed for each in self.findings)
 
 
 class DeltaPart(_Plain):

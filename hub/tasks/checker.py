@@ -2,7 +2,7 @@
 
 What is left to do is in the rows: a hub that was killed in the middle of a check goes on, or another process
 does once the lease is over. Of two that check one version, the first to finish decides; both find the same.
-The examination itself is a job, see `hub.jobs.examination`.
+The examination itself is a job, see `envs.examination`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Select, or_, select
 
+from envs.examination import CheckLimits
 from hub.audit import HUB, note
 from hub.clock import Clock
 from hub.database import Database
@@ -22,7 +23,6 @@ from hub.events import record, take_turn
 from hub.jobs.job import (
     Checked,
     CheckJob,
-    CheckLimits,
     JobAbandonedError,
     Jobs,
     TaskSource,

@@ -19,10 +19,9 @@ from envs.scene import build_model
 from envs.task import load_task
 from envs.workshop import data_sheet
 from skills.errors import ContractError
-from tests.envs.bundles import SCENE, small_bundle
+from tests.envs.bundles import SCENE, TETRAHEDRON, small_bundle
 from tests.envs.opened import opened
 
-TETRAHEDRON = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 1 2 4\nf 1 3 4\nf 2 3 4\n"
 MESH = '<asset><mesh file="m.obj"/></asset><worldbody><geom type="mesh" mesh="m"/></worldbody>'
 ROUTES = {
     "include": '<include file="{outside}/parts.xml"/>',
@@ -44,18 +43,6 @@ ROUTES = {
     "composite": '<worldbody><body><composite type="cable" count="9000 1 1"/></body></worldbody>',
     "replicate": '<worldbody><replicate count="90000"><geom size="1"/></replicate></worldbody>',
 }
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    """A folder with all that a bundle might ask for."""
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "m.obj").write_bytes(TETRAHEDRON)
-    (folder / "parts.xml").write_text('<mujoco><worldbody><body name="part"/></worldbody></mujoco>')
-    for name in ("t.png", "h.bin", "s.skn"):
-        (folder / name).write_bytes(b"\x02\0\0\0\x02\0\0\0" + bytes(16))
-    return folder
 
 
 def written(folder: Path, scene: str, **files: str | bytes) -> Path:

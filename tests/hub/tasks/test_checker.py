@@ -54,7 +54,7 @@ def test_one_that_is_too_easy_is_refused_and_the_next_one_is_checked(hall: Hall)
     assert [event.kind for event in hall.services.events.after(0, ROOT).events] == ["task.refused"] * 2
 
 
-GREEDY = SCENE.replace("<worldbody>", '<size memory="900M"/><worldbody>')
+GREEDY = SCENE.replace("<worldbody>", '<size memory="60M"/><worldbody>')
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ GREEDY = SCENE.replace("<worldbody>", '<size memory="900M"/><worldbody>')
     [
         ({"check_seconds": 1.5}, SMALL.replace("horizon = 20", "horizon = 20000"), SCENE, "time"),
         ({"check_cpu_seconds": 2}, SMALL.replace("horizon = 20", "horizon = 20000"), SCENE, "time"),
-        ({"check_memory": 700 * 2**20}, SMALL, GREEDY, "memory"),
+        ({"check_memory": 1200 * 2**20}, SMALL, GREEDY, "memory"),
     ],
     ids=["wall clock", "processor", "memory"],
 )

@@ -46,6 +46,7 @@ def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path:
         assert task.digest == operator.task_version("stack-bricks", 1).bundle
         assert task.folder.is_relative_to(bench.home)
         _check_distrust(operator, tmp_path)
+        _check_limits(operator, tmp_path)
         hub.kill()
     again = find_task(bench, connect(bench), "stack-bricks")  # the hub is away: the robot keeps it
     assert again.digest == task.digest
@@ -65,6 +66,16 @@ def _check_distrust(operator: OperatorClient, folder: Path) -> None:
     other = version.model_copy(update={"digest": tiny_skill().digest})
     with pytest.raises(ArtefactError):
         fetch_task(operator.connection, other, None, folder / "other")
+    assert not (folder / "other").exists()
+
+
+def _check_limits(operator: OperatorClient, folder: Path) -> None:
+    """What needs more than this robot gives is not taken, and does not come so far as to be loaded by it."""
+    version = listed_version(operator.connection, "stack-bricks")
+    with pytest.MonkeyPatch.context() as small:
+        small.setenv("ZUNFT_CHECK_MEMORY", str(2**28))
+        with pytest.raises(ArtefactError, match="ZUNFT_CHECK_MEMORY"):
+            fetch_task(operator.connection, version, None, folder / "other")
     assert not (folder / "other").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -76,11 +77,24 @@ def new(
 
 @app.command(epilog="Example: [bold]zunft task check ./stack-bricks[/]")
 def check(bundle: Bundle, as_json: Json = False) -> None:
-    """Run the contract checker: can everybody be asked to practise this task?"""
-    from envs.examine import examine  # noqa: PLC0415 - MuJoCo
+    """Run the contract checker: can everybody be asked to practise this task?
+
+    A bundle's folder is checked as a hub does it, in a process with limits (ZUNFT_CHECK_...).
+    """
+    from envs.archive import pack as pack_folder  # noqa: PLC0415 - MuJoCo
+    from envs.bundle import BUNDLES  # noqa: PLC0415
+    from envs.examination import examined, own_limits  # noqa: PLC0415
+    from envs.examine import Finding, examine  # noqa: PLC0415
+    from envs.format import TaskFile  # noqa: PLC0415
     from envs.task import load_task  # noqa: PLC0415
 
-    show_findings(list(examine(load_task(bundle))), out, as_json=as_json)
+    task = load_task(bundle)
+    if task.folder.parent == BUNDLES or not isinstance(task.file, TaskFile):
+        findings = list(examine(task))
+    else:
+        found = examined(pack_folder(task.folder), own_limits(), Path(tempfile.gettempdir()))
+        findings = [Finding(**each.model_dump()) for each in found.findings]
+    show_findings(findings, out, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task view iron-cloth -o iron.png[/]")
