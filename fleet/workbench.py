@@ -76,7 +76,11 @@ class SkillInUse(_Document):
 
 
 class Memory(_Document):
-    """What a robot remembers of one skill's versions; `refused` maps digests to reasons."""
+    """What a robot remembers of one skill's versions.
+
+    `refused` maps digests to reasons: that of a version whose file was verified, or else that of the manifest
+    which the hub told. Nobody has signed a manifest alone, so that it stands against no version.
+    """
 
     in_use: SkillInUse | None = None
     refused: dict[Digest, str] = Field(default_factory=dict)
