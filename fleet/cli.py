@@ -43,17 +43,20 @@ OwnEnv = Annotated[
     str | None, typer.Option("--env", help="Your robot: package.module:make_env, returns a gymnasium.Env.")
 ]
 SkillName = Annotated[str | None, typer.Option("--skill", help="Which skill to work on.")]
+OWNERS_ONLY = 0o077  # of all that these commands write, keys and learned weights among it
 ENDS_ONCE = {"pushed", "dropped", "failed", "waiting", "offline"}
 
 
 @robot_app.callback()
 def robot() -> None:
     """What a robot does: join a guild, work for it, use its skills."""
+    os.umask(OWNERS_ONLY)
 
 
 @fleet_app.callback()
 def fleet() -> None:
     """Many simulated robots at once."""
+    os.umask(OWNERS_ONLY)
 
 
 @robot_app.command(

@@ -96,7 +96,7 @@ class Memory(_Document):
 
 
 class Workbench:
-    """The folder; see the module for its files."""
+    """The folder, its owner's alone; see the module for its files."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -109,6 +109,7 @@ class Workbench:
             ConflictError: Another process works here.
         """
         self.home.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)
         with (self.home / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -197,7 +198,7 @@ class Workbench:
         Raises:
             CodecError, ArtefactError: See `Delta.write`.
         """
-        with atomic_file(self.home / "pending.delta") as file:
+        with atomic_file(self.home / "pending.delta", mode=0o600) as file:
             delta.write(file)
         return self._delta_file()
 

@@ -425,8 +425,20 @@ def test_two_processes_never_run_one_robot(robot: SmallRobot) -> None:
         pass
 
 
-def test_secrets_are_for_the_owners_eyes_only(robot: SmallRobot) -> None:
-    assert (robot.bench.home / "key.pem").stat().st_mode & 0o077 == 0
+def test_owed_work_and_the_folder_itself_are_for_the_owners_eyes_only(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    robot.bench.home.chmod(0o755)  # an owner may have made it
+    hub.order(1)
+    hub.faults.append(("/deltas", "503"))
+    with robot.bench.locked():
+        robot.agent.step()
+    assert {"key.pem", "pending.delta"} <= {path.name for path in robot.bench.home.iterdir()}
+    for path in (robot.bench.home, *robot.bench.home.glob("*.*")):
+        assert path.name == ".lock" or path.stat().st_mode & 0o077 == 0, path
+
+
+def test_no_document_of_a_robot_has_its_key(robot: SmallRobot) -> None:
     for file in robot.bench.home.glob("*.json"):
         assert "PRIVATE" not in file.read_text()
 

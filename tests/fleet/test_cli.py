@@ -90,6 +90,13 @@ def test_one_round_is_worked_in_a_robots_own_environment(guild: Guild, home: Pat
     assert 150 < guild.operator.campaign(campaign.campaign_id).rounds[0].samples <= 200
 
 
+def test_all_that_a_robots_commands_write_is_for_its_owners_eyes_only(home: Path) -> None:
+    written = list(home.rglob("*"))
+    assert {".lock", "key.pem", "identity.json", "skills"} <= {path.name for path in written}
+    for path in written:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
 def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "zunft", "robot", "run", "--home", str(home)],
