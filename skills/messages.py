@@ -195,13 +195,20 @@ class ScoreView(Message):
 
 
 class GateReport(Message):
-    """What the gate measured: candidate and current version on the same seeds, per embodiment."""
+    """What the gate measured: candidate and current version on the same seeds, per embodiment.
+
+    Attributes:
+        exploring: How the candidate did with the noise with which its training would begin, in few episodes.
+        current_exploring: The same of the current version.
+    """
 
     passed: bool
     reason: str
     candidate: ScoreView
     current: ScoreView | None = None
     by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
+    exploring: ScoreView | None = None
+    current_exploring: ScoreView | None = None
     seconds: float = Field(ge=0)
 
 
