@@ -68,6 +68,8 @@ def run_episodes(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """One episode in each copy: whether it succeeded, and its sum of rewards, (copies,).
 
+    An episode in which something is sensed or rewarded that is no finite number ends there, without success.
+
     Args:
         policy: Acts.
         env: Just made; its first reset begins the episodes.
@@ -78,14 +80,17 @@ def run_episodes(
     """
     observations, _ = env.reset()
     success = np.zeros(env.num_envs, dtype=np.bool_)
-    running = np.ones(env.num_envs, dtype=np.bool_)
+    sensed = np.isfinite(observations).all(axis=1)
+    running = sensed.copy()
     returns = np.zeros(env.num_envs)
     while running.any():
-        actions = policy.act(observations)
+        actions = policy.act(np.where(sensed[:, None], observations, 0))
         _check_actions(actions, env.action_space.shape)
         observations, reward, failed, ended, infos = env.step(actions)
-        returns += np.where(running, reward, 0.0)
         watch(running)
+        sensed = np.isfinite(observations).all(axis=1)
+        running &= sensed & np.isfinite(reward)
+        returns += np.where(running, reward, 0.0)
         if infos:
             success |= running & infos["success"]
             running &= ~(failed | ended)

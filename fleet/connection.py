@@ -163,7 +163,7 @@ class Connection:
         """Send bytes and read the answer, at most `limit` bytes of it within `seconds`.
 
         Raises:
-            HubUnreachableError: No answer, a broken or slow one, or status 5xx or 429.
+            HubUnreachableError: No answer, a broken or slow one, not a hub's, or status 5xx or 429.
             ArtefactError: The answer is larger than the limit.
             ZunftError: The hub refused, as its error says.
         """
@@ -326,9 +326,13 @@ def _error_from(response: httpx.Response, content: bytes) -> ZunftError:
     try:
         detail = ErrorBody.model_validate_json(content).error
     except ValidationError:
-        kind = HubUnreachableError if _passes(status) else _BY_STATUS.get(status, RequestError)
-        message = f"answered with status {status}, and not as a hub does."
-        return kind(message, where=_place(response), retry_after=_retry_after(response))
+        # Not the hub: a proxy, a captive portal. What it says of the request is not the hub's word.
+        return HubUnreachableError(
+            f"something answered with status {status}, and not as a hub does.",
+            where=_place(response),
+            remedy="Check the address, and what lies between here and the hub.",
+            retry_after=_retry_after(response),
+        )
     kind = _BY_CODE.get(detail.code) or _BY_STATUS.get(status, RequestError)
     if _passes(status):
         kind = HubUnreachableError

@@ -21,6 +21,7 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 
 from fleet.learner import log_probability
+from skills.container import check_finite
 from skills.errors import ContractError
 
 __all__ = ["MakeEnv", "Sampler", "vectorise"]
@@ -102,6 +103,7 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
         inputs = self.module.forward_exploration({Columns.OBS: observation})[Columns.ACTION_DIST_INPUTS]
         mean, log_std = inputs.chunk(2, dim=-1)
         rollout.inputs[step] = inputs.numpy()
+        check_finite({"action": inputs.numpy()}, "network in training")
         action: Array = torch.normal(mean, log_std.exp()).numpy()
         rollout.actions[step] = action
         return action

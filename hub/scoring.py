@@ -12,6 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from envs.evaluate import Evaluation, evaluate, pool
 from envs.replay import record
@@ -37,12 +41,22 @@ class Scoring:
     replay: bytes | None = None
 
 
+@dataclass(frozen=True)
+class _Exploring:
+    policy: Policy
+    rng: np.random.Generator
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        return self.policy.explore(observation, self.rng)
+
+
 def score_skill(
     skill: Skill,
     task: Task,
     draws: Sequence[Draw],
     embodiments: Sequence[str] = (),
     *,
+    exploring: bool = False,
     recorded: bool = False,
     tell: Callable[[int], None] = lambda _episodes: None,
 ) -> Scoring:
@@ -53,6 +67,7 @@ def score_skill(
         task: The task.
         draws: Workshops and jobs.
         embodiments: Of those that the task admits; all if none are named.
+        exploring: Whether it acts as in training, with noise that follows from the draw.
         recorded: Whether a replay of the first draw on the first embodiment is made.
         tell: Told how many episodes have come to their end, from several threads.
 
@@ -67,7 +82,8 @@ def score_skill(
     def run(cell: tuple[str, Draw]) -> tuple[Evaluation, bytes | None]:
         robot, draw = cell
         workshop = fresh_workshop(task.file, robot, draw.workshop, held_out=True)
-        play = (policy, task, workshop, draw.episodes, draw.jobs)
+        player = _Exploring(policy, np.random.default_rng(draw.jobs)) if exploring else policy
+        play = (player, task, workshop, draw.episodes, draw.jobs)
         found = record(*play) if cell == kept else (evaluate(*play), None)
         tell(draw.episodes)
         return found

@@ -12,9 +12,9 @@ from hub.app import create_app
 from hub.clock import Clock, utc_now
 from hub.jobs.job import Gate
 from hub.log import configure_logging
-from hub.private import keep_private
 from hub.services import Services
 from hub.settings import Settings
+from skills.files import keep_private
 
 __all__ = ["serve"]
 

@@ -204,6 +204,8 @@ class GateReport(Message):
     Attributes:
         reached: Whether it reached the skill's minimum; None: it was not held to it.
         nothing: What doing nothing scores, where that is the minimum.
+        exploring: How the candidate did with the noise with which its training would begin, in few episodes.
+        current_exploring: The same of the current version.
     """
 
     passed: bool
@@ -213,6 +215,8 @@ class GateReport(Message):
     reached: bool | None = None
     nothing: ScoreView | None = None
     by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
+    exploring: ScoreView | None = None
+    current_exploring: ScoreView | None = None
     seconds: float = Field(ge=0)
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from hub.jobs.answers import answer_of, failure
 from hub.jobs.job import BenchPlan, WorkersAwayError
-from hub.private import keep_private
+from skills.files import keep_private
 
 if TYPE_CHECKING:
     from hub.jobs.bench import Bench

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from hub.jobs.answers import Answering, answer_of
 from hub.jobs.job import BenchPlan
 from hub.log import configure_logging
-from hub.private import keep_private
+from skills.files import keep_private
 
 __all__ = ["serve"]
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from fleet.membership import join
 from fleet.settings import RobotSettings
-from fleet.workbench import Workbench
+from fleet.workbench import Memory, Workbench
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 from tests.fleet.lying_hub import LyingHub
@@ -89,6 +89,13 @@ def test_one_round_is_worked_in_a_robots_own_environment(guild: Guild, home: Pat
     assert 150 < guild.operator.campaign(campaign.campaign_id).rounds[0].samples <= 200
 
 
+def test_all_that_a_robots_commands_write_is_for_its_owners_eyes_only(home: Path) -> None:
+    written = list(home.rglob("*"))
+    assert {".lock", "key.pem", "identity.json", "skills"} <= {path.name for path in written}
+    for path in written:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
 def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "zunft", "robot", "run", "--home", str(home)],
@@ -156,7 +163,23 @@ def test_what_is_wrong_is_said_in_one_place_without_a_traceback(
     assert "Traceback" not in said.err + said.out
 
 
-@pytest.mark.parametrize("line", ["robot join", "robot run", "robot status", "robot use", "fleet simulate"])
+def test_refused_versions_are_tried_again_when_their_owner_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench, digests = Workbench(tmp_path), [f"sha256:{number}" + "0" * 63 for number in "12"]
+    memory = Memory().use(digests[0], 1).refuse(digests[1], "worse by more than 0.10.")
+    bench.keep_memory("weld-seam", memory)
+    words = ["robot", "retry", "--home", str(tmp_path)]
+    assert in_process(words, monkeypatch) == 0
+    assert "worse by more than 0.10" in capsys.readouterr().out
+    assert bench.memory("weld-seam") == Memory().use(digests[0], 1)
+    assert in_process(words, monkeypatch) == 0
+    assert "nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line", ["robot join", "robot run", "robot status", "robot use", "robot retry", "fleet simulate"]
+)
 def test_help_shows_an_example(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
 ) -> None:

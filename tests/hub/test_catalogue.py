@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from hub.catalogue import point_channel
 from hub.store import StoreError
+from skills.container import pack
 from skills.errors import ConflictError, ContractError
 from skills.manifest import Channel, Contract, Network
 from skills.messages import API, BLOB
@@ -247,3 +249,11 @@ def test_a_channel_that_is_none_is_refused(hall: Hall) -> None:
 def test_views_are_plain_json(hall: Hall) -> None:
     ok(hall.publish(tiny_skill()))
     assert json.loads(json.dumps(hall.get("/skills/reach"))) == hall.get("/skills/reach")
+
+
+def test_a_skill_whose_weights_overflow_is_not_taken(hall: Hall) -> None:
+    skill = tiny_skill()
+    loud = {name: np.full(tensor.shape, 3e38, np.float32) for name, tensor in skill.tensors.items()}
+    file = pack(skill.manifest.model_dump_json(), loud)
+    answer = hall.client.post(f"{API}/skills", content=file, headers=hall.operator)
+    assert hall.error(answer, 422)["code"] == "out_of_bounds"

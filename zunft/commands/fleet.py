@@ -16,6 +16,7 @@ from rich.console import Console
 from fleet.client import OperatorClient
 from fleet.display import FleetDisplay
 from skills.errors import HubUnreachableError, RequestError
+from skills.files import keep_private
 from skills.messages import EnrolmentTokenRequest
 
 __all__ = ["app"]
@@ -27,6 +28,7 @@ out = Console()
 @app.callback()
 def fleet() -> None:
     """Many simulated robots at once."""
+    keep_private()
 
 
 @app.command(

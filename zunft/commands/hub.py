@@ -165,8 +165,8 @@ def new_key(data_dir: DataDir = None) -> None:
 
 def _settings(data_dir: Path | None) -> Settings:
     """Of the hub whose files are read or written from here on."""
-    from hub.private import keep_private  # noqa: PLC0415
     from hub.settings import Settings  # noqa: PLC0415
+    from skills.files import keep_private  # noqa: PLC0415
 
     keep_private()
     return Settings() if data_dir is None else Settings(data_dir=data_dir)

@@ -131,6 +131,18 @@ def status(skill: SkillName = None, home: Home = None, as_json: Json = False) ->
         out.print(f"{name.replace('_', ' '):>12}  {_in_words(value)}", soft_wrap=True)
 
 
+@app.command(epilog="Example: [bold]zunft robot retry --skill weld-seam[/]")
+def retry(skill: SkillName = None, home: Home = None) -> None:
+    """Forget which versions were refused, and why: a robot that runs looks at the stable one again."""
+    settings = _settings(skill=skill, home=home)
+    bench = Workbench(settings.home)
+    memory = bench.memory(settings.skill)
+    bench.keep_memory(settings.skill, memory.model_copy(update={"refused": {}}))
+    for digest, reason in memory.refused.items():
+        out.print(f"{digest}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    out.print("these are tried again" if memory.refused else f"nothing of {settings.skill} was refused")
+
+
 @app.command(
     epilog="Examples: [bold]zunft robot use weld-seam[/]; "
     "an older version: [bold]zunft robot use weld-seam@7[/]"
