@@ -145,7 +145,7 @@ class Chance(gymnasium.Env[Any, Any]):
 
 
 class Sayer(gymnasium.Env[Any, Any]):
-    """Earns nothing, and says in each step under `word` whether it has succeeded: where an action is large."""
+    """Earns nothing, and says in each step under `word` whether it has succeeded: on a large action."""
 
     def __init__(self, word: str) -> None:
         self.observation_space = Box(-1, 1, (1,))
