@@ -321,6 +321,16 @@ class Condition(_Section):
         low = float("-inf") if self.above is None else self.above
         return low, float("inf") if self.below is None else self.below
 
+    @property
+    def words(self) -> str:
+        """For people: `gap` below 0.01."""
+        if self.within is not None:
+            return f"`{self.of}` within ±{self.within:g}"
+        sides = (("above", self.above), ("below", self.below))
+        return f"`{self.of}` " + " and ".join(
+            f"{word} {value:g}" for word, value in sides if value is not None
+        )
+
 
 class Success(_Section):
     """An episode succeeds that did not fail, was good for long enough and ended well.

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel
 
 from envs import format as task_format
@@ -179,16 +178,7 @@ def _success(file: TaskFile) -> str:
 
 
 def _conditions(conditions: Iterable[Condition], glue: str = ", ") -> str:
-    texts = []
-    for each in conditions:
-        low, high = each.bounds
-        if each.within is not None:
-            texts.append(f"`{each.of}` within ±{each.within:g}")
-        elif low == -np.inf:
-            texts.append(f"`{each.of}` below {high:g}")
-        else:
-            texts.append(f"`{each.of}` above {low:g}" + (f" and below {high:g}" if high != np.inf else ""))
-    return glue.join(texts)
+    return glue.join(each.words for each in conditions)
 
 
 def _range(variation: Variation) -> str:

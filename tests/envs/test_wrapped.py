@@ -120,9 +120,9 @@ def test_the_checker_tells_what_is_wrong_with_an_environment(tmp_path: Path) -> 
     for name, glitch in (("Blind-v0", 0.0), ("Broken-v0", np.nan)):
         gymnasium.register(name, entry_point=chance, kwargs={"glitch": glitch}, max_episode_steps=20)
     blind = failures(task, "Blind-v0", tmp_path, observation=two)
-    assert blind["informative"] == "observation_0; observation_1"
+    assert blind["informative"] == "observation_0; observation_1."
     assert {"reward", "repeats"} <= set(blind)
-    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1"
+    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1."
     other = failures(task, "Pusher-v5", tmp_path)
     assert "shapes" in other["compiles"]
 
