@@ -107,7 +107,7 @@ class Shapes(_Section):
 
 def draw_curves(families: Sequence[str], shapes: Shapes, random: np.random.Generator) -> Floats:
     """Tables (paths, rows, COLUMNS), one path of each of `families`; the row at `lead_in` is the origin."""
-    along = np.arange(shapes.rows) * shapes.spacing
+    along = np.arange(shapes.rows, dtype=np.float64) * shapes.spacing
     tables = np.empty((len(families), len(along), COLUMNS))
     for table, family in zip(tables, families, strict=True):
         table[:] = lay_curve(*_directions(family, along, shapes, random), shapes.spacing)

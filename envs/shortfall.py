@@ -57,7 +57,7 @@ class _Watched:
     """Some conditions: how often each held (episodes, conditions), whether it did last; its last value."""
 
     def __init__(self, env: TaskVectorEnv, conditions: Sequence[Condition]) -> None:
-        self._read = env.table.lengths(each.of for each in conditions).read
+        self._read = env.quantities.lengths(each.of for each in conditions).read
         self._low, self._high = np.array([each.bounds for each in conditions]).reshape(-1, 2).T
         shape = (env.num_envs, len(conditions))
         self.held, self.now, self.last = np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape)

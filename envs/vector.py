@@ -1,6 +1,6 @@
 """Any task in many copies at once, as a Gymnasium vector environment with next-step autoreset.
 
-It compiles a bundle: drive, quantities, senses and judge over one table of numbers, and steps them in
+It compiles a bundle: drive, quantities, senses and judge over one array of numbers, and steps them in
 that order. What each of them does is theirs; physics is `envs.physics`.
 """
 
@@ -14,14 +14,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.context import CompileContext
 from envs.drives.base import drive_of
 from envs.figures import Figures, check_workshop
 from envs.frame import Frame
-from envs.judge import Bounds, RewardOf
 from envs.physics import Cells
+from envs.quantities import Quantities
+from envs.reward import Conditions, RewardOf
 from envs.senses import LIMIT, Senses
-from envs.stage import Stage
-from envs.table import Table
 from envs.task import Task
 from envs.terms.base import Floats, Indices
 from envs.terms.path import LivePath
@@ -66,7 +66,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.cells = Cells(task, workshop, num_envs, threads)
-        self.frame, self.table = Frame(num_envs), Table(num_envs, task.outputs)
+        self.frame, self.quantities = Frame(num_envs), Quantities(num_envs, task.outputs)
         self._figures = Figures(task.bundle, workshop, num_envs)
         self._seed(seed)
         self._compile(sizes[1])
@@ -77,15 +77,21 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._jobs, self._noise, self._weather = np.random.default_rng(seed).spawn(3)  # type: ignore[arg-type]
 
     def _compile(self, actions: int) -> None:
-        file, table, count = self.task.bundle, self.table, self.num_envs
-        stage = Stage(count, self.task.dt, self.cells, self.frame, self._figures, table)
-        self._drive = drive_of(file).compile(stage, file, self.workshop)
-        self.terms = {name: term.compile(name, stage) for name, term in file.quantities.items()}
-        self._senses, self._reward = Senses(file, table, self._figures), RewardOf(file.reward, table)
-        self._good_step, self._good_end = Bounds(file.success.steps, table), Bounds(file.success.end, table)
-        self._failure = Bounds(file.failure, table)
-        self._last, self._change = table.view("action.last"), table.view("action.change")
-        self._before, self._left = table.view("action.before"), table.view("clock.left")[:, 0]
+        file, quantities, count = self.task.bundle, self.quantities, self.num_envs
+        context = CompileContext(count, self.task.dt, self.cells, self.frame, self._figures, quantities)
+        self._drive = drive_of(file).compile(context, file, self.workshop)
+        self.terms = {name: term.compile(name, context) for name, term in file.quantities.items()}
+        self._senses, self._reward = (
+            Senses(file, quantities, self._figures),
+            RewardOf(file.reward, quantities),
+        )
+        self._good_step, self._good_end = (
+            Conditions(file.success.steps, quantities),
+            Conditions(file.success.end, quantities),
+        )
+        self._failure = Conditions(file.failure, quantities)
+        self._last, self._change = quantities.view("action.last"), quantities.view("action.change")
+        self._before, self._left = quantities.view("action.before"), quantities.view("clock.left")[:, 0]
         self._actions = np.zeros((count, actions))
         self._steps, self._good = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self._over = np.zeros(count, np.bool_)

@@ -12,7 +12,7 @@ from envs.format import ImpedanceControl, TaskFile
 from envs.terms.base import Floats, Indices, Outputs
 
 if TYPE_CHECKING:
-    from envs.stage import Stage
+    from envs.context import CompileContext
     from envs.workshop import Workshop
 
 __all__ = ["MOST_DELAY", "PREFIX", "Bounds", "Drive", "LiveDrive", "drive_of", "own_names"]
@@ -52,7 +52,7 @@ class Drive(Protocol):
     channels: Outputs
     """What an action channel may drive."""
     quantities: Outputs
-    """What it writes into the table."""
+    """What it writes into the quantities."""
     figures: Bounds
     """Figures of the robots that it reads by these names, where a task has them: one number within bounds."""
 
@@ -62,8 +62,8 @@ class Drive(Protocol):
     def apply_figures(self, model: mujoco.MjModel, file: TaskFile, workshop: Workshop) -> None:
         """Make the model this robot's: what differs from the data sheet."""
 
-    def compile(self, stage: Stage, file: TaskFile, workshop: Workshop) -> LiveDrive:
-        """Make it ready for `stage.count` simulations."""
+    def compile(self, context: CompileContext, file: TaskFile, workshop: Workshop) -> LiveDrive:
+        """Make it ready for `context.count` simulations."""
 
 
 def drive_of(file: TaskFile) -> Drive:

@@ -18,7 +18,7 @@ from envs.terms.base import Floats, Indices, Output, Outputs
 from skills.errors import ContractError
 
 if TYPE_CHECKING:
-    from envs.stage import Stage
+    from envs.context import CompileContext
     from envs.workshop import Workshop
 
 __all__ = ["Flight"]
@@ -80,16 +80,16 @@ class Flight:
         model.body_mass[body] *= figure("mass", 1.0)
         model.dof_damping[:3] += figure("drag", 0.0)
 
-    def compile(self, stage: Stage, file: TaskFile, workshop: Workshop) -> LiveFlight:
+    def compile(self, context: CompileContext, file: TaskFile, workshop: Workshop) -> LiveFlight:
         """See `LiveFlight`."""
-        return LiveFlight(stage, file, workshop)
+        return LiveFlight(context, file, workshop)
 
 
 class LiveFlight:
     """Commands, wind and poses of all simulations."""
 
-    def __init__(self, stage: Stage, file: TaskFile, workshop: Workshop) -> None:
-        self._stage, self._cells, count = stage, stage.cells, stage.count
+    def __init__(self, context: CompileContext, file: TaskFile, workshop: Workshop) -> None:
+        self._context, self._cells, count = context, context.cells, context.count
         pairs = [(axis, channel.scale) for channel in file.action for axis in COLUMNS[channel.of]]
         self._map = np.zeros((len(pairs), 4))
         for row, (axis, scale) in enumerate(pairs):
@@ -97,11 +97,11 @@ class LiveFlight:
         delay = int(robot_figure(file, workshop, "delay", 0.0)[0])
         self._commands = np.zeros((delay + 1, count, 4))
         self._wind = _control(file).wind
-        self._mean = stage.figures.of(self._wind.force) if self._wind else np.zeros((count, 2))
-        self._deviation = float(stage.figures.fixed(self._wind.gust)[0]) if self._wind else 0.0
+        self._mean = context.figures.of(self._wind.force) if self._wind else np.zeros((count, 2))
+        self._deviation = float(context.figures.fixed(self._wind.gust)[0]) if self._wind else 0.0
         self._gust = np.zeros((count, 2))
         self._pose, self._before = np.zeros((count, 6)), np.zeros((count, 3))
-        self._out = {name: stage.table.view(name) for name in Flight.quantities}
+        self._out = {name: context.quantities.view(name) for name in Flight.quantities}
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:
         """Hover, in a gust that has been blowing for a while."""
@@ -115,7 +115,7 @@ class LiveFlight:
         """Lean towards where the actions say, `delay` steps ago, while the wind changes."""
         self._commands[1:] = self._commands[:-1].copy()
         self._commands[0] = action @ self._map
-        late, frame = self._commands[-1], self._stage.frame
+        late, frame = self._commands[-1], self._context.frame
         # To lean towards x is to turn about y.
         attitude = np.stack([-late[:, 1], late[:, 0], late[:, 3]], axis=1)
         controls = np.hstack([GRAVITY + late[:, 2:3], frame.into_home(attitude)])
@@ -128,23 +128,23 @@ class LiveFlight:
     def update(self) -> None:
         """Write pose, velocity and wind."""
         out, pose = self._out, self._pose
-        np.subtract(pose[:, :3], self._stage.frame.origin, out=out["tool.position"])
+        np.subtract(pose[:, :3], self._context.frame.origin, out=out["tool.position"])
         out["tool.tilt"][:], out["tool.turn"][:] = pose[:, 3:5], pose[:, 5:]
         np.subtract(pose[:, :3], self._before, out=out["tool.velocity"])
-        out["tool.velocity"] /= self._stage.dt
+        out["tool.velocity"] /= self._context.dt
         np.add(self._mean, self._gust, out=out["wind.force"])
 
     def _blow(self, memory: float, weather: np.random.Generator) -> None:
         """One step of an Ornstein-Uhlenbeck process per axis, exact for any step."""
-        kept = np.exp(-self._stage.dt / memory)
+        kept = np.exp(-self._context.dt / memory)
         self._gust *= kept
         self._gust += np.sqrt(1 - kept**2) * self._deviation * weather.standard_normal(self._gust.shape)
         force = np.zeros((len(self._gust), 3))
         force[:, :2] = self._mean + self._gust
-        self._cells.push(self._stage.frame.into_home(force))
+        self._cells.push(self._context.frame.into_home(force))
 
     def _measure(self) -> Floats:
-        return self._stage.frame.into_job(self._cells.pose)
+        return self._context.frame.into_job(self._cells.pose)
 
 
 def _control(file: TaskFile) -> FlightControl:

@@ -19,7 +19,7 @@ from envs.terms.base import Floats, Indices, Output, Outputs
 from skills.errors import ContractError
 
 if TYPE_CHECKING:
-    from envs.stage import Stage
+    from envs.context import CompileContext
     from envs.workshop import Workshop
 
 __all__ = ["Impedance"]
@@ -104,20 +104,20 @@ class Impedance:
         model.actuator_biasprm[:, 2] *= np.sqrt(impedance)
         model.body_mass[model.site(f"{PREFIX}tool").bodyid[0]] += figure("payload", 0.0)
 
-    def compile(self, stage: Stage, file: TaskFile, workshop: Workshop) -> LiveImpedance:
+    def compile(self, context: CompileContext, file: TaskFile, workshop: Workshop) -> LiveImpedance:
         """See `LiveImpedance`."""
-        return LiveImpedance(stage, file, workshop)
+        return LiveImpedance(context, file, workshop)
 
 
 class LiveImpedance:
     """Set-points and poses of all simulations, (count, 6): m and rad, in job frames."""
 
-    def __init__(self, stage: Stage, file: TaskFile, workshop: Workshop) -> None:
-        control, count = _control(file), stage.count
-        self._stage, self._cells = stage, stage.cells
-        self._feed = stage.figures.of(control.feed)[:, 0] if control.feed else None
+    def __init__(self, context: CompileContext, file: TaskFile, workshop: Workshop) -> None:
+        control, count = _control(file), context.count
+        self._context, self._cells = context, context.cells
+        self._feed = context.figures.of(control.feed)[:, 0] if control.feed else None
         self._limit = np.repeat([control.lead, control.lead_tilt], 3)
-        self._map = _command_map(file, stage.dt)
+        self._map = _command_map(file, context.dt)
         self._grip = _grip_column(file)
         self._grip_rate = next((channel.scale for channel in file.action if channel.of == GRIP), 0.0)
         delay = int(robot_figure(file, workshop, "delay", 0.0)[0])
@@ -125,25 +125,28 @@ class LiveImpedance:
         self._pose, self._before = np.zeros((count, 6)), np.zeros((count, 6))
         self._origin = np.zeros((count, 6))
         # Position, tilt and turn are the six columns of a pose, and so are the leads.
-        self._out_pose = stage.table.view("tool.position", "tool.turn")
-        self._out_lead = stage.table.view("tool.lead", "tool.lead_turn")
-        self._out_velocity, self._holds = stage.table.view("tool.velocity"), stage.table.view("tool.holds")
+        self._out_pose = context.quantities.view("tool.position", "tool.turn")
+        self._out_lead = context.quantities.view("tool.lead", "tool.lead_turn")
+        self._out_velocity, self._holds = (
+            context.quantities.view("tool.velocity"),
+            context.quantities.view("tool.holds"),
+        )
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
         """Hold the start pose."""
-        self._pose[copies] = self._stage.frame.into_job(self._cells.pose)[copies]
+        self._pose[copies] = self._context.frame.into_job(self._cells.pose)[copies]
         self._before[copies] = self._pose[copies]
-        self._origin[copies, :3] = self._stage.frame.origin[copies]
+        self._origin[copies, :3] = self._context.frame.origin[copies]
         self._targets[:, copies] = self._pose[copies]
         self._targets[:, copies, 5] = 0.0  # about the tool itself it keeps the home orientation
         self._holds[copies] = float(self._grip is not None)
 
     def command(self, action: Floats, weather: np.random.Generator) -> None:  # noqa: ARG002
         """Integrate the actions into set-points; the robot executes those of `delay` steps ago."""
-        frame = self._stage.frame
+        frame = self._context.frame
         target = self._targets[0] + action @ self._map
         if self._feed is not None:
-            target[:, 0] += self._feed * self._stage.dt
+            target[:, 0] += self._feed * self._context.dt
         np.clip(target, self._pose - self._limit, self._pose + self._limit, out=target)
         self._targets[1:] = self._targets[:-1].copy()
         self._targets[0] = target
@@ -157,11 +160,11 @@ class LiveImpedance:
         np.subtract(self._pose, self._origin, out=self._out_pose)
         np.subtract(self._targets[0], self._pose, out=self._out_lead)
         np.subtract(self._pose[:, :3], self._before[:, :3], out=self._out_velocity)
-        self._out_velocity *= 1.0 / self._stage.dt
+        self._out_velocity *= 1.0 / self._context.dt
 
     def _release(self, valve: Floats) -> None:
         """Open the valve: a whim does not let go, a third of a second of wishing does."""
-        level = np.clip(self._holds[:, 0] - valve * self._stage.dt, 0.0, 1.0)
+        level = np.clip(self._holds[:, 0] - valve * self._context.dt, 0.0, 1.0)
         lost = level < ENOUGH
         self._holds[:, 0] = level
         self._holds[lost] = 0.0

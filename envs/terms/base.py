@@ -1,7 +1,7 @@
 """What a term is: a named kind of quantity that a `task.toml` may ask for, and how a new one is added.
 
 A term is a pydantic model of its own section in the file. `outputs` says what it computes, `compile`
-gives the thing that computes it for all simulations at once, into columns of `envs.table`. A new kind
+gives the thing that computes it for all simulations at once, into columns of `envs.quantities`. A new kind
 is a subclass, with a `kind` of its own, that an installed package names under the entry point
 `zunft.terms`; `envs/terms/memory.py` has short examples. Which kinds there are: `envs.terms.registry`.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 if TYPE_CHECKING:
-    from envs.stage import Stage
+    from envs.context import CompileContext
 
 __all__ = [
     "Finite",
@@ -80,8 +80,8 @@ class Term(BaseModel):
         """Figures of robots or jobs it reads."""
         return ()
 
-    def compile(self, name: str, stage: Stage) -> Live:
-        """Make it ready for `stage.count` simulations.
+    def compile(self, name: str, context: CompileContext) -> Live:
+        """Make it ready for `context.count` simulations.
 
         Raises:
             ContractError: The scene lacks a site or sensor, or a figure is unknown.

@@ -1,4 +1,4 @@
-"""What a term may use when it is compiled: the simulations, the table, the job frames and the figures."""
+"""What a term or drive may use when it is compiled: simulations, quantities, job frames and figures."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # The file format is made of the terms, which get a stage: at run time the stage knows none of them.
+    # The file format is made of the terms, which get a context: at run time the context knows none of them.
     from envs.figures import Figures
     from envs.frame import Frame
     from envs.physics import Cells
-    from envs.table import Table
+    from envs.quantities import Quantities
 
-__all__ = ["Stage"]
+__all__ = ["CompileContext"]
 
 
 @dataclass(frozen=True)
-class Stage:
+class CompileContext:
     """One vector environment's parts.
 
     Attributes:
@@ -29,4 +29,4 @@ class Stage:
     cells: Cells
     frame: Frame
     figures: Figures
-    table: Table
+    quantities: Quantities
