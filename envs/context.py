@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    # The file format is made of the terms, which get a context: at run time the context knows none of them.
-    from envs.figures import Figures
-    from envs.frame import Frame
-    from envs.physics import Cells
-    from envs.quantities import Quantities
+from envs.figures import Figures
+from envs.frame import Frame
+from envs.physics import Cells
+from envs.quantities import Quantities
 
 __all__ = ["CompileContext"]
 

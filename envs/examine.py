@@ -21,7 +21,7 @@ from envs.scripted import controller, controller_names
 from envs.senses import LIMIT
 from envs.shortfall import shortfall
 from envs.task import Task
-from envs.terms.base import Floats
+from envs.values import Floats
 from envs.vector import TaskVectorEnv, make_vector_env
 from envs.workshop import Workshop, data_sheet, fresh_workshop
 from envs.wrapped import WrappedFile, WrappedVectorEnv

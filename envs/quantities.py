@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from envs.terms.base import Floats, Indices, Output
+from envs.values import Floats, Indices, Output
 from skills.errors import ContractError
 
 __all__ = ["Quantities"]

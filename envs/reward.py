@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from envs.format import Condition, Reward
 from envs.quantities import Quantities
-from envs.terms.base import Floats
+from envs.values import Floats
 
 __all__ = ["Conditions", "RewardOf"]
 

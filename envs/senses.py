@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from envs.figures import Figures
 from envs.format import TaskFile
 from envs.quantities import Quantities
-from envs.terms.base import Floats, Indices
+from envs.values import Floats, Indices
 
 __all__ = ["LIMIT", "Senses"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from envs.evaluate import Policy, run_episodes
 from envs.format import Condition
 from envs.task import Task
-from envs.terms.base import Floats
+from envs.values import Floats
 from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop
 

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from envs.context import CompileContext
-from envs.terms.base import Finite, Indices, Output, Outputs, Positive, Reference, Term
+from envs.terms.base import Term
+from envs.values import Finite, Indices, Output, Outputs, Positive, Reference
 
 __all__ = ["Coverage"]
 

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from envs.context import CompileContext
-from envs.terms.base import Floats, Indices, Output, Outputs, Reference, Term
+from envs.terms.base import Term
+from envs.values import Floats, Indices, Output, Outputs, Reference
 
 __all__ = ["AxisAngle", "Component", "Distance", "Length", "Position"]
 

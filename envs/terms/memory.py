@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from envs.context import CompileContext
-from envs.terms.base import Indices, Output, Outputs, Reference, Term
+from envs.terms.base import Term
+from envs.values import Indices, Output, Outputs, Reference
 
 __all__ = ["Peak", "Smooth"]
 

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from envs.context import CompileContext
 from envs.curves import COLUMNS, Shapes, draw_curves, raised
-from envs.terms.base import Floats, Indices, Key, Output, Outputs, Term
+from envs.terms.base import Term
+from envs.values import Floats, Indices, Key, Output, Outputs
 from skills.errors import ContractError
 
 __all__ = ["Path"]

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from envs.context import CompileContext
-from envs.terms.base import Output, Outputs, Term
+from envs.terms.base import Term
 from envs.terms.geometry import Stateless
+from envs.values import Output, Outputs
 
 __all__ = ["JointVelocity", "Sensor"]
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from envs.format import task_file
-from envs.terms.base import Output, Outputs, Term
+from envs.terms.base import Term
 from envs.terms.coverage import Coverage
 from envs.terms.registry import OWN, known_terms
+from envs.values import Output, Outputs
 from envs.vector import TaskVectorEnv
 from envs.workshop import data_sheet
 from skills.errors import ContractError
@@ -178,7 +179,7 @@ def test_an_installed_package_adds_a_kind_and_cannot_take_anothers_name(
         known_terms.cache_clear()
         task_file.cache_clear()
         points: Any = [_Point(term) for term in terms]
-        monkeypatch.setattr("envs.terms.registry.entry_points", lambda **_: points)
+        monkeypatch.setattr("envs.kinds.entry_points", lambda group: points * (group == "zunft.terms"))
 
     try:
         offer(Warmth)
