@@ -1,6 +1,7 @@
 """Many copies of one robot in its cell, stepped together on `mujoco.batch`.
 
 It knows poses and controls in the home frame, nothing of jobs or rewards: those are `envs.vector`.
+Making the cells of a task's workshop is `envs.start`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,10 @@ import numpy as np
 from mujoco import batch
 from numpy.typing import NDArray
 
-from envs.drives.base import PREFIX, own_names
-from envs.embodiment import load_embodiment
+from envs.embodiment import Embodiment
 from envs.frame import Frame
-from envs.scene import build_model, substeps
-from envs.start import settle
-from envs.task import Task
-from envs.terms.base import Floats, Indices
-from envs.workshop import Workshop
+from envs.names import PREFIX, own_names
+from envs.values import Floats, Indices
 from skills.errors import ContractError
 
 __all__ = ["Cells"]
@@ -29,29 +26,42 @@ HELD = "held"
 class Cells:
     """`count` cells of one workshop; a pose is (x, y, z, rx, ry, rz) from home, m and rad.
 
-    Raises:
-        ContractError: Task, workshop and scene do not fit together.
+    Args:
+        model: The scene with the robot in it.
+        robot: The robot.
+        bank: Positions (poses, nq) to start from.
+        count: Cells side by side.
+        substeps: Physics steps in a control step.
+        floating: The robot is one free body.
+        threads: That step them.
     """
 
-    def __init__(self, task: Task, workshop: Workshop, count: int, threads: int = 1) -> None:
-        model = self.model = build_model(task, workshop)
-        self._robot = load_embodiment(workshop.embodiment)
-        self.substeps = substeps(task, model)
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        robot: Embodiment,
+        bank: Floats,
+        count: int,
+        *,
+        substeps: int,
+        floating: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.model, self.substeps, self._robot, self._bank = model, substeps, robot, bank
         self._batch = batch.Batch(model, count, threads, persistent=True)
         self._positions = self._batch.bind("qpos")
         self._control = self._batch.bind("ctrl")
-        self._flies = self._robot.drive == "flight"
+        self._floating = floating
         self._lengths: Floats = self._batch.bind("actuator_length")
-        self._pose = np.zeros((count, 6)) if self._flies else self._lengths
+        self._pose = np.zeros((count, 6)) if self._floating else self._lengths
         self._mocap = int(model.body(WORK).mocapid[0])
         self._work = (self._batch.bind("mocap_pos"), self._batch.bind("mocap_quat"))
         self._held = self._batch.bind("eq_active") if model.neq else None
-        self._bank = settle(str(task.folder), workshop.embodiment, task.digest, self._robot.digest)
 
     @property
     def pose(self) -> Floats:
         """Where each tool is now, (count, 6); of an arm the engine's own measure, live."""
-        if self._flies:
+        if self._floating:
             np.subtract(self._positions[:, :3], self._robot.tool_position, out=self._pose[:, :3])
             self._pose[:, 3:] = self._lengths[:, 1:4]
         return self._pose

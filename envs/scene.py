@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import mujoco
 import numpy as np
 
-from envs.drives.base import PREFIX, drive_of, own_names
 from envs.embodiment import Embodiment, load_embodiment
 from envs.figures import check_workshop, robot_figure
 from envs.format import Change
+from envs.names import PREFIX, own_names
 from envs.task import SCENE, TOOL, Task
 from envs.workshop import Workshop
 from skills.errors import ContractError
@@ -28,7 +30,7 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
     """
     check_workshop(task.bundle, workshop)
     robot = load_embodiment(workshop.embodiment)
-    drive = drive_of(task.bundle)
+    drive = task.bundle.control
     if robot.drive != drive.kind:
         raise ContractError(
             f"{robot.name} is driven by {robot.drive}, not by {drive.kind}.",
@@ -37,7 +39,7 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
         )
     try:
         scene = _assemble(task, robot, drawn=drawn)
-        drive.add_actuators(scene, task.bundle)
+        drive.add_actuators(scene)
         model = scene.compile(_meshes(task))
     except (ValueError, KeyError, TypeError) as error:
         raise ContractError(
@@ -45,7 +47,7 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
             where=str(task.folder),
             remedy="A scene has a site `mount` and a body `work`; docs/tasks.md shows one.",
         ) from error
-    drive.apply_figures(model, task.bundle, workshop)
+    drive.apply_figures(model, partial(_figure, task, workshop))
     for change in task.bundle.changes:
         _apply(model, change, float(robot_figure(task.bundle, workshop, change.by)[0]))
     mujoco.mj_setConst(model, mujoco.MjData(model))
@@ -99,6 +101,10 @@ def _meshes(task: Task) -> mujoco.MjVfs:
     }.items():
         given[name] = content
     return given
+
+
+def _figure(task: Task, workshop: Workshop, name: str, missing: float) -> float:
+    return float(robot_figure(task.bundle, workshop, name, missing)[0])
 
 
 def _only_drawn(geom: mujoco.MjsGeom) -> bool:

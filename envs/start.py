@@ -9,20 +9,40 @@ import numpy as np
 from mujoco import batch
 from numpy.typing import NDArray
 
-from envs.drives.base import PREFIX
 from envs.embodiment import Embodiment, load_embodiment
+from envs.names import PREFIX
+from envs.physics import Cells
 from envs.scene import build_model, substeps
-from envs.task import load_task
-from envs.terms.base import Floats
-from envs.workshop import data_sheet
+from envs.task import Task, load_task
+from envs.values import Floats
+from envs.workshop import Workshop, data_sheet
 from skills.errors import ContractError
 
-__all__ = ["own_bodies", "settle"]
+__all__ = ["make_cells", "own_bodies", "settle"]
 
 BANK_SIZE = 48
 SETTLING_STEPS = 75
 MOST_OFF, MOST_TURNED = 0.05, 0.2
 """The tool settles so near its set-point, m and rad, or the robot cannot reach it."""
+
+
+def make_cells(task: Task, workshop: Workshop, count: int, threads: int = 1) -> Cells:
+    """`count` cells of a workshop.
+
+    Raises:
+        ContractError: Task, workshop and scene do not fit together.
+    """
+    model = build_model(task, workshop)
+    robot = load_embodiment(workshop.embodiment)
+    return Cells(
+        model,
+        robot,
+        settle(str(task.folder), workshop.embodiment, task.digest, robot.digest),
+        count,
+        substeps=substeps(task, model),
+        floating=task.bundle.control.floating,
+        threads=threads,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -39,16 +59,16 @@ def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG0
     robot = load_embodiment(embodiment)
     model = build_model(task, data_sheet(task.bundle, embodiment))
     reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.bundle.reach
-    own = _positions_of(model, own_bodies(model))
+    home, own = (_positions_of(model, each) for each in (_robot_bodies(model), own_bodies(model)))
     bank = np.tile(model.qpos0, (BANK_SIZE, 1))
-    if robot.drive == "flight":
-        bank[:, own] = robot.home
-        bank[:, own[:3]] += reach
+    if task.bundle.control.floating:
+        bank[:, home] = robot.home
+        bank[:, home[:3]] += reach
         return bank
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
     cells = batch.Batch(model, BANK_SIZE, 1)
     positions, control, pose = (cells.bind(part) for part in ("qpos", "ctrl", "actuator_length"))
-    positions[:, _positions_of(model, _robot_bodies(model))] = robot.home
+    positions[:, home] = robot.home
     control[:, :3] = reach
     cells.step(nstep=SETTLING_STEPS * substeps(task, model))
     cells.forward()  # the engine begins anew, without a word, where numbers grow beyond bounds

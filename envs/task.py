@@ -16,12 +16,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from envs.bundle import BUNDLES, digest_files, find_bundle, read_files
-from envs.drives.base import drive_of
 from envs.format import TaskFile, task_file
 from envs.lines import line_of
 from envs.mjcf import Mjcf, resolve
 from envs.references import complaints
-from envs.terms.base import Output, Outputs
+from envs.values import Output, Outputs
 from envs.wrapped import WRAPPED, WrappedFile
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract
@@ -133,7 +132,7 @@ def _read(path: Path) -> TaskFile | WrappedFile:
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
-        raise _refusal(path, first["loc"], message, text) from error
+        raise _refusal(path, _as_in_file(first["loc"]), message, text) from error
     except (ValueError, RecursionError) as error:
         raise ContractError(
             f"not a TOML file: {error}.", where=str(path), remedy="Repair it at that line."
@@ -142,7 +141,7 @@ def _read(path: Path) -> TaskFile | WrappedFile:
 
 def _outputs(file: TaskFile) -> dict[str, Output]:
     """All quantities: the robot's own, then the file's in their order."""
-    drive = drive_of(file)
+    drive = file.control
     size = sum(drive.channels[c.of].size if c.of in drive.channels else 1 for c in file.action)
     found = dict(drive.quantities)
     found |= {name: Output(size, "1") for name in ("action.last", "action.before", "action.change")}
@@ -153,7 +152,7 @@ def _outputs(file: TaskFile) -> dict[str, Output]:
 
 
 def _contract(file: TaskFile, outputs: Outputs) -> Contract:
-    drive = drive_of(file)
+    drive = file.control
     seen = []
     for channel in file.observation:
         size, unit = outputs.get(channel.of, Output(1, "?"))
@@ -168,10 +167,9 @@ def _contract(file: TaskFile, outputs: Outputs) -> Contract:
 
 def _refusal(path: Path, place: Sequence[str | int], message: str, text: str | None = None) -> ContractError:
     known = path.read_text(encoding="utf-8") if text is None else text
-    parts = _as_in_file(place)
     return ContractError(
-        f"{'.'.join(str(part) for part in parts)}: {message}.",
-        where=f"{path}:{line_of(known, parts)}",
+        f"{'.'.join(str(part) for part in place)}: {message}.",
+        where=f"{path}:{line_of(known, place)}",
         remedy="docs/tasks.md explains each entry.",
     )
 

@@ -25,8 +25,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from envs.format import Feedback, Variation
+from envs.format import Feedback
 from envs.senses import LIMIT
+from envs.variation import Variation
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract, Name
 

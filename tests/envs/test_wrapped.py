@@ -120,9 +120,9 @@ def test_the_checker_tells_what_is_wrong_with_an_environment(tmp_path: Path) -> 
     for name, glitch in (("Blind-v0", 0.0), ("Broken-v0", np.nan)):
         gymnasium.register(name, entry_point=chance, kwargs={"glitch": glitch}, max_episode_steps=20)
     blind = failures(task, "Blind-v0", tmp_path, observation=two)
-    assert blind["informative"] == "observation_0; observation_1"
+    assert blind["informative"] == "observation_0; observation_1."
     assert {"reward", "repeats"} <= set(blind)
-    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1"
+    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1."
     other = failures(task, "Pusher-v5", tmp_path)
     assert "shapes" in other["compiles"]
 
@@ -145,7 +145,7 @@ class Chance(gymnasium.Env[Any, Any]):
 
 
 class Sayer(gymnasium.Env[Any, Any]):
-    """Earns nothing, and says in each step under `word` whether it has succeeded: where an action is large."""
+    """Earns nothing, and says in each step under `word` whether it has succeeded: on a large action."""
 
     def __init__(self, word: str) -> None:
         self.observation_space = Box(-1, 1, (1,))

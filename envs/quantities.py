@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from envs.terms.base import Floats, Indices, Output
+from envs.values import Floats, Indices, Output
 from skills.errors import ContractError
 
-__all__ = ["Table"]
+__all__ = ["Quantities"]
 
 
-class Table:
+class Quantities:
     """`values` (count, columns), rows are simulations; a quantity's columns lie side by side.
 
     Args:
@@ -64,11 +64,13 @@ class Table:
 class Lengths:
     """Reads quantities as one number each, in one array (count, quantities)."""
 
-    def __init__(self, table: Table, names: tuple[str, ...]) -> None:
-        self._values = table.values
-        self._first = np.array([table.columns(name)[0] for name in names], dtype=np.int64)
+    def __init__(self, quantities: Quantities, names: tuple[str, ...]) -> None:
+        self._values = quantities.values
+        self._first = np.array([quantities.columns(name)[0] for name in names], dtype=np.int64)
         self._vectors = [
-            (place, table.view(name)) for place, name in enumerate(names) if table.outputs[name].size > 1
+            (place, quantities.view(name))
+            for place, name in enumerate(names)
+            if quantities.outputs[name].size > 1
         ]
 
     def read(self) -> Floats:

@@ -8,25 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.format import Condition, Reward
-from envs.table import Table
-from envs.terms.base import Floats
+from envs.quantities import Quantities
+from envs.values import Floats
 
-__all__ = ["Bounds", "RewardOf"]
+__all__ = ["Conditions", "RewardOf"]
 
 
 class RewardOf:
     """The reward of one step, (count,)."""
 
-    def __init__(self, reward: Reward, table: Table) -> None:
+    def __init__(self, reward: Reward, quantities: Quantities) -> None:
         tolerances = reward.tolerance
         self._product = reward.combine == "product"
-        self._read = table.lengths(each.of for each in tolerances).read
+        self._read = quantities.lengths(each.of for each in tolerances).read
         self._target = np.array([each.target for each in tolerances])
         self._within = np.array([each.within for each in tolerances])
         self._inverse = 1.0 / np.array([each.width for each in tolerances])
         self._weight = np.array([each.weight for each in tolerances])
         self._slope = np.array([each.slope for each in tolerances])
-        self._costs = [(table.view(cost.of), cost.weight) for cost in reward.cost]
+        self._costs = [(quantities.view(cost.of), cost.weight) for cost in reward.cost]
 
     def now(self) -> Floats:
         """Gain less costs."""
@@ -44,13 +44,13 @@ class RewardOf:
         return gain
 
 
-class Bounds:
+class Conditions:
     """Several conditions at once."""
 
-    def __init__(self, conditions: Sequence[Condition], table: Table) -> None:
+    def __init__(self, conditions: Sequence[Condition], quantities: Quantities) -> None:
         self._some = bool(conditions)
-        self._count = len(table.values)
-        self._read = table.lengths(each.of for each in conditions).read
+        self._count = len(quantities.values)
+        self._read = quantities.lengths(each.of for each in conditions).read
         bounds = np.array([each.bounds for each in conditions]).reshape(-1, 2)
         self._low, self._high = bounds[:, 0], bounds[:, 1]
 
