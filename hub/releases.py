@@ -95,7 +95,7 @@ class Releases:
         with self.database.read() as session:
             find_skill(session, name, viewer)
             theirs = select(ReleaseRow).where(ReleaseRow.skill == name)
-            newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.release_id).limit(NEWEST)
+            newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.number.desc()).limit(NEWEST)
             return [_view(row) for row in session.scalars(newest)]
 
 
@@ -158,7 +158,7 @@ class Releaser:
             ReleaseRow.leased_until > now + self._lease,  # from before the clock was set back
         )
         waiting = select(ReleaseRow).where(ReleaseRow.state.in_(["queued", "measuring"]), free)
-        first = waiting.order_by(ReleaseRow.asked_at, ReleaseRow.release_id).limit(1)
+        first = waiting.order_by(ReleaseRow.asked_at, ReleaseRow.number).limit(1)
         with self._database.read() as session:
             if session.scalar(first) is None:
                 return None
