@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import or_, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Viewer
@@ -138,15 +139,16 @@ class Releaser:
         release_id, job = taken
         try:
             report, reason = self._jobs.gate(job, self._given_up(release_id)), ""
-        except (StoreError, WorkersAwayError):
+        except (OperationalError, StoreError, WorkersAwayError):
             self._put_down(release_id)
             raise
         except JobAbandonedError:
             self._put_down(release_id)
             return False
-        except ZunftError as error:
-            log.warning("release.not_measured", release_id=release_id, reason=str(error))
-            report, reason = None, f"It cannot be measured: {error.message}"
+        except Exception as error:
+            log.exception("release.not_measured", release_id=release_id)
+            known = error.message if isinstance(error, ZunftError) else "an internal error, see the hub's log."
+            report, reason = None, f"It cannot be measured: {known}"
         self._enter(release_id, report, reason)
         return True
 
