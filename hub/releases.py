@@ -147,7 +147,8 @@ class Releaser:
             return False
         except Exception as error:
             log.exception("release.not_measured", release_id=release_id)
-            known = error.message if isinstance(error, ZunftError) else "an internal error, see the hub's log."
+            broken = "an internal error, see the hub's log."
+            known = error.message if isinstance(error, ZunftError) else broken
             report, reason = None, f"It cannot be measured: {known}"
         self._enter(release_id, report, reason)
         return True

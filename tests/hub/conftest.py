@@ -230,7 +230,9 @@ class Hall:
         path = f"{API}/skills/{name}/channels/stable"
         answer = ok(self.client.put(path, json={"version": number}, headers=self.operator))
         self.services.releaser.work()
-        return ReleaseView.model_validate(ok(self.client.get(answer.headers["location"])).json())
+        return ReleaseView.model_validate(
+            ok(self.client.get(answer.headers["location"], headers=self.operator)).json()
+        )
 
     def organisation(self, name: str, **settings: Any) -> None:
         ok(self.post("/organisations", {"name": name, **settings}))
