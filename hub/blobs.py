@@ -26,7 +26,7 @@ def is_named(session: Session, region: str, digest: str) -> bool:
     return session.execute(select(blob).where(place == region, blob == digest).limit(1)).first() is not None
 
 
-def _named() -> CompoundSelect[tuple[str, str | None]]:
+def _named() -> CompoundSelect[str, str | None]:
     in_region = select(OrganisationRow.region).join(SkillRow, SkillRow.organisation == OrganisationRow.name)
     of_round = in_region.join(CampaignRow, CampaignRow.skill == SkillRow.name).join(
         RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id

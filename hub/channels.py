@@ -89,6 +89,5 @@ def ask_release(
     )
     session.add(row)
     session.flush()
-    named = {"skill": row.skill, "version": row.number, "release_id": row.release_id}
-    record(session, "release.queued", now, **named)
+    record(session, "release.queued", now, skill=row.skill, version=row.number, release_id=row.release_id)
     return row

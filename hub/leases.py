@@ -51,12 +51,12 @@ def taken(lease: Lease, holder: str, now: datetime, seconds: float) -> Lease | N
 
 
 def held(lease: Lease, mine: Lease) -> bool:
-    """Whether nobody has taken it since: only then may work under it be committed."""
-    return lease.number == mine.number
+    """Whether it was neither taken since nor put down: only then may work under it be committed."""
+    return lease.number == mine.number and lease.holder == mine.holder
 
 
 def renewed(lease: Lease, mine: Lease, now: datetime, seconds: float) -> Lease | None:
-    """The same lease for longer, even if it had expired; None if somebody else has taken it."""
+    """The same lease for longer, even if it had expired; None if it was taken since, or put down."""
     return replace(lease, expires_at=now + timedelta(seconds=seconds)) if held(lease, mine) else None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from skills.messages import Visibility
+from skills.messages import Channel, Visibility
 
 __all__ = [
     "NOTE_LENGTH",
@@ -247,7 +247,7 @@ class ReleaseRow(Base):
     release_id: Mapped[str] = mapped_column(primary_key=True)
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
     number: Mapped[int]
-    channel: Mapped[str]
+    channel: Mapped[Channel] = mapped_column(String(128))
     if_none: Mapped[bool]
     asked_by: Mapped[str]
     asked_at: Mapped[datetime]

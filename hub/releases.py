@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import or_, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Viewer
@@ -95,7 +96,7 @@ class Releases:
         with self.database.read() as session:
             find_skill(session, name, viewer)
             theirs = select(ReleaseRow).where(ReleaseRow.skill == name)
-            newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.release_id).limit(NEWEST)
+            newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.number.desc()).limit(NEWEST)
             return [_view(row) for row in session.scalars(newest)]
 
 
@@ -138,15 +139,17 @@ class Releaser:
         release_id, job = taken
         try:
             report, reason = self._jobs.gate(job, self._given_up(release_id)), ""
-        except (StoreError, WorkersAwayError):
+        except (OperationalError, StoreError, WorkersAwayError):
             self._put_down(release_id)
             raise
         except JobAbandonedError:
             self._put_down(release_id)
             return False
-        except ZunftError as error:
-            log.warning("release.not_measured", release_id=release_id, reason=str(error))
-            report, reason = None, f"It cannot be measured: {error.message}"
+        except Exception as error:
+            log.exception("release.not_measured", release_id=release_id)
+            broken = "an internal error, see the hub's log."
+            known = error.message if isinstance(error, ZunftError) else broken
+            report, reason = None, f"It cannot be measured: {known}"
         self._enter(release_id, report, reason)
         return True
 
@@ -158,7 +161,7 @@ class Releaser:
             ReleaseRow.leased_until > now + self._lease,  # from before the clock was set back
         )
         waiting = select(ReleaseRow).where(ReleaseRow.state.in_(["queued", "measuring"]), free)
-        first = waiting.order_by(ReleaseRow.asked_at, ReleaseRow.release_id).limit(1)
+        first = waiting.order_by(ReleaseRow.asked_at, ReleaseRow.number).limit(1)
         with self._database.read() as session:
             if session.scalar(first) is None:
                 return None

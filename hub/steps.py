@@ -154,8 +154,8 @@ class Steps:
         """Gating: measure the candidate against the stable version, or else its base; publish it or not."""
         with self._database.read() as session:
             stable = stable_of(session, campaign.skill)
-            current = stable.digest if stable is not None else row.base
-            job = self._gate_job(session, campaign, str(row.candidate), current)
+            against = stable.digest if stable is not None else row.base
+            job = self._gate_job(session, campaign, str(row.candidate), against)
         report = self._jobs.gate(job, held.given_up)
         with held.commit() as session:
             current = _still(session, row, "gating")

@@ -112,14 +112,14 @@ class DeliveryReport(Message):
 
 
 class TrialView(Message):
-    """A message of the type `zunft.webhook.test`, on its way or sent.
+    """A message of the type `zunft.webhook.test`: never asked for, on its way, or sent.
 
     Attributes:
         report: What became of it; None until it was sent.
     """
 
-    state: Literal["queued", "done"]
-    asked_at: datetime
+    state: Literal["never", "queued", "done"]
+    asked_at: datetime | None = None
     report: DeliveryReport | None = None
 
 

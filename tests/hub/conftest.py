@@ -6,7 +6,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, text
 
 from hub.app import create_app
 from hub.auth import Principal
+from hub.discards import GRACE
 from hub.services import Services
 from hub.settings import Settings
 from skills.container import digest_of
@@ -229,7 +230,9 @@ class Hall:
         path = f"{API}/skills/{name}/channels/stable"
         answer = ok(self.client.put(path, json={"version": number}, headers=self.operator))
         self.services.releaser.work()
-        return ReleaseView.model_validate(ok(self.client.get(answer.headers["location"])).json())
+        return ReleaseView.model_validate(
+            ok(self.client.get(answer.headers["location"], headers=self.operator)).json()
+        )
 
     def organisation(self, name: str, **settings: Any) -> None:
         ok(self.post("/organisations", {"name": name, **settings}))
@@ -276,6 +279,10 @@ class Hall:
             if not self.services.engine.run_once():
                 return
         pytest.fail("the engine never comes to rest")
+
+    def tidy(self) -> None:
+        """As if it were much later: what was thrown away is deleted."""
+        replace(self.services.discards, clock=lambda: self.clock() + 2 * GRACE).sweep()
 
     def blobs(self) -> set[str]:
         folder = self.settings.data_dir / "blobs"

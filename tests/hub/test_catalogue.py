@@ -215,6 +215,14 @@ def test_what_cannot_be_measured_does_not_become_stable(hall: Hall) -> None:
     assert hall.version("stable").version == 1
 
 
+def test_a_gate_that_breaks_ends_a_release_with_a_word(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    hall.gate.error = RuntimeError("the simulator broke: a secret path")
+    release = hall.release(1)
+    assert release.state == "refused"
+    assert release.reason == "It cannot be measured: an internal error, see the hub's log."
+
+
 def test_the_catalogue_itself_lets_nothing_unmeasured_become_stable(hall: Hall) -> None:
     ok(hall.publish(tiny_skill()))
     with pytest.raises(ConflictError, match="never measured"), hall.services.database.write() as session:

@@ -76,6 +76,7 @@ def guild(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guild]:
         operator = OperatorClient.open(hub.url, hub.admin_token)
         skill = new_skill("weld-seam", seed=0)
         operator.publish_skill(skill)
+        operator.change_minimum("weld-seam", 0.0)
         operator.publish_skill(tiny_skill(summary=HOSTILE))
         key = SigningKey.generate()
         token = operator.create_tokens(EnrolmentTokenRequest())[0].token

@@ -27,10 +27,12 @@ def board_of(address: str) -> Leaderboard:
 def test_a_hub_killed_while_it_scores_goes_on_and_its_digits_are_everybody_s(tmp_path: Path) -> None:
     skill = weld_skill(0)
     with running_hub(tmp_path, **HUB) as hub:
-        OperatorClient.open(hub.address, ADMIN).publish_skill(skill)
-        eventually(lambda: workers_of(hub.pid))
-        (worker,) = workers_of(hub.pid)
-        eventually(lambda: os.getpriority(os.PRIO_PROCESS, worker) > os.getpriority(os.PRIO_PROCESS, hub.pid))
+        operator = OperatorClient.open(hub.address, ADMIN)
+        operator.publish_skill(skill)
+        operator.change_minimum("weld-seam", 0.0)
+        operator.move_channel("weld-seam", "stable", 1)
+        own = os.getpriority(os.PRIO_PROCESS, hub.pid)
+        eventually(lambda: [pid for pid in workers_of(hub.pid) if os.getpriority(os.PRIO_PROCESS, pid) > own])
         assert board_of(hub.address).entries == ()
         hub.kill()
     with running_hub(tmp_path, **HUB) as hub:

@@ -269,8 +269,7 @@ def test_uploads_that_come_from_it_are_withdrawn_and_not_made_again(hall: Hall, 
     ok(hall.publish(tiny_skill(version=3, seed=3, parents=(hall.version(2).digest,))))
     ok(hall.publish(tiny_skill(name="child", seed=4, parents=(hall.version(3).digest,))))
     ok(hall.publish(tiny_skill(version=4, seed=5)))
-    stable = f"{API}/skills/reach/channels/stable"
-    ok(hall.client.put(stable, json={"version": 3}, headers=hall.operator))
+    assert hall.release(3).state == "released"
     train(hall, robots[1:], rounds=1)
     found = forget(hall, robots[0])
     assert outcomes(found) == [("rebuilt", 2, 6), ("dropped", 3, None), ("rebuilt", 5, 7)]
