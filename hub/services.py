@@ -182,7 +182,8 @@ def open_services(
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
-    admission = Admission(database, stores, spool, clock)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    admission = Admission(database, stores, spool, authenticator.nonces, clock)
     catalogue = Catalogue(database, stores, key, clock)
     limits = UploadLimits(
         delta=settings.delta_limit,
@@ -196,7 +197,6 @@ def open_services(
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
     steps = Steps(database, stores, jobs, catalogue, clock, active)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
-    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
     assignments = Assignments(database, authenticator.nonces, clock, active)
