@@ -6,12 +6,12 @@ not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Viewer
@@ -20,7 +20,17 @@ from hub.models import EventRow
 from hub.visibility import may_see_robots, seen_events
 from skills.messages import Event
 
-__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "news", "record", "take_turn"]
+__all__ = [
+    "EventLog",
+    "Heard",
+    "Told",
+    "audience",
+    "event_view",
+    "news",
+    "record",
+    "record_many",
+    "take_turn",
+]
 
 PAGE = 500
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
@@ -49,13 +59,19 @@ def record(
         organisation: Of the robot that `data` names as `robot_id`. Without either only admins see the event.
         data: No secrets.
     """
+    record_many(session, kind, at, [{"skill": skill, "organisation": organisation, **data}])
+
+
+def record_many(session: Session, kind: str, at: datetime, those: Sequence[Mapping[str, Any]]) -> None:
+    """Add events of one kind; each has what `record` takes by name."""
     take_turn(session)
-    if skill is not None:
-        data["skill"] = skill
-    row = EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data)
-    session.add(row)
-    session.flush()
-    announce(session, row.id)
+    rows = []
+    for each in those:
+        skill, organisation = each.get("skill"), each.get("organisation")
+        data = {name: value for name, value in each.items() if name not in {"skill", "organisation"}}
+        data |= {} if skill is None else {"skill": skill}
+        rows.append({"kind": kind, "at": at, "skill": skill, "organisation": organisation, "data": data})
+    announce(session, max(session.scalars(insert(EventRow).returning(EventRow.id), rows)))
 
 
 def take_turn(session: Session) -> None:

@@ -7,11 +7,12 @@ round's state.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
 
 from hub.auth import Viewer
 from hub.events import record
@@ -40,11 +41,13 @@ __all__ = [
     "merge_job",
     "missing_of",
     "newest_round",
+    "newest_rounds",
     "order_of",
     "round_view",
     "rounds_of",
     "running_round",
     "state_of",
+    "unknown_round",
     "work_of",
 ]
 
@@ -77,13 +80,18 @@ def find_round(session: Session, round_id: str, viewer: Viewer, *, lock: bool = 
     """
     row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
     if row is None or not _sees(session, row, viewer):
-        raise NotFoundError(
-            f"there is no round {round_id[:64]!r}.",
-            where="round_id",
-            remedy="Ask for an assignment.",
-            code="unknown_round",
-        )
+        raise unknown_round(round_id)
     return row
+
+
+def unknown_round(round_id: str) -> NotFoundError:
+    """What is said of a round that is nowhere, or that one does not see."""
+    return NotFoundError(
+        f"there is no round {round_id[:64]!r}.",
+        where="round_id",
+        remedy="Ask for an assignment.",
+        code="unknown_round",
+    )
 
 
 def _sees(session: Session, row: RoundRow, viewer: Viewer) -> bool:
@@ -99,8 +107,15 @@ def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
 
 def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
     """A campaign's last round."""
-    statement = select(RoundRow).where(RoundRow.campaign_id == campaign_id)
-    return session.scalar(statement.order_by(RoundRow.number.desc()).limit(1))
+    return session.scalar(newest_rounds({campaign_id}))
+
+
+def newest_rounds(campaign_ids: AbstractSet[str]) -> Select[RoundRow]:
+    """The last round of each of these campaigns."""
+    others = aliased(RoundRow)
+    last = select(func.max(others.number)).where(others.campaign_id == RoundRow.campaign_id)
+    those = select(RoundRow).where(RoundRow.campaign_id.in_(campaign_ids))
+    return those.where(RoundRow.number == last.scalar_subquery()).order_by(RoundRow.campaign_id)
 
 
 def running_round(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:

@@ -5,6 +5,8 @@ What follows from their settings is for `hub.visibility`, `hub.quotas` and `hub.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,7 @@ from hub.models import DeltaRow, OrganisationRow, RobotRow, SkillRow, UserRow
 from hub.quotas import hold, use_of
 from hub.regions import HOME, Stores
 from hub.tasks.models import TaskRow
+from hub.together import Together
 from hub.visibility import may_change
 from skills.errors import ConflictError, NotFoundError
 from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView, Quotas
@@ -44,6 +47,7 @@ class Organisations:
         self._database = database
         self._stores = stores
         self._clock = clock
+        self._body_limits = Together(self._look_at_limits)
 
     def ensure_guild(self) -> None:
         """Make the guild when the hub has none yet, and see that the hub has a store for every pinned region.
@@ -131,9 +135,18 @@ class Organisations:
 
     def body_limit(self, name: str, kind: str) -> int | None:
         """How many bytes a body that an organisation sends may have; `kind` is `delta` or `skill`."""
-        column = {"delta": OrganisationRow.delta_limit, "skill": OrganisationRow.skill_limit}[kind]
+        return self._body_limits.do((name, kind))
+
+    async def body_limit_async(self, name: str, kind: str) -> int | None:
+        """Like `body_limit`, for a coroutine."""
+        return await self._body_limits.ask((name, kind))
+
+    def _look_at_limits(self, asked: Sequence[tuple[str, str]]) -> list[int | None]:
+        names = {name for name, _ in asked}
         with self._database.read() as session:
-            return session.scalar(select(column).where(OrganisationRow.name == name))
+            rows = session.scalars(select(OrganisationRow).where(OrganisationRow.name.in_(names)))
+            found = {row.name: {"delta": row.delta_limit, "skill": row.skill_limit} for row in rows}
+        return [found[name][kind] if name in found else None for name, kind in asked]
 
     def region(self, name: str) -> str:
         """Where the blobs of an organisation's skills lie."""

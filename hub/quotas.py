@@ -57,8 +57,14 @@ def keep(row: OrganisationRow, size: int) -> None:
     row.stored_bytes += size
 
 
-def check_uploads(session: Session, row: OrganisationRow, now: datetime) -> None:
+def check_uploads(session: Session, row: OrganisationRow, now: datetime, coming: int = 0) -> None:
     """Hold one more delta or version to what may come within an hour.
+
+    Args:
+        session: A transaction.
+        row: Of the organisation.
+        now: The time.
+        coming: So many more come in this transaction, and are not written yet.
 
     Raises:
         TooManyRequestsError: Not yet; it says when.
@@ -69,7 +75,7 @@ def check_uploads(session: Session, row: OrganisationRow, now: datetime) -> None
     times = _uploads(row.name, now).subquery()
     # While the oldest of the last `limit` is within the hour, there is no place for another.
     last = select(times.c.received_at).order_by(times.c.received_at.desc())
-    oldest = session.scalar(last.offset(limit - 1).limit(1)) if limit else now
+    oldest = session.scalar(last.offset(limit - 1 - coming).limit(1)) if limit > coming else now
     if oldest is not None:
         raise TooManyRequestsError(
             f"{row.name} has sent {limit} deltas, skills and tasks within an hour, which is all that it may.",

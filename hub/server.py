@@ -41,8 +41,20 @@ class HubServer(uvicorn.Server):
         structlog.get_logger("zunft.hub").info("hub.closed")
 
 
-def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> None:
+def serve(
+    settings: Settings,
+    *,
+    gate: Gate | None = None,
+    clock: Clock = utc_now,
+    listener: socket.socket | None = None,
+) -> None:
     """Run a hub until SIGTERM or SIGINT; see `create_app` for `gate` and `clock`.
+
+    Args:
+        settings: The hub's configuration.
+        gate: See `create_app`.
+        clock: The time.
+        listener: Where to listen, if that was opened already; see `hub.supervisor`.
 
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
@@ -52,7 +64,7 @@ def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_no
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
     services.stores.check()
-    HubServer(_uvicorn_config(app, settings), services).run()
+    HubServer(_uvicorn_config(app, settings), services).run([listener] if listener else None)
 
 
 def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

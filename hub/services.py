@@ -193,7 +193,8 @@ def open_services(
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
     discards = Discards(database, stores, clock)
-    admission = Admission(database, stores, discards, spool, clock)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    admission = Admission(database, stores, discards, spool, authenticator.nonces, clock)
     catalogue = Catalogue(database, stores, discards, key, clock)
     limits = UploadLimits(
         delta=settings.delta_limit,
@@ -208,7 +209,6 @@ def open_services(
     steps = Steps(database, discards, jobs, catalogue, clock, active)
     retention = Retention(database, clock, settings.keep_events_days, settings.keep_presence_days)
     leaseholder = Leaseholder(database, clock, settings.lease_seconds)
-    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
     assignments = Assignments(database, authenticator.nonces, clock, active)

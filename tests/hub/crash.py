@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from hub import admission, candidate, engine, leaseholder, merger, steps, uploads, withdrawals
+from hub import admission, candidate, engine, leaseholder, merger, offers, steps, uploads, withdrawals
 from hub.auth import Principal
 from hub.jobs import bench
 from hub.merging import merge_arrays
@@ -40,9 +40,9 @@ from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 Line = tuple[str, int]
 ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
-ADMISSION = {str(admission.__file__)}
+ADMISSION = {str(module.__file__) for module in (admission, offers)}
 WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}
-UPLOADS = {str(module.__file__) for module in (admission, uploads)}
+UPLOADS = {str(module.__file__) for module in (admission, offers, uploads)}
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 

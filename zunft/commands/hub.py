@@ -50,11 +50,14 @@ def hub(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for database, blobs and keys.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="So many serve the port, on PostgreSQL; each does whatever comes.")
+    ] = 1,
 ) -> None:
     """Run a hub. Every other setting comes from the environment: see docs/settings.md."""
     # Imported here: the other commands should not wait for the web server's modules.
-    from hub.server import serve  # noqa: PLC0415
     from hub.settings import Settings  # noqa: PLC0415
+    from hub.supervisor import serve_with  # noqa: PLC0415
 
     options: dict[str, Any] = {"data_dir": data_dir, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})
@@ -65,7 +68,7 @@ def hub(
         f"The hub comes up at http://{settings.host}:{settings.port}; the admin's token is in {token}. "
         "Its log follows, one JSON document a line. Ctrl-C stops it."
     )
-    serve(settings)
+    serve_with(settings, processes)
 
 
 @app.command(
