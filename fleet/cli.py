@@ -26,6 +26,7 @@ from fleet.progress import Progress
 from fleet.settings import RobotSettings
 from fleet.workbench import Workbench
 from skills.errors import HubUnreachableError, RequestError
+from skills.lists import CampaignQuery
 from skills.messages import EnrolmentTokenRequest
 
 __all__ = ["fleet_app", "robot_app"]
@@ -272,7 +273,7 @@ def _campaign_over(operator: OperatorClient, skill: str) -> Callable[[], bool]:
     def over() -> bool:
         nonlocal seen
         try:
-            states = [each.state for each in operator.campaigns() if each.order.skill == skill]
+            states = [each.state for each in operator.campaigns(CampaignQuery(skill=skill)).items]
         except HubUnreachableError:
             return False
         running = "running" in states

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import RedeliverBody, WebhookBody
+from skills.lists import ListQuery, Page
 from skills.notices import DeadLetter, DeliveryReport, Redelivered, WebhookCreated, WebhookView
 
 __all__ = ["router"]
@@ -23,9 +26,11 @@ def add_webhook(request: WebhookBody, services: ServicesDep, operator: Operator)
 
 
 @router.get("/webhooks", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
-def list_webhooks(services: ServicesDep, operator: OperatorReads) -> list[WebhookView]:
+def list_webhooks(
+    services: ServicesDep, operator: OperatorReads, query: Annotated[ListQuery, Query()]
+) -> Page[WebhookView]:
     """The organisation's webhooks, and how they fare."""
-    return services.webhooks.webhooks(operator)
+    return services.webhooks.webhooks(operator, query)
 
 
 @router.delete(
@@ -43,9 +48,11 @@ def test_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -> 
 
 
 @router.get("/webhooks/{webhook_id}/dead", responses=refusals(401, 403, 404), openapi_extra=OURS)
-def list_dead_letters(webhook_id: str, services: ServicesDep, operator: OperatorReads) -> list[DeadLetter]:
+def list_dead_letters(
+    webhook_id: str, services: ServicesDep, operator: OperatorReads, query: Annotated[ListQuery, Query()]
+) -> Page[DeadLetter]:
     """Events that were given up, oldest first."""
-    return services.webhooks.dead(webhook_id, operator)
+    return services.webhooks.dead(webhook_id, operator, query)
 
 
 @router.post("/webhooks/{webhook_id}/redeliver", responses=refusals(401, 403, 404, 413), openapi_extra=OURS)

@@ -98,8 +98,7 @@ def state_in_words(state: str) -> str:
 
 def progress(campaign: CampaignView) -> tuple[int, int]:
     """Rounds that have ended, and rounds ordered."""
-    ended = sum(r.state in {"published", "rejected", "failed"} for r in campaign.rounds)
-    return min(ended, campaign.order.rounds), campaign.order.rounds
+    return min(campaign.rounds_ended, campaign.order.rounds), campaign.order.rounds
 
 
 def _aware(moment: datetime) -> datetime:

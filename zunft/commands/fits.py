@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fleet.workbench import Workbench
 from skills.fits import RobotFit, fit_of
+from skills.lists import RobotQuery
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
@@ -42,7 +43,7 @@ def fits(
     found = (
         [_here(Path(skill), home, env)]
         if skill.endswith(SUFFIX)
-        else connect(hub, token).fits(name, ref or "stable")
+        else connect(hub, token).fits(name, ref or "stable", RobotQuery()).items
     )
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in found])

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from skills.lists import UserQuery
 from skills.messages import EnrolmentTokenRequest, UserRequest
 from zunft.commands import user_token
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -87,7 +88,7 @@ def create_user(
 @user_app.command("list", epilog="Example: [bold]zunft user list --json[/]")
 def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all users and how long the last of their tokens is valid."""
-    users = connect(hub, token).users()
+    users = connect(hub, token).users(UserQuery()).items
     if as_json:
         out.print_json(data=[user.model_dump(mode="json") for user in users])
         return

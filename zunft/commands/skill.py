@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import SkillQuery
 from skills.messages import Channel, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
@@ -85,7 +86,7 @@ def publish(
 @app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
 def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the catalogue."""
-    skills = connect(hub, token).skills()
+    skills = connect(hub, token).skills(SkillQuery()).items
     if as_json:
         out.print_json(data=[skill.model_dump(mode="json") for skill in skills])
         return

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import ListQuery
 from skills.tokens import EVERY_SCOPE, Scope, TokenRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
@@ -49,7 +50,7 @@ def create(
 @app.command("list", epilog="Example: [bold]zunft user token list --json[/]")
 def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False) -> None:
     """Show a user's tokens: what they are for, how long, and when each was used."""
-    tokens = connect(hub, token).tokens(user)
+    tokens = connect(hub, token).tokens(user, ListQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in tokens])
         return
