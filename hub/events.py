@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from hub.auth import Principal, Viewer
 from hub.database import Database, announce
 from hub.models import EventRow
+from hub.paging import Order, page_of
 from hub.visibility import may_see_robots, seen_events
+from skills.lists import EventQuery, Page
 from skills.messages import Event
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 PAGE = 500
+ORDER = Order("events", (EventRow.id,), descending=True)
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
 
 
@@ -127,6 +130,18 @@ class EventLog:
             rows = session.scalars(select(EventRow).where(*told).order_by(EventRow.id).limit(PAGE)).all()
         reached = rows[-1].id if len(rows) == PAGE else max(last, newest)
         return Told(tuple(rows), reached, _encoded(rows, viewer))
+
+    def past(self, viewer: Viewer, query: EventQuery) -> Page[Event]:
+        """What the viewer may see of what happened, newest first."""
+        found = select(EventRow).where(seen_events(viewer))
+        if query.kind:
+            found = found.where(EventRow.kind == query.kind)
+        if query.skill:
+            found = found.where(EventRow.skill == query.skill)
+        with self._database.read() as session:
+            return page_of(
+                session, found, ORDER, query, lambda rows: (event_view(row[0], viewer) for row in rows)
+            )
 
     def last(self) -> int:
         """Number of the newest event; 0 when there is none."""

@@ -210,7 +210,7 @@ def _option_text(field: Field[Any]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-        "commands.md": commands_page,
+    "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "files.md": files_page,
     "merging.md": merging_page,

@@ -31,6 +31,7 @@ from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
+from skills.lists import VersionQuery
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
 from skills.uploads import DeltaPurpose, UploadRequest
@@ -133,7 +134,7 @@ def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
     turn(hub)
     first, second = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
     stable = hub.catalogue.version("reach", "stable", OPERATOR)
-    versions = len(hub.catalogue.versions("reach", OPERATOR))
+    versions = len(hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items)
     return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
 
 
@@ -273,7 +274,7 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
         hub = open_hub(folder / name, later=later)
         hub.withdrawing.work()
         (found,) = hub.withdrawals.withdrawals(OPERATOR)
-        versions = hub.catalogue.versions("reach", OPERATOR)
+        versions = hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items
         blobs = sorted(path.name for path in (folder / name / "blobs").rglob("*") if path.is_file())
         rounds = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
         return [

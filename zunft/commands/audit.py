@@ -16,6 +16,7 @@ from zunft.commands.connection import Json
 
 if TYPE_CHECKING:
     from hub.audit import AuditLog
+from skills.lists import LARGEST_PAGE, AuditQuery
 
 __all__ = ["app"]
 
@@ -51,16 +52,16 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: [bold]zunft audit show --after 1200 --limit 50 --json[/]")
+@app.command(epilog="Example: [bold]zunft audit show --limit 200 --json[/]")
 def show(
     data_dir: DataDir = None,
-    after: Annotated[int, typer.Option(min=0, help="Only entries with a greater number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, help="How many, oldest first.")] = 100,
+    cursor: Annotated[str, typer.Option(help="Go on behind a page; it ends with this.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="How many, oldest first.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show entries, oldest first."""
     with _log(data_dir) as log:
-        entries = log.after(after, limit)
+        entries = log.entries(AuditQuery(cursor=cursor, limit=limit)).items
     if as_json:
         out.print_json(data=[entry.model_dump(mode="json") for entry in entries])
         return

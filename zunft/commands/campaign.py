@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import CampaignQuery
 from skills.messages import CampaignRequest, CampaignView, OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 from zunft.commands.merge import Clip, Options, parse_options
@@ -125,7 +126,7 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
 @app.command("list", epilog="Example: [bold]zunft campaign list --json[/]")
 def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all campaigns."""
-    campaigns = connect(hub, token).campaigns()
+    campaigns = connect(hub, token).campaigns(CampaignQuery()).items
     if as_json:
         out.print_json(data=[campaign.model_dump(mode="json") for campaign in campaigns])
         return
@@ -160,7 +161,7 @@ def _read(file: Path, skill: str) -> CampaignRequest:
 
 
 def _done(campaign: CampaignView) -> int:
-    return sum(round_.state in {"published", "rejected", "failed"} for round_ in campaign.rounds)
+    return campaign.rounds_ended
 
 
 def _line(campaign: CampaignView) -> str:

@@ -17,6 +17,7 @@ from fleet.client import OperatorClient
 from fleet.display import FleetDisplay
 from skills.errors import HubUnreachableError, RequestError
 from skills.files import keep_private
+from skills.lists import CampaignQuery
 from skills.messages import EnrolmentTokenRequest
 
 __all__ = ["app"]
@@ -86,7 +87,7 @@ def _campaign_over(operator: OperatorClient, skill: str) -> Callable[[], bool]:
     def over() -> bool:
         nonlocal seen
         try:
-            states = [each.state for each in operator.campaigns() if each.order.skill == skill]
+            states = [each.state for each in operator.campaigns(CampaignQuery(skill=skill)).items]
         except HubUnreachableError:
             return False
         running = "running" in states

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import OrganisationQuery
 from skills.messages import Visibility
 from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -64,7 +65,7 @@ def create(
 @app.command("list", epilog="Example: [bold]zunft organisation list --json[/]")
 def list_organisations(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show your organisation; all for admins."""
-    found = connect(hub, token).organisations()
+    found = connect(hub, token).organisations(OrganisationQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in found])
         return

@@ -14,6 +14,7 @@ from fleet.workbench import Workbench
 from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
+from skills.lists import RobotQuery, SkillQuery
 from skills.manifest import Manifest, Network
 from skills.messages import Channel, ReleaseView, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
@@ -96,7 +97,7 @@ def publish(
 @app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
 def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the catalogue."""
-    skills = connect(hub, token).skills()
+    skills = connect(hub, token).skills(SkillQuery()).items
     if as_json:
         out.print_json(data=[skill.model_dump(mode="json") for skill in skills])
         return
@@ -215,7 +216,7 @@ def fits(
     found = (
         [_here(Path(skill), home, env)]
         if skill.endswith(SUFFIX)
-        else connect(hub, token).fits(name, ref or "stable")
+        else connect(hub, token).fits(name, ref or "stable", RobotQuery()).items
     )
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in found])

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import ListQuery, UserQuery
 from skills.messages import UserRequest
 from skills.tokens import EVERY_SCOPE, Scope, TokenRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -48,7 +49,7 @@ def create_user(
 @app.command("list", epilog="Example: [bold]zunft user list --json[/]")
 def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all users and how long the last of their tokens is valid."""
-    users = connect(hub, token).users()
+    users = connect(hub, token).users(UserQuery()).items
     if as_json:
         out.print_json(data=[user.model_dump(mode="json") for user in users])
         return
@@ -103,7 +104,7 @@ def create_token(
 @token_app.command("list", epilog="Example: [bold]zunft user token list --json[/]")
 def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False) -> None:
     """Show a user's tokens: what they are for, how long, and when each was used."""
-    tokens = connect(hub, token).tokens(user)
+    tokens = connect(hub, token).tokens(user, ListQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in tokens])
         return

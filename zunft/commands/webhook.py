@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import ListQuery
 from skills.notices import RedeliverRequest, WebhookRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
@@ -53,7 +54,7 @@ def add(
 @app.command("list", epilog="Example: [bold]zunft webhook list --json[/]")
 def list_webhooks(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all webhooks and how they fare."""
-    found = connect(hub, token).webhooks()
+    found = connect(hub, token).webhooks(ListQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in found])
         return
@@ -95,7 +96,7 @@ def try_out(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json
 @app.command(epilog="Example: [bold]zunft webhook dead WEBHOOK --json[/]")
 def dead(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the events that were given up."""
-    letters = connect(hub, token).dead_letters(webhook_id)
+    letters = connect(hub, token).dead_letters(webhook_id, ListQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in letters])
         return

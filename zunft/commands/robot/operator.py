@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fleet.client import OperatorClient
 from skills.errors import RequestError
+from skills.lists import RobotQuery
 from skills.messages import ScoreView
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
@@ -57,7 +58,7 @@ def forget(
 @app.command("list", epilog="Example: [bold]zunft robot list --json[/]")
 def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the organisation's robots and when they were last heard of."""
-    robots = connect(hub, token).robots()
+    robots = connect(hub, token).robots(RobotQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in robots])
         return

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.errors import ConflictError
+from skills.lists import TaskQuery
 from skills.messages import Visibility
 from skills.signing import VerifyKey
 from skills.tasks import TaskVersionView
@@ -68,7 +69,7 @@ def _tell(version: TaskVersionView) -> None:
 
 def list_hub_tasks(hub: str, token: str, *, as_json: bool) -> None:
     """Show a hub's tasks."""
-    tasks = connect(hub, token).tasks()
+    tasks = connect(hub, token).tasks(TaskQuery()).items
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in tasks])
         return

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.leaderboards import BOARD, REPLAY_LIMIT, Leaderboard
+from skills.lists import BoardQuery
 from skills.messages import ScoreView
 from skills.signing import VerifyKey
 from skills.skill import Skill
@@ -38,7 +39,7 @@ def leaderboard(
     as_json: Json = False,
 ) -> None:
     """Show what the skills of a task scored, best first, with 95 % intervals."""
-    board = connect(hub, token).leaderboard(task, skill)
+    board = connect(hub, token).leaderboard(task, BoardQuery(skill=skill))
     if as_json:
         out.print_json(board.model_dump_json())
         return
@@ -81,7 +82,7 @@ def score(
             name, _, ref = reference.partition("@")
             client = connect(hub, token)
             version = client.version(name, ref or "stable")
-            board = client.leaderboard(version.task, name)
+            board = client.leaderboard(version.task, BoardQuery(skill=name))
             key = VerifyKey(hub_key) if hub_key else None
             skill = client.fetch_skill(version, key, Path(folder) / "skill")
             task = borrow_task(client.connection, version.task, board.task_digest, key, Path(folder) / "task")
