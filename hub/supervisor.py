@@ -13,7 +13,6 @@ import threading
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
-from types import FrameType
 
 import structlog
 from sqlalchemy.engine import make_url
@@ -88,7 +87,7 @@ class _Supervisor:
         process.start()
         return process
 
-    def _stop(self, number: int, _: FrameType | None) -> None:
+    def _stop(self, *_: object) -> None:
         self._stopping.set()
         for each in self._running:
             each.terminate()
