@@ -170,6 +170,8 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
             message = {"organisation": "North"}
         case "PUT", "/skills/{name}/channels/{channel}":
             message = {"version": 1}
+        case "PUT", "/skills/{name}/minimum":
+            message = {"minimum": 0.5}
         case "PUT", "/skills/{name}/visibility":
             message = {"visibility": visibility}
         case _:
