@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -30,15 +31,17 @@ BACKLOG = 2048
 log = structlog.get_logger("zunft.hub")
 
 
-def serve_with(settings: Settings, processes: int) -> None:
-    """Run a hub of so many processes until SIGTERM or SIGINT.
+def serve_with(
+    settings: Settings, processes: int, *, announce: Callable[[str], None] = lambda _address: None
+) -> None:
+    """Run a hub of so many processes until SIGTERM or SIGINT; `announce` is told where it listens.
 
     Raises:
         SettingsError: Its database is SQLite, which one process at a time may write to.
         SettingsError, StoreError: See `hub.server.serve`.
     """
     if processes == 1:
-        serve(settings)
+        serve(settings, announce=announce)
         return
     if make_url(settings.database).get_backend_name() == "sqlite":
         raise SettingsError(
@@ -48,6 +51,7 @@ def serve_with(settings: Settings, processes: int) -> None:
         )
     configure_logging(settings.log_level)
     with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
+        announce(f"http://{settings.host}:{listener.getsockname()[1]}")
         _Supervisor(settings, listener, processes).run()
 
 

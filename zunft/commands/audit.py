@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from zunft.commands.connection import Json
+from zunft.commands.output import table, tell
 
 if TYPE_CHECKING:
     from hub.audit import AuditLog
@@ -21,7 +20,6 @@ from skills.lists import LARGEST_PAGE, AuditQuery
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Who did what: the hub's audit log, read from its database.")
-out = Console()
 
 DataDir = Annotated[
     Path | None, typer.Option(help="The hub's folder; other settings come from the environment.")
@@ -42,12 +40,12 @@ def verify(
     """Follow the chain of all entries; exit status 1 where it breaks."""
     with _log(data_dir) as log:
         found = log.verify(head)
-    if as_json:
-        out.print_json(data=asdict(found))
-    elif found.broken_at is None:
-        out.print(f"[green]OK[/] {found.entries} entries; note the head: {found.head}", soft_wrap=True)
-    else:
-        out.print(f"[red]BROKEN[/] at entry {found.broken_at}: {found.reason}.", soft_wrap=True)
+    verdict = (
+        f"[green]OK[/] {found.entries} entries; note the head: {found.head}"
+        if found.broken_at is None
+        else f"[red]BROKEN[/] at entry {found.broken_at}: {escape(found.reason)}."
+    )
+    tell(found, verdict, as_json=as_json)
     if found.broken_at is not None:
         raise typer.Exit(1)
 
@@ -62,15 +60,19 @@ def show(
     """Show entries, oldest first."""
     with _log(data_dir) as log:
         entries = log.entries(AuditQuery(cursor=cursor, limit=limit)).items
-    if as_json:
-        out.print_json(data=[entry.model_dump(mode="json") for entry in entries])
-        return
-    table = Table("number", "when (UTC)", "who", "did", "to", "details")
-    for entry in entries:
-        details = ", ".join(f"{name} {value}" for name, value in entry.details.items())
-        when = f"{entry.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(entry.number), when, entry.actor, entry.action, entry.subject, details)
-    out.print(table)
+    rows = [
+        (
+            str(entry.number),
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.actor,
+            entry.action,
+            entry.subject,
+            ", ".join(f"{name} {value}" for name, value in entry.details.items()),
+        )
+        for entry in entries
+    ]
+    columns = ("number", "when (UTC)", "who", "did", "to", "details")
+    tell(entries, table(columns, rows), as_json=as_json)
 
 
 @contextmanager
