@@ -1,4 +1,4 @@
-"""Several processes on one port: what dies is started anew, nothing acknowledged is lost, all end together."""
+"""Several processes on one port: what dies is started anew, nothing acknowledged is lost."""
 
 from __future__ import annotations
 

@@ -56,6 +56,7 @@ def hub(
     """Run a hub. Every other setting comes from the environment: see docs/settings.md."""
     # Imported here: the other commands should not wait for the web server's modules.
     from hub.settings import Settings  # noqa: PLC0415
+    from hub.supervisor import serve_with  # noqa: PLC0415
 
     options: dict[str, Any] = {"data_dir": data_dir, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})
