@@ -19,9 +19,9 @@ def skill(name: str) -> str:
     return f"{API}/skills/{quote(name, safe='')}"
 
 
-def board(task: str) -> str:
+def board(name: str) -> str:
     """A task's leaderboard."""
-    return f"{task(task)}/leaderboard"
+    return f"{task(name)}/leaderboard"
 
 
 def task(name: str) -> str:

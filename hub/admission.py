@@ -59,8 +59,8 @@ class Admission:
         self._nonces = nonces
         self._clock = clock
         self._offers = Offers(clock)
-        self._looks = Together(self._look)
-        self._entries = Together(self._enter)
+        self._looks: Together[Offer, Known | Welcome | ZunftError] = Together(self._look)
+        self._entries: Together[Offer, DeltaReceipt | ZunftError] = Together(self._enter)
 
     def expect(
         self, round_id: str, digest: str, size: int, signature: str, robot: Principal

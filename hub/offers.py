@@ -214,17 +214,16 @@ class Offers:
         """Locked in the order in which all do: rounds, robots, organisations."""
         asked = select(RoundRow).where(RoundRow.round_id.in_(facts)).order_by(RoundRow.round_id)
         # No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
-        held = {"key_share": True}
-        rounds = session.scalars(asked.with_for_update(**held) if lock else asked).all()
+        rounds = session.scalars(asked.with_for_update(key_share=True) if lock else asked).all()
         campaign_ids = {each.campaign_id for each in facts.values()}
         newest = newest_rounds(campaign_ids)
-        newest_rows = session.scalars(newest.with_for_update(**held) if lock else newest).all()
+        newest_rows = session.scalars(newest.with_for_update(key_share=True) if lock else newest).all()
         both = select(CampaignRow, SkillRow).join(SkillRow, SkillRow.name == CampaignRow.skill)
         pairs = session.execute(both.where(CampaignRow.campaign_id.in_(campaign_ids))).all()
         campaigns = {row.campaign_id: (row, skill) for row, skill in pairs}
         names = {each.robot.name for each in offers}
         robots = select(RobotRow).where(RobotRow.robot_id.in_(names)).order_by(RobotRow.robot_id)
-        robot_rows = session.scalars(robots.with_for_update(**held) if lock else robots).all()
+        robot_rows = session.scalars(robots.with_for_update(key_share=True) if lock else robots).all()
         owners = {each.robot.organisation for each in offers} | {skill.organisation for _, skill in pairs}
         latest = {row.campaign_id: row for row in newest_rows}
         return _Scene(

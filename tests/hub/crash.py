@@ -31,7 +31,7 @@ from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
-from skills.lists import VersionQuery
+from skills.lists import VersionQuery, WithdrawalQuery
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
 from skills.uploads import DeltaPurpose, UploadRequest
@@ -273,7 +273,7 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
     def work(name: str, later: float = 0.0) -> list[Any]:
         hub = open_hub(folder / name, later=later)
         hub.withdrawing.work()
-        (found,) = hub.withdrawals.withdrawals(OPERATOR)
+        (found,) = hub.withdrawals.withdrawals(OPERATOR, WithdrawalQuery()).items
         versions = hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items
         blobs = sorted(path.name for path in (folder / name / "blobs").rglob("*") if path.is_file())
         rounds = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
