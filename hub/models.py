@@ -101,7 +101,10 @@ class OrganisationRow(Base):
 
 
 class UserRow(Base):
-    """A person or program; `hub.auth` says what its role may. Who signs in at an issuer may have no token."""
+    """A person or program; `hub.auth` says what its role may.
+
+    Who signs in at an issuer may have no token.
+    """
 
     __tablename__ = "users"
     __table_args__ = (Index("ix_users_organisation_name", "organisation", "name"),)
