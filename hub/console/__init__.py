@@ -18,7 +18,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from hub.console.reading import SCOPE_KEY, Reading
+from hub.console.reading import SCOPE_KEY
+from hub.services import Services
 
 __all__ = ["mount_console"]
 
@@ -26,7 +27,7 @@ ASSETS = ("/_nicegui/", "/_nicegui_ws/")
 PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+|/tasks/[^/]+/leaderboard")
 
 
-def mount_console(app: FastAPI, services: Reading) -> None:
+def mount_console(app: FastAPI, services: Services) -> None:
     """Serve the pages of these services under `/`, `/login`, `/skills/...`, `/campaigns/...`, `/tasks/...`.
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
@@ -46,7 +47,7 @@ def mount_console(app: FastAPI, services: Reading) -> None:
 class Console(BaseRoute):
     """One hub's pages; NiceGUI's state is global, so one hub a process has its pages open at a time."""
 
-    def __init__(self, services: Reading) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._opening = asyncio.Lock()
         self._open = AsyncExitStack()

@@ -17,8 +17,9 @@ from hub.api.login import login_page
 from hub.auth import Viewer
 from hub.console.acting import Act
 from hub.console.elements import block, described, link, text
-from hub.console.reading import SCOPE_KEY, Reading
+from hub.console.reading import SCOPE_KEY
 from hub.console.theme import MARK
+from hub.services import Services
 from skills.errors import UnauthorizedError, ZunftError
 from skills.messages import API
 
@@ -29,9 +30,9 @@ PERIOD = 1.5  # seconds between two looks
 Page = TypeVar("Page")
 
 
-def reading_of(request: Request) -> Reading:
+def reading_of(request: Request) -> Services:
     """The services of the hub that this request came to."""
-    reading: Reading = request.scope[SCOPE_KEY]
+    reading: Services = request.scope[SCOPE_KEY]
     return reading
 
 

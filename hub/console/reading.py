@@ -1,17 +1,11 @@
-"""What the console reads: the seam between its pages and the hub's services.
-
-The console never writes and never sees a token or a key: what it may show is what these calls return to
-whoever looks, robots to their own operators alone. Who looks, `hub.console.frame` finds out.
-"""
+"""What each page of the console shows, read from the hub's services in one go; no web framework."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from hub.auth import Principal, Viewer
-from hub.settings import Settings
+from hub.auth import Viewer
+from hub.services import Services
 from hub.visibility import may_change
 from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
@@ -20,7 +14,6 @@ from skills.lists import (
     LARGEST_PAGE,
     BoardQuery,
     CampaignQuery,
-    Page,
     RobotQuery,
     SkillQuery,
     TaskQuery,
@@ -34,7 +27,6 @@ __all__ = [
     "SCOPE_KEY",
     "CampaignPage",
     "CataloguePage",
-    "Reading",
     "SkillPage",
     "SkillReader",
     "TaskPage",
@@ -51,118 +43,6 @@ SHOWN_VERSIONS = 20  # of a task
 HISTORY = 100  # versions of a skill
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
-
-
-class Catalogue(Protocol):
-    """The part of `hub.catalogue.Catalogue` that is shown; each call may block on the database."""
-
-    def skills(self, viewer: Viewer, query: SkillQuery) -> Page[SkillView]:
-        """Skills that the viewer sees, in the order in which they are shown."""
-
-    def skill(self, name: str, viewer: Viewer) -> SkillView:
-        """One skill; raises NotFoundError."""
-
-    def versions(self, name: str, viewer: Viewer, query: VersionQuery) -> Page[VersionView]:
-        """Versions of a skill; raises NotFoundError."""
-
-
-class Campaigns(Protocol):
-    """The part of `hub.campaigns.Campaigns` that is shown."""
-
-    def campaigns(self, viewer: Viewer, query: CampaignQuery) -> Page[CampaignView]:
-        """Campaigns that the viewer sees, newest first."""
-
-    def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
-        """One campaign; raises NotFoundError."""
-
-
-class Releases(Protocol):
-    """The part of `hub.releases.Releases` that is shown."""
-
-    def releases(self, name: str, viewer: Viewer) -> Sequence[ReleaseView]:
-        """Of a skill, the newest first; raises NotFoundError."""
-
-
-class Leaderboards(Protocol):
-    """The part of `hub.leaderboards.boards.Leaderboards` that is shown."""
-
-    def board(self, task: str, viewer: Viewer, query: BoardQuery, *, hub: str) -> Leaderboard:
-        """The board of a task; raises NotFoundError."""
-
-
-class Fits(Protocol):
-    """The part of `hub.fits.Fits` that is shown."""
-
-    def fits(self, name: str, ref: str, viewer: Viewer, query: RobotQuery) -> Page[RobotFit]:
-        """Robots that the viewer sees, and whether they can run a version; raises NotFoundError."""
-
-
-class Tasks(Protocol):
-    """The part of `hub.tasks.registry.Tasks` that is shown."""
-
-    def tasks(self, viewer: Viewer, query: TaskQuery) -> Page[TaskView]:
-        """Tasks that the viewer sees."""
-
-    def task(self, name: str, viewer: Viewer) -> TaskView:
-        """One task; raises NotFoundError."""
-
-    def versions(self, name: str, viewer: Viewer, query: TaskVersionQuery) -> Page[TaskVersionView]:
-        """Versions of a task, newest first; raises NotFoundError."""
-
-
-class Sessions(Protocol):
-    """The part of `hub.sessions.Sessions` that is asked."""
-
-    def principal(self, secret: str, *, in_use: bool = True) -> Principal:
-        """Whose session this is; raises UnauthorizedError."""
-
-
-class Issuer(Protocol):
-    """The part of `hub.issuer.Issuer` that is shown."""
-
-    @property
-    def name(self) -> str:
-        """Its address."""
-
-
-class Reading(Protocol):
-    """The hub's services as the console uses them."""
-
-    @property
-    def settings(self) -> Settings:
-        """Whether the catalogue is public."""
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Skills and versions."""
-
-    @property
-    def campaigns(self) -> Campaigns:
-        """Campaigns and rounds."""
-
-    @property
-    def releases(self) -> Releases:
-        """What became of releases."""
-
-    @property
-    def leaderboards(self) -> Leaderboards:
-        """What skills scored."""
-
-    @property
-    def fits(self) -> Fits:
-        """Which robots can run what."""
-
-    @property
-    def tasks(self) -> Tasks:
-        """Published tasks."""
-
-    @property
-    def sessions(self) -> Sessions:
-        """Who looks."""
-
-    @property
-    def issuer(self) -> Issuer | None:
-        """Where people sign in."""
 
 
 @dataclass(frozen=True)
@@ -219,20 +99,20 @@ class TaskPage:
     versions: tuple[TaskVersionView, ...]
 
 
-def read_tasks(hub: Reading, viewer: Viewer) -> tuple[TaskView, ...]:
+def read_tasks(hub: Services, viewer: Viewer) -> tuple[TaskView, ...]:
     """Tasks by name; raises UnauthorizedError."""
     _check(hub, viewer)
     return hub.tasks.tasks(viewer, TaskQuery(limit=LARGEST_PAGE)).items
 
 
-def read_task(hub: Reading, name: str, viewer: Viewer) -> TaskPage:
+def read_task(hub: Services, name: str, viewer: Viewer) -> TaskPage:
     """One task with its newest versions; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
     task = hub.tasks.task(name, viewer)
     return TaskPage(task, hub.tasks.versions(name, viewer, TaskVersionQuery(limit=SHOWN_VERSIONS)).items)
 
 
-def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
+def read_catalogue(hub: Services, viewer: Viewer) -> CataloguePage:
     """Skills and campaigns; raises UnauthorizedError."""
     _check(hub, viewer)
     skills = hub.catalogue.skills(viewer, SkillQuery(limit=LARGEST_PAGE))
@@ -248,7 +128,7 @@ class SkillReader:
     Robots are asked about once for each version: what they serve hardly changes, and there may be thousands.
     """
 
-    def __init__(self, hub: Reading, name: str) -> None:
+    def __init__(self, hub: Services, name: str) -> None:
         self._hub, self._name = hub, name
         self._fits: tuple[object, tuple[RobotFit, ...]] = (None, ())
 
@@ -272,14 +152,14 @@ class SkillReader:
         return self._fits[1]
 
 
-def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPage:
+def read_campaign(hub: Services, campaign_id: str, viewer: Viewer) -> CampaignPage:
     """One campaign; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
     campaign = hub.campaigns.campaign(campaign_id, viewer)
     return CampaignPage(campaign, hub.catalogue.skill(campaign.order.skill, viewer).organisation)
 
 
-def read_leaderboard(hub: Reading, task: str, address: str, viewer: Viewer) -> Leaderboard:
+def read_leaderboard(hub: Services, task: str, address: str, viewer: Viewer) -> Leaderboard:
     """Scores of a task's skills; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
     return hub.leaderboards.board(task, viewer, BoardQuery(limit=LARGEST_PAGE), hub=address)
@@ -290,6 +170,6 @@ def may_operate(viewer: Viewer, owner: str) -> bool:
     return viewer is not None and viewer.may_act_as("operator", "operate") and may_change(viewer, owner)
 
 
-def _check(hub: Reading, viewer: Viewer) -> None:
+def _check(hub: Services, viewer: Viewer) -> None:
     if viewer is None and not hub.settings.public_catalogue:
         raise UnauthorizedError("this hub shows its skills to those it knows.", remedy="Sign in.")

@@ -14,7 +14,7 @@ from hub.api.login import local_path
 from hub.console.acting import field, form
 from hub.console.elements import Command, block, described, text
 from hub.console.frame import frame, reading_of, viewer_of
-from hub.console.reading import Reading
+from hub.services import Services
 from hub.settings import is_protected
 from skills.messages import API
 
@@ -53,7 +53,7 @@ async def page(request: Request, goal: Goal = "/", refused: str = "") -> Redirec
     return None
 
 
-def _ways_in(hub: Reading, goal: str) -> None:
+def _ways_in(hub: Services, goal: str) -> None:
     if hub.issuer is not None:
         there = f"/login/issuer?next={quote(goal, safe='')}"
         with block("section", "section card"):
