@@ -30,7 +30,6 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
-from hub.leaseholder import new_lease
 from hub.models import (
     CampaignRow,
     DeltaRow,
@@ -104,7 +103,6 @@ class Campaigns:
             )
             session.add(row)
             session.flush()
-            session.add(new_lease(row.campaign_id, now))
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
             note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)

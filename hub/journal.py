@@ -21,11 +21,11 @@ from hub.models import (
     CampaignRow,
     DeltaRow,
     InterestRow,
-    LeaseRow,
     RobotRow,
     RoundRow,
     SkillRow,
 )
+from hub.queue.leased_queue import lease_of
 from hub.rounds import FINAL, Collection, Missing, RoundEvent, Work, campaign_waits, next_state, waiting_for
 from hub.visibility import seen_skills
 from skills.errors import NotFoundError
@@ -192,13 +192,13 @@ def _missing(robot: RobotRow, now: datetime, active_seconds: float) -> Missing:
     return Missing(robot.embodiment, silent if silent > active_seconds else None)
 
 
-def work_of(session: Session, campaign_id: str, now: datetime) -> Work:
+def work_of(row: CampaignRow, now: datetime) -> Work:
     """What becomes of a campaign's next step."""
-    row = session.get(LeaseRow, campaign_id)
-    if row is None or not row.holder:
-        return Work(note=row.note if row else "")
-    by: Literal["somebody", "gone"] = "somebody" if now < row.expires_at else "gone"
-    return Work(by, max(0.0, (now - row.taken_at).total_seconds()))
+    lease = lease_of(row)
+    if not lease.holder:
+        return Work(note=lease.note)
+    by: Literal["somebody", "gone"] = "somebody" if now < lease.expires_at else "gone"
+    return Work(by, max(0.0, (now - lease.taken_at).total_seconds()))
 
 
 def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> RoundView:
@@ -209,7 +209,9 @@ def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: f
     ).where(DeltaRow.round_id == row.round_id)
     deltas, samples, size = session.execute(totals).one()
     missing = missing_of(session, collection, now, active_seconds) if row.state == "open" else []
-    work = Work() if state_of(row) in FINAL else work_of(session, row.campaign_id, now)
+    work = Work()
+    if state_of(row) not in FINAL:
+        work = work_of(session.get_one(CampaignRow, row.campaign_id), now)
     words = waiting_for(state_of(row), collection, now, missing, work)
     return RoundView(
         round_id=row.round_id,
@@ -239,7 +241,7 @@ def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seco
     if row.state == "running":
         state, words = (rounds[-1].state, rounds[-1].waiting_for) if rounds else (None, "")
         held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == row.skill)).one() is not None
-        waits = campaign_waits(state, words, work_of(session, row.campaign_id, now), held=held)
+        waits = campaign_waits(state, words, work_of(row, now), held=held)
     return CampaignView.model_validate(
         {
             "campaign_id": row.campaign_id,

@@ -38,6 +38,6 @@ class Releases:
             with self._database.read() as session:
                 region, task = region_of(session, name), task_source(session, name, version.manifest)
             job = GateJob(candidate=version.digest, current=None, plan=GatePlan(), region=region, task=task)
-            report = self._jobs.gate(job)
+            report = self._jobs.run(job)
             self._catalogue.record_score(version.digest, report.candidate)
         return self._catalogue.move_channel(name, channel, number, by=by)

@@ -20,14 +20,13 @@ from hub.database import Database, announce
 from hub.events import record
 from hub.models import RobotRow, SkillRow, WithdrawalRow
 from hub.visibility import may_change, seen_robots, seen_skills
-from hub.withdrawals.plan import Plan, Task
+from hub.withdrawals.plan import FROM_THE_START, Plan, Task
 from hub.withdrawals.taking_back import skills_given_to, take_back
 from skills.errors import NotFoundError
 from skills.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
 
 __all__ = ["Withdrawals"]
 
-FROM_THE_START = Plan(tasks=(Task(kind="take back"),))
 ONLY_PURGE = (Task(kind="clear away"),)
 NAMELESS = "withdrawn"
 

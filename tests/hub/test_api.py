@@ -248,7 +248,7 @@ def test_a_robot_that_need_not_wait_is_answered_at_once(hall: Hall) -> None:
 
 
 def test_the_hub_says_whether_it_can_work(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the engine is not running."
+    assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the loop listener is not running."
     with hall.client:
         assert ok(hall.client.get("/readyz")).json() == {"status": "ok"}
         with monkeypatch.context() as patch:

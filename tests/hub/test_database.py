@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from hub.models import (
     UserRow,
     UserTokenRow,
 )
-from hub.services import open_services
+from hub.services import OTHER_THREADS, REQUEST_THREADS, open_services
 from hub.settings import Settings
 from skills.errors import UnauthorizedError
 from skills.tokens import EVERY_SCOPE
@@ -272,3 +273,12 @@ def test_there_is_a_way_back_that_keeps_the_users(first: Database) -> None:
         kept = session.execute(text("SELECT name, organisation, token_hash, expires_at FROM users"))
         assert [tuple(row) for row in kept] == [("maria", "North", "hash", None)]
     first.migrate()
+
+
+def test_as_many_threads_as_a_hub_has_find_a_connection_each(postgres_url: str) -> None:
+    threads = REQUEST_THREADS + OTHER_THREADS + 2
+    database = Database(postgres_url, Bell(), threads)
+    with ExitStack() as stack:
+        for _ in range(threads):
+            assert stack.enter_context(database.read()).scalar(text("SELECT 1")) == 1
+    database.close()
