@@ -123,6 +123,7 @@ class LeasedQueue(Generic[Row]):
 
         Whatever happens in the block, the lease is put down at its end.
         """
+        beat()
         found = None if self._stopping() else self._take(only)
         if found is None:
             yield None
