@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.hub_fleet import Fleet, Held, Robot, at_once, hold_events, hold_polls, paced
 from skills.messages import API, Assignment
 from skills.skill import Skill
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 __all__ = [
     "Row",

@@ -33,8 +33,8 @@ from hub.merging import ServerMomentum, merge_arrays
 from skills.delta import apply, clip, subtract
 from skills.messages import CampaignRequest
 from skills.skill import Skill
-from zunft.scoreboard import Cell, measure
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
+from zunft.demo.scoreboard import Cell, measure
 
 TASK = load_task("weld-seam")
 ORDER = CampaignRequest(skill=TASK.name)

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from benchmarks.weld_seam_by_hand import HandWritten
 from envs.bundle import bundle_names
-from envs.physics import settle
 from envs.scripted import controller, controller_names
 from envs.single import TaskEnv
+from envs.start import settle
 from envs.task import load_task
 from envs.vector import TaskVectorEnv
 from envs.workshop import FLEET, fleet_workshops, load_workshop

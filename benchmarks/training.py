@@ -25,7 +25,7 @@ from envs.workshop import FLEET, load_workshop
 from fleet.learner import log_probability
 from fleet.network import ActorCritic
 from fleet.trainer import Trainer, TrainerSettings
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 COPIES, ITERATIONS, REPEATS = 32, 2, 4
 TASK = load_task("weld-seam")
@@ -95,8 +95,8 @@ def collect(env: VectorEnv[Any, Any, Any], net: ActorCritic, state: list[Any]) -
     for _ in range(length):
         observation = torch.from_numpy(state[0])
         mean = net.mean(observation)
-        action = torch.normal(mean, net.log_std.exp().expand_as(mean))
-        inputs = torch.cat((mean, net.log_std.expand_as(mean)), -1)
+        action = torch.normal(mean, net.spread().exp().expand_as(mean))
+        inputs = torch.cat((mean, net.spread().expand_as(mean)), -1)
         state[0], reward, terminated, truncated, _ = env.step(action.clamp(-1, 1).numpy())
         logp, value = log_probability(inputs, action), net.value(observation)
         rows.append(
@@ -124,7 +124,7 @@ def learn(
     for _ in range(SETTINGS.epochs):
         for rows in torch.split(torch.randperm(len(actions)), SETTINGS.minibatch):
             mean = net.mean(observations[rows])
-            inputs = torch.cat((mean, net.log_std.expand_as(mean)), -1)
+            inputs = torch.cat((mean, net.spread().expand_as(mean)), -1)
             ratio = torch.exp(log_probability(inputs, actions[rows]) - old[rows])
             clipped = ratio.clamp(1 - SETTINGS.clip, 1 + SETTINGS.clip)
             surrogate = torch.minimum(ratio * advantages[rows], clipped * advantages[rows]).mean()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from envs.curves import COLUMNS
 from envs.figures import robot_figure
-from envs.physics import Cells
+from envs.start import make_cells
 from envs.task import Task
 from envs.terms.path import LivePath
 from envs.vector import TaskVectorEnv
@@ -45,7 +45,7 @@ class HandWritten:
 
     def __init__(self, task: Task, workshop: Workshop, count: int) -> None:
         self.task, self.count = task, count
-        self.cells = Cells(task, workshop, count)
+        self.cells = make_cells(task, workshop, count)
         self._gain = 1.0 / np.repeat(SCALES, SIZES)
         self._command_gain = np.array([0.15] * 3 + [0.6] * 2) * task.dt
         figures = {name: robot_figure(task.file, workshop, name) for name in task.file.robots}

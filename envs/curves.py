@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from envs.terms.base import Finite, Floats, Positive
+from envs.values import Finite, Floats, Positive, Section
 
 __all__ = ["COLUMNS", "FAMILIES", "Shapes", "draw_curves", "lay_curve", "raised"]
 
@@ -27,18 +27,14 @@ Span = tuple[Positive, Positive]
 """Least and greatest value of a uniform draw."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Arc(_Section):
+class Arc(Section):
     """A bend in the plane of the work; at `middle` it runs along x."""
 
     curvature: Span
     middle: Finite = 0.0
 
 
-class Corner(_Section):
+class Corner(Section):
     """A straight path that turns once."""
 
     angle: Span
@@ -46,27 +42,27 @@ class Corner(_Section):
     begin: Span
 
 
-class Weave(_Section):
+class Weave(Section):
     """A path whose direction swings like a sine."""
 
     amplitude: Span
     wavelength: Span
 
 
-class Sloped(_Section):
+class Sloped(Section):
     """A bend in the vertical plane, up or down."""
 
     curvature: Span
 
 
-class Crown(_Section):
+class Crown(Section):
     """Straight over a cylinder that lies across; its highest line is at `middle`."""
 
     curvature: Span
     middle: Span
 
 
-class Shapes(_Section):
+class Shapes(Section):
     """Length of a path, its table's spacing, and the figures of each family (straight has none).
 
     Attributes:
@@ -91,9 +87,14 @@ class Shapes(_Section):
 
     @model_validator(mode="after")
     def _table_is_small(self) -> Shapes:
-        if self.length / self.spacing > MOST_ROWS:
+        if self.rows > MOST_ROWS + 1:
             raise ValueError(f"length / spacing is more than {MOST_ROWS} points: space them wider")
         return self
+
+    @property
+    def rows(self) -> int:
+        """Points of a path: one every `spacing` from its beginning, the last nearest to its end."""
+        return round(self.length / self.spacing) + 1
 
     def figures_of(self, family: str) -> bool:
         """Whether this family can be drawn."""
@@ -102,7 +103,7 @@ class Shapes(_Section):
 
 def draw_curves(families: Sequence[str], shapes: Shapes, random: np.random.Generator) -> Floats:
     """Tables (paths, rows, COLUMNS), one path of each of `families`; the row at `lead_in` is the origin."""
-    along = np.arange(0.0, shapes.length + shapes.spacing / 2, shapes.spacing)
+    along = np.arange(shapes.rows, dtype=np.float64) * shapes.spacing
     tables = np.empty((len(families), len(along), COLUMNS))
     for table, family in zip(tables, families, strict=True):
         table[:] = lay_curve(*_directions(family, along, shapes, random), shapes.spacing)

@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.embodiment import OWN_FOLDER, Embodiment, embodiment_names, read_embodiment
 from envs.examine import Finding
-from envs.physics import Cells
+from envs.start import make_cells
 from envs.task import load_task
 from envs.workshop import data_sheet
 from skills.errors import ContractError
@@ -104,7 +104,7 @@ def _follows(path: Path, robot: Embodiment) -> Finding:
 
 def _circle(name: str) -> tuple[float, float]:
     task = load_task("weld-seam")
-    cells = Cells(task, data_sheet(task.file, name), 1)
+    cells = make_cells(task, data_sheet(task.file, name), 1)
     cells.reset(np.array([0]), np.random.default_rng(1))
     start, off, turned = cells.pose[0].copy(), 0.0, 0.0
     for step in range(150):

@@ -5,8 +5,11 @@ What a score is compared with, and what follows, is left to who asked: the hub's
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,10 +18,20 @@ from numpy.typing import NDArray
 
 from envs.task import Task
 from envs.vector import make_vector_env
-from envs.workshop import Workshop
+from envs.workshop import Workshop, fresh_workshop
 from skills.errors import ContractError
+from skills.leaderboards import Draw
 
-__all__ = ["Evaluation", "Policy", "evaluate", "evaluate_many", "pool", "run_episodes", "wilson_interval"]
+__all__ = [
+    "Evaluation",
+    "Policy",
+    "evaluate",
+    "evaluate_held_out",
+    "evaluate_many",
+    "pool",
+    "run_episodes",
+    "wilson_interval",
+]
 
 NORMAL_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
@@ -68,6 +81,8 @@ def run_episodes(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """One episode in each copy: whether it succeeded, and its sum of rewards, (copies,).
 
+    An episode in which something is sensed or rewarded that is no finite number ends there, without success.
+
     Args:
         policy: Acts.
         env: Just made; its first reset begins the episodes.
@@ -78,14 +93,17 @@ def run_episodes(
     """
     observations, _ = env.reset()
     success = np.zeros(env.num_envs, dtype=np.bool_)
-    running = np.ones(env.num_envs, dtype=np.bool_)
+    sensed = np.isfinite(observations).all(axis=1)
+    running = sensed.copy()
     returns = np.zeros(env.num_envs)
     while running.any():
-        actions = policy.act(observations)
+        actions = policy.act(np.where(sensed[:, None], observations, 0))
         _check_actions(actions, env.action_space.shape)
         observations, reward, failed, ended, infos = env.step(actions)
-        returns += np.where(running, reward, 0.0)
         watch(running)
+        sensed = np.isfinite(observations).all(axis=1)
+        running &= sensed & np.isfinite(reward)
+        returns += np.where(running, reward, 0.0)
         if infos:
             success |= running & infos["success"]
             running &= ~(failed | ended)
@@ -101,6 +119,43 @@ def evaluate_many(
         evaluate(policy, task, workshop, episodes, int(own))
         for workshop, own in zip(workshops, seeds, strict=True)
     )
+
+
+def evaluate_held_out(
+    policy: Policy,
+    task: Task,
+    draws: Sequence[Draw],
+    embodiments: Sequence[str] = (),
+    score: Callable[[Policy, Task, Workshop, int, int], Evaluation] = evaluate,
+    tell: Callable[[int], None] = lambda _episodes: None,
+) -> dict[str, Evaluation]:
+    """Scores by embodiment in workshops that nobody trained in: gates, leaderboards and trials alike.
+
+    Args:
+        policy: Acts, in several threads at once.
+        task: The task.
+        draws: Workshops and jobs.
+        embodiments: Of those that the task admits; all if none are named.
+        score: Scores one workshop.
+        tell: Told how many episodes have come to their end, from several threads.
+    """
+    robots = tuple(embodiments or task.file.embodiments)
+    places = list(product(robots, draws))
+
+    def run(place: tuple[str, Draw]) -> Evaluation:
+        robot, draw = place
+        workshop = fresh_workshop(task.file, robot, draw.workshop, held_out=True)
+        found = score(policy, task, workshop, draw.episodes, draw.jobs)
+        tell(draw.episodes)
+        return found
+
+    # The physics runs outside Python's lock: workshops side by side, each as if it were alone.
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        found = list(threads.map(run, places))
+    return {
+        robot: pool(each for (own, _), each in zip(places, found, strict=True) if own == robot)
+        for robot in robots
+    }
 
 
 def pool(evaluations: Iterable[Evaluation]) -> Evaluation:

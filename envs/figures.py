@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from envs.embodiment import own_embodiments
-from envs.format import Range, Variation, Varied
-from envs.terms.base import Floats, Indices
+from envs.values import Floats, Indices
+from envs.variation import Range, Variation, Varied
 from envs.workshop import Figure, Workshop
 from skills.errors import ContractError
 
@@ -69,6 +69,10 @@ class Figures:
         if isinstance(figure, str):
             return robot_figure(self._task, self._workshop, figure)
         return np.array([figure], dtype=np.float64)
+
+    def robot(self, name: str, missing: float) -> float:
+        """A figure of this robot that is one number; `missing` where the task does not mention it."""
+        return float(robot_figure(self._task, self._workshop, name, missing)[0])
 
     def choices(self, name: str) -> tuple[str, ...]:
         """The words that a figure of the jobs numbers."""

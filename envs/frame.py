@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.terms.base import Floats, Indices
+from envs.values import Floats, Indices
 
 __all__ = ["Frame"]
 

@@ -1,30 +1,24 @@
 """Many copies of one robot in its cell, stepped together on `mujoco.batch`.
 
 It knows poses and controls in the home frame, nothing of jobs or rewards: those are `envs.vector`.
+Making the cells of a task's workshop is `envs.start`.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import mujoco
 import numpy as np
 from mujoco import batch
 from numpy.typing import NDArray
 
-from envs.drives.base import PREFIX, own_names
-from envs.embodiment import load_embodiment
+from envs.embodiment import Embodiment
 from envs.frame import Frame
-from envs.scene import build_model, substeps
-from envs.task import Task, load_task
-from envs.terms.base import Floats, Indices
-from envs.workshop import Workshop, data_sheet
+from envs.names import PREFIX, own_names
+from envs.values import Floats, Indices
 from skills.errors import ContractError
 
-__all__ = ["Cells", "settle"]
+__all__ = ["Cells"]
 
-BANK_SIZE = 48
-SETTLING_STEPS = 75
 WORK = "work"
 HELD = "held"
 
@@ -32,29 +26,42 @@ HELD = "held"
 class Cells:
     """`count` cells of one workshop; a pose is (x, y, z, rx, ry, rz) from home, m and rad.
 
-    Raises:
-        ContractError: Task, workshop and scene do not fit together.
+    Args:
+        model: The scene with the robot in it.
+        robot: The robot.
+        bank: Positions (poses, nq) to start from.
+        count: Cells side by side.
+        substeps: Physics steps in a control step.
+        floating: The robot is one free body.
+        threads: That step them.
     """
 
-    def __init__(self, task: Task, workshop: Workshop, count: int, threads: int = 1) -> None:
-        model = self.model = build_model(task, workshop)
-        self._robot = load_embodiment(workshop.embodiment)
-        self.substeps = substeps(task, model)
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        robot: Embodiment,
+        bank: Floats,
+        count: int,
+        *,
+        substeps: int,
+        floating: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.model, self.substeps, self._robot, self._bank = model, substeps, robot, bank
         self._batch = batch.Batch(model, count, threads, persistent=True)
         self._positions = self._batch.bind("qpos")
         self._control = self._batch.bind("ctrl")
-        self._flies = self._robot.drive == "flight"
+        self._floating = floating
         self._lengths: Floats = self._batch.bind("actuator_length")
-        self._pose = np.zeros((count, 6)) if self._flies else self._lengths
+        self._pose = np.zeros((count, 6)) if self._floating else self._lengths
         self._mocap = int(model.body(WORK).mocapid[0])
         self._work = (self._batch.bind("mocap_pos"), self._batch.bind("mocap_quat"))
         self._held = self._batch.bind("eq_active") if model.neq else None
-        self._bank = settle(str(task.folder), workshop.embodiment, task.digest, self._robot.digest)
 
     @property
     def pose(self) -> Floats:
         """Where each tool is now, (count, 6); of an arm the engine's own measure, live."""
-        if self._flies:
+        if self._floating:
             np.subtract(self._positions[:, :3], self._robot.tool_position, out=self._pose[:, :3])
             self._pose[:, 3:] = self._lengths[:, 1:4]
         return self._pose
@@ -161,35 +168,3 @@ class Cells:
             where="quantities",
             remedy=f"It has {', '.join(found for found in known if found) or 'none'}.",
         )
-
-
-def _robot_positions(model: mujoco.MjModel) -> Indices:
-    """Which of `qpos` are the arm's: parts that lie around have some as well."""
-    bodies = [model.body(int(model.jnt_bodyid[joint])).name for joint in range(model.njnt)]
-    own = [int(model.jnt_qposadr[i]) for i, body in enumerate(bodies) if body.startswith(PREFIX)]
-    return np.array(own, dtype=np.int64)
-
-
-@lru_cache(maxsize=64)
-def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG001 - keys of the cache
-    """Joint positions (BANK_SIZE, joints) at rest near home: found once, so that a reset costs nothing.
-
-    They hold for every workshop of the robot: at rest, gravity compensated, neither stiffness nor
-    friction nor payload moves the tool from its set-point. Nothing touches while they are sought.
-    """
-    task = load_task(folder)
-    robot = load_embodiment(embodiment)
-    reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.bundle.reach
-    if robot.drive == "flight":
-        bank = np.tile(robot.home, (BANK_SIZE, 1))
-        bank[:, :3] += reach
-        return bank
-    model = build_model(task, data_sheet(task.bundle, embodiment))
-    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
-    cells = batch.Batch(model, BANK_SIZE, 1)
-    positions, control = cells.bind("qpos"), cells.bind("ctrl")
-    positions[:, _robot_positions(model)] = robot.home
-    control[:, :3] = reach
-    cells.step(nstep=SETTLING_STEPS * substeps(task, model))
-    settled: Floats = positions.copy()
-    return settled

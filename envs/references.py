@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from envs.drives.base import drive_of
 from envs.figures import hull
-from envs.format import Feedback, ImpedanceControl, TaskFile
-from envs.terms.base import Outputs
+from envs.format import Feedback, TaskFile
+from envs.names import unknown
+from envs.values import Outputs
 from skills.manifest import Channel, Contract
 
 __all__ = ["complaints"]
@@ -31,10 +31,10 @@ def complaints(file: TaskFile, outputs: Outputs, contract: Contract | None) -> I
 
 
 def _actions(file: TaskFile) -> Iterator[Complaint]:
-    known = drive_of(file).channels
+    known = file.control.channels
     for number, channel in enumerate(file.action):
         if channel.of not in known:
-            yield ("action", number, "of"), _unknown("thing to drive", channel.of, known)
+            yield ("action", number, "of"), unknown("thing to drive", channel.of, known)
     yield from _twice("action", [channel.name for channel in file.action])
     yield from _twice("action", [channel.of for channel in file.action])
     yield from _twice("observation", [channel.name for channel in file.observation])
@@ -53,7 +53,7 @@ def _quantities(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
     for name, term in file.quantities.items():
         for reference in term.references():
             if reference not in outputs:
-                yield ("quantities", name), _unknown("quantity", reference, outputs)
+                yield ("quantities", name), unknown("quantity", reference, outputs)
             elif reference in later:
                 yield ("quantities", name), f"it reads {reference!r}, which must stand before it"
         later -= {f"{name}.{key}" if key else name for key in term.outputs()}
@@ -72,7 +72,7 @@ def _references(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
         for number, entry in enumerate(entries):
             of = getattr(entry, "of")  # noqa: B009 - six models share this field
             if of not in outputs:
-                yield (*place, number, "of"), _unknown("quantity", of, outputs)
+                yield (*place, number, "of"), unknown("quantity", of, outputs)
 
 
 def _figures(file: TaskFile) -> Iterator[Complaint]:
@@ -83,20 +83,20 @@ def _figures(file: TaskFile) -> Iterator[Complaint]:
         for key in ("noise", "offset", "turn"):
             figure = getattr(channel, key)
             if isinstance(figure, str) and figure not in file.robots:
-                yield ("observation", number, key), _unknown("figure of the robots", figure, file.robots)
+                yield ("observation", number, key), unknown("figure of the robots", figure, file.robots)
     for number, change in enumerate(file.changes):
         if change.by not in file.robots:
-            yield ("changes", number, "by"), _unknown("figure of the robots", change.by, file.robots)
+            yield ("changes", number, "by"), unknown("figure of the robots", change.by, file.robots)
     for name, term in file.quantities.items():
         for figure in term.figures():
             if figure not in both:
-                yield ("quantities", name), _unknown("figure", figure, both)
+                yield ("quantities", name), unknown("figure", figure, both)
     yield from _robot_figures(file)
     yield from _control_figures(file)
 
 
 def _robot_figures(file: TaskFile) -> Iterator[Complaint]:
-    read = drive_of(file).figures
+    read = file.control.bounds
     for name, variation in file.robots.items():
         held_out = variation.held_out.values if variation.held_out else ()
         if any(isinstance(value, str) for value in (*variation.values, *held_out)):
@@ -109,15 +109,8 @@ def _robot_figures(file: TaskFile) -> Iterator[Complaint]:
 
 
 def _control_figures(file: TaskFile) -> Iterator[Complaint]:
-    control = file.control
-    if isinstance(control, ImpedanceControl):
-        if control.feed and control.feed not in file.jobs:
-            yield ("control", "feed"), _unknown("figure of the jobs", control.feed, file.jobs)
-    elif control.wind:
-        if control.wind.force not in file.jobs or file.jobs[control.wind.force].size != 2:
-            yield ("control", "wind"), f"{control.wind.force!r} is no figure of the jobs with two components"
-        if isinstance(control.wind.gust, str) and control.wind.gust not in file.robots:
-            yield ("control", "wind"), _unknown("figure of the robots", control.wind.gust, file.robots)
+    for entry, message in file.control.complaints(file.robots, file.jobs):
+        yield ("control", entry), message
     for name, size in (("heading", 1), ("offset", 3)):
         if name in file.jobs and file.jobs[name].size != size:
             yield ("jobs", name), f"it has {file.jobs[name].size} components instead of {size}"
@@ -144,7 +137,7 @@ def _controllers(file: TaskFile, contract: Contract) -> Iterator[Complaint]:
         for action, parts in sides.items():
             place = ("scripted", name, action)
             if action not in actions:
-                yield place, _unknown("action", action, actions)
+                yield place, unknown("action", action, actions)
                 continue
             for number, part in enumerate(parts):
                 for message in _feedback(part, seen, actions[action]):
@@ -156,14 +149,10 @@ def _feedback(part: Feedback, seen: dict[str, Channel], size: int) -> Iterator[s
         if factor not in seen or seen[factor].size != 1:
             yield f"{factor!r} in times is no observation of one component"
     if part.of is not None and part.of not in seen:
-        yield _unknown("observation", part.of, seen)
+        yield unknown("observation", part.of, seen)
         return
     source = seen[part.of].size if part.of is not None else len(part.value)
     found = len(range(source)[slice(*part.part)]) if part.part else source
     gains = len(part.gain) if isinstance(part.gain, tuple) else size
     if found not in {1, size} or gains != size:
         yield f"{found} components and {gains} gains do not make the action's {size}"
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    return f"there is no {what} {name!r}; known are {', '.join(known) or 'none'}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import mujoco
 import numpy as np
 
-from envs.drives.base import PREFIX, drive_of, own_names
 from envs.embodiment import Embodiment, load_embodiment
 from envs.figures import check_workshop, robot_figure
 from envs.format import Change
-from envs.task import Task
+from envs.names import PREFIX, own_names
+from envs.task import SCENE, TOOL, Task
 from envs.workshop import Workshop
 from skills.errors import ContractError
 
@@ -28,7 +30,7 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
     """
     check_workshop(task.bundle, workshop)
     robot = load_embodiment(workshop.embodiment)
-    drive = drive_of(task.bundle)
+    drive = task.bundle.control
     if robot.drive != drive.kind:
         raise ContractError(
             f"{robot.name} is driven by {robot.drive}, not by {drive.kind}.",
@@ -37,15 +39,15 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
         )
     try:
         scene = _assemble(task, robot, drawn=drawn)
-        drive.add_actuators(scene, task.bundle)
-        model = scene.compile()
+        drive.add_actuators(scene)
+        model = scene.compile(_meshes(task))
     except (ValueError, KeyError, TypeError) as error:
         raise ContractError(
             f"the scene does not compile: {error}",
             where=str(task.folder),
             remedy="A scene has a site `mount` and a body `work`; docs/tasks.md shows one.",
         ) from error
-    drive.apply_figures(model, task.bundle, workshop)
+    drive.apply_figures(model, partial(_figure, task, workshop))
     for change in task.bundle.changes:
         _apply(model, change, float(robot_figure(task.bundle, workshop, change.by)[0]))
     mujoco.mj_setConst(model, mujoco.MjData(model))
@@ -62,31 +64,43 @@ def substeps(task: Task, model: mujoco.MjModel) -> int:
     if not 0.5 < exact < MOST_SUBSTEPS + 0.5 or abs(exact - round(exact)) > 1e-6 * exact:
         raise ContractError(
             f"a control step of {task.dt:g} s is {exact:g} physics steps of {model.opt.timestep:g} s.",
-            where=str(task.scene),
+            where=str(task.folder / SCENE),
             remedy=f"Choose a timestep of which 1 to {MOST_SUBSTEPS} make a control step.",
         )
     return round(exact)
 
 
 def _assemble(task: Task, robot: Embodiment, *, drawn: bool) -> mujoco.MjSpec:
-    scene = mujoco.MjSpec.from_file(str(task.scene))
+    scene = mujoco.MjSpec.from_string(task.mjcf[SCENE].text)
     kind = mujoco.MjSpec.from_file(str(robot.path))
     for key in list(kind.keys):
         kind.delete(key)
     for text in list(kind.texts):
         kind.delete(text)
     kind.nkey = scene.nkey  # a number that files written by MuJoCo carry, and attaching compares
-    if task.tool is not None:
-        kind.attach(mujoco.MjSpec.from_file(str(task.tool)), site=kind.site("tool"), prefix="tool/")
+    if TOOL in task.mjcf:
+        kind.attach(mujoco.MjSpec.from_string(task.mjcf[TOOL].text), site=kind.site("tool"), prefix="tool/")
     scene.worldbody.add_site(name="home", pos=robot.tool_position, quat=robot.tool_rotation)
     work, mount = scene.body("work"), scene.site("mount")
     if work is None or mount is None:
         raise ValueError(f"it has no {'body `work`' if work is None else 'site `mount`'}")
+    if mount.parent.name != "world":
+        raise ValueError(f"the site `mount` belongs to the body {mount.parent.name!r}, not to the world")
     work.pos = robot.tool_position
     scene.attach(kind, site=mount, prefix=PREFIX)
     for shape in [] if drawn else [geom for geom in scene.geoms if _only_drawn(geom)]:
         scene.delete(shape)
     return scene
+
+
+def _meshes(task: Task) -> mujoco.MjVfs:
+    """The bundle's meshes for the compiler, which would look for what it is not given on the disk."""
+    given = mujoco.MjVfs()
+    for name, content in {
+        name: each for mjcf in task.mjcf.values() for name, each in mjcf.meshes.items()
+    }.items():
+        given[name] = content
+    return given
 
 
 def _only_drawn(geom: mujoco.MjsGeom) -> bool:

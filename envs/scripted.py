@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from envs.format import Feedback
 from envs.task import Task
-from envs.terms.base import Floats
+from envs.values import Floats
 from skills.errors import ContractError
 
 __all__ = ["Scripted", "controller", "controller_names"]

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from envs.figures import Figures
 from envs.format import TaskFile
-from envs.table import Table
-from envs.terms.base import Floats, Indices
+from envs.quantities import Quantities
+from envs.values import Floats, Indices
 
 __all__ = ["LIMIT", "Senses"]
 
@@ -17,11 +17,11 @@ LIMIT = 10.0
 
 
 class Senses:
-    """The observation of all simulations, assembled from the table."""
+    """The observation of all simulations, assembled from the quantities."""
 
-    def __init__(self, file: TaskFile, table: Table, figures: Figures) -> None:
-        self._table = table
-        columns = [table.columns(channel.of, channel.part) for channel in file.observation]
+    def __init__(self, file: TaskFile, quantities: Quantities, figures: Figures) -> None:
+        self._quantities = quantities
+        columns = [quantities.columns(channel.of, channel.part) for channel in file.observation]
         sizes = [len(each) for each in columns]
         self._columns = np.concatenate(columns)
         self._gain = 1.0 / np.repeat([channel.scale for channel in file.observation], sizes)
@@ -43,16 +43,16 @@ class Senses:
         self._late = [
             (int(steps), np.flatnonzero(delays == steps)) for steps in sorted({*delays.tolist()} - {0})
         ]
-        self._memory = np.zeros((int(delays.max()) + 1, len(table.values), len(self._columns)))
+        self._memory = np.zeros((int(delays.max()) + 1, len(quantities.values), len(self._columns)))
 
     def forget(self, copies: Indices) -> None:
         """New episodes begin in these copies: what they sense first, they seem to have sensed before."""
         if self._late:
-            self._memory[:, copies] = self._table.values[copies][:, self._columns]
+            self._memory[:, copies] = self._quantities.values[copies][:, self._columns]
 
     def read(self, noise: np.random.Generator) -> NDArray[np.float32]:
         """Observations (count, size) now; one draw of noise a call."""
-        seen = self._table.values.take(self._columns, axis=1)
+        seen = self._quantities.values.take(self._columns, axis=1)
         if self._late:
             self._remember(seen)
         for part, turn in self._turns:

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from envs.bundle import BUNDLES, check_files, digest_folder, find_bundle
-from envs.drives.base import drive_of
+from envs.bundle import BUNDLES, digest_files, find_bundle, read_files
 from envs.format import TaskFile, task_file
 from envs.lines import line_of
+from envs.mjcf import Mjcf, resolve
 from envs.references import complaints
-from envs.terms.base import Output, Outputs
+from envs.values import Output, Outputs
 from envs.wrapped import WRAPPED, WrappedFile
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract
 
-__all__ = ["BUNDLES", "Task", "load_task"]
+__all__ = ["BUNDLES", "SCENE", "TOOL", "Task", "load_task"]
 
 TOML_LIMIT = 256 * 1024
+SCENE, TOOL = "scene.xml", "tool.xml"
+"""The MJCF that a robot is put into, and what is attached to an arm's tool site."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class Task:
         digest: `sha256:<hex>` over names and contents of all the bundle's files.
         contract: What a robot must sense and obey.
         outputs: Every quantity in the order in which they are computed.
+        mjcf: `scene.xml` and, if there is one, `tool.xml`; empty of a wrapped environment.
     """
 
     file: TaskFile | WrappedFile
@@ -47,6 +50,7 @@ class Task:
     digest: str
     contract: Contract
     outputs: Outputs
+    mjcf: Mapping[str, Mjcf]
 
     @property
     def bundle(self) -> TaskFile:
@@ -83,17 +87,6 @@ class Task:
         """Seconds between two actions."""
         return 1.0 / self.file.control_hz
 
-    @property
-    def scene(self) -> Path:
-        """The MJCF that a robot is put into."""
-        return self.folder / "scene.xml"
-
-    @property
-    def tool(self) -> Path | None:
-        """The MJCF that is attached to an arm's tool site, if there is one."""
-        path = self.folder / "tool.xml"
-        return path if path.is_file() else None
-
 
 def load_task(name_or_path: str | Path) -> Task:
     """Read a bundle of this package by name, or any bundle by its folder.
@@ -102,19 +95,20 @@ def load_task(name_or_path: str | Path) -> Task:
         ContractError: There is no such bundle, or it breaks the format: file, line and remedy are named.
     """
     folder = find_bundle(name_or_path)
-    check_files(folder)
-    return _load(folder, digest_folder(folder))
+    return _load(folder, digest_files(read_files(folder)))
 
 
 @lru_cache(maxsize=32)
 def _load(folder: Path, digest: str) -> Task:
     file = _read(folder / "task.toml")
     if isinstance(file, WrappedFile):
-        return Task(file, folder, digest, file.contract, {})
-    if not (folder / "scene.xml").is_file():
+        return Task(file, folder, digest, file.contract, {}, {})
+    files = read_files(folder)
+    if SCENE not in files:
         raise ContractError(
-            "there is no scene.xml.", where=str(folder), remedy="Write one; see docs/tasks.md."
+            f"there is no {SCENE}.", where=str(folder), remedy="Write one; see docs/tasks.md."
         )
+    mjcf = {name: resolve(name, files) for name in (SCENE, TOOL) if name in files}
     try:
         outputs = _outputs(file)
         contract = _contract(file, outputs)
@@ -123,7 +117,7 @@ def _load(folder: Path, digest: str) -> Task:
     except ContractError as error:
         where = error.where if "task.toml" in error.where else f"{folder / 'task.toml'} ({error.where})"
         raise ContractError(error.message, where=where, remedy=error.remedy) from error
-    return Task(file, folder, digest, contract, outputs)
+    return Task(file, folder, digest, contract, outputs, mjcf)
 
 
 def _read(path: Path) -> TaskFile | WrappedFile:
@@ -138,7 +132,7 @@ def _read(path: Path) -> TaskFile | WrappedFile:
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
-        raise _refusal(path, first["loc"], message, text) from error
+        raise _refusal(path, _as_in_file(first["loc"]), message, text) from error
     except (ValueError, RecursionError) as error:
         raise ContractError(
             f"not a TOML file: {error}.", where=str(path), remedy="Repair it at that line."
@@ -147,7 +141,7 @@ def _read(path: Path) -> TaskFile | WrappedFile:
 
 def _outputs(file: TaskFile) -> dict[str, Output]:
     """All quantities: the robot's own, then the file's in their order."""
-    drive = drive_of(file)
+    drive = file.control
     size = sum(drive.channels[c.of].size if c.of in drive.channels else 1 for c in file.action)
     found = dict(drive.quantities)
     found |= {name: Output(size, "1") for name in ("action.last", "action.before", "action.change")}
@@ -158,7 +152,7 @@ def _outputs(file: TaskFile) -> dict[str, Output]:
 
 
 def _contract(file: TaskFile, outputs: Outputs) -> Contract:
-    drive = drive_of(file)
+    drive = file.control
     seen = []
     for channel in file.observation:
         size, unit = outputs.get(channel.of, Output(1, "?"))
@@ -173,10 +167,9 @@ def _contract(file: TaskFile, outputs: Outputs) -> Contract:
 
 def _refusal(path: Path, place: Sequence[str | int], message: str, text: str | None = None) -> ContractError:
     known = path.read_text(encoding="utf-8") if text is None else text
-    parts = _as_in_file(place)
     return ContractError(
-        f"{'.'.join(str(part) for part in parts)}: {message}.",
-        where=f"{path}:{line_of(known, parts)}",
+        f"{'.'.join(str(part) for part in place)}: {message}.",
+        where=f"{path}:{line_of(known, place)}",
         remedy="docs/tasks.md explains each entry.",
     )
 

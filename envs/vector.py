@@ -1,7 +1,7 @@
 """Any task in many copies at once, as a Gymnasium vector environment with next-step autoreset.
 
-It compiles a bundle: drive, quantities, senses and judge over one table of numbers, and steps them in
-that order. What each of them does is theirs; physics is `envs.physics`.
+It compiles a bundle: drive, quantities, reward and senses over one array of numbers; a step is controls,
+physics, measure, judge, sense. What each of them does is theirs; physics is `envs.physics`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from envs.drives.base import drive_of
+from envs.context import CompileContext
 from envs.figures import Figures, check_workshop
 from envs.frame import Frame
-from envs.judge import Bounds, RewardOf
-from envs.physics import Cells
+from envs.quantities import Quantities
+from envs.reward import Conditions, RewardOf
 from envs.senses import LIMIT, Senses
-from envs.stage import Stage
-from envs.table import Table
+from envs.start import make_cells
 from envs.task import Task
-from envs.terms.base import Floats, Indices
 from envs.terms.path import LivePath
+from envs.values import Floats, Indices
 from envs.workshop import Workshop
 from envs.wrapped import WrappedFile, WrappedVectorEnv
 
@@ -65,8 +64,8 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self.single_action_space = Box(-1.0, 1.0, (sizes[1],), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.cells = Cells(task, workshop, num_envs, threads)
-        self.frame, self.table = Frame(num_envs), Table(num_envs, task.outputs)
+        self.cells = make_cells(task, workshop, num_envs, threads)
+        self.frame, self.quantities = Frame(num_envs), Quantities(num_envs, task.outputs)
         self._figures = Figures(task.bundle, workshop, num_envs)
         self._seed(seed)
         self._compile(sizes[1])
@@ -77,15 +76,21 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._jobs, self._noise, self._weather = np.random.default_rng(seed).spawn(3)  # type: ignore[arg-type]
 
     def _compile(self, actions: int) -> None:
-        file, table, count = self.task.bundle, self.table, self.num_envs
-        stage = Stage(count, self.task.dt, self.cells, self.frame, self._figures, table)
-        self._drive = drive_of(file).compile(stage, file, self.workshop)
-        self.terms = {name: term.compile(name, stage) for name, term in file.quantities.items()}
-        self._senses, self._reward = Senses(file, table, self._figures), RewardOf(file.reward, table)
-        self._good_step, self._good_end = Bounds(file.success.steps, table), Bounds(file.success.end, table)
-        self._failure = Bounds(file.failure, table)
-        self._last, self._change = table.view("action.last"), table.view("action.change")
-        self._before, self._left = table.view("action.before"), table.view("clock.left")[:, 0]
+        file, quantities, count = self.task.bundle, self.quantities, self.num_envs
+        context = CompileContext(count, self.task.dt, self.cells, self.frame, self._figures, quantities)
+        self._drive = file.control.compile(context, file.action)
+        self.terms = {name: term.compile(name, context) for name, term in file.quantities.items()}
+        self._senses, self._reward = (
+            Senses(file, quantities, self._figures),
+            RewardOf(file.reward, quantities),
+        )
+        self._good_step, self._good_end = (
+            Conditions(file.success.steps, quantities),
+            Conditions(file.success.end, quantities),
+        )
+        self._failure = Conditions(file.failure, quantities)
+        self._last, self._change = quantities.view("action.last"), quantities.view("action.change")
+        self._before, self._left = quantities.view("action.before"), quantities.view("clock.left")[:, 0]
         self._actions = np.zeros((count, actions))
         self._steps, self._good = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self._over = np.zeros(count, np.bool_)
@@ -105,38 +110,38 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._start(everybody)
         self._over[:] = False
         self._measure()
-        self._senses.forget(everybody)
-        return self._senses.read(self._noise), {}
+        return self._sense(everybody), {}
 
     def step(
         self, actions: NDArray[np.float32]
     ) -> tuple[Observation, NDArray[np.float64], Mask, Mask, dict[str, Any]]:
         """Move all copies by one control step; see the class for the ends of episodes."""
-        action = np.clip(np.asarray(actions, dtype=np.float64), -1.0, 1.0)
-        self._before[:] = self._last
-        self._last[:] = action
-        np.subtract(action, self._before, out=self._change)
-        self._drive.command(action, self._weather)
-        fresh = np.flatnonzero(self._over)
-        self._steps += 1
-        if len(fresh):
-            self._start(fresh)
+        controls = self._controls(actions)
+        fresh = self._physics(controls)
         self._measure()
-        if len(fresh):
-            self._senses.forget(fresh)
-        gained = self._reward.now()
-        gained[fresh] = 0.0
-        self._good += self._good_step.all_hold() & (self._steps > self.task.bundle.success.grace)
-        failed = self._failure.any_holds()
-        failed[fresh] = False
-        ended = (self._steps >= self.task.horizon) & ~failed
-        np.logical_or(failed, ended, out=self._over)
-        return self._senses.read(self._noise), gained, failed, ended, self._infos(failed)
+        gained, failed, ended, infos = self._judge(fresh)
+        return self._sense(fresh), gained, failed, ended, infos
 
     def paths_in_home_frame(self, copy: int) -> list[Floats]:
         """Points (rows, 3) of one copy's paths, m from the tool's home: for pictures, not for policies."""
         paths = [term for term in self.terms.values() if isinstance(term, LivePath)]
         return [self.frame.points_in_home(copy, path.trace(copy)) for path in paths]
+
+    def _controls(self, actions: NDArray[np.float32]) -> Floats:
+        action = np.clip(np.asarray(actions, dtype=np.float64), -1.0, 1.0)
+        self._before[:] = self._last
+        self._last[:] = action
+        np.subtract(action, self._before, out=self._change)
+        return self._drive.controls(action, self._weather)
+
+    def _physics(self, controls: Floats) -> Indices:
+        """Step, and begin new jobs where an episode was over: in which copies."""
+        self.cells.move(controls)
+        self._steps += 1
+        fresh = np.flatnonzero(self._over)
+        if len(fresh):
+            self._start(fresh)
+        return fresh
 
     def _measure(self) -> None:
         np.subtract(1.0, self._steps / self.task.horizon, out=self._left)
@@ -144,11 +149,23 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         for term in self.terms.values():
             term.update()
 
-    def _infos(self, failed: Mask) -> dict[str, Any]:
+    def _judge(self, fresh: Indices) -> tuple[Floats, Mask, Mask, dict[str, Any]]:
+        gained = self._reward.now()
+        gained[fresh] = 0.0
+        self._good += self._good_step.all_hold() & (self._steps > self.task.bundle.success.grace)
+        failed = self._failure.any_holds()
+        failed[fresh] = False
+        ended = (self._steps >= self.task.horizon) & ~failed
+        np.logical_or(failed, ended, out=self._over)
         if not self._over.any():
-            return {}
+            return gained, failed, ended, {}
         success = self._over & ~failed & (self._good >= self._needed) & self._good_end.all_hold()
-        return {"success": success, "_success": self._over.copy()}
+        return gained, failed, ended, {"success": success, "_success": self._over.copy()}
+
+    def _sense(self, fresh: Indices) -> Observation:
+        if len(fresh):
+            self._senses.forget(fresh)
+        return self._senses.read(self._noise)
 
     def _start(self, copies: Indices) -> None:
         """New jobs for these copies: the robot at rest, the work near its tool."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from envs.values import Finite
+from envs.variation import Range, Variation, Varied
 from skills.errors import ContractError
-
-if TYPE_CHECKING:
-    from envs.format import Range, Variation, Varied
 
 __all__ = ["FLEET", "Figure", "Workshop", "data_sheet", "fleet_workshops", "fresh_workshop", "load_workshop"]
 
@@ -27,7 +25,6 @@ FLEET = ("vessel-heads", "frame-corners", "weave-bench", "pipe-rack")
 FLEET_SEED = 9_000
 """Of the workshops drawn for tasks without such files; apart from the seeds of gates and demos."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Figure = Finite | tuple[Finite, ...] | tuple[str, ...]
 """Of the robot: a number, or one per component. Of its jobs: least and greatest value, or a list of words."""
 

@@ -3,6 +3,9 @@
 Observations and actions become numbers over scales, success is a return that is high enough. It is no
 bundle: what runs is the code of an installed package, chosen by its registered name. Nothing that names a
 module is taken, so a stranger's file cannot import anything.
+
+An environment that says itself whether it succeeded is believed: its `success` or `is_success` in an
+episode's last step counts, whatever was earned.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from envs.format import Feedback, Variation
+from envs.format import Feedback
 from envs.senses import LIMIT
+from envs.variation import Variation
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract, Name
 
@@ -33,6 +37,7 @@ WRAPPED = "zunft.wrapped/1"
 EMBODIMENT = "gymnasium"
 SAMPLED_EPISODES, SAMPLED_STEPS = 20, 20_000
 """What scales and success are found from: so many episodes, but not more steps."""
+OWN_WORDS = ("is_success", "success")
 LEAST_SCALE = 1e-3
 MOST_CHANNELS = 256
 PACKAGES = ("gymnasium_robotics",)
@@ -46,7 +51,7 @@ class WrappedFile(BaseModel):
 
     Attributes:
         environment: Its name in Gymnasium's registry.
-        success_return: An episode that earns so much is a success.
+        success_return: An episode that earns so much is a success, where the environment does not say.
         observation: Channels of the flattened observation, in order.
         action: Channels of the flattened action; -1 and 1 are the bounds of its space.
     """
@@ -139,13 +144,16 @@ class WrappedVectorEnv(VectorEnv[Any, Any, Any]):
     def step(self, actions: NDArray[np.float32]) -> Any:
         """Move all copies by one step."""
         stepped: Any = self._env.step(np.clip(actions, -1.0, 1.0).astype(np.float32))
-        seen, gained, failed, ended, _ = stepped
+        seen, gained, failed, ended, told = stepped
         self._returns = np.where(self._over, 0.0, self._returns + gained)
         self._over = failed | ended
         infos = {}
         if self._over.any():
-            success = self._over & (self._returns >= self._file.success_return)
-            infos = {"success": success, "_success": self._over.copy()}
+            success = self._returns >= self._file.success_return
+            for word in OWN_WORDS:
+                if word in told:
+                    success = np.where(told[f"_{word}"], np.asarray(told[word], np.bool_), success)
+            infos = {"success": self._over & success, "_success": self._over.copy()}
         return self._observe(seen), np.asarray(gained, dtype=np.float64), failed, ended, infos
 
     def close_extras(self, **_: Any) -> None:

@@ -5,6 +5,7 @@ Whether a skill fits that is `skills.fits`'s to say. Loads no torch and no Ray.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from envs.bundle import bundle_names, own_tasks
@@ -17,17 +18,15 @@ from skills.fits import TASKS_LIMIT, Abilities, Ability
 __all__ = ["abilities_of"]
 
 
-def abilities_of(embodiment: str, own: Task | None = None, kept: Task | None = None) -> Abilities:
+def abilities_of(embodiment: str, own: Task | None = None, kept: Sequence[Task] = ()) -> Abilities:
     """What a robot serves in its twin, or in an environment of its own.
 
     Args:
         embodiment: Which robot it is.
         own: The task to whose contract its own environment was held; it serves this one alone.
-        kept: A task that it has fetched from its hub, beside those that are here.
+        kept: Tasks that it has fetched from its hub, see `fleet.tasks.kept_tasks`.
     """
-    here = _tasks_here()
-    here += [kept] if kept and kept.name not in {task.name for task in here} else []
-    tasks = [own] if own else [task for task in here if _admits(task, embodiment)]
+    tasks = [own] if own else [task for task in (*kept, *_tasks_here()) if _admits(task, embodiment)]
     served = [Ability(task=task.name, task_digest=task.digest, contract=task.contract) for task in tasks]
     return Abilities(abilities=tuple(served[:TASKS_LIMIT]))
 

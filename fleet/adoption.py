@@ -6,11 +6,12 @@ Both outcomes and their reason are remembered on disk, so that no version is tri
 from __future__ import annotations
 
 from fleet.client import HubClient
-from fleet.interfaces import Ground
+from fleet.interfaces import Ground, RobotError
 from fleet.progress import Voice
 from fleet.shelf import Shelf
 from fleet.sync import Verdict, judge
 from fleet.workbench import Workbench
+from skills.container import digest_of
 from skills.errors import HubUnreachableError, NotFoundError, ZunftError
 from skills.manifest import Digest
 from skills.messages import VersionView
@@ -47,6 +48,7 @@ class Adoption:
         Raises:
             HubUnreachableError: No answer.
             DistrustError: The hub's file is not what it signed.
+            RobotError: The robot failed; nothing is known about the version.
         """
         try:
             version = self._client.version(self._skill, "stable")
@@ -54,18 +56,18 @@ class Adoption:
             return False
         memory = self._bench.memory(self._skill)
         in_use = memory.in_use.digest if memory.in_use else None
-        if version.digest in memory.refused or version.digest == in_use:
+        if version.digest == in_use or {version.digest, _told(version)} & memory.refused.keys():
             return False
         self._decide(version)
         return True
 
     def _decide(self, version: VersionView) -> None:
-        verdict = self._try(version)
+        verdict, about = self._try(version)
         memory = self._bench.memory(self._skill)
         if verdict.accepted:
             memory = memory.use(version.digest, version.version)
         else:
-            memory = memory.refuse(version.digest, verdict.reason)
+            memory = memory.refuse(about, verdict.reason)
         self._bench.keep_memory(self._skill, memory)
         self._voice.say(
             "adopted" if verdict.accepted else "refused",
@@ -73,14 +75,18 @@ class Adoption:
             success=self._scores.get(version.digest),
         )
 
-    def _try(self, version: VersionView) -> Verdict:
+    def _try(self, version: VersionView) -> tuple[Verdict, Digest]:
+        """Pull and try a version; the verdict, and the digest of what it is about."""
+        about = _told(version)
         try:
+            self._shelf.check(version.manifest)
+            about = version.digest
             score = self._score(self._shelf.pull(version))
-            return judge(score, self._score_in_use(), self._tolerance)
-        except HubUnreachableError:
+            return judge(score, self._score_in_use(), self._tolerance), about
+        except (HubUnreachableError, RobotError):
             raise
         except ZunftError as error:
-            return Verdict(accepted=False, reason=str(error))
+            return Verdict(accepted=False, reason=str(error)), about
 
     def _score(self, skill: Skill) -> float:
         if skill.digest not in self._scores:
@@ -91,3 +97,8 @@ class Adoption:
         in_use = self._bench.memory(self._skill).in_use
         skill = self._bench.skill(in_use.digest) if in_use else None
         return None if skill is None else self._score(skill)
+
+
+def _told(version: VersionView) -> Digest:
+    """Digest of what the hub says that a version is: it may be wrong, and then another manifest comes."""
+    return digest_of(version.manifest.model_dump_json().encode())

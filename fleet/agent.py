@@ -26,7 +26,7 @@ import numpy as np
 
 from fleet.adoption import Adoption
 from fleet.client import HubClient
-from fleet.interfaces import Ground, Iteration
+from fleet.interfaces import Ground, Iteration, RobotError, StoppedError
 from fleet.progress import Phase, Progress, Voice
 from fleet.shelf import DistrustError, Shelf
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
@@ -69,10 +69,6 @@ class AgentSettings:
     adopts: bool = True
 
 
-class _StoppedError(Exception):
-    """Ends a training between two iterations; never leaves this module."""
-
-
 class Agent:
     """One robot and one skill. `step` does one thing; nothing is held in memory that a restart needs."""
 
@@ -110,6 +106,11 @@ class Agent:
         self._failed: dict[str, str] = {}
         self._next_look = 0.0
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for an answer of its hub: a signal may then end that with StoppedError."""
+        return self._client.connection.waiting
+
     def step(self) -> float:
         """Do the next thing there is to do.
 
@@ -122,18 +123,20 @@ class Agent:
         """
         try:
             wait = self._step()
-        except _StoppedError:
+        except StoppedError:
             return 0.0
         except HubUnreachableError as error:
             return self._back_off("offline", error, error.retry_after)
         except DistrustError as error:
             return self._back_off("refused", error)
+        except RobotError as error:
+            return self._back_off("failed", error)
         self._failures = 0
         return wait
 
     def look(self) -> None:
         """Take the newest stable version now; not where there is no answer, or no trustworthy one."""
-        with suppress(HubUnreachableError, DistrustError):
+        with suppress(HubUnreachableError, DistrustError, RobotError):
             while self._settings.adopts and self._adoption.look():
                 pass
 
@@ -179,8 +182,8 @@ class Agent:
             base = self._shelf.pull(order.base)  # 2, 3
             delta = self._practise(base, order)  # 4
             data = self._bench.write_delta(delta)
-        except HubUnreachableError:
-            raise
+        except (HubUnreachableError, RobotError):
+            raise  # it may pass: the round is done again
         except ZunftError as error:
             self._failed[order.round_id] = str(error)
             self._voice.say("failed", str(error))
@@ -206,7 +209,7 @@ class Agent:
             self._voice.steps += iteration.steps
             self._voice.say("training", success=iteration.success_rate, iteration=done)
             if self._stopped() and done < order.training.iterations:
-                raise _StoppedError
+                raise StoppedError
 
         self._voice.say("training", f"round {order.number} of {order.rounds}")
         return self._ground.practise(base, order, self._identity.robot_id, tell)

@@ -43,6 +43,8 @@ from skills.messages import (
     EnrolmentToken,
     EnrolmentTokenRequest,
     Event,
+    MinimumChange,
+    ReleaseView,
     RobotView,
     SkillView,
     UserCreated,
@@ -53,9 +55,9 @@ from skills.messages import (
 )
 from skills.notices import (
     DeadLetter,
-    DeliveryReport,
     Redelivered,
     RedeliverRequest,
+    TrialView,
     WebhookCreated,
     WebhookRequest,
     WebhookView,
@@ -224,10 +226,22 @@ class OperatorClient:
         path = f"{_board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
-    def move_channel(self, name: str, channel: Channel, version: int) -> VersionView:
-        """Release a version, or roll back to it."""
+    def move_channel(self, name: str, channel: Channel, version: int) -> ReleaseView:
+        """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
-            VersionView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
+            ReleaseView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
+        )
+
+    def release(self, name: str, release_id: str) -> ReleaseView:
+        """What became of a release."""
+        return self.connection.ask(
+            ReleaseView, "GET", f"{_skill(name)}/releases/{quote(release_id, safe='')}"
+        )
+
+    def change_minimum(self, name: str, minimum: float | None) -> SkillView:
+        """Say what the first stable version must reach; None: more than doing nothing."""
+        return self.connection.ask(
+            SkillView, "PUT", f"{_skill(name)}/minimum", MinimumChange(minimum=minimum)
         )
 
     def change_visibility(self, name: str, visibility: Visibility) -> SkillView:
@@ -310,9 +324,13 @@ class OperatorClient:
         """Tell it nothing more."""
         self.connection.send("DELETE", _webhook(webhook_id))
 
-    def test_webhook(self, webhook_id: str) -> DeliveryReport:
-        """Have one message sent to it."""
-        return self.connection.ask(DeliveryReport, "POST", f"{_webhook(webhook_id)}/test")
+    def test_webhook(self, webhook_id: str) -> TrialView:
+        """Have one message sent to it; ask `trial` what became of it."""
+        return self.connection.ask(TrialView, "POST", f"{_webhook(webhook_id)}/test")
+
+    def trial(self, webhook_id: str) -> TrialView:
+        """What became of the last message of a trial."""
+        return self.connection.ask(TrialView, "GET", f"{_webhook(webhook_id)}/test")
 
     def dead_letters(self, webhook_id: str) -> list[DeadLetter]:
         """Events that it was not told of."""

@@ -17,6 +17,7 @@ from typing import BinaryIO, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from fleet.interfaces import StoppedError
 from skills.errors import (
     ArtefactError,
     CodecError,
@@ -91,6 +92,8 @@ class Connection:
         transport: How bytes travel; None is the network.
         seconds: Longest wait for a connection, for each chunk, and for a whole JSON answer.
         timer: Monotonic seconds.
+        stopped: Whether whoever asks is to end, and no longer wants an answer.
+        waiting: Whether an answer is being waited for; then a signal may raise StoppedError.
     """
 
     base_url: str
@@ -98,7 +101,9 @@ class Connection:
     transport: httpx.BaseTransport | None = None
     seconds: float = 30.0
     timer: Callable[[], float] = time.monotonic
+    stopped: Callable[[], bool] = lambda: False
     traffic: Traffic = field(default_factory=Traffic)
+    waiting: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         _check_url(self.base_url)
@@ -158,7 +163,7 @@ class Connection:
         """Send bytes and read the answer, at most `limit` bytes of it within `seconds`.
 
         Raises:
-            HubUnreachableError: No answer, a broken or slow one, or status 5xx or 429.
+            HubUnreachableError: No answer, a broken or slow one, not a hub's, or status 5xx or 429.
             ArtefactError: The answer is larger than the limit.
             ZunftError: The hub refused, as its error says.
         """
@@ -221,7 +226,10 @@ class Connection:
         headers: Mapping[str, str] | None,
         seconds: float,
     ) -> Iterator[httpx.Response]:
+        self.waiting = True  # first: a signal that comes after the question finds it
         try:
+            if self.stopped():
+                raise StoppedError
             patience = httpx.Timeout(self.seconds, read=seconds)
             request = client.build_request(method, path, content=body, headers=headers, timeout=patience)
             response = client.send(request, stream=True)
@@ -237,6 +245,8 @@ class Connection:
                 where=self.base_url,
                 remedy="Check that it runs and can be reached from here.",
             ) from error
+        finally:
+            self.waiting = False
 
     def _save(self, response: httpx.Response, file: BinaryIO, size: int, until: float) -> None:
         """Add an answer to a file, or begin anew where all of it comes; it is whole afterwards."""
@@ -316,9 +326,13 @@ def _error_from(response: httpx.Response, content: bytes) -> ZunftError:
     try:
         detail = ErrorBody.model_validate_json(content).error
     except ValidationError:
-        kind = HubUnreachableError if _passes(status) else _BY_STATUS.get(status, RequestError)
-        message = f"answered with status {status}, and not as a hub does."
-        return kind(message, where=_place(response), retry_after=_retry_after(response))
+        # Not the hub: a proxy, a captive portal. What it says of the request is not the hub's word.
+        return HubUnreachableError(
+            f"something answered with status {status}, and not as a hub does.",
+            where=_place(response),
+            remedy="Check the address, and what lies between here and the hub.",
+            retry_after=_retry_after(response),
+        )
     kind = _BY_CODE.get(detail.code) or _BY_STATUS.get(status, RequestError)
     if _passes(status):
         kind = HubUnreachableError

@@ -17,7 +17,7 @@ from fleet.membership import connect
 from fleet.own_env import Env
 from fleet.progress import Progress
 from fleet.settings import RobotSettings
-from fleet.tasks import find_task
+from fleet.tasks import find_task, kept_tasks
 from fleet.trainer import TrainerSettings
 from fleet.workbench import Identity, Workbench
 
@@ -37,16 +37,16 @@ def make_agent(
         NotFoundError: It has not joined a hub.
         ContractError: There is no such workshop or task.
     """
-    identity, hub = bench.identity(), connect(bench)
+    identity, hub = bench.identity(), connect(bench, stopped=stopped)
     task = find_task(bench, hub, settings.skill)
     return Agent(
         settings.skill,
         identity,
         bench,
         hub,
-        _ground(identity, own_env, task, settings),
+        _ground(identity, own_env, task, settings, stopped),
         settings.for_agent(),
-        abilities=abilities_of(identity.embodiment, task if own_env else None, kept=task),
+        abilities=abilities_of(identity.embodiment, task if own_env else None, kept_tasks(bench)),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
         rng=np.random.default_rng(),
         report=report,
@@ -54,12 +54,18 @@ def make_agent(
     )
 
 
-def _ground(identity: Identity, own_env: Env | None, task: Task, settings: RobotSettings) -> Ground:
+def _ground(
+    identity: Identity,
+    own_env: Env | None,
+    task: Task,
+    settings: RobotSettings,
+    stopped: Callable[[], bool],
+) -> Ground:
     seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
     minibatch = min(TrainerSettings.minibatch, settings.batch_steps)
     trainer = TrainerSettings(batch=settings.batch_steps, minibatch=minibatch)
     episodes = settings.rehearsal_episodes
     if own_env is not None:
-        return OwnGround(own_env, task, seed=seed, episodes=episodes, settings=trainer)
+        return OwnGround(own_env, task, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)
     workshop = home_workshop(identity, task)
-    return SimulatedGround(task, workshop, seed=seed, episodes=episodes, settings=trainer)
+    return SimulatedGround(task, workshop, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)

@@ -6,16 +6,21 @@ When it does either is left to `fleet.agent`, how to train to `fleet.practice` a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.evaluate import evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
+from fleet.interfaces import StoppedError
 from fleet.own_env import Env, rehearse
 from fleet.practice import practise
+from fleet.sampler import vectorise
 from fleet.trainer import Trainer, TrainerSettings, TrainingReport
 from skills.delta import Delta
 from skills.manifest import Network
@@ -25,8 +30,22 @@ from skills.skill import Skill
 
 __all__ = ["PARALLEL", "OwnGround", "SimulatedGround"]
 
+Stopped = Callable[[], bool]
+
 PARALLEL = 32  # simulations at once in training
 REHEARSAL_SEED = 7_000  # apart from the gate's, so that a twin is no second look at the same episodes
+
+
+@dataclass(frozen=True)
+class _Left:
+    """A policy that is left before its next action once the robot is to stop."""
+
+    policy: Policy
+    stopped: Stopped
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        _check_wanted(self.stopped)
+        return self.policy.act(observation)
 
 
 class SimulatedGround:
@@ -38,6 +57,7 @@ class SimulatedGround:
         seed: Of all training here.
         episodes: How many a rehearsal runs.
         settings: The trainer's knobs.
+        stopped: Asked before each step.
     """
 
     def __init__(
@@ -48,6 +68,7 @@ class SimulatedGround:
         seed: int,
         episodes: int = 32,
         settings: TrainerSettings | None = None,
+        stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
@@ -56,6 +77,7 @@ class SimulatedGround:
         self._seed = seed
         self._episodes = episodes
         self._settings = settings
+        self._stopped = stopped
         self._trainers: dict[Network, Trainer] = {}
 
     def trainer(self, network: Network) -> Trainer:
@@ -74,34 +96,48 @@ class SimulatedGround:
     ) -> Delta:
         """Train for a round; see `fleet.practice.practise`."""
         trainer = self.trainer(base.manifest.network)
-        return practise(base, assignment, trainer, robot_id, on_iteration)
+        return practise(
+            base, assignment, trainer, robot_id, on_iteration, partial(_check_wanted, self._stopped)
+        )
 
     def rehearse(self, skill: Skill) -> float:
         """Success of the skill in this workshop, on the same episodes for every skill."""
-        return evaluate(Policy(skill), self._task, self._workshop, self._episodes, REHEARSAL_SEED).score
+        policy = _Left(Policy(skill), self._stopped)
+        return evaluate(policy, self._task, self._workshop, self._episodes, REHEARSAL_SEED).score
 
 
 class OwnGround:
     """A robot's own environment, one episode after the other; it practises and rehearses in the same.
 
     Args:
-        env: Checked by `fleet.own_env.load_env`; it stays open.
+        env: Checked by `fleet.own_env.load_env`; whoever opened it closes it.
         task: What is practised.
         seed: Of all training here.
         episodes: How many a rehearsal runs.
         settings: The trainer's knobs.
+        stopped: Asked before each step.
     """
 
     def __init__(
-        self, env: Env, task: Task, *, seed: int, episodes: int = 8, settings: TrainerSettings | None = None
+        self,
+        env: Env,
+        task: Task,
+        *,
+        seed: int,
+        episodes: int = 8,
+        settings: TrainerSettings | None = None,
+        stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
         self._env = env
+        # One for all rounds: a vector environment that is thrown away closes what is in it.
+        self._copies = vectorise(env)
         self._task = task
         self._seed = seed
         self._episodes = episodes
         self._settings = settings
+        self._stopped = stopped
 
     def practise(
         self,
@@ -113,9 +149,17 @@ class OwnGround:
         """Train for a round; see `fleet.practice.practise`."""
         # A new trainer begins with a new episode: since the last round the robot was elsewhere.
         seed = int(np.random.default_rng([self._seed, assignment.number]).integers(2**31))
-        trainer = Trainer(lambda _: self._env, base.manifest.network, self._settings, seed=seed)
-        return practise(base, assignment, trainer, robot_id, on_iteration)
+        trainer = Trainer(lambda _: self._copies, base.manifest.network, self._settings, seed=seed)
+        return practise(
+            base, assignment, trainer, robot_id, on_iteration, partial(_check_wanted, self._stopped)
+        )
 
     def rehearse(self, skill: Skill) -> float:
         """Success of the skill on this robot."""
-        return rehearse(self._env, Policy(skill), self._task, self._episodes, self._seed).score
+        policy = _Left(Policy(skill), self._stopped)
+        return rehearse(self._env, policy, self._task, self._episodes, self._seed).score
+
+
+def _check_wanted(stopped: Stopped) -> None:
+    if stopped():
+        raise StoppedError

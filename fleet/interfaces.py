@@ -1,4 +1,7 @@
-"""What the agent asks of the place where its robot practises. `fleet.ground` has the two that exist."""
+"""What the agent asks of the place where its robot practises, and how that may end before it is done.
+
+`fleet.ground` has the two places that exist.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,22 @@ from collections.abc import Callable
 from typing import Protocol
 
 from skills.delta import Delta
+from skills.errors import ZunftError
 from skills.manifest import Contract
 from skills.messages import Assignment
 from skills.skill import Skill
 
-__all__ = ["Ground", "Iteration"]
+__all__ = ["Ground", "Iteration", "RobotError", "StoppedError"]
+
+
+class StoppedError(Exception):
+    """The robot is to end: what it was doing is left as it is."""
+
+
+class RobotError(ZunftError):
+    """The robot's own environment failed: that says nothing about round or skill, and may pass."""
+
+    code = "robot_failed"
 
 
 class Iteration(Protocol):
@@ -26,7 +40,10 @@ class Iteration(Protocol):
 
 
 class Ground(Protocol):
-    """Where a robot practises and tries skills: its own environment, or its simulated twin."""
+    """Where a robot practises and tries skills: its own environment, or its simulated twin.
+
+    Both methods raise RobotError where the environment fails, and StoppedError where the robot is to end.
+    """
 
     contract: Contract
     task_digest: str | None

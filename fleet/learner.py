@@ -46,7 +46,7 @@ class SkillModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
 
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Tensor]:
         mean = self.net.mean(batch[Columns.OBS])
-        return {Columns.ACTION_DIST_INPUTS: torch.cat((mean, self.net.log_std.expand_as(mean)), dim=-1)}
+        return {Columns.ACTION_DIST_INPUTS: torch.cat((mean, self.net.spread().expand_as(mean)), dim=-1)}
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:  # noqa: ARG002
         """Value of each observation of the batch, (n,)."""
@@ -102,7 +102,7 @@ class SkillLearner(PPOTorchLearner):  # type: ignore[misc]
         surrogate = torch.minimum(ratio * advantage, clipped * advantage).mean()
         error = (net.value(batch[Columns.OBS]) - batch[Postprocessing.VALUE_TARGETS]).square().mean()
         # Up to a constant, the entropy of a Gaussian is the sum of its log standard deviations.
-        loss: Tensor = config.vf_loss_coeff * error - surrogate - config.entropy_coeff * net.log_std.sum()
+        loss: Tensor = config.vf_loss_coeff * error - surrogate - config.entropy_coeff * net.spread().sum()
         return loss + self.proximal / 2 * self._distance(net) if self.proximal else loss
 
     def postprocess_gradients(self, gradients_dict: dict[Any, Tensor]) -> dict[Any, Tensor]:

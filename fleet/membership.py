@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 
 from fleet.auth import ProofAuth
@@ -62,12 +64,18 @@ def _known(bench: Workbench, hub: str) -> Identity:
     return identity
 
 
-def connect(bench: Workbench, transport: httpx.BaseTransport | None = None) -> HubClient:
+def connect(
+    bench: Workbench,
+    transport: httpx.BaseTransport | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> HubClient:
     """The robot's line to the hub that it joined.
 
     Raises:
         NotFoundError: It has not joined one.
     """
     identity, key = bench.identity(), bench.key()
-    connection = Connection(identity.hub, auth=ProofAuth(identity.robot_id, key), transport=transport)
+    connection = Connection(
+        identity.hub, auth=ProofAuth(identity.robot_id, key), transport=transport, stopped=stopped
+    )
     return HubClient(connection, key, identity.pinned_key)

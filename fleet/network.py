@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skills.bounds import LOG_STD
 from skills.container import Tensors, check_finite, check_shapes
 from skills.manifest import Network
 
@@ -34,6 +35,10 @@ class ActorCritic(nn.Module):
     def mean(self, observation: Tensor) -> Tensor:
         """Mean action (n, outputs) for observations (n, inputs); not clipped to the action box."""
         return self._run(self.actor, observation)
+
+    def spread(self) -> Tensor:
+        """Log standard deviation of the exploration (outputs,), within the bounds of all skills."""
+        return self.log_std.clamp(*LOG_STD)
 
     def value(self, observation: Tensor) -> Tensor:
         """Expected discounted return (n,) from observations (n, inputs)."""

@@ -1,4 +1,4 @@
-"""A robot's own `gymnasium.Env`, named on the command line: loaded, checked, and a skill tried in it.
+"""A robot's own `gymnasium.Env`, named on the command line: loaded, checked, guarded, and tried.
 
 It runs only what whoever owns the robot installed there; nothing comes from a hub. What a task asks of
 an environment is `envs.check`'s to say; training in one is `fleet.ground`'s. Needs no torch and no Ray.
@@ -8,21 +8,69 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from envs.check import check_env
 from envs.evaluate import Evaluation, Policy
 from envs.task import Task
-from skills.errors import ContractError
+from fleet.interfaces import RobotError
+from skills.errors import ContractError, ZunftError
 
-__all__ = ["Env", "load_env", "rehearse"]
+__all__ = ["Env", "Guarded", "load_env", "rehearse"]
 
 Env = gymnasium.Env[Any, Any]
 PATIENCE = 10  # an episode may last so many times the task's horizon
+
+
+class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """A robot's environment whose failures have a name, whatever its maker raises: `RobotError`."""
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode.
+
+        Raises:
+            RobotError: The robot failed, or a sensor gives no number.
+        """
+        with _named("reset"):
+            observation, info = self.env.reset(**options)
+        _check_sensed(observation)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Act once.
+
+        Raises:
+            RobotError: The robot failed, or a sensor gives no number.
+        """
+        with _named("step"):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        _check_sensed(observation)
+        return observation, reward, terminated, truncated, info
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ZunftError:
+        raise
+    except Exception as error:
+        raise RobotError(
+            f"the robot's environment failed ({type(error).__name__}: {error}).",
+            where=f"env.{what}",
+            remedy="Look at the robot and its controller.",
+        ) from error
+
+
+def _check_sensed(observation: Any) -> None:
+    if not np.isfinite(observation).all():
+        raise RobotError("an observation is not finite.", where="env", remedy="Look at the robot's sensors.")
 
 
 def load_env(reference: str, task: Task) -> Env:
@@ -40,7 +88,7 @@ def load_env(reference: str, task: Task) -> Env:
     if not isinstance(env, gymnasium.Env):
         raise _refusal(reference, f"it returned {type(env).__name__}, not a gymnasium.Env.")
     check_env(env, task.contract)
-    return env
+    return Guarded(env)
 
 
 def _find(reference: str) -> Callable[[], object]:

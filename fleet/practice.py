@@ -21,17 +21,23 @@ def practise(
     trainer: Trainer,
     robot_id: str,
     on_iteration: Callable[[TrainingReport], None] | None = None,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Delta:
     """Train from `base` as the assignment says; what was learned, clipped to the plan's norm.
 
     Raises:
         ArtefactError: The base does not belong to the trainer's network, or training diverged.
         ContractError: The environment gave numbers that are not finite.
+        RobotError, StoppedError: See `fleet.interfaces`.
     """
     plan = assignment.training
     trainer.set_weights(base.tensors)
     report = trainer.train(
-        plan.iterations, assignment.learning_rate, proximal=plan.proximal, on_iteration=on_iteration
+        plan.iterations,
+        assignment.learning_rate,
+        proximal=plan.proximal,
+        on_iteration=on_iteration,
+        on_step=on_step,
     )
     learned = subtract(trainer.get_weights(), base.tensors)
     header = DeltaHeader(

@@ -21,6 +21,7 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 
 from fleet.learner import log_probability
+from skills.container import check_finite
 from skills.errors import ContractError
 
 __all__ = ["MakeEnv", "Sampler", "vectorise"]
@@ -46,7 +47,11 @@ class _Rollout:
 
 
 class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
-    """Collects on-policy experience; build it with `env_config={"make_env": MakeEnv, "seed": int}`."""
+    """Collects on-policy experience; build it with `env_config={"make_env": MakeEnv, "seed": int}`.
+
+    Attributes:
+        on_step: Called before each step; what it raises ends the sampling.
+    """
 
     def make_env(self) -> None:
         """Build the environments of `env_config`."""
@@ -57,6 +62,7 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
         self._observation: Array | None = None
         self._resetting = np.zeros(self.num_envs, dtype=bool)
         self._returns = np.zeros(self.num_envs)
+        self.on_step: Callable[[], None] = lambda: None
         self.finished_returns: list[float] = []
         self.finished_successes: list[bool] = []
 
@@ -77,6 +83,7 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
         box = self.env.single_action_space
         rollout = _allocate(length, self.num_envs, *self.env.single_observation_space.shape, *box.shape)
         for step in range(length):
+            self.on_step()
             rollout.observations[step] = _finite(self._observation, "observation")
             action = self._act(rollout, step)
             self._observation, reward, terminated, truncated, infos = self.env.step(
@@ -96,6 +103,7 @@ class Sampler(SingleAgentEnvRunner):  # type: ignore[misc]
         inputs = self.module.forward_exploration({Columns.OBS: observation})[Columns.ACTION_DIST_INPUTS]
         mean, log_std = inputs.chunk(2, dim=-1)
         rollout.inputs[step] = inputs.numpy()
+        check_finite({"action": inputs.numpy()}, "network in training")
         action: Array = torch.normal(mean, log_std.exp()).numpy()
         rollout.actions[step] = action
         return action

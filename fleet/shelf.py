@@ -42,15 +42,20 @@ class Shelf:
             ContractError: The skill does not fit this robot: seen before anything is fetched.
             HubUnreachableError: No answer.
         """
-        self._check(version.manifest)
+        self.check(version.manifest)
         skill = self._bench.skill(version.digest)
         if skill is None:
             skill = self._fetch(version)
             self._bench.tidy_skills(version.digest, self._bench.memory(self._skill).in_use)
-        self._check(skill.manifest)  # what the hub said of it is not what it signed
+        self.check(skill.manifest)  # what the hub said of it is not what it signed
         return skill
 
-    def _check(self, manifest: Manifest) -> None:
+    def check(self, manifest: Manifest) -> None:
+        """Hold a manifest to the robot.
+
+        Raises:
+            ContractError: See `fleet.sync.check_fit`.
+        """
         ground = self._ground
         check_fit(manifest, skill=self._skill, contract=ground.contract, task_digest=ground.task_digest)
 

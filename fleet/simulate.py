@@ -20,7 +20,7 @@ from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.crew import Crew, Line
 from fleet.membership import connect, join
 from fleet.progress import Progress
-from fleet.tasks import find_task
+from fleet.tasks import find_task, kept_tasks
 from fleet.workbench import Workbench
 from skills.manifest import Name
 
@@ -126,6 +126,7 @@ def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
     robot = plan.robots[number]
     identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
     hub = connect(bench)
+    task = find_task(bench, hub, plan.skill)
     from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
 
     return Agent(
@@ -134,13 +135,13 @@ def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
         bench,
         hub,
         SimulatedGround(
-            find_task(bench, hub, plan.skill),
+            task,
             robot.workshop,
             seed=plan.seed + number,
             episodes=plan.episodes,
         ),
         plan.agent,
-        abilities=abilities_of(identity.embodiment),
+        abilities=abilities_of(identity.embodiment, kept=kept_tasks(bench)),
         rng=np.random.default_rng([plan.seed, number]),
         report=line.report,
         stopped=line.stopped,

@@ -1,30 +1,33 @@
 """Tasks from a hub: looked up, fetched, verified, and kept where whoever asks keeps them.
 
-Nothing of a bundle is executed. A robot takes only what the key pinned at enrolment has signed; a task of
-this package, or of the folder that a person has named in ZUNFT_TASKS, is never fetched.
+Nothing of a bundle is executed, and what comes from a hub is loaded in a limited process first. A robot
+takes only what the key pinned at enrolment has signed; a task of this package, or of the folder that a
+person has named in ZUNFT_TASKS, is never fetched.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from envs.archive import unpack
 from envs.bundle import TOTAL_LIMIT, bundle_names, digest_folder, own_tasks
+from envs.examination import check_loads
 from envs.task import Task, load_task
 from fleet.client import HubClient
 from fleet.connection import Connection
 from fleet.transfer import pull
 from fleet.workbench import Workbench
 from skills.container import digest_of
-from skills.errors import ArtefactError, HubUnreachableError, NotFoundError
+from skills.errors import ArtefactError, ContractError, HubUnreachableError, NotFoundError
 from skills.messages import API
 from skills.signing import VerifyKey, task_statement
 from skills.tasks import TaskVersionView, TaskView
 
-__all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "listed_version"]
+__all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "kept_tasks", "listed_version"]
 
 FOLDER = "tasks"
 
@@ -46,7 +49,7 @@ def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
         return load_task(skill)
     kept = bench.home / FOLDER / skill
     try:
-        manifest = hub.version(skill, "stable").manifest
+        manifest = hub.version(skill, "base").manifest
     except HubUnreachableError:
         if kept.is_dir():
             return load_task(kept.absolute())
@@ -57,6 +60,15 @@ def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
         version = listed_version(hub.connection, manifest.task, manifest.task_digest)
         fetch_task(hub.connection, version, hub.hub_key, kept)
     return load_task(kept.absolute())
+
+
+def kept_tasks(bench: Workbench) -> list[Task]:
+    """The tasks that a robot has fetched, except those that are here by now."""
+    kept = []
+    for folder in sorted((bench.home / FOLDER).glob("[!.]*")):
+        with suppress(ContractError):  # of an older format: it is fetched again when it is needed
+            kept.append(load_task(folder.absolute()))
+    return [task for task in kept if not is_here(task.name)]
 
 
 def borrow_task(
@@ -97,7 +109,8 @@ def fetch_task(connection: Connection, version: TaskVersionView, key: VerifyKey 
 
     Raises:
         SignatureError: Another key signed it.
-        ArtefactError: Larger than a bundle may be, another digest, damaged, or of unsafe content.
+        ArtefactError: Larger than a bundle may be, another digest, damaged, of unsafe content, or
+            it does not load within the limits of `envs.examination`.
         HubUnreachableError: The download broke off; nothing has changed.
     """
     if key is not None:
@@ -117,6 +130,7 @@ def fetch_task(connection: Connection, version: TaskVersionView, key: VerifyKey 
                 remedy="Fetch it again; if that does not help, tell the hub's operator.",
                 code="wrong_digest",
             )
+        check_loads(content)
         unpack(content, bundle)
         _check_is(bundle, version)
         shutil.rmtree(target, ignore_errors=True)

@@ -144,6 +144,7 @@ class Trainer:
         *,
         proximal: float = 0.0,
         on_iteration: Callable[[TrainingReport], None] | None = None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> TrainingReport:
         """Collect and learn `iterations` times.
 
@@ -152,12 +153,14 @@ class Trainer:
             learning_rate: Adam's, constant during the call.
             proximal: FedProx's mu; 0 leaves it out.
             on_iteration: Told of each iteration's figures; what it raises stops the training.
+            on_step: Called before each step of the environments; what it raises stops the training.
 
         Raises:
             ArtefactError: Training diverged to weights that are not finite.
             ContractError: The environment gave numbers that are not finite.
         """
         self._learner.proximal = proximal
+        self._sampler.on_step = on_step
         for optimizer in self._learner._named_optimizers.values():  # noqa: SLF001
             optimizer.param_groups[0]["lr"] = learning_rate
         reports = []

@@ -12,7 +12,7 @@ from fleet.client import HubClient
 from fleet.home import home_workshop
 from fleet.own_env import load_env, rehearse
 from fleet.sync import check_fit
-from fleet.tasks import find_task
+from fleet.tasks import find_task, kept_tasks
 from fleet.workbench import Workbench
 from skills.messages import VersionView
 from skills.policy import Policy
@@ -66,7 +66,8 @@ def use_skill(
     task = find_task(bench, client, name)
     version = client.version(name, ref or "stable")
     env = load_env(own_env, task) if own_env else None
-    client.tell_abilities(abilities_of(bench.identity().embodiment, task if env else None, kept=task))
+    own = task if env else None
+    client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))
     fits_here = partial(check_fit, skill=name, contract=task.contract, task_digest=task.digest)
     fits_here(version.manifest)
     skill = bench.skill(version.digest) or client.fetch_skill(version, bench.skill_file(version.digest))

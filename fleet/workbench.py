@@ -76,7 +76,11 @@ class SkillInUse(_Document):
 
 
 class Memory(_Document):
-    """What a robot remembers of one skill's versions; `refused` maps digests to reasons."""
+    """What a robot remembers of one skill's versions.
+
+    `refused` maps digests to reasons: that of a version whose file was verified, or else that of the manifest
+    which the hub told. Nobody has signed a manifest alone, so that it stands against no version.
+    """
 
     in_use: SkillInUse | None = None
     refused: dict[Digest, str] = Field(default_factory=dict)
@@ -92,7 +96,7 @@ class Memory(_Document):
 
 
 class Workbench:
-    """The folder; see the module for its files."""
+    """The folder, its owner's alone; see the module for its files."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -105,6 +109,7 @@ class Workbench:
             ConflictError: Another process works here.
         """
         self.home.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)
         with (self.home / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,7 +198,7 @@ class Workbench:
         Raises:
             CodecError, ArtefactError: See `Delta.write`.
         """
-        with atomic_file(self.home / "pending.delta") as file:
+        with atomic_file(self.home / "pending.delta", mode=0o600) as file:
             delta.write(file)
         return self._delta_file()
 

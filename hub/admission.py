@@ -17,10 +17,11 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.auth import THE_HUB, Principal
+from hub.auth import Principal
 from hub.clock import Clock
 from hub.contributors import may_contribute
 from hub.database import Database
+from hub.discards import Discards, is_discarded
 from hub.events import record
 from hub.journal import find_round, newest_round, order_of, state_of
 from hub.models import CampaignRow, DeltaRow, OrganisationRow, RobotRow, RoundRow, SkillRow, VersionRow
@@ -49,12 +50,16 @@ class BetweenRoundsError(ZunftError):
 
 @dataclass(frozen=True)
 class _Welcome:
-    """What a delta that may come is held to, and in whose region's store it will lie."""
+    """What a delta that may come is held to, and in whose region's store it will lie.
+
+    `is_discarded`: there it lies already, and is to be deleted.
+    """
 
     row: RoundRow
     order: CampaignRequest
     shapes: Parameters
     region: str
+    is_discarded: bool
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,12 @@ class _Known:
 class Admission:
     """The hub's border for deltas."""
 
-    def __init__(self, database: Database, stores: Stores, spool: Spool, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, stores: Stores, discards: Discards, spool: Spool, clock: Clock
+    ) -> None:
         self._database = database
         self._stores = stores
+        self._discards = discards
         self._spool = spool
         self._clock = clock
 
@@ -128,13 +136,15 @@ class Admission:
             signature=signature,
             received_at=self._clock(),
         )
+        if found.is_discarded:
+            self._discards.rescue(found.region, file.digest)
         self._keep(file, found.region)
         try:
             receipt = self._enter(admitted, round_id, robot)
         except ZunftError:
-            self._discard(file.digest, round_id, found.region)
+            self._discards.add(found.region, file.digest)
             raise
-        self._keep(file, found.region)  # the same one may have been refused, and removed, meanwhile
+        self._keep(file, found.region)  # it was lost, or another's hand has removed it, meanwhile
         return receipt
 
     def _keep(self, file: SpoolFile, region: str) -> None:
@@ -154,8 +164,9 @@ class Admission:
             shapes = _shapes_of(session, row.base)
             self._find_place(session, row, robot)
             region = self._check_quotas(session, campaign, robot, size)
+            condemned = is_discarded(session, region, digest)
         key.verify(signature, delta_statement(digest))
-        return _Welcome(row, order, shapes, region)
+        return _Welcome(row, order, shapes, region, condemned)
 
     def _check_quotas(self, session: Session, campaign: CampaignRow, robot: Principal, size: int) -> str:
         """Before anything is kept; `_enter` looks again. Returns the region in which the delta will lie."""
@@ -197,13 +208,6 @@ class Admission:
                 staleness=delta.staleness,
             )
             return _receipt(delta, "admitted")
-
-    def _discard(self, digest: str, round_id: str, region: str) -> None:
-        """Take a refused delta's blob away, unless the same delta was admitted on another connection."""
-        with self._database.write() as session:
-            find_round(session, round_id, THE_HUB, lock=True)  # nobody enters one meanwhile
-            if session.get(DeltaRow, digest) is None:
-                self._stores.of(region).delete(digest)
 
     def _find_place(
         self, session: Session, row: RoundRow, robot: Principal, *, lock: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,8 +18,10 @@ from sqlalchemy import Select, select
 
 from hub.clock import Clock
 from hub.database import Database
+from hub.facts import Facts
 from hub.models import RobotRow, SessionRow, UserRow, UserTokenRow
-from hub.nonces import Nonces
+from hub.nonces import Nonces, withdrawn_robot
+from hub.together import Together
 from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages import Role
 from skills.signing import RequestProof, VerifyKey
@@ -30,6 +33,7 @@ __all__ = [
     "Authenticator",
     "Claim",
     "Principal",
+    "Signed",
     "Viewer",
     "hash_token",
     "make_token",
@@ -44,6 +48,8 @@ INCLUDES: dict[Role, frozenset[Role]] = {
     "admin": frozenset({"admin", "operator", "researcher"}),
 }
 NONCE_LENGTH = range(8, 65)
+ROBOTS = 50_000
+"""So many robots' keys are kept in memory, a third of a kB each."""
 USED_PRECISION = timedelta(minutes=1)
 """How much later a token must be used again for that to be written down."""
 
@@ -127,6 +133,14 @@ class Claim:
     principal: Principal
 
 
+@dataclass(frozen=True)
+class Signed:
+    """A request that its robot has signed. Whether it was made before shows when its nonce is used up."""
+
+    principal: Principal
+    nonce: str
+
+
 def make_token(prefix: str) -> str:
     """A new secret with 256 bits of entropy."""
     return f"{prefix}_{secrets.token_urlsafe(32)}"
@@ -144,7 +158,9 @@ class Authenticator:
         self._database = database
         self._clock = clock
         self._skew = timedelta(seconds=skew_seconds)
-        self._nonces = Nonces(database, clock, 2 * self._skew)
+        self.nonces = Nonces(database, clock, 2 * self._skew)
+        self._robots = Facts[str, tuple[VerifyKey, Principal]](ROBOTS)
+        self._looks = Together(self._look)
 
     def user(self, token: str) -> Principal:
         """Whose API token this is.
@@ -197,42 +213,56 @@ class Authenticator:
             if row is not None:
                 row.last_used_at = now
 
-    def claim(self, proof: RequestProof) -> Claim:
+    async def claim(self, proof: RequestProof) -> Claim:
         """Who says to have sent a request; asked before its body is read, so that strangers' bodies are not.
+
+        A robot that was here before is known by its key; that it was withdrawn since shows with its nonce.
 
         Raises:
             UnauthorizedError: Unknown robot, or a clock that is too far off.
         """
         self._check_fresh(proof, self._clock())
+        found = self._robots.get(proof.robot_id) or await self._looks.ask(proof.robot_id)
+        if isinstance(found, UnauthorizedError):
+            raise found
+        return Claim(proof, *found)
+
+    def verify(self, claim: Claim, *, method: str, target: str, body_digest: str) -> Signed:
+        """Hold a claim to its signature.
+
+        Raises:
+            SignatureError: Another request or another key.
+        """
+        claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
+        return Signed(claim.principal, claim.proof.nonce)
+
+    async def use(self, signed: Signed) -> Principal:
+        """The robot that signed a request, for the first time.
+
+        Raises:
+            UnauthorizedError: The request was made before, or the robot has left meanwhile.
+        """
+        await self.nonces.use_async(signed.principal.name, signed.nonce)
+        return signed.principal
+
+    def _look(self, robot_ids: Sequence[str]) -> list[tuple[VerifyKey, Principal] | UnauthorizedError]:
+        wanted = select(RobotRow).where(RobotRow.robot_id.in_(set(robot_ids)))
         with self._database.read() as session:
-            robot = session.get(RobotRow, proof.robot_id)
-        if robot is None:
-            raise UnauthorizedError(
-                f"no robot {proof.robot_id[:64]!r} is enrolled here.",
+            rows = {row.robot_id: row for row in session.scalars(wanted)}
+        return [self._known(robot_id, rows.get(robot_id)) for robot_id in robot_ids]
+
+    def _known(self, robot_id: str, row: RobotRow | None) -> tuple[VerifyKey, Principal] | UnauthorizedError:
+        if row is None:
+            return UnauthorizedError(
+                f"no robot {robot_id[:64]!r} is enrolled here.",
                 where="Zunft-Robot",
                 remedy="Join this hub first: zunft robot join.",
                 code="unknown_robot",
             )
-        if robot.closed_at is not None:
-            raise UnauthorizedError(
-                "this robot was withdrawn.",
-                where="Zunft-Robot",
-                remedy="Ask the operator of its organisation; with a new key it can join anew.",
-                code="robot_withdrawn",
-            )
-        principal = Principal(robot.robot_id, "robot", robot.organisation)
-        return Claim(proof, VerifyKey(robot.public_key), principal)
-
-    def robot(self, claim: Claim, *, method: str, target: str, body_digest: str) -> Principal:
-        """The robot that signed exactly this request, for the first time.
-
-        Raises:
-            SignatureError: Another request or another key.
-            UnauthorizedError: The request was made before, or the robot has left meanwhile.
-        """
-        claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
-        self._nonces.use(claim.proof.robot_id, claim.proof.nonce)
-        return claim.principal
+        if row.closed_at is not None:
+            return withdrawn_robot()
+        principal = Principal(row.robot_id, "robot", row.organisation)
+        return self._robots.keep(robot_id, (VerifyKey(row.public_key), principal))
 
     def _check_fresh(self, proof: RequestProof, now: datetime) -> None:
         if len(proof.nonce) not in NONCE_LENGTH:

@@ -1,14 +1,13 @@
-"""Campaigns: an operator's orders, and what a robot is asked to do for them.
+"""Campaigns: an operator's orders.
 
-Rounds are moved on by `hub.engine`; deltas are taken in by `hub.admission`. A campaign is its skill's: who
-may see and stop it follows from that.
+Rounds are moved on by `hub.engine`; what robots are to do says `hub.assignments`, deltas are taken in by
+`hub.admission`. A campaign is its skill's: who may see and stop it follows from that.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,42 +15,37 @@ from sqlalchemy.orm import Session
 from hub.audit import note
 from hub.auth import Principal, Viewer
 from hub.candidate import chain_of
-from hub.catalogue import own_skill, resolve, version_view
+from hub.catalogue import own_skill, resolve
 from hub.clock import Clock
-from hub.contributors import contributors, may_contribute
+from hub.contributors import contributors
 from hub.database import Database
 from hub.events import record
 from hub.journal import (
     campaign_view,
     enter_state,
     find_round,
-    order_of,
     round_view,
     rounds_of,
     state_of,
 )
 from hub.models import (
     CampaignRow,
-    DeltaRow,
     RobotRow,
-    RoundRow,
     SkillRow,
-    VersionRow,
 )
-from hub.presence import Presence, Presences
 from hub.quotas import check_campaigns, hold
 from hub.rounds import FINAL
-from hub.visibility import must_change, seen, seen_skills
+from hub.visibility import must_change, seen_skills
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.manifest import Manifest
-from skills.messages import Assignment, CampaignRequest, CampaignView, RoundView
+from skills.messages import CampaignRequest, CampaignView, RoundView
 
 __all__ = ["Campaigns"]
 
 
 class Campaigns:
-    """Orders and assignments; each call is its own transaction."""
+    """Orders; each call is its own transaction."""
 
     def __init__(
         self,
@@ -63,14 +57,13 @@ class Campaigns:
         self._database = database
         self._clock = clock
         self._active_seconds = active_seconds
-        self._presences = Presences(database, clock, active_seconds)
         self._check_task = check_task
 
     def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
         """Take an order; the engine opens its first round.
 
         Raises:
-            NotFoundError: No such skill, or it has no stable version to start from.
+            NotFoundError: No such skill, or it has no version to start from.
             ForbiddenError: It is another organisation's, or as many campaigns as may are running.
             ConflictError: A campaign for this skill is running.
             ContractError: This hub does not know the task.
@@ -82,8 +75,8 @@ class Campaigns:
         now = self._clock()
         with self._database.write() as session:
             skill = own_skill(session, request.skill, by)
-            stable = resolve(session, skill.name, "stable", by)
-            self._check_task(session, Manifest.model_validate(stable.manifest), skill.organisation)
+            base = resolve(session, skill.name, "base", by)
+            self._check_task(session, Manifest.model_validate(base.manifest), skill.organisation)
             owner = hold(session, skill.organisation)[skill.organisation]
             running = _running(session, request.skill)
             if running is not None:
@@ -158,67 +151,10 @@ class Campaigns:
             row = find_round(session, round_id, viewer)
             return round_view(session, row, self._clock(), self._active_seconds)
 
-    def open_round(self, skill: str) -> str:
-        """The round that wants deltas for a skill now, whoever may bring some; empty where there is none."""
-        with self._database.read() as session:
-            newest = _newest(session, skill)
-        return newest[1].round_id if newest and newest[1].state == "open" else ""
-
-    def assignment(self, robot: Principal, skill: str) -> Assignment | None:
-        """What this robot is to do now for a skill; None when there is nothing that it may do.
-
-        Asking also tells the hub that the robot is there: a round without a target waits for it.
-        """
-        with self._database.read() as session:
-            row = session.scalar(select(SkillRow).where(SkillRow.name == skill, seen(robot)))
-            if row is None or not may_contribute(session, robot, row):
-                return None
-            work = _work(session, skill, robot.name, self._clock())
-            found = _assignment(session, *work) if work else None
-            presence = Presence(robot.name, skill, found.round_id if found else "")
-            is_noted = self._presences.is_noted(session, presence)
-        # What closed between the two looks is not given to a robot.
-        return found if is_noted or self._presences.note(presence) else None
-
-
-def _assignment(session: Session, campaign: CampaignRow, row: RoundRow) -> Assignment:
-    order = order_of(campaign)
-    base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
-    return Assignment(
-        campaign_id=row.campaign_id,
-        round_id=row.round_id,
-        number=row.number,
-        rounds=order.rounds,
-        base=version_view(session, base),
-        deadline=row.deadline,
-        training=order.training,
-        learning_rate=order.training.rate_of_round(row.number, order.rounds),
-        max_staleness=order.merge.max_staleness,
-    )
-
-
-def _work(session: Session, skill: str, robot_id: str, now: datetime) -> tuple[CampaignRow, RoundRow] | None:
-    """The campaign and the round that want a delta of this robot."""
-    newest = _newest(session, skill)
-    return newest if newest and _wanted(session, newest[1], robot_id, now) else None
-
-
-def _newest(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
-    """The running campaign for a skill, and its last round."""
-    both = select(CampaignRow, RoundRow).join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
-    running = both.where(CampaignRow.skill == skill, CampaignRow.state == "running")
-    found = session.execute(running.order_by(RoundRow.number.desc()).limit(1)).one_or_none()
-    return (found[0], found[1]) if found else None
-
 
 def _running(session: Session, skill: str) -> CampaignRow | None:
     statement = select(CampaignRow).where(CampaignRow.skill == skill, CampaignRow.state == "running")
     return session.scalar(statement)
-
-
-def _wanted(session: Session, row: RoundRow, robot_id: str, now: datetime) -> bool:
-    delivered = select(DeltaRow).where(DeltaRow.round_id == row.round_id, DeltaRow.robot_id == robot_id)
-    return row.state == "open" and now < row.deadline and session.scalar(delivered) is None
 
 
 def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRow) -> CampaignRequest:

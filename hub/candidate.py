@@ -19,6 +19,7 @@ from hub.merging import Chain, Engine, Merged, make_chain, merge
 from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
 from hub.staleness import discount
+from skills.bounds import bounded
 from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
 from skills.delta import apply, norm
 from skills.files import Blob
@@ -182,7 +183,7 @@ def _write(
             here = slice(start, start + PIECE)
             past = None if before is None else _cut(before, optimiser.moments(name), here)
             after, step = optimiser.update(past, _cut(merged.tensors, [name], here))
-            weights.write(name, apply(_cut(base, [name], here), step)[name], start)
+            weights.write(name, bounded(name, apply(_cut(base, [name], here), step)[name]), start)
             for moment, numbers in after.items():
                 moments.write(moment, numbers, start)
             lengths.append(norm(step))

@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from hub.audit import HUB, note
 from hub.auth import Principal, Viewer
+from hub.channels import ask_release, base_of, is_fit, stable_of
 from hub.clock import Clock
 from hub.contributors import dismiss_others
 from hub.database import Database
+from hub.discards import Discards
 from hub.events import record, take_turn
 from hub.leaderboards.rows import want_score
 from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
@@ -68,9 +70,12 @@ class VersionFile:
 class Catalogue:
     """Publishing and reading; each call is its own transaction."""
 
-    def __init__(self, database: Database, stores: Stores, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, stores: Stores, discards: Discards, key: SigningKey, clock: Clock
+    ) -> None:
         self._database = database
         self._stores = stores
+        self._discards = discards
         self._key = key
         self._clock = clock
 
@@ -87,8 +92,8 @@ class Catalogue:
     ) -> tuple[VersionView, bool]:
         """Take an uploaded skill file into the catalogue; the same file again changes nothing.
 
-        A new name belongs to the publisher's organisation. The first version of a skill becomes stable, so
-        that robots have something to start from; a later one becomes the candidate until it is measured.
+        A new name belongs to the publisher's organisation. Each version is the candidate until it is
+        measured; where nothing is stable yet, one that was trained waits for that at once.
 
         Args:
             file: The file.
@@ -114,16 +119,17 @@ class Catalogue:
                 return version_view(session, known), False
             check_succession(session, skill.manifest, by)
             self._check_quotas(session, owner, file.size)
+        self._discards.rescue(owner.region, file.digest)
         self._stores.of(owner.region).put_file(file.digest, file.path)
         try:
             return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
-            self._discard(skill.digest, owner.region)
+            self._discards.add(owner.region, skill.digest)
             with self._database.read() as session:
                 owner_for(session, skill.manifest.name, by)  # somebody took it meanwhile: no other word of it
             raise
         except IntegrityError as error:
-            self._discard(skill.digest, owner.region)
+            self._discards.add(owner.region, skill.digest)
             raise ConflictError(
                 "another upload was faster.", where="manifest.version", remedy="Send it again."
             ) from error
@@ -151,22 +157,14 @@ class Catalogue:
                 add_skill(session, manifest, owner, visibility, now)
             signature = self.sign(skill.digest)
             row = add_version(session, manifest, skill.digest, skill.size, signature, now, by=by)
-            if row.number == 1:
-                point_channel(session, manifest.name, "stable", 1, now, by=by.actor)
+            if manifest.origin != "initial" and stable_of(session, manifest.name) is None:
+                ask_release(session, row, "stable", now, by=by.actor, if_none=True)
             return version_view(session, row), True
 
     def _check_quotas(self, session: Session, owner: OrganisationRow, size: int) -> None:
         """Before anything is kept; `_enter` looks again."""
         check_uploads(session, owner, self._clock())
         check_room(owner, size)
-
-    def _discard(self, digest: str, region: str) -> None:
-        """Another upload was faster or took the room: nothing stays but a file that is the other's, too."""
-        with self._database.read() as session:
-            known = _version_of(session, digest)
-            is_its_place = known is not None and region_of(session, known.skill) == region
-        if not is_its_place:
-            self._stores.of(region).delete(digest)
 
     def sign(self, digest: str) -> str:
         """The hub's signature on a version that it answers for."""
@@ -209,17 +207,6 @@ class Catalogue:
         with self._database.read() as session:
             return version_view(session, resolve(session, name, ref, viewer))
 
-    def own_version(self, name: str, ref: str, by: Principal) -> VersionView:
-        """One version of a skill that somebody is about to change.
-
-        Raises:
-            NotFoundError: No such skill, version or channel.
-            ForbiddenError: It is another organisation's.
-        """
-        with self._database.read() as session:
-            own_skill(session, name, by)
-            return version_view(session, resolve(session, name, ref, by))
-
     def file(self, version: VersionView, viewer: Viewer) -> VersionFile:
         """Where the version's file comes from.
 
@@ -255,40 +242,34 @@ class Catalogue:
                 note(session, "skill.shown", now, by=by.actor, subject=name, visibility=visibility)
             return _skill_view(session, row)
 
-    def move_channel(self, name: str, channel: Channel, number: int, *, by: Principal) -> VersionView:
-        """Point a channel at a version: a release or a rollback.
+    def set_minimum(self, name: str, minimum: float | None, *, by: Principal) -> SkillView:
+        """Say what a version must reach to become stable; None: more than doing nothing.
 
         Raises:
-            NotFoundError: No such skill or version.
+            NotFoundError: No such skill.
             ForbiddenError: It is another organisation's.
-            ConflictError: Nothing unmeasured becomes stable, except a first version.
         """
+        now, words = self._clock(), "more than nothing" if minimum is None else f"{minimum:g}"
         with self._database.write() as session:
-            own_skill(session, name, by)
-            row = resolve(session, name, str(number), by)
-            if row.withdrawn_at is not None:
-                raise ConflictError(
-                    f"v{number} of {name} was withdrawn: it contains a robot that was.",
-                    where="version",
-                    remedy="Choose another version.",
-                    code="withdrawn",
-                )
-            if channel == "stable" and row.score is None and row.number > 1:
-                raise ConflictError(
-                    f"v{number} of {name} was never measured.",
-                    where="version",
-                    remedy="Choose a version with a score.",
-                    code="unmeasured",
-                )
-            point_channel(session, name, channel, number, self._clock(), by=by.actor)
-            return version_view(session, row)
+            row = own_skill(session, name, by)
+            if row.minimum != minimum:
+                take_turn(session)  # before the skill's row is locked
+                row.minimum, row.updated_at = minimum, now
+                note(session, "skill.minimum", now, by=by.actor, subject=name, minimum=words)
+            return _skill_view(session, row)
 
-    def record_score(self, digest: str, score: ScoreView) -> None:
-        """Keep the first measurement of a version."""
+    def record_report(self, digest: str, report: GateReport) -> None:
+        """Keep the first measurement of a version; where nothing is stable, it becomes that if it is fit."""
+        now = self._clock()
         with self._database.write() as session:
+            take_turn(session)  # before any row is locked
             row = _version_of(session, digest)
-            if row is not None and row.score is None:
-                row.score = score.model_dump(mode="json")
+            if row is None or row.gate is not None:
+                return
+            row.gate = report.model_dump(mode="json")
+            row.score = report.candidate.model_dump(mode="json")
+            if stable_of(session, row.skill) is None and is_fit(row) and row.withdrawn_at is None:
+                point_channel(session, row.skill, "stable", row.number, now)
 
 
 def find_skill(session: Session, name: str, viewer: Viewer) -> SkillRow:
@@ -318,7 +299,9 @@ def own_skill(session: Session, name: str, by: Principal) -> SkillRow:
 
 
 def resolve(session: Session, name: str, ref: str, viewer: Viewer) -> VersionRow:
-    """The version that a number or channel stands for, of a skill that the viewer sees.
+    """The version that a number, a channel or `base` stands for, of a skill that the viewer sees.
+
+    `base` is what a round of the skill would begin from, see `base_of`.
 
     Raises:
         NotFoundError: No such skill, version or channel.
@@ -328,12 +311,13 @@ def resolve(session: Session, name: str, ref: str, viewer: Viewer) -> VersionRow
     if number is None:
         channel = session.get(ChannelRow, (name, ref))
         number = channel.number if channel else None
-    row = session.get(VersionRow, (name, number)) if number is not None else None
+    found = session.get(VersionRow, (name, number)) if number is not None else None
+    row = base_of(session, name) if ref == "base" else found
     if row is None:
         raise NotFoundError(
             f"{name} has no version or channel {ref[:64]!r}.",
             where="ref",
-            remedy="Use a number, `stable` or `candidate`; see the skill's list of versions.",
+            remedy="Use a number, `stable`, `candidate` or `base`; see the skill's list of versions.",
         )
     return row
 
@@ -379,11 +363,22 @@ def add_version(
 def point_channel(
     session: Session, name: str, channel: Channel, number: int, now: datetime, *, by: str = HUB
 ) -> None:
-    """Move a channel and tell listeners; a channel that is there already stays."""
+    """Move a channel and tell listeners; a channel that is there already stays.
+
+    Raises:
+        ConflictError: Nothing becomes stable that no gate found fit for it.
+    """
     take_turn(session)  # before any row is locked: whoever has the turn may want it, too
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
         return
+    if channel == "stable" and not is_fit(session.get_one(VersionRow, (name, number))):
+        raise ConflictError(
+            f"v{number} of {name} was never measured, or did not reach the skill's minimum.",
+            where="version",
+            remedy=f"Have it measured: zunft skill release {name} {number}.",
+            code="unmeasured",
+        )
     session.merge(ChannelRow(skill=name, name=channel, number=number))
     session.get_one(SkillRow, name).updated_at = now
     session.flush()
@@ -413,6 +408,7 @@ def _skill_view(session: Session, row: SkillRow) -> SkillView:
         versions=next_number(session, row.name) - 1,
         stable=channels.get("stable"),
         candidate=channels.get("candidate"),
+        minimum=row.minimum,
         updated_at=row.updated_at,
     )
 

@@ -119,11 +119,16 @@ class Database:
         return self._engine.dialect.name == "postgresql"
 
     def migrate(self) -> None:
-        """Bring the schema to this program's version; data stays. Several processes may do so at once."""
+        """Bring the schema to this program's version; data stays. Several processes may do so at once.
+
+        Raises:
+            SettingsError: The schema is none of this program's; nothing was changed.
+        """
         config = _migrations()
         with self._writer.execution_options(zunft_write=True).begin() as connection:
             if self._is_postgresql:  # SQLite has one writer at a time anyway
                 connection.execute(text(MIGRATING))
+            _check_known(config, connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -203,6 +208,21 @@ def open_database(url: str) -> Iterator[Database]:
         ) from error
     finally:
         database.close()
+
+
+def _check_known(config: Config, connection: Connection) -> None:
+    """Refuse a database that a Zunft before the first release made, or one after this."""
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in known:
+        raise SettingsError(
+            f"the database has schema {found}, which this program does not know; nothing was changed.",
+            where="database_url",
+            remedy=(
+                "Run the Zunft that made it; or start this one with a new --data-dir"
+                " (or ZUNFT_DATABASE_URL) and publish skills and tasks anew."
+            ),
+        )
 
 
 def _migrations() -> Config:

@@ -43,6 +43,7 @@ __all__ = [
     "order_of",
     "round_view",
     "rounds_of",
+    "running_round",
     "state_of",
     "work_of",
 ]
@@ -100,6 +101,14 @@ def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
     """A campaign's last round."""
     statement = select(RoundRow).where(RoundRow.campaign_id == campaign_id)
     return session.scalar(statement.order_by(RoundRow.number.desc()).limit(1))
+
+
+def running_round(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
+    """The running campaign for a skill, and its last round."""
+    both = select(CampaignRow, RoundRow).join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
+    running = both.where(CampaignRow.skill == skill, CampaignRow.state == "running")
+    found = session.execute(running.order_by(RoundRow.number.desc()).limit(1)).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:

@@ -41,15 +41,25 @@ class Buckets:
         """Take one from the bucket of `key`; returns 0, or the seconds after which there will be one."""
         with self._lock:
             now = self._timer()
-            full_at = max(self._full_at.get(key, now), now) + self._interval
-            wait = full_at - now - self._patience
-            if wait > self._interval * 1e-3:  # more than what adding many intervals rounds off
+            wait = self._wait(key, now)
+            if wait:
                 return wait
-            self._full_at[key] = full_at
+            self._full_at[key] = max(self._full_at.get(key, now), now) + self._interval
             if len(self._full_at) >= self._sweep_at:
                 self._full_at = {name: at for name, at in self._full_at.items() if at > now}
                 self._sweep_at = max(FIRST_SWEEP, 2 * len(self._full_at))
         return 0.0
+
+    def wait(self, key: str) -> float:
+        """What `take` would return; nothing is taken."""
+        with self._lock:
+            return self._wait(key, self._timer())
+
+    def _wait(self, key: str, now: float) -> float:
+        wait = max(self._full_at.get(key, now), now) + self._interval - now - self._patience
+        return (
+            wait if wait > self._interval * 1e-3 else 0.0
+        )  # more than what adding many intervals rounds off
 
 
 class RateLimits:
@@ -66,6 +76,15 @@ class RateLimits:
             TooManyRequestsError: Too many of this one.
         """
         _take(self._known, name)
+
+    def expect(self, name: str) -> None:
+        """Before anything is done for somebody who only says who it is; it is not counted for that.
+
+        Raises:
+            TooManyRequestsError: The one that it says to be has asked too often.
+        """
+        if self._known is not None:
+            _refuse(self._known.wait(name))
 
     def stranger(self, address: str) -> None:
         """Count a request without credentials or with wrong ones.
@@ -94,7 +113,11 @@ def _buckets(rate: float, burst: int) -> Buckets | None:
 
 
 def _take(buckets: Buckets | None, key: str) -> None:
-    wait = 0.0 if buckets is None else buckets.take(key)
+    if buckets is not None:
+        _refuse(buckets.take(key))
+
+
+def _refuse(wait: float) -> None:
     if wait:
         raise TooManyRequestsError(
             "too many requests.",

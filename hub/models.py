@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from skills.messages import Visibility
+from skills.messages import Channel, Visibility
 
 __all__ = [
     "NOTE_LENGTH",
@@ -25,6 +25,7 @@ __all__ = [
     "CampaignRow",
     "ChannelRow",
     "DeltaRow",
+    "DiscardRow",
     "EnrolmentTokenRow",
     "EventRow",
     "HubRow",
@@ -34,6 +35,7 @@ __all__ = [
     "Moment",
     "NonceRow",
     "OrganisationRow",
+    "ReleaseRow",
     "RobotRow",
     "RoundRow",
     "SessionRow",
@@ -201,6 +203,7 @@ class SkillRow(Base):
     """A name in the catalogue, whose it is, and who may see it: `hub.visibility` says what follows.
 
     `held_by` is the last withdrawal that has still to make versions again; meanwhile no round is opened.
+    `minimum` is the success that a version needs to become stable; None: more than doing nothing.
     """
 
     __tablename__ = "skills"
@@ -211,6 +214,7 @@ class SkillRow(Base):
     summary: Mapped[str] = mapped_column(String(2000))
     updated_at: Mapped[datetime]
     held_by: Mapped[str | None]
+    minimum: Mapped[float | None]
 
 
 class VersionRow(Base):
@@ -242,6 +246,26 @@ class ChannelRow(Base):
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int]
+
+
+class ReleaseRow(Leased, Base):
+    """Somebody wants a channel to point at a version. Whoever measures that version holds the lease.
+
+    `if_none`: only as long as the channel points at nothing.
+    """
+
+    __tablename__ = "releases"
+    release_id: Mapped[str] = mapped_column(primary_key=True)
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
+    number: Mapped[int]
+    channel: Mapped[Channel] = mapped_column(String(128))
+    if_none: Mapped[bool]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(String(2000))
+    gate: Mapped[dict[str, Any] | None]
+    finished_at: Mapped[datetime | None]
 
 
 class CampaignRow(Leased, Base):
@@ -347,6 +371,16 @@ class UploadRow(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class DiscardRow(Base):
+    """A blob to be deleted, unless a row names it then; `taken_at` since somebody is at it."""
+
+    __tablename__ = "discards"
+    region: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    discarded_at: Mapped[datetime] = mapped_column(index=True)
+    taken_at: Mapped[datetime | None]
+
+
 class AuditRow(Base):
     """An entry of the audit log; triggers of the database refuse to change or delete one."""
 
@@ -390,7 +424,8 @@ class WebhookRow(Leased, Base):
     """Somebody who wants to be told, and how far that has come.
 
     All events up to `position` were delivered, or are in `undelivered`. Whoever sends holds the lease.
-    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row.
+    `secret` is sealed by `hub.webhooks.vault`; `failures` are those in a row. A trial that was
+    asked for and has no report yet is due.
     """
 
     __tablename__ = "webhooks"
@@ -405,6 +440,8 @@ class WebhookRow(Leased, Base):
     trouble: Mapped[str] = mapped_column(String(500), default="")
     resting_until: Mapped[datetime | None]
     last_delivered_at: Mapped[datetime | None]
+    trial_asked_at: Mapped[datetime | None]
+    trial_report: Mapped[dict[str, Any] | None]
 
 
 class UndeliveredRow(Base):

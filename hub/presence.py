@@ -1,12 +1,12 @@
 """Which robot is there for which skill, and which round it was given to work on.
 
 A round without a target waits for those who are there. Robots that ask at once, as they do when a round
-opens, are written down in one transaction, see `hub.together`.
+opens, are written down in one transaction, which is `hub.assignments`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,9 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.database import Database, insert_of
+from hub.database import insert_of
 from hub.models import AssignmentRow, InterestRow, RobotRow, RoundRow
-from hub.together import Together
 
 __all__ = ["Presence", "Presences"]
 
@@ -36,33 +35,42 @@ class Presence:
 class Presences:
     """Written when it is no longer nearly true, and not each time that a robot asks."""
 
-    def __init__(self, database: Database, clock: Clock, active_seconds: float) -> None:
-        self._database = database
+    def __init__(self, clock: Clock, active_seconds: float) -> None:
         self._clock = clock
         self._nearly = timedelta(seconds=active_seconds / LOOKS)
-        self._together = Together(self._write)
 
-    def is_noted(self, session: Session, presence: Presence) -> bool:
-        """Whether this is known already, in the caller's transaction."""
-        asked = session.get(InterestRow, (presence.robot_id, presence.skill))
-        if asked is None or self._clock() - asked.asked_at >= self._nearly:
-            return False
-        given = presence.round_id, presence.robot_id
-        return not presence.round_id or session.get(AssignmentRow, given) is not None
+    def unnoted(self, session: Session, those: Sequence[Presence]) -> list[Presence]:
+        """Those of these that are not known yet, or nearly no longer true."""
+        since, robots = self._clock() - self._nearly, {each.robot_id for each in those}
+        skills, rounds = {each.skill for each in those}, {each.round_id for each in those} - {""}
+        asked = select(InterestRow.robot_id, InterestRow.skill).where(
+            InterestRow.robot_id.in_(robots), InterestRow.skill.in_(skills), InterestRow.asked_at > since
+        )
+        given = select(AssignmentRow.robot_id, AssignmentRow.round_id).where(
+            AssignmentRow.robot_id.in_(robots), AssignmentRow.round_id.in_(rounds)
+        )
+        known = {tuple(row) for row in session.execute(asked)} if those else set()
+        known |= {tuple(row) for row in session.execute(given)} if rounds else set()
+        return [each for each in those if not {*_pairs(each)} <= known]
 
-    def note(self, presence: Presence) -> bool:
-        """Write it down; False where the round was no longer open."""
-        return self._together.do(presence)
-
-    def _write(self, those: Sequence[Presence]) -> list[bool]:
+    def note(self, session: Session, those: Sequence[Presence]) -> set[str]:
+        """Write them down; returns the rounds that are no longer open."""
+        if not those:
+            return set()
         now = self._clock()
-        with self._database.write() as session:
-            enrolled = _enrolled(session, {each.robot_id for each in those})
-            there = [each for each in those if each.robot_id in enrolled]
-            _insert_interests(session, there, now)
-            rounds = _open(session, {each.round_id for each in there})
-            _insert_assignments(session, [each for each in there if each.round_id in rounds], now)
-        return [not each.round_id or each.round_id in rounds for each in those]
+        enrolled = _enrolled(session, {each.robot_id for each in those})
+        there = [each for each in those if each.robot_id in enrolled]
+        _insert_interests(session, there, now)
+        rounds = {each.round_id for each in those} - {""}
+        still_open = _open(session, rounds) if rounds else set()
+        _insert_assignments(session, [each for each in there if each.round_id in still_open], now)
+        return rounds - still_open
+
+
+def _pairs(presence: Presence) -> Iterator[tuple[str, str]]:
+    yield presence.robot_id, presence.skill
+    if presence.round_id:
+        yield presence.robot_id, presence.round_id
 
 
 def _enrolled(session: Session, robot_ids: set[str]) -> set[str]:

@@ -5,18 +5,20 @@ Same skill, task and seeds: the same digits, whichever of them asks. What is com
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import product
+from typing import Any
 
-from envs.evaluate import Evaluation, evaluate, pool
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.evaluate import Evaluation, evaluate, evaluate_held_out
+from envs.evaluate import Policy as Player
 from envs.replay import record
 from envs.task import Task
-from envs.workshop import fresh_workshop
+from envs.workshop import Workshop, fresh_workshop
 from envs.wrapped import WrappedFile
 from skills.errors import ContractError
 from skills.leaderboards import Draw
@@ -37,12 +39,22 @@ class Scoring:
     replay: bytes | None = None
 
 
+@dataclass(frozen=True)
+class _Exploring:
+    policy: Policy
+    rng: np.random.Generator
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        return self.policy.explore(observation, self.rng)
+
+
 def score_skill(
     skill: Skill,
     task: Task,
     draws: Sequence[Draw],
     embodiments: Sequence[str] = (),
     *,
+    exploring: bool = False,
     recorded: bool = False,
     tell: Callable[[int], None] = lambda _episodes: None,
 ) -> Scoring:
@@ -53,6 +65,7 @@ def score_skill(
         task: The task.
         draws: Workshops and jobs.
         embodiments: Of those that the task admits; all if none are named.
+        exploring: Whether it acts as in training, with noise that follows from the draw.
         recorded: Whether a replay of the first draw on the first embodiment is made.
         tell: Told how many episodes have come to their end, from several threads.
 
@@ -60,24 +73,22 @@ def score_skill(
         ContractError: The skill does not fit the task.
     """
     _check_contract(skill, task)
-    policy, robots = Policy(skill), tuple(embodiments or task.file.embodiments)
-    cells = list(product(robots, draws))
-    kept = cells[0] if recorded and not isinstance(task.file, WrappedFile) else None
+    mine = Policy(skill)
+    replays: list[bytes] = []
+    first = fresh_workshop(
+        task.file, (*embodiments, *task.file.embodiments)[0], draws[0].workshop, held_out=True
+    )
 
-    def run(cell: tuple[str, Draw]) -> tuple[Evaluation, bytes | None]:
-        robot, draw = cell
-        workshop = fresh_workshop(task.file, robot, draw.workshop, held_out=True)
-        play = (policy, task, workshop, draw.episodes, draw.jobs)
-        found = record(*play) if cell == kept else (evaluate(*play), None)
-        tell(draw.episodes)
+    def score(policy: Player, task: Task, workshop: Workshop, episodes: int, seed: int) -> Evaluation:
+        player: Player = _Exploring(mine, np.random.default_rng(seed)) if exploring else policy
+        if not recorded or isinstance(task.file, WrappedFile) or (workshop, seed) != (first, draws[0].jobs):
+            return evaluate(player, task, workshop, episodes, seed)
+        found, replay = record(player, task, workshop, episodes, seed)
+        replays.append(replay)
         return found
 
-    # The physics runs outside Python's lock: workshops side by side, each as if it were alone.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        found = list(threads.map(run, cells))
-    each = {robot: [ran for (own, _), (ran, _) in zip(cells, found, strict=True) if own == robot]
-            for robot in robots}  # fmt: skip
-    return Scoring({robot: pool(ran) for robot, ran in each.items()}, found[0][1])
+    found = evaluate_held_out(mine, task, draws, embodiments, score, tell)
+    return Scoring(found, *replays)
 
 
 def score_view(score: Evaluation) -> ScoreView:

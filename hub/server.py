@@ -14,6 +14,7 @@ from hub.jobs.job import Gate
 from hub.log import configure_logging
 from hub.services import Services
 from hub.settings import Settings
+from skills.files import keep_private
 
 __all__ = ["serve"]
 
@@ -46,6 +47,7 @@ def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_no
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
     """
+    keep_private()
     configure_logging(settings.log_level)
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services

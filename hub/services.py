@@ -9,8 +9,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from envs.examination import CheckLimits
 from hub.accounts import Accounts
 from hub.admission import Admission
+from hub.assignments import Assignments
 from hub.attendance import Attendance
 from hub.audit import AuditLog
 from hub.auth import Authenticator, Viewer
@@ -19,13 +21,15 @@ from hub.campaigns import Campaigns
 from hub.catalogue import Catalogue
 from hub.clock import Clock, utc_now
 from hub.database import Database
+from hub.discards import Discards
 from hub.engine import Engine
 from hub.enrolment import Enrolment
 from hub.events import EventLog, Told
 from hub.fits import Fits
+from hub.held import HeldRobots
 from hub.identity import signing_key
 from hub.issuer import Issuer
-from hub.jobs.job import BenchPlan, CheckLimits, Gate, Jobs, StoreAddress
+from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
 from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaderboards.boards import Leaderboards
@@ -37,7 +41,8 @@ from hub.organisations import Organisations
 from hub.queue.background_loop import BackgroundLoop, every
 from hub.queue.leased_queue import LeasedQueue
 from hub.regions import HOME, Stores, connect_stores
-from hub.releases import Releases
+from hub.releases import Releaser, Releases
+from hub.retention import Retention
 from hub.sessions import Sessions
 from hub.settings import Settings
 from hub.sharing import Shared
@@ -69,7 +74,7 @@ SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
 REQUEST_THREADS = 40
 """In which requests are answered: anyio's own number."""
-OTHER_THREADS = 30
+OTHER_THREADS = 34
 """At most beside those and the engine's: loops and what renews their leases, webhooks, shared looks."""
 
 
@@ -83,10 +88,12 @@ class Services:
     bell: Bell
     accounts: Accounts
     admission: Admission
+    assignments: Assignments
     audit: AuditLog
     authenticator: Authenticator
     campaigns: Campaigns
     catalogue: Catalogue
+    discards: Discards
     dispatcher: Dispatcher
     engine: Engine
     enrolment: Enrolment
@@ -95,10 +102,13 @@ class Services:
     jobs: Jobs
     organisations: Organisations
     releases: Releases
+    retention: Retention
+    releaser: Releaser
     spool: Spool
     tokens: Tokens
     uploads: Uploads
     open_rounds: Shared[str, str]
+    held: HeldRobots
     news: Shared[tuple[int, Viewer], Told]
     sessions: Sessions
     sign_in: SignIn
@@ -168,8 +178,9 @@ def open_services(
     accounts = Accounts(database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
-    admission = Admission(database, stores, spool, clock)
-    catalogue = Catalogue(database, stores, key, clock)
+    discards = Discards(database, stores, clock)
+    admission = Admission(database, stores, discards, spool, clock)
+    catalogue = Catalogue(database, stores, discards, key, clock)
     limits = UploadLimits(
         delta=settings.delta_limit,
         skill=settings.skill_limit,
@@ -180,7 +191,8 @@ def open_services(
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
-    steps = Steps(database, stores, jobs, catalogue, clock, active)
+    retention = Retention(database, clock, settings.keep_events_days, settings.keep_presence_days)
+    steps = Steps(database, discards, jobs, catalogue, clock, active)
 
     def stopping() -> bool:
         return bell.closed
@@ -190,11 +202,14 @@ def open_services(
     authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
+    assignments = Assignments(database, authenticator.nonces, clock, active)
+    open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
     events = EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
     withdrawing = Worker(database, stores, jobs, catalogue, clock, seconds, stopping)
     background = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
     scorer = Scorer(database, stores, background, BOARD, clock, seconds, stopping)
+    releaser = Releaser(database, jobs, clock, seconds, stopping)
     checker = Checker(database, jobs, clock, _check_limits(settings), seconds, stopping)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics, stopping)
     engine, listener = Engine(steps, running), Listener(database, bell)
@@ -210,8 +225,11 @@ def open_services(
         loop("withdrawals", withdrawing.work),
         loop("webhooks", dispatcher.turn),
         loop("checks", checker.work),
+        loop("releases", releaser.work),
         loop("attendance", every(ATTENDANCE_SECONDS, attendance.look), is_woken=False),
-        loop("sweeps", every(SWEEP_SECONDS, uploads.sweep), is_woken=False),
+        loop("uploads", every(SWEEP_SECONDS, uploads.sweep), is_woken=False),
+        loop("discards", every(SWEEP_SECONDS, discards.sweep), is_woken=False),
+        loop("retention", every(SWEEP_SECONDS, retention.sweep), is_woken=False),
     ]
     if settings.leaderboards:
         loops.append(loop("scores", scorer.work))
@@ -222,10 +240,12 @@ def open_services(
         bell=bell,
         accounts=accounts,
         admission=admission,
+        assignments=assignments,
         audit=AuditLog(database),
         authenticator=authenticator,
         campaigns=campaigns,
         catalogue=catalogue,
+        discards=discards,
         dispatcher=dispatcher,
         engine=engine,
         enrolment=Enrolment(database, clock, key.public.text),
@@ -234,8 +254,11 @@ def open_services(
         jobs=jobs,
         listener=listener,
         organisations=organisations,
-        releases=Releases(database, catalogue, jobs),
-        open_rounds=Shared(bell, campaigns.open_round, "zunft-rounds"),
+        releases=Releases(database, clock),
+        retention=retention,
+        releaser=releaser,
+        open_rounds=open_rounds,
+        held=HeldRobots(bell, open_rounds),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
         tokens=Tokens(database, clock),
@@ -249,7 +272,7 @@ def open_services(
         leaderboards=Leaderboards(database, stores, BOARD),
         scorer=scorer,
         background=background,
-        tasks=Tasks(database, stores, key, clock),
+        tasks=Tasks(database, stores, discards, key, clock),
         checker=checker,
         loops=tuple(loops),
     )
@@ -283,7 +306,7 @@ def _webhooks(
     chance = random.SystemRandom().random
     schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
     return (
-        Webhooks(database, vault, sender, source, clock),
+        Webhooks(database, vault, sender, clock),
         Dispatcher(
             database, vault, sender, schedule, source, clock, metrics, settings.lease_seconds, stopping
         ),

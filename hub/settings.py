@@ -250,6 +250,20 @@ class Settings(BaseSettings):
         description="The same for each address, of requests with no credentials or wrong ones; 0: no limit.",
     )
     stranger_rate_burst: int = Field(default=2000, ge=1, description="The same at once.")
+    keep_events_days: float = Field(
+        default=90,
+        ge=0,
+        allow_inf_nan=False,
+        description="How many days the event log is kept; 0: for ever. What webhooks have still to be told "
+        "of stays, and so does the audit log.",
+    )
+    keep_presence_days: float = Field(
+        default=90,
+        ge=0,
+        allow_inf_nan=False,
+        description="How many days it is kept which robot asked for which skill and was given which round "
+        "that is over; 0: for ever. Who contributed to a version stays.",
+    )
     clock_skew_seconds: float = Field(
         default=300, gt=0, description="How far a robot's clock may differ from the hub's."
     )

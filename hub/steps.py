@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from hub.auth import THE_HUB
 from hub.catalogue import Catalogue, add_version, point_channel, resolve
+from hub.channels import is_fit, least_of, stable_of
 from hub.clock import Clock
 from hub.database import Database
+from hub.discards import Discards, discard
 from hub.events import record
 from hub.jobs.job import GateJob, Jobs
 from hub.journal import (
@@ -33,7 +35,7 @@ from hub.models import CampaignRow, RoundRow, SkillRow, VersionRow
 from hub.publishing import next_number
 from hub.queue.leased_queue import Held
 from hub.quotas import hold
-from hub.regions import Stores, region_of
+from hub.regions import region_of
 from hub.rounds import FINAL, collection_event, without
 from hub.tasks.sources import task_source
 from skills.errors import TooLargeError
@@ -51,14 +53,14 @@ class Steps:
     def __init__(
         self,
         database: Database,
-        stores: Stores,
+        discards: Discards,
         jobs: Jobs,
         catalogue: Catalogue,
         clock: Clock,
         active_seconds: float,
     ) -> None:
         self._database = database
-        self._stores = stores
+        self._discards = discards
         self._jobs = jobs
         self._catalogue = catalogue
         self._clock = clock
@@ -84,15 +86,12 @@ class Steps:
 
     def begin(self, held: Held[CampaignRow], campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
-        base, measured = self._stable(campaign.skill)
-        if not measured:
-            with self._database.read() as session:
-                region = region_of(session, campaign.skill)
-                task = task_source(session, campaign.skill)
-            plan = order_of(campaign).gate
-            job = GateJob(candidate=base, current=None, plan=plan, region=region, task=task)
+        with self._database.read() as session:
+            base = resolve(session, campaign.skill, "base", THE_HUB)
+            job = self._gate_job(session, campaign, base.digest, None)
+        if base.gate is None:
             report = self._jobs.run(job, held.given_up)
-            self._catalogue.record_score(base, report.candidate)
+            self._catalogue.record_report(base.digest, report)
         with held.commit() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
@@ -133,7 +132,6 @@ class Steps:
             task = task_source(session, campaign.skill)
         job = merge_job(row, deltas, order_of(campaign), number, region, task)
         made = self._jobs.run(job, held.given_up)
-        store = self._stores.of(region)
         try:
             with held.commit() as session:
                 current = _still(session, row, "merging")
@@ -143,7 +141,7 @@ class Steps:
                 hold(session, session.get_one(SkillRow, campaign.skill).organisation)
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
-                    store.delete(made.digest)
+                    discard(session, region, made.digest, self._clock())
                     return True
                 now, signature = self._clock(), self._catalogue.sign(made.digest)
                 add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
@@ -152,26 +150,17 @@ class Steps:
                 current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
                 enter_state(session, current, "merged", now)
         except TooLargeError:
-            store.delete(made.digest)
+            self._discards.add(region, made.digest)
             raise
         return True
 
     def examine(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
-        """Gating: measure the candidate against the stable version; publish it or keep it for study."""
-        stable, _ = self._stable(campaign.skill)
+        """Gating: measure the candidate against the stable version, or else its base; publish it or not."""
         with self._database.read() as session:
-            region = region_of(session, campaign.skill)
-            task = task_source(session, campaign.skill)
-        job = GateJob(
-            candidate=str(row.candidate),
-            current=stable,
-            plan=order_of(campaign).gate,
-            region=region,
-            task=task,
-        )
+            stable = stable_of(session, campaign.skill)
+            against = stable.digest if stable is not None else row.base
+            job = self._gate_job(session, campaign, str(row.candidate), against)
         report = self._jobs.run(job, held.given_up)
-        if report.current is not None:
-            self._catalogue.record_score(stable, report.current)
         with held.commit() as session:
             current = _still(session, row, "gating")
             if current is None:
@@ -217,7 +206,7 @@ class Steps:
         held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
         if campaign.state != "running" or held is not None:
             return
-        base = resolve(session, campaign.skill, "stable", THE_HUB).digest
+        base = resolve(session, campaign.skill, "base", THE_HUB).digest
         # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.
         made_base = select(RoundRow.optimiser_after).where(RoundRow.candidate == base)
         now = self._clock()
@@ -259,14 +248,20 @@ class Steps:
         version.score = report.candidate.model_dump(mode="json")
         row.metrics = {**row.metrics, "gate_seconds": report.seconds}
         enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
-        if report.passed:
+        if report.passed and is_fit(version):
             point_channel(session, version.skill, "stable", version.number, now)
 
-    def _stable(self, name: str) -> tuple[str, bool]:
-        """Digest of the stable version, and whether it has a score."""
-        with self._database.read() as session:
-            row = resolve(session, name, "stable", THE_HUB)
-        return row.digest, row.score is not None
+    def _gate_job(
+        self, session: Session, campaign: CampaignRow, candidate: str, current: str | None
+    ) -> GateJob:
+        return GateJob(
+            candidate=candidate,
+            current=current,
+            plan=order_of(campaign).gate,
+            least=least_of(session, campaign.skill),
+            region=region_of(session, campaign.skill),
+            task=task_source(session, campaign.skill),
+        )
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:

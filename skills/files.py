@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["Blob", "atomic_file", "map_file", "sync_folder", "write_atomically"]
+__all__ = ["Blob", "atomic_file", "keep_private", "map_file", "sync_folder", "write_atomically"]
 
 Blob = bytes | memoryview
 """A whole file: bytes, or a view of a memory-mapped one."""
@@ -61,3 +61,11 @@ def map_file(file: BinaryIO) -> memoryview:
     if not size:
         return memoryview(b"")  # nothing cannot be mapped
     return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def keep_private() -> None:
+    """From here on this process, and whichever it starts, makes files that nobody else can read.
+
+    For the entry of a process: it is a property of all its threads.
+    """
+    os.umask(0o077)

@@ -69,12 +69,13 @@ def fit_of(manifest: Manifest, said: Abilities | None, embodiment: str) -> Fit:
     if manifest.network.kind not in said.networks:
         known = ", ".join(said.networks) or "none"
         found.append(f"network of kind {manifest.network.kind} instead of {known}")
-    served = next((each for each in said.abilities if each.task == manifest.task), None)
-    if served is None:
+    served = [each for each in said.abilities if each.task == manifest.task]
+    if not served:
         tasks = ", ".join(sorted(each.task for each in said.abilities)) or "none"
         found.append(f"this {embodiment} does not serve task {manifest.task}; it serves {tasks}")
     else:
-        found += differences(manifest, served.contract, served.task_digest)
+        # It may have several bundles of one task: that which comes nearest counts.
+        found += min((differences(manifest, each.contract, each.task_digest) for each in served), key=len)
     told = found[:MOST] + ([f"and {len(found) - MOST} more"] if len(found) > MOST else [])
     return Fit(fits="no" if found else "yes", differences=tuple(told))
 

@@ -36,7 +36,10 @@ __all__ = [
     "Label",
     "MergePlan",
     "Message",
+    "MinimumChange",
     "OptimiserName",
+    "ReleaseState",
+    "ReleaseView",
     "RobotView",
     "Role",
     "RoundState",
@@ -65,6 +68,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Role = Literal["robot", "researcher", "operator", "admin"]
 UserRole = Literal["researcher", "operator", "admin"]
 Channel = Literal["candidate", "stable"]
+ReleaseState = Literal["queued", "measuring", "released", "refused"]
 Visibility = Literal["private", "organisation", "guild"]
 RuleName = Literal[
     "mean",
@@ -195,13 +199,24 @@ class ScoreView(Message):
 
 
 class GateReport(Message):
-    """What the gate measured: candidate and current version on the same seeds, per embodiment."""
+    """What the gate measured: candidate and current version on the same seeds, per embodiment.
+
+    Attributes:
+        reached: Whether it reached the skill's minimum; None: it was not held to it.
+        nothing: What doing nothing scores, where that is the minimum.
+        exploring: How the candidate did with the noise with which its training would begin, in few episodes.
+        current_exploring: The same of the current version.
+    """
 
     passed: bool
     reason: str
     candidate: ScoreView
     current: ScoreView | None = None
+    reached: bool | None = None
+    nothing: ScoreView | None = None
     by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
+    exploring: ScoreView | None = None
+    current_exploring: ScoreView | None = None
     seconds: float = Field(ge=0)
 
 
@@ -228,7 +243,11 @@ class VersionView(Message):
 
 
 class SkillView(Message):
-    """A skill with its newest stable version, its owner, and who may see it."""
+    """A skill with its newest stable version, its owner, and who may see it.
+
+    Attributes:
+        minimum: Success that a version must reach before it becomes stable; None: more than doing nothing.
+    """
 
     name: str
     organisation: str
@@ -238,13 +257,39 @@ class SkillView(Message):
     versions: int
     stable: VersionView | None
     candidate: VersionView | None
+    minimum: float | None = None
     updated_at: datetime
+
+
+class MinimumChange(Message):
+    """What a version must reach before it becomes stable; None: more success than doing nothing."""
+
+    minimum: float | None = Field(ge=0, le=1)
 
 
 class ChannelMove(Message):
     """An operator points a channel at a version: a release or a rollback."""
 
     version: int = Field(ge=1, le=1_000_000_000)
+
+
+class ReleaseView(Message):
+    """What becomes of a release or a rollback: the version is measured first, if it never was.
+
+    Attributes:
+        reason: Why it was refused, or what the measurement said.
+        gate: What was measured for it; None where nothing had to be.
+    """
+
+    release_id: str
+    skill: str
+    version: int
+    channel: Channel
+    state: ReleaseState
+    reason: str = ""
+    gate: GateReport | None = None
+    asked_at: datetime
+    finished_at: datetime | None = None
 
 
 class TrainingPlan(Message):

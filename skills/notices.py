@@ -19,6 +19,7 @@ __all__ = [
     "NoticeKind",
     "RedeliverRequest",
     "Redelivered",
+    "TrialView",
     "WebhookCreated",
     "WebhookRequest",
     "WebhookView",
@@ -108,6 +109,18 @@ class DeliveryReport(Message):
     status: int | None = None
     reason: str = ""
     seconds: float = Field(ge=0)
+
+
+class TrialView(Message):
+    """A message of the type `zunft.webhook.test`: never asked for, on its way, or sent.
+
+    Attributes:
+        report: What became of it; None until it was sent.
+    """
+
+    state: Literal["never", "queued", "done"]
+    asked_at: datetime | None = None
+    report: DeliveryReport | None = None
 
 
 class DeadLetter(Message):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skills.errors import ContractError
+from skills.bounds import bounded
+from skills.errors import ArtefactError, ContractError
 from skills.skill import Skill
 
 __all__ = ["Policy"]
@@ -28,23 +29,47 @@ class Policy:
         # (in, out) and contiguous: the batched product below then runs without a copy.
         self._weights = [np.ascontiguousarray(tensors[f"actor.{i}.weight"].T) for i in range(layers)]
         self._biases = [tensors[f"actor.{i}.bias"] for i in range(layers)]
+        self._deviation = np.exp(bounded("log_std", tensors["log_std"]))
         self._relu = skill.manifest.network.activation == "relu"
 
     def act(self, observation: NDArray[Any]) -> Array:
         """Action for one observation (size,) or many (n, size); float32, each number in [-1, 1].
 
         Raises:
-            ContractError: The observation has another size than the contract's.
+            ContractError: The observation has another size than the contract's, or NaN or infinite numbers.
+            ArtefactError: The network overflows: no robot is told to move.
         """
-        hidden = np.asarray(observation, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
+            return self._act(np.asarray(observation, dtype=np.float32))
+
+    def explore(self, observation: NDArray[Any], rng: np.random.Generator) -> Array:
+        """Action as in training, which begins with this skill's exploration; see `act`."""
+        mean = self.act(observation)
+        return np.clip(mean + self._deviation * rng.standard_normal(mean.shape, dtype=np.float32), -1, 1)
+
+    def _act(self, hidden: Array) -> Array:
         if hidden.shape[-1:] != (self.contract.observation_size,):
             raise ContractError(
                 f"observation of shape {hidden.shape} instead of {self.contract.observation_size} numbers.",
                 where="observation",
                 remedy="Compare the robot's sensors with the contract in the skill's manifest.",
             )
+        if not np.isfinite(hidden).all():
+            raise ContractError(
+                "the observation has NaN or infinite numbers.",
+                where="observation",
+                remedy="Look at the robot's sensors; it was not told to move.",
+                code="not_finite",
+            )
         for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
             hidden = hidden @ weight + bias
             hidden = np.maximum(hidden, 0) if self._relu else np.tanh(hidden)
         mean: Array = hidden @ self._weights[-1] + self._biases[-1]
+        if not np.isfinite(mean).all():
+            raise ArtefactError(
+                "the network overflows on this observation.",
+                where="actor",
+                remedy="Use another version of the skill.",
+                code="not_finite",
+            )
         return np.clip(mean, -1, 1)

@@ -35,12 +35,25 @@ __all__ = [
 
 KEY_PREFIX = "ed25519:"
 
+PRIME = 2**255 - 19
+_EIGHTH = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+SMALL_ORDERS = {0, 1, PRIME - 1, _EIGHTH, PRIME - _EIGHTH}
+"""y of the points of order 1, 2, 4 and 8 (RFC 8032, section 5.1): one signature fits all statements there."""
+
 
 @dataclass(frozen=True)
 class VerifyKey:
     """A public key; `text` is how it is written in messages and files."""
 
     text: str
+
+    def canonical(self) -> VerifyKey:
+        """The same key in its one spelling: two that are equal then are equal as texts.
+
+        Raises:
+            SignatureError: It is no public key.
+        """
+        return _spell(_public_key(self.text).public_bytes_raw())
 
     def verify(self, signature: str, statement: bytes) -> None:
         """Check a base64 signature.
@@ -91,8 +104,7 @@ class SigningKey:
     @property
     def public(self) -> VerifyKey:
         """The key that others verify with."""
-        raw = self._private.public_key().public_bytes_raw()
-        return VerifyKey(KEY_PREFIX + base64.b64encode(raw).decode())
+        return _spell(self._private.public_key().public_bytes_raw())
 
     def sign(self, statement: bytes) -> str:
         """Base64 signature over the statement."""
@@ -219,9 +231,17 @@ def _decode(text: str) -> bytes:
         ) from error
 
 
+def _spell(raw: bytes) -> VerifyKey:
+    return VerifyKey(KEY_PREFIX + base64.b64encode(raw).decode())
+
+
 def _public_key(text: str) -> Ed25519PublicKey:
-    raw = _decode(text.removeprefix(KEY_PREFIX))
-    if not text.startswith(KEY_PREFIX) or len(raw) != 32:
+    try:
+        raw = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
+    except ValueError:  # binascii.Error, or not ASCII
+        raw = b""
+    height = int.from_bytes(raw, "little") % 2**255
+    if not text.startswith(KEY_PREFIX) or len(raw) != 32 or height >= PRIME or height in SMALL_ORDERS:
         raise SignatureError(
             "not a public key.", where="public_key", remedy=f"Write it as {KEY_PREFIX}<base64>."
         )

@@ -13,7 +13,8 @@ from typing import BinaryIO
 import numpy as np
 from pydantic import ValidationError
 
-from skills.container import Tensors, check_finite, check_shapes, digest_of, pack, unpack
+from skills.bounds import check_bounded
+from skills.container import Tensors, check_shapes, digest_of, pack, unpack
 from skills.errors import ArtefactError
 from skills.files import Blob, map_file, write_atomically
 from skills.manifest import Manifest
@@ -35,7 +36,7 @@ class Skill:
         for name, tensor in self.tensors.items():
             if tensor.dtype != np.float32:
                 raise ArtefactError(f"a skill's tensors are float32, not {tensor.dtype}.", where=name)
-        check_finite(self.tensors, "skill")
+        check_bounded(self.tensors, "skill")
 
     @cached_property
     def blob(self) -> Blob:
@@ -65,7 +66,8 @@ class Skill:
         """Read a skill, and hold it to the digest by which it was asked for; its tensors are views of `data`.
 
         Raises:
-            ArtefactError: Another digest, a damaged file, a bad manifest, wrong or non-finite tensors.
+            ArtefactError: Another digest, a damaged file, a bad manifest, wrong tensors, or numbers
+                that are not finite or out of bounds.
         """
         found = digest_of(data)
         if digest is not None and found != digest:

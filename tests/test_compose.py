@@ -7,10 +7,10 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ray.scripts.scripts import start as ray_start
 from fleet.settings import RobotSettings
 from hub.settings import Settings
 from hub.store import open_store
+from tests.eventually import eventually
 from tests.hub.servers import free_ports, postgres, s3_server
 from zunft.cli import app
 
@@ -268,18 +269,10 @@ def test_the_hubs_of_the_compose_file_start_at_once_on_postgresql_and_s3(tmp_pat
             own = os.environ | environment | {"ZUNFT_PORT": str(port)}
             hubs.append(stack.enter_context(subprocess.Popen(command, env=own, cwd=tmp_path)))
             stack.callback(hubs[-1].terminate)
-        assert all(_becomes_healthy(*pair) for pair in zip(ports, hubs, strict=True))
+        for port, process in zip(ports, hubs, strict=True):
+            eventually(partial(_is_healthy, port), alive=lambda process=process: process.poll() is None)
         assert s3.client().bucket_exists("zunft")
     assert not any(_is_healthy(port) for port in ports)
-
-
-def _becomes_healthy(port: int, hub: subprocess.Popen[bytes]) -> bool:
-    until = time.monotonic() + 120
-    while time.monotonic() < until and hub.poll() is None:
-        if _is_healthy(port):
-            return True
-        time.sleep(0.5)
-    return False
 
 
 def _is_healthy(port: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from skills.messages import API
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok, tiny_skill
 from tests.hub.running import RunningHub, running_hub
 from tests.hub.servers import free_ports
@@ -62,16 +62,14 @@ def _here(port: int, hubs: list[str]) -> str:
 
 
 def _wait_until_open(door: Door, caddy: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
+    def is_open() -> bool:
         try:
             ok(httpx.get(f"{door.address}/readyz"))
         except httpx.TransportError:
-            assert caddy.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    eventually(is_open, "Caddy", alive=lambda: caddy.poll() is None)
 
 
 def _asked(hub: RunningHub, request_id: str) -> int:
@@ -100,9 +98,7 @@ def test_events_pass_as_they_come_and_who_has_a_page_stays_with_its_process(door
     for _ in range(STRANGERS):
         with door.client() as client:
             ok(client.get(f"{API}/robots", headers={"X-Request-ID": "no-cookie"}))
-    deadline = time.monotonic() + PATIENCE
-    while sum(_asked(hub, "no-cookie") for hub in door.hubs) < STRANGERS:
-        assert time.monotonic() < deadline
+    eventually(lambda: sum(_asked(hub, "no-cookie") for hub in door.hubs) >= STRANGERS)
     assert sorted(_asked(hub, "with-a-cookie") for hub in door.hubs) == [0, 6]
     assert all(_asked(hub, "no-cookie") for hub in door.hubs)
 

@@ -32,8 +32,6 @@ __all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
-FILES_BEGIN = "<!-- files: made by `python -m tools.make_docs` from each module's first line -->"
-FILES_END = "<!-- end of files -->"
 RULES_BEGIN = "<!-- rules: made by `python -m tools.make_docs` from each rule's card -->"
 RULES_END = "<!-- /rules -->"
 SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/visibility.py -->"
@@ -91,10 +89,10 @@ def endpoints_page() -> str:
     return "\n\n".join(["# Endpoints", ORIGIN, intro, "\n".join(rows)]) + "\n"
 
 
-def architecture_page() -> str:
-    """The page as it stands, with its list of files made anew."""
-    tables = "\n\n".join(_files_table(package) for package in PACKAGES)
-    return _with_block(_standing("architecture.md"), FILES_BEGIN, tables, FILES_END)
+def files_page() -> str:
+    """A line for every file."""
+    intro = "The first line of each module. How they hang together: [architecture.md](architecture.md)."
+    return "\n\n".join(["# Files", ORIGIN, intro, *map(_files_table, PACKAGES)]) + "\n"
 
 
 def merging_page() -> str:
@@ -212,9 +210,9 @@ def _option_text(field: Field[Any]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "architecture.md": architecture_page,
-    "commands.md": commands_page,
+        "commands.md": commands_page,
     "endpoints.md": endpoints_page,
+    "files.md": files_page,
     "merging.md": merging_page,
     "operations.md": operations_page,
     "rounds.md": rounds_page,

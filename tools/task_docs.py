@@ -13,38 +13,36 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel
 
-from envs import format as task_format
 from envs.bundle import bundle_names
-from envs.drives.flight import Flight
-from envs.drives.impedance import Impedance
-from envs.format import Condition, TaskFile, Variation, task_file
+from envs.drives.base import Acted
+from envs.drives.flight import Wind
+from envs.drives.registry import known_drives
+from envs.format import (
+    Change,
+    Condition,
+    Cost,
+    Feedback,
+    Observed,
+    Reward,
+    Success,
+    TaskFile,
+    Tolerance,
+    task_file,
+)
 from envs.task import Task, load_task
 from envs.terms.registry import known_terms
+from envs.variation import Range, Variation
 from zunft.trial import Trial
 
 __all__ = ["TASK_PAGES"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SECTIONS = [
-    "TaskFile",
-    "ImpedanceControl",
-    "FlightControl",
-    "Wind",
-    "Variation",
-    "Range",
-    "Change",
-    "Observed",
-    "Acted",
-    "Reward",
-    "Tolerance",
-    "Cost",
-    "Success",
-    "Condition",
-    "Feedback",
-]
+SECTIONS: tuple[type[BaseModel], ...] = (
+    TaskFile, *known_drives().values(), Wind, Variation, Range, Change, Observed, Acted, Reward, Tolerance,
+    Cost, Success, Condition, Feedback,
+)  # fmt: skip
 BEGIN, END = "<!-- {}: made by `python -m tools.make_docs` -->", "<!-- end of {} -->"
 
 
@@ -86,7 +84,7 @@ def _overview() -> str:
 
 
 def _sections() -> str:
-    return "\n\n".join(_model(getattr(task_format, name)) for name in SECTIONS)
+    return "\n\n".join(_model(section) for section in SECTIONS)
 
 
 def _terms() -> str:
@@ -123,10 +121,10 @@ def _default(value: object) -> str:
 
 def _drives() -> str:
     parts = []
-    for drive in (Impedance(), Flight()):
+    for kind, drive in known_drives().items():
         channels = ", ".join(f"`{name}` ({size} x {unit})" for name, (size, unit) in drive.channels.items())
         known = ", ".join(f"`{name}` ({size} x {unit})" for name, (size, unit) in drive.quantities.items())
-        parts.append(f'**`kind = "{drive.kind}"`**: an action may drive {channels}. Always known: {known}.')
+        parts.append(f'**`kind = "{kind}"`**: an action may drive {channels}. Always known: {known}.')
     parts.append(
         "Of every robot: `action.last`, `action.before`, `action.change` (as many as it has actions) and "
         "`clock.left` (share of the time that is left)."
@@ -160,7 +158,7 @@ def _bundle(task: Task) -> str:
     )
 
 
-def _sensing(channel: task_format.Observed) -> str:
+def _sensing(channel: Observed) -> str:
     facts = [f"{key} {getattr(channel, key)}" for key in ("part", "noise", "lever", "offset", "turn", "delay")
              if getattr(channel, key)]  # fmt: skip
     return f" ({', '.join(facts)})" if facts else ""
@@ -179,16 +177,7 @@ def _success(file: TaskFile) -> str:
 
 
 def _conditions(conditions: Iterable[Condition], glue: str = ", ") -> str:
-    texts = []
-    for each in conditions:
-        low, high = each.bounds
-        if each.within is not None:
-            texts.append(f"`{each.of}` within ±{each.within:g}")
-        elif low == -np.inf:
-            texts.append(f"`{each.of}` below {high:g}")
-        else:
-            texts.append(f"`{each.of}` above {low:g}" + (f" and below {high:g}" if high != np.inf else ""))
-    return glue.join(texts)
+    return glue.join(each.words for each in conditions)
 
 
 def _range(variation: Variation) -> str:
@@ -199,7 +188,7 @@ def _held_out(variation: Variation) -> str:
     return _interval(variation.held_out) if variation.held_out else ""
 
 
-def _interval(given: task_format.Range) -> str:
+def _interval(given: Range) -> str:
     if given.values:
         return ", ".join(str(value) for value in given.values)
     return f"{_numbers(given.low)} to {_numbers(given.high)}"

@@ -39,7 +39,7 @@ def draw_episode(task: Task, policy: Policy, path: Path, *, embodiment: str, see
     while not over:
         seen, _, failed, ended, info = env.step(policy.act(seen[None])[0])
         step, over = step + 1, failed or ended
-        way.append(env.vector.table.view("tool.position")[0].copy())
+        way.append(env.vector.quantities.view("tool.position")[0].copy())
         success = bool(info.get("success", success))
         if step in moments:
             frames += _frame(env)

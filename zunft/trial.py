@@ -1,25 +1,25 @@
 """A quick local training of a task: does anything learn here, and how does it compare with the yardsticks?
 
-One robot, without a hub; how a fleet learns is `zunft.demo`. Drawing the curve is `zunft.task_pictures`.
+One robot, without a hub; how a fleet learns is `zunft.demo.run`. Drawing the curve is `zunft.task_pictures`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from envs.evaluate import Evaluation, Policy, evaluate_many, pool
+from envs.evaluate import Policy, evaluate_held_out, evaluate_many, pool
 from envs.examine import RandomPolicy
 from envs.scripted import controller, controller_names
 from envs.task import Task
-from envs.workshop import Workshop, fleet_workshops, fresh_workshop
+from envs.workshop import Workshop, fleet_workshops
+from skills.leaderboards import BoardPlan
 from skills.messages import TrainingPlan
 from skills.policy import Policy as Learned
 from skills.skill import Skill
-from zunft.report import Score
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
+from zunft.demo.report import Score
 
 __all__ = ["Point", "Trial", "try_task"]
 
@@ -41,8 +41,8 @@ class Trial(BaseModel):
 
     Attributes:
         curve: One point an iteration; with exploration, so below the skill's score.
-        held_out: Robots of the gate's kind: drawn, with what is kept from training, each of the
-            task's embodiments alike. Scores by player; the controllers by their names.
+        held_out: By the plan of the leaderboards (`skills.leaderboards.BOARD`), so with a hub's digits
+            where as many episodes are run. Scores by player; the controllers by their names.
         home: The one workshop that it trained in.
     """
 
@@ -56,12 +56,6 @@ class Trial(BaseModel):
     curve: tuple[Point, ...]
     home: dict[str, Score]
     held_out: dict[str, Score]
-
-
-@dataclass(frozen=True)
-class _Place:
-    workshops: tuple[Workshop, ...]
-    episodes: int
 
 
 def try_task(
@@ -78,7 +72,7 @@ def try_task(
         task: A bundle.
         iterations: Batches of 3200 steps.
         seed: Of network and training; jobs for scoring are the same for all seeds.
-        episodes: At home; as many again in each held-out workshop.
+        episodes: At home; as many again held out, on each of the task's embodiments.
         on_iteration: Told of each iteration.
 
     Raises:
@@ -90,12 +84,13 @@ def try_task(
     players: dict[str, Policy] = {"random": RandomPolicy(task.contract.action_size, seed)}
     players |= {name: controller(name, task) for name in controller_names(task)}
     players["trained"] = Learned(skill)
-    kept = tuple(fresh_workshop(task.file, robot, SCORE_SEED + i, held_out=True)
-                 for i, robot in enumerate(task.file.embodiments))  # fmt: skip
-    places = {"home": _Place((home,), episodes), "held_out": _Place(kept, episodes)}
+    draws = BoardPlan(episodes=episodes).draws()
     scores = {
-        name: {player: Score.of(_score(policy, task, place)) for player, policy in players.items()}
-        for name, place in places.items()
+        "home": {name: _at_home(policy, task, home, episodes) for name, policy in players.items()},
+        "held_out": {
+            name: Score.of(pool(evaluate_held_out(policy, task, draws).values()))
+            for name, policy in players.items()
+        },
     }
     trial = Trial(
         task=task.name,
@@ -109,8 +104,8 @@ def try_task(
     return trial, skill
 
 
-def _score(policy: Policy, task: Task, place: _Place) -> Evaluation:
-    return pool(evaluate_many(policy, task, place.workshops, place.episodes, SCORE_SEED))
+def _at_home(policy: Policy, task: Task, home: Workshop, episodes: int) -> Score:
+    return Score.of(pool(evaluate_many(policy, task, (home,), episodes, SCORE_SEED)))
 
 
 def _train(

@@ -1,75 +1,95 @@
-"""What every drive offers to scene and environment, and which one a robot has."""
+"""What a drive is: the section of a `task.toml` that says how actions become motion, and how one is added.
+
+As a term is (`envs.terms.base`), a drive is a pydantic model of its own section. It says what an action
+may drive and what is always known of the robot, puts the actuators into the scene, and `compile` gives
+the thing that turns actions into controls for all simulations at once. A new kind is a subclass, with a
+`kind` of its own, that an installed package names under the entry point `zunft.drives`; which kinds
+there are: `envs.drives.registry`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar, Protocol
 
 import mujoco
 import numpy as np
 
-from envs.format import ImpedanceControl, TaskFile
-from envs.terms.base import Floats, Indices, Outputs
+from envs.context import CompileContext
+from envs.values import Floats, Indices, Key, Outputs, Positive, Reference, Section
+from envs.variation import Variation
 
-if TYPE_CHECKING:
-    from envs.stage import Stage
-    from envs.workshop import Workshop
-
-__all__ = ["MOST_DELAY", "PREFIX", "Bounds", "Drive", "LiveDrive", "drive_of", "own_names"]
-
-PREFIX = "arm/"
-"""Before every name of the robot and its tool in the compiled scene."""
+__all__ = ["MOST_DELAY", "Acted", "Bounds", "Drive", "FigureOf", "LiveDrive"]
 
 Bounds = Mapping[str, tuple[float, float]]
 """Name of a figure to its least and greatest value."""
+
+FigureOf = Callable[[str, float], float]
+"""A figure of this robot by name, and what it is where the task has none of that name."""
 
 MOST_DELAY = 20.0
 """Control steps that a command may be late."""
 
 
-def own_names(name: str) -> tuple[str, str]:
-    """What something of the tool's or the robot's file may be called in the compiled scene."""
-    return f"{PREFIX}tool/{name}", f"{PREFIX}{name}"
+class Acted(Section):
+    """One action channel: what of the robot it drives, and the physical value of 1."""
+
+    name: Key
+    of: Reference
+    scale: Positive
 
 
 class LiveDrive(Protocol):
     """A drive of all simulations."""
 
-    def command(self, action: Floats, weather: np.random.Generator) -> None:
-        """Turn actions (count, size) in [-1, 1] into a control step; `weather` draws disturbances."""
+    def controls(self, action: Floats, weather: np.random.Generator) -> Floats:
+        """Controls (count, actuators) of a step for actions (count, size) in [-1, 1].
+
+        `weather` draws disturbances, which act in that step.
+        """
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:
         """These copies stand at their start poses, in job frames that have just been drawn."""
 
     def update(self) -> None:
-        """Write the robot's own quantities."""
+        """Measure the robots after a step, and write their own quantities."""
 
 
-class Drive(Protocol):
-    """A kind of drive; all its functions are pure but for what they are given to change."""
+class Drive(Section):
+    """Base of all kinds; all its functions are pure but for what they are given to change.
+
+    Attributes:
+        kind: What an embodiment's file names as its `drive`.
+    """
 
     kind: str
-    channels: Outputs
+    channels: ClassVar[Outputs] = MappingProxyType({})
     """What an action channel may drive."""
-    quantities: Outputs
-    """What it writes into the table."""
-    figures: Bounds
+    quantities: ClassVar[Outputs] = MappingProxyType({})
+    """What it writes of the robot, always known."""
+    bounds: ClassVar[Bounds] = MappingProxyType({})
     """Figures of the robots that it reads by these names, where a task has them: one number within bounds."""
+    floating: ClassVar[bool] = False
+    """The robot is one free body. Otherwise the first six actuators measure the tool's pose from home, and
+    the first three hold its position there."""
 
-    def add_actuators(self, scene: mujoco.MjSpec, file: TaskFile) -> None:
+    def add_actuators(self, scene: mujoco.MjSpec) -> None:
         """Put the robot's actuators into a scene that it is attached to."""
+        raise NotImplementedError
 
-    def apply_figures(self, model: mujoco.MjModel, file: TaskFile, workshop: Workshop) -> None:
+    def apply_figures(self, model: mujoco.MjModel, figure: FigureOf) -> None:
         """Make the model this robot's: what differs from the data sheet."""
+        raise NotImplementedError
 
-    def compile(self, stage: Stage, file: TaskFile, workshop: Workshop) -> LiveDrive:
-        """Make it ready for `stage.count` simulations."""
+    def complaints(
+        self,
+        robots: Mapping[str, Variation],  # noqa: ARG002
+        jobs: Mapping[str, Variation],  # noqa: ARG002
+    ) -> Iterator[tuple[str, str]]:
+        """Entries of the section that refer to no figure or do not fit it, each with what is wrong."""
+        yield from ()
 
-
-def drive_of(file: TaskFile) -> Drive:
-    """The drive that the task's `control` section names."""
-    from envs.drives.flight import Flight  # noqa: PLC0415 - they implement this module
-    from envs.drives.impedance import Impedance  # noqa: PLC0415
-
-    drive: Drive = Impedance() if isinstance(file.control, ImpedanceControl) else Flight()
-    return drive
+    def compile(self, context: CompileContext, action: Sequence[Acted]) -> LiveDrive:
+        """Make it ready for `context.count` simulations."""
+        raise NotImplementedError

@@ -1,55 +1,21 @@
 """What a term is: a named kind of quantity that a `task.toml` may ask for, and how a new one is added.
 
 A term is a pydantic model of its own section in the file. `outputs` says what it computes, `compile`
-gives the thing that computes it for all simulations at once, into columns of `envs.table`. A new kind
+gives the thing that computes it for all simulations at once, into columns of `envs.quantities`. A new kind
 is a subclass, with a `kind` of its own, that an installed package names under the entry point
 `zunft.terms`; `envs/terms/memory.py` has short examples. Which kinds there are: `envs.terms.registry`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-if TYPE_CHECKING:
-    from envs.stage import Stage
+from envs.context import CompileContext
+from envs.values import Indices, Outputs, Section
 
-__all__ = [
-    "Finite",
-    "Floats",
-    "Indices",
-    "Key",
-    "Live",
-    "Output",
-    "Outputs",
-    "Positive",
-    "Reference",
-    "Term",
-]
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Reference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,31})?$")]
-"""A quantity: `press`, or one of several that a term computes: `seam.error`."""
-
-
-class Output(NamedTuple):
-    """Components and unit of one quantity."""
-
-    size: int
-    unit: str
-
-
-Outputs = Mapping[str, Output]
-"""By name; the name "" is the quantity's own, others follow it after a point."""
+__all__ = ["Live", "Term"]
 
 
 class Live(Protocol):
@@ -62,10 +28,9 @@ class Live(Protocol):
         """Write the outputs of all copies for this step, from columns that are already written."""
 
 
-class Term(BaseModel):
+class Term(Section):
     """Base of all kinds; see the module's docstring."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: str
 
     def outputs(self) -> Outputs:
@@ -80,8 +45,8 @@ class Term(BaseModel):
         """Figures of robots or jobs it reads."""
         return ()
 
-    def compile(self, name: str, stage: Stage) -> Live:
-        """Make it ready for `stage.count` simulations.
+    def compile(self, name: str, context: CompileContext) -> Live:
+        """Make it ready for `context.count` simulations.
 
         Raises:
             ContractError: The scene lacks a site or sensor, or a figure is unknown.

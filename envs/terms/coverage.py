@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from envs.stage import Stage
-from envs.terms.base import Finite, Indices, Output, Outputs, Positive, Reference, Term
+from envs.context import CompileContext
+from envs.terms.base import Term
+from envs.values import Finite, Indices, Output, Outputs, Positive, Reference
 
 __all__ = ["Coverage"]
 
@@ -60,9 +61,9 @@ class Coverage(Term):
         """The tool, and what must hold."""
         return ("tool.position", self.while_of)
 
-    def compile(self, name: str, stage: Stage) -> _LiveCoverage:
+    def compile(self, name: str, context: CompileContext) -> _LiveCoverage:
         """Lay the cells out."""
-        return _LiveCoverage(self, name, stage)
+        return _LiveCoverage(self, name, context)
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Centres (cells, 2) in the order of work, and each one's lane, of the footprint's width."""
@@ -79,16 +80,16 @@ class Coverage(Term):
 
 
 class _LiveCoverage:
-    def __init__(self, term: Coverage, name: str, stage: Stage) -> None:
-        self._term, self._dt = term, stage.dt
-        self._position = stage.table.view("tool.position")
-        self._working = stage.table.view(term.while_of)[:, 0]
-        self._out = {key: stage.table.view(f"{name}.{key}") for key in term.outputs()}
+    def __init__(self, term: Coverage, name: str, context: CompileContext) -> None:
+        self._term, self._dt = term, context.dt
+        self._position = context.quantities.view("tool.position")
+        self._working = context.quantities.view(term.while_of)[:, 0]
+        self._out = {key: context.quantities.view(f"{name}.{key}") for key in term.outputs()}
         self._centres, lane = term.cells()
         middle = np.array([self._centres[lane == each, 1].mean() for each in lane])
         self._lane_middle = np.stack([self._centres[:, 0], middle], axis=1)
-        self._worked = np.zeros((stage.count, len(lane)))
-        self._rows = np.arange(stage.count)
+        self._worked = np.zeros((context.count, len(lane)))
+        self._rows = np.arange(context.count)
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
         self._worked[copies] = 0.0

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from envs.stage import Stage
-from envs.terms.base import Floats, Indices, Output, Outputs, Reference, Term
+from envs.context import CompileContext
+from envs.terms.base import Term
+from envs.values import Floats, Indices, Output, Outputs, Reference
 
 __all__ = ["AxisAngle", "Component", "Distance", "Length", "Position"]
 
@@ -34,16 +35,16 @@ class Position(Term):
         """One vector."""
         return {"": Output(3, "m")}
 
-    def compile(self, name: str, stage: Stage) -> _LivePosition:
+    def compile(self, name: str, context: CompileContext) -> _LivePosition:
         """Find the sites."""
-        return _LivePosition(self, name, stage)
+        return _LivePosition(self, name, context)
 
 
 class _LivePosition(Stateless):
-    def __init__(self, term: Position, name: str, stage: Stage) -> None:
-        self._of, _ = stage.cells.site(term.of)
-        self._from, _ = stage.cells.site(term.seen_from)
-        self._frame, self._out = stage.frame, stage.table.view(name)
+    def __init__(self, term: Position, name: str, context: CompileContext) -> None:
+        self._of, _ = context.cells.site(term.of)
+        self._from, _ = context.cells.site(term.seen_from)
+        self._frame, self._out = context.frame, context.quantities.view(name)
 
     def update(self) -> None:
         self._out[:] = self._frame.into_job(self._of - self._from)
@@ -60,16 +61,16 @@ class Distance(Term):
         """One number."""
         return {"": Output(1, "m")}
 
-    def compile(self, name: str, stage: Stage) -> _LiveDistance:
+    def compile(self, name: str, context: CompileContext) -> _LiveDistance:
         """Find the sites."""
-        return _LiveDistance(self, name, stage)
+        return _LiveDistance(self, name, context)
 
 
 class _LiveDistance(Stateless):
-    def __init__(self, term: Distance, name: str, stage: Stage) -> None:
-        self._of, _ = stage.cells.site(term.of)
-        self._from, _ = stage.cells.site(term.seen_from)
-        self._out = stage.table.view(name)[:, 0]
+    def __init__(self, term: Distance, name: str, context: CompileContext) -> None:
+        self._of, _ = context.cells.site(term.of)
+        self._from, _ = context.cells.site(term.seen_from)
+        self._out = context.quantities.view(name)[:, 0]
 
     def update(self) -> None:
         gap = self._of - self._from
@@ -89,17 +90,17 @@ class AxisAngle(Term):
         """One number."""
         return {"": Output(1, "rad")}
 
-    def compile(self, name: str, stage: Stage) -> _LiveAxisAngle:
+    def compile(self, name: str, context: CompileContext) -> _LiveAxisAngle:
         """Find the sites."""
-        return _LiveAxisAngle(self, name, stage)
+        return _LiveAxisAngle(self, name, context)
 
 
 class _LiveAxisAngle(Stateless):
-    def __init__(self, term: AxisAngle, name: str, stage: Stage) -> None:
-        _, mine = stage.cells.site(term.of)
-        _, other = stage.cells.site(term.seen_from)
+    def __init__(self, term: AxisAngle, name: str, context: CompileContext) -> None:
+        _, mine = context.cells.site(term.of)
+        _, other = context.cells.site(term.seen_from)
         self._mine, self._other = mine[:, AXES[term.axis] :: 3], other[:, AXES[term.other_axis] :: 3]
-        self._out = stage.table.view(name)[:, 0]
+        self._out = context.quantities.view(name)[:, 0]
 
     def update(self) -> None:
         # From both sine and cosine: an arc cosine alone is blind to small angles.
@@ -130,9 +131,9 @@ class Length(Term):
         """What is measured."""
         return (self.of,)
 
-    def compile(self, name: str, stage: Stage) -> _LiveLength:
+    def compile(self, name: str, context: CompileContext) -> _LiveLength:
         """Find the columns."""
-        return _LiveLength(self, name, stage)
+        return _LiveLength(self, name, context)
 
 
 class Component(Term):
@@ -152,24 +153,24 @@ class Component(Term):
         """Where it is taken from."""
         return (self.of,)
 
-    def compile(self, name: str, stage: Stage) -> _LiveComponent:
+    def compile(self, name: str, context: CompileContext) -> _LiveComponent:
         """Find the column."""
-        return _LiveComponent(self, name, stage)
+        return _LiveComponent(self, name, context)
 
 
 class _LiveComponent(Stateless):
-    def __init__(self, term: Component, name: str, stage: Stage) -> None:
-        self._of = stage.table.view(term.of)[:, term.component]
-        self._gain, self._out = term.gain, stage.table.view(name)[:, 0]
+    def __init__(self, term: Component, name: str, context: CompileContext) -> None:
+        self._of = context.quantities.view(term.of)[:, term.component]
+        self._gain, self._out = term.gain, context.quantities.view(name)[:, 0]
 
     def update(self) -> None:
         np.multiply(self._of, self._gain, out=self._out)
 
 
 class _LiveLength(Stateless):
-    def __init__(self, term: Length, name: str, stage: Stage) -> None:
-        self._of: Floats = stage.table.view(term.of)[:, slice(*term.part)]
-        self._out = stage.table.view(name)[:, 0]
+    def __init__(self, term: Length, name: str, context: CompileContext) -> None:
+        self._of: Floats = context.quantities.view(term.of)[:, slice(*term.part)]
+        self._out = context.quantities.view(name)[:, 0]
 
     def update(self) -> None:
         np.sqrt(np.einsum("ij,ij->i", self._of, self._of), out=self._out)

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from envs.stage import Stage
-from envs.terms.base import Indices, Output, Outputs, Reference, Term
+from envs.context import CompileContext
+from envs.terms.base import Term
+from envs.values import Indices, Output, Outputs, Reference
 
 __all__ = ["Peak", "Smooth"]
 
@@ -29,15 +30,15 @@ class Smooth(Term):
         """What is smoothed."""
         return (self.of,)
 
-    def compile(self, name: str, stage: Stage) -> _LiveSmooth:
+    def compile(self, name: str, context: CompileContext) -> _LiveSmooth:
         """Find the columns."""
-        return _LiveSmooth(self, name, stage)
+        return _LiveSmooth(self, name, context)
 
 
 class _LiveSmooth:
-    def __init__(self, term: Smooth, name: str, stage: Stage) -> None:
+    def __init__(self, term: Smooth, name: str, context: CompileContext) -> None:
         self._share = term.share
-        self._of, self._out = stage.table.view(term.of)[:, 0], stage.table.view(name)[:, 0]
+        self._of, self._out = context.quantities.view(term.of)[:, 0], context.quantities.view(name)[:, 0]
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
         self._out[copies] = 0.0
@@ -61,14 +62,14 @@ class Peak(Term):
         """What is watched."""
         return (self.of,)
 
-    def compile(self, name: str, stage: Stage) -> _LivePeak:
+    def compile(self, name: str, context: CompileContext) -> _LivePeak:
         """Find the columns."""
-        return _LivePeak(self, name, stage)
+        return _LivePeak(self, name, context)
 
 
 class _LivePeak:
-    def __init__(self, term: Peak, name: str, stage: Stage) -> None:
-        self._of, self._out = stage.table.view(term.of), stage.table.view(name)[:, 0]
+    def __init__(self, term: Peak, name: str, context: CompileContext) -> None:
+        self._of, self._out = context.quantities.view(term.of), context.quantities.view(name)[:, 0]
 
     def start(self, copies: Indices, random: np.random.Generator) -> None:  # noqa: ARG002
         self._out[copies] = 0.0

@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from envs.context import CompileContext
 from envs.curves import COLUMNS, Shapes, draw_curves, raised
-from envs.stage import Stage
-from envs.terms.base import Floats, Indices, Key, Output, Outputs, Term
+from envs.terms.base import Term
+from envs.values import Floats, Indices, Key, Output, Outputs
 from skills.errors import ContractError
 
 __all__ = ["Path"]
@@ -71,9 +72,9 @@ class Path(Shapes, Term):
         """Of the jobs."""
         return (self.families, self.speed, *([self.tilt] if self.tilt else []))
 
-    def compile(self, name: str, stage: Stage) -> LivePath:
+    def compile(self, name: str, context: CompileContext) -> LivePath:
         """Check that every family has its figures."""
-        words = stage.figures.choices(self.families)
+        words = context.figures.choices(self.families)
         for word in words or ("nothing",):
             if not self.figures_of(word):
                 raise ContractError(
@@ -81,22 +82,25 @@ class Path(Shapes, Term):
                     where=f"quantities.{name}",
                     remedy=f"Give it figures, such as [quantities.{name}.arc], or take it from the jobs.",
                 )
-        return LivePath(self, name, stage, words)
+        return LivePath(self, name, context, words)
 
 
 class LivePath:
     """The paths of all simulations, as tables of points."""
 
-    def __init__(self, term: Path, name: str, stage: Stage, words: tuple[str, ...]) -> None:
-        self._term, self._words, self._dt = term, words, stage.dt
-        count = stage.count
-        self._family = stage.figures.of(term.families)[:, 0]
-        self._speed = stage.figures.of(term.speed)[:, 0]
-        self._tilt = stage.figures.of(term.tilt) if term.tilt else np.zeros((count, 2))
-        self._position, self._tool_tilt = stage.table.view("tool.position"), stage.table.view("tool.tilt")
-        self._velocity = stage.table.view("tool.velocity")
-        self._out = {key: stage.table.view(f"{name}.{key}") for key in term.outputs()}
-        self._count = round(term.length / term.spacing) + 1
+    def __init__(self, term: Path, name: str, context: CompileContext, words: tuple[str, ...]) -> None:
+        self._term, self._words, self._dt = term, words, context.dt
+        count = context.count
+        self._family = context.figures.of(term.families)[:, 0]
+        self._speed = context.figures.of(term.speed)[:, 0]
+        self._tilt = context.figures.of(term.tilt) if term.tilt else np.zeros((count, 2))
+        self._position, self._tool_tilt = (
+            context.quantities.view("tool.position"),
+            context.quantities.view("tool.tilt"),
+        )
+        self._velocity = context.quantities.view("tool.velocity")
+        self._out = {key: context.quantities.view(f"{name}.{key}") for key in term.outputs()}
+        self._count = term.rows
         self._tables = np.zeros((count, self._count, COLUMNS))
         self._rows = self._tables.reshape(-1, COLUMNS)
         self._first = np.arange(count) * self._count

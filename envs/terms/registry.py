@@ -1,14 +1,13 @@
 """Which kinds of quantity there are: Zunft's own, and those of packages installed beside it.
 
-A package names a subclass of `Term` under the entry point `zunft.terms`. What a bundle says is never
-imported: it chooses among kinds that whoever runs it has installed.
+A package names a subclass of `Term` under the entry point `zunft.terms`.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.metadata import entry_points
 
+from envs.kinds import known_kinds
 from envs.terms.base import Term
 from envs.terms.coverage import Coverage
 from envs.terms.geometry import AxisAngle, Component, Distance, Length, Position
@@ -30,11 +29,4 @@ def known_terms() -> dict[str, type[Term]]:
     Raises:
         ValueError: Two classes claim one name.
     """
-    installed = [point.load() for point in entry_points(group="zunft.terms")]
-    known: dict[str, type[Term]] = {}
-    for term in (*OWN, *installed):
-        (kind,) = term.model_fields["kind"].annotation.__args__
-        if kind in known:
-            raise ValueError(f"two terms are called {kind!r}: {known[kind]} and {term}")
-        known[kind] = term
-    return dict(sorted(known.items()))
+    return known_kinds(OWN, "zunft.terms")

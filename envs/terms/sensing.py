@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from envs.stage import Stage
-from envs.terms.base import Output, Outputs, Term
+from envs.context import CompileContext
+from envs.terms.base import Term
 from envs.terms.geometry import Stateless
+from envs.values import Output, Outputs
 
 __all__ = ["JointVelocity", "Sensor"]
 
@@ -43,16 +44,16 @@ class Sensor(Term):
         """The sensor's numbers."""
         return {"": Output(self.size, self.unit)}
 
-    def compile(self, name: str, stage: Stage) -> _LiveSensor:
+    def compile(self, name: str, context: CompileContext) -> _LiveSensor:
         """Find the sensor."""
-        return _LiveSensor(self, name, stage)
+        return _LiveSensor(self, name, context)
 
 
 class _LiveSensor(Stateless):
-    def __init__(self, term: Sensor, name: str, stage: Stage) -> None:
-        self._read = stage.cells.sensor(term.sensor, term.size)
-        self._gain, self._out = term.gain, stage.table.view(name)
-        self._frame = stage.frame if term.into_job else None
+    def __init__(self, term: Sensor, name: str, context: CompileContext) -> None:
+        self._read = context.cells.sensor(term.sensor, term.size)
+        self._gain, self._out = term.gain, context.quantities.view(name)
+        self._frame = context.frame if term.into_job else None
 
     def update(self) -> None:
         self._out[:] = self._frame.into_job(self._read) if self._frame else self._read
@@ -68,15 +69,15 @@ class JointVelocity(Term):
         """One number; joints themselves are no part of a contract that any arm can have."""
         return {"": Output(1, "rad/s")}
 
-    def compile(self, name: str, stage: Stage) -> _LiveJointVelocity:
+    def compile(self, name: str, context: CompileContext) -> _LiveJointVelocity:
         """Find the joints."""
-        return _LiveJointVelocity(name, stage)
+        return _LiveJointVelocity(name, context)
 
 
 class _LiveJointVelocity(Stateless):
-    def __init__(self, name: str, stage: Stage) -> None:
-        self._joints = stage.cells.joint_velocities()
-        self._out = stage.table.view(name)[:, 0]
+    def __init__(self, name: str, context: CompileContext) -> None:
+        self._joints = context.cells.joint_velocities()
+        self._out = context.quantities.view(name)[:, 0]
 
     def update(self) -> None:
         self._out[:] = (self._joints**2).mean(axis=1) ** 0.5

@@ -15,7 +15,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCreden
 
 from hub.api.bodies import body_digest
 from hub.api.cookies import SESSION, Browser
-from hub.auth import Principal
+from hub.auth import Principal, Signed
 from hub.limits import RateLimits
 from hub.services import Services
 from skills.errors import SignatureError, TooLargeError, UnauthorizedError
@@ -36,6 +36,7 @@ __all__ = [
     "Researcher",
     "Robot",
     "ServicesDep",
+    "SignedRobot",
     "TokenHolder",
     "UserReads",
     "bring",
@@ -115,44 +116,62 @@ CredentialsDep = Annotated[Credentials, Depends(credentials)]
 async def caller(request: Request, services: ServicesDep, shown: CredentialsDep) -> Principal | None:
     """Who asks; None when nobody claims to. Counted, so that nobody asks too often.
 
-    A claim is looked at before its caller is counted: wrong ones from an address keep out no right one.
-
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
         ForbiddenError: Another site sent it with this browser's cookie.
         TooManyRequestsError: More requests than are allowed.
     """
-    limits: RateLimits = request.app.state.limits
+    if shown.robot_id is not None:
+        signed = await _signed(request, services)
+        try:
+            return await services.authenticator.use(signed)
+        except UnauthorizedError:
+            _count_stranger(request)
+            raise
     try:
-        principal = await _identify(request, services, shown)
-    except (UnauthorizedError, SignatureError, TooLargeError):
-        limits.stranger(_address(request))
+        principal = await _user(request, services, shown)
+    except UnauthorizedError:
+        _count_stranger(request)
         raise
     if principal is None:
-        limits.stranger(_address(request))
+        _count_stranger(request)
     else:
-        limits.known(principal.actor)
-        request.state.organisation = principal.organisation  # for whoever reads the body
+        _count_known(request, principal)
     return principal
 
 
-async def _identify(request: Request, services: Services, shown: Credentials) -> Principal | None:
-    """Who asks; None when nobody claims to. A robot's proof goes before a token, a token before a session.
+async def _signed(request: Request, services: Services) -> Signed:
+    """The robot that signed this request, counted before anything is written for it.
+
+    A claim is looked at before its caller is counted: wrong ones from an address keep out no right one. Who
+    is said to ask and has asked too often is refused before the body is read, and not counted for that.
 
     Raises:
         UnauthorizedError, SignatureError: The claim does not hold.
+        TooManyRequestsError: More requests than are allowed.
+    """
+    limits: RateLimits = request.app.state.limits
+    try:
+        claim = await services.authenticator.claim(_read_proof(request))
+        limits.expect(claim.principal.actor)
+        digest = await body_digest(request, claim.principal.organisation)
+        signed = services.authenticator.verify(
+            claim, method=request.method, target=_target(request), body_digest=digest
+        )
+    except (UnauthorizedError, SignatureError, TooLargeError):
+        _count_stranger(request)
+        raise
+    _count_known(request, signed.principal)
+    return signed
+
+
+async def _user(request: Request, services: Services, shown: Credentials) -> Principal | None:
+    """Who asks and is no robot; a token goes before a session.
+
+    Raises:
+        UnauthorizedError: The claim does not hold.
         ForbiddenError: Another site sent it with this browser's cookie.
     """
-    if shown.robot_id is not None:
-        claim = await run_in_threadpool(services.authenticator.claim, _read_proof(request))
-        digest = await body_digest(request, claim.principal.organisation)
-        return await run_in_threadpool(
-            services.authenticator.robot,
-            claim,
-            method=request.method,
-            target=_target(request),
-            body_digest=digest,
-        )
     if shown.token is not None:
         return await run_in_threadpool(services.authenticator.user, shown.token)
     if shown.session is not None:
@@ -162,14 +181,24 @@ async def _identify(request: Request, services: Services, shown: Credentials) ->
     return None
 
 
+def _count_known(request: Request, principal: Principal) -> None:
+    limits: RateLimits = request.app.state.limits
+    limits.known(principal.actor)
+    request.state.organisation = principal.organisation  # for whoever reads the body
+
+
+def _count_stranger(request: Request) -> None:
+    limits: RateLimits = request.app.state.limits
+    limits.stranger(_address(request))
+
+
 async def count_stranger(request: Request) -> None:
     """Of a route that asks nobody who it is.
 
     Raises:
         TooManyRequestsError: More requests than are allowed.
     """
-    limits: RateLimits = request.app.state.limits
-    limits.stranger(_address(request))
+    _count_stranger(request)
 
 
 def _address(request: Request) -> str:
@@ -260,6 +289,40 @@ OperatorReads = Annotated[Principal, Depends(_require("operator", "read"))]
 Operator = Annotated[Principal, Depends(_require("operator", "operate"))]
 AdminReads = Annotated[Principal, Depends(_require("admin", "read"))]
 Admin = Annotated[Principal, Depends(_require("admin", "administer"))]
+
+
+class SignedBy(APIKeyHeader):
+    """A robot's signature, for routes that use the nonce up together with what else they write.
+
+    It does in one step what `Robot` does in several, because these routes are asked more often than all
+    others together.
+    """
+
+    async def __call__(self, request: Request) -> Signed:  # type: ignore[override] # never a socket
+        """The robot; see `_signed`.
+
+        Raises:
+            UnauthorizedError, SignatureError: Nobody claims to ask, or the claim does not hold.
+            ForbiddenError: It is no robot.
+            TooManyRequestsError: More requests than are allowed.
+        """
+        services: Services = request.app.state.services
+        if self.model.name in request.headers:
+            return await _signed(request, services)
+        shown = await credentials(await API_TOKEN(request), None, await COOKIE(request))
+        principal = known(await caller(request, services, shown))
+        principal.must_be("robot", "read")
+        raise AssertionError(principal)  # no user is a robot
+
+
+SIGNED = SignedBy(
+    name=PROOF.model.name,
+    auto_error=False,
+    scheme_name=PROOF.scheme_name,
+    description=PROOF.model.description,
+)
+REQUIRED[SIGNED] = Right("robot", "read")
+SignedRobot = Annotated[Signed, Security(SIGNED)]
 
 
 def _read_proof(request: Request) -> RequestProof:

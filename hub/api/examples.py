@@ -17,6 +17,7 @@ from skills.messages import (
     EnrolmentTokenRequest,
     GatePlan,
     MergePlan,
+    MinimumChange,
     TrainingPlan,
     UserRequest,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "AbilitiesBody",
     "CampaignBody",
     "EnrolmentBody",
+    "MinimumBody",
     "MoveBody",
     "OrganisationBody",
     "RedeliverBody",
@@ -100,6 +102,11 @@ AbilitiesBody = Annotated[
 
 MoveBody = Annotated[
     ChannelMove, Body(openapi_examples=_example("rollback", "Back to version 6", ChannelMove(version=6)))
+]
+
+MinimumBody = Annotated[
+    MinimumChange,
+    Body(openapi_examples=_example("half", "Every other time at least", MinimumChange(minimum=0.5))),
 ]
 
 CampaignBody = Annotated[

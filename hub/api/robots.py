@@ -6,13 +6,11 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.concurrency import run_in_threadpool
 
-from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, count_stranger
+from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_stranger
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
-from hub.services import Services
 from skills.manifest import Name
 from skills.messages import (
     Assignment,
@@ -24,6 +22,31 @@ from skills.messages import (
 __all__ = ["router"]
 
 router = APIRouter(tags=["robots"])
+
+
+@router.get(
+    "/robots/me/assignment",
+    response_model=Assignment,
+    responses={204: {"description": "Nothing to do now."}, **refusals(401, 403)},
+    openapi_extra=heeds(unseen="204", others="yes"),
+)
+async def show_assignment(
+    skill: Annotated[Name, Query(description="The skill that the robot works on.", examples=["weld-seam"])],
+    services: ServicesDep,
+    signed: SignedRobot,
+    wait_seconds: Annotated[
+        float, Query(ge=0, le=30, description="How long the answer may wait for work to appear.")
+    ] = 0,
+) -> Response:
+    """What to do now: train from this base, push to this round."""
+    last = time.monotonic() + wait_seconds
+    answer = await services.assignments.ask(signed, skill)
+    while answer.work is None:
+        left = last - time.monotonic()
+        if not await services.held.another_round(skill, answer.open_round, left):
+            return Response(status_code=204)
+        answer = await services.assignments.ask_again(signed.principal, skill)
+    return Response(answer.json, media_type="application/json")
 
 
 @router.post(
@@ -66,38 +89,3 @@ def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
 def tell_abilities(said: AbilitiesBody, services: ServicesDep, robot: Robot) -> None:
     """Say what one serves, in place of what one said before."""
     services.fits.tell(said, by=robot)
-
-
-@router.get(
-    "/robots/me/assignment",
-    response_model=Assignment,
-    responses={204: {"description": "Nothing to do now."}, **refusals(401, 403)},
-    openapi_extra=heeds(unseen="204", others="yes"),
-)
-async def show_assignment(
-    skill: Annotated[Name, Query(description="The skill that the robot works on.", examples=["weld-seam"])],
-    services: ServicesDep,
-    robot: Robot,
-    wait_seconds: Annotated[
-        float, Query(ge=0, le=30, description="How long the answer may wait for work to appear.")
-    ] = 0,
-) -> Assignment | Response:
-    """What to do now: train from this base, push to this round."""
-    last = time.monotonic() + wait_seconds
-    while True:
-        known = await services.open_rounds.ask(skill) if wait_seconds else ""
-        assignment = await run_in_threadpool(services.campaigns.assignment, robot, skill)
-        if assignment is not None or not await _wait_for_another(services, skill, known, last):
-            return assignment or Response(status_code=204)
-
-
-async def _wait_for_another(services: Services, skill: str, known: str, last: float) -> bool:
-    """Whether another round opens before `last`: until then there is nothing new for any robot."""
-    while not services.bell.closed:
-        seen, left = services.bell.rings, last - time.monotonic()
-        if left <= 0:
-            return False
-        if await services.open_rounds.ask(skill) not in {"", known}:
-            return True
-        await services.bell.wait_async(seen, left)
-    return False

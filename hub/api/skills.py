@@ -11,10 +11,10 @@ from hub.api.bodies import FILE, File, expect_skill, heavy_lifting
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
 from hub.api.doors import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
-from hub.api.examples import MoveBody, VisibilityBody
+from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
 from hub.api.files import file_answer
 from skills.fits import RobotFit
-from skills.messages import BLOB, Channel, SkillView, VersionView, Visibility
+from skills.messages import API, BLOB, Channel, ReleaseView, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
 
@@ -116,14 +116,43 @@ def fetch_file(
 
 @router.put(
     "/skills/{name}/channels/{channel}",
+    status_code=202,
     responses=refusals(401, 403, 404, 409, 413),
     openapi_extra=OWN,
 )
 def move_channel(
-    name: str, channel: Channel, move: MoveBody, services: ServicesDep, operator: Operator
-) -> VersionView:
-    """Point a channel at a version: a release or a rollback. What becomes stable is measured first."""
-    return services.releases.move(name, channel, move.version, by=operator)
+    name: str,
+    channel: Channel,
+    move: MoveBody,
+    response: Response,
+    services: ServicesDep,
+    operator: Operator,
+) -> ReleaseView:
+    """Point a channel at a version: a release or a rollback; `Location` says where to ask what became of it.
+
+    What was measured is released at once. What becomes stable for the first time is measured before.
+    """
+    release = services.releases.move(name, channel, move.version, by=operator)
+    response.headers["Location"] = f"{API}/skills/{name}/releases/{release.release_id}"
+    return release
+
+
+@router.get("/skills/{name}/releases", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def list_releases(name: str, services: ServicesDep, viewer: Reader) -> list[ReleaseView]:
+    """The newest releases and rollbacks, and the first version's own, newest first."""
+    return services.releases.releases(name, viewer)
+
+
+@router.get("/skills/{name}/releases/{release_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_release(name: str, release_id: str, services: ServicesDep, viewer: Reader) -> ReleaseView:
+    """What became of a release: `queued`, `measuring`, `released`, or `refused` with the reason."""
+    return services.releases.release(name, release_id, viewer)
+
+
+@router.put("/skills/{name}/minimum", responses=refusals(401, 403, 404, 413), openapi_extra=OWN)
+def change_minimum(name: str, change: MinimumBody, services: ServicesDep, operator: Operator) -> SkillView:
+    """Say what success the first stable version must reach; null: more than doing nothing does."""
+    return services.catalogue.set_minimum(name, change.minimum, by=operator)
 
 
 @router.put("/skills/{name}/visibility", responses=refusals(401, 403, 404, 413), openapi_extra=OWN)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import RedeliverBody, WebhookBody
-from skills.notices import DeadLetter, DeliveryReport, Redelivered, WebhookCreated, WebhookView
+from skills.messages import API
+from skills.notices import DeadLetter, Redelivered, TrialView, WebhookCreated, WebhookView
 
 __all__ = ["router"]
 
@@ -36,10 +37,23 @@ def remove_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -
     services.webhooks.remove(webhook_id, operator)
 
 
-@router.post("/webhooks/{webhook_id}/test", responses=refusals(401, 403, 404, 409), openapi_extra=OURS)
-def test_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -> DeliveryReport:
-    """Send one message now, and say what became of it."""
-    return services.webhooks.test(webhook_id, operator)
+@router.post(
+    "/webhooks/{webhook_id}/test",
+    status_code=202,
+    responses=refusals(401, 403, 404, 409),
+    openapi_extra=OURS,
+)
+def test_webhook(webhook_id: str, response: Response, services: ServicesDep, operator: Operator) -> TrialView:
+    """Have one message sent next; `Location` says where to ask what became of it."""
+    trial = services.webhooks.test(webhook_id, operator)
+    response.headers["Location"] = f"{API}/webhooks/{webhook_id}/test"
+    return trial
+
+
+@router.get("/webhooks/{webhook_id}/test", responses=refusals(401, 403, 404), openapi_extra=OURS)
+def show_trial(webhook_id: str, services: ServicesDep, operator: OperatorReads) -> TrialView:
+    """What became of the last trial."""
+    return services.webhooks.trial(webhook_id, operator)
 
 
 @router.get("/webhooks/{webhook_id}/dead", responses=refusals(401, 403, 404), openapi_extra=OURS)

@@ -16,7 +16,7 @@ from hub.visibility import may_change
 from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
 from skills.leaderboards import Leaderboard
-from skills.messages import CampaignView, SkillView, VersionView
+from skills.messages import CampaignView, ReleaseView, SkillView, VersionView
 from skills.tasks import TaskVersionView, TaskView
 
 __all__ = [
@@ -62,6 +62,13 @@ class Campaigns(Protocol):
 
     def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign; raises NotFoundError."""
+
+
+class Releases(Protocol):
+    """The part of `hub.releases.Releases` that is shown."""
+
+    def releases(self, name: str, viewer: Viewer) -> Sequence[ReleaseView]:
+        """Of a skill, the newest first; raises NotFoundError."""
 
 
 class Leaderboards(Protocol):
@@ -122,6 +129,10 @@ class Reading(Protocol):
         """Campaigns and rounds."""
 
     @property
+    def releases(self) -> Releases:
+        """What became of releases."""
+
+    @property
     def leaderboards(self) -> Leaderboards:
         """What skills scored."""
 
@@ -156,12 +167,14 @@ class SkillPage:
 
     Attributes:
         fits: The viewer's robots, held to the stable version, or without one to the newest.
+        release: The newest one, if there was any.
     """
 
     skill: SkillView
     versions: tuple[VersionView, ...]
     campaigns: tuple[CampaignView, ...]
     fits: tuple[RobotFit, ...]
+    release: ReleaseView | None
 
     @property
     def to_run(self) -> int:
@@ -227,7 +240,8 @@ class SkillReader:
         versions = sorted(hub.catalogue.versions(name, viewer), key=lambda version: -version.version)
         campaigns = [campaign for campaign in hub.campaigns.campaigns(viewer) if campaign.order.skill == name]
         skill = hub.catalogue.skill(name, viewer)
-        page = SkillPage(skill, tuple(versions), _newest_first(campaigns), ())
+        newest = next(iter(hub.releases.releases(name, viewer)), None)
+        page = SkillPage(skill, tuple(versions), _newest_first(campaigns), (), newest)
         return replace(page, fits=self._ask(page.to_run, viewer))
 
     def _ask(self, version: int, viewer: Viewer) -> tuple[RobotFit, ...]:

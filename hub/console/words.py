@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from skills.messages import CampaignView, ScoreView
+from skills.messages import CampaignView, ReleaseView, ScoreView
 
 __all__ = [
     "NO_SCORE",
@@ -15,6 +15,7 @@ __all__ = [
     "percent",
     "plural",
     "progress",
+    "release_in_words",
     "score_in_words",
     "short_digest",
     "state_in_words",
@@ -94,6 +95,15 @@ def short_digest(digest: str) -> str:
 def state_in_words(state: str) -> str:
     """What a round or campaign is doing."""
     return STATES.get(state, state)
+
+
+def release_in_words(release: ReleaseView | None) -> str:
+    """What became of the last release, where it did not come about at once; empty otherwise."""
+    if release is None or release.state == "released":
+        return ""
+    if release.state == "refused":
+        return f"v{release.version} did not become {release.channel}. {release.reason}"
+    return f"v{release.version} is measured before it becomes {release.channel}."
 
 
 def progress(campaign: CampaignView) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import structlog
 
 from hub.jobs.answers import answer_of, failure
 from hub.jobs.job import BenchPlan, WorkersAwayError
+from skills.files import keep_private
 
 if TYPE_CHECKING:
     from hub.jobs.bench import Bench
@@ -63,5 +64,6 @@ def _bench(plan: str) -> Bench:
     """Stays with the node's process, as does what its gate has measured."""
     from hub.jobs.bench import open_bench  # noqa: PLC0415 - the driver needs none of it
 
+    keep_private()
     found = BenchPlan.model_validate_json(plan)
     return open_bench(found, found.open_store)

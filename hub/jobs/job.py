@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from envs.examination import Checked, CheckLimits, examined
 from hub.leases import JobAbandonedError
 from hub.store import ObjectStore, open_store
 from skills.container import digest_of
@@ -22,7 +23,6 @@ from skills.leaderboards import BoardPlan
 from skills.manifest import Manifest
 from skills.messages import GatePlan, GateReport, MergePlan, ScoreView
 from skills.skill import Skill
-from skills.tasks import FindingView, TaskFacts
 
 if TYPE_CHECKING:
     from hub.jobs.bench import Bench
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchPlan",
     "CheckJob",
-    "CheckLimits",
     "Checked",
     "DeltaPart",
     "Gate",
@@ -38,6 +37,7 @@ __all__ = [
     "Job",
     "JobAbandonedError",
     "Jobs",
+    "Least",
     "MergeJob",
     "Merged",
     "ScoreJob",
@@ -92,34 +92,6 @@ class TaskSource(_Plain):
     region: str = ""
 
 
-class CheckLimits(_Plain):
-    """What the examination of a stranger's bundle may use.
-
-    Attributes:
-        seconds: By the clock on the wall.
-        cpu_seconds: Of all threads together.
-        memory: Bytes of address space.
-        file_size: Bytes of a file that it writes.
-    """
-
-    seconds: float
-    cpu_seconds: int
-    memory: int
-    file_size: int
-
-
-class Checked(_Plain):
-    """What the examination found; without facts the bundle could not be read to its end."""
-
-    findings: tuple[FindingView, ...]
-    facts: TaskFacts | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether the task may be listed."""
-        return self.facts is not None and all(each.passed for each in self.findings)
-
-
 class CheckJob(Job[Checked]):
     """Examine a published bundle in a process of its own; to break the limits is a finding."""
 
@@ -128,8 +100,6 @@ class CheckJob(Job[Checked]):
 
     def do(self, bench: Bench) -> Checked:
         """See `Job`."""
-        from hub.jobs.examination import examined  # noqa: PLC0415 - only a bench does this
-
         return examined(bench.bundles.archive(self.task), self.limits, bench.spool)
 
 
@@ -158,7 +128,7 @@ class Merged(_Plain):
         optimiser_after: Digest of the server optimiser's state, also in the store.
         root: How far each delta was trusted, by digest; None where the rule does not ask.
         device: What merged.
-        metrics: See `hub.candidate.Candidate`.
+        metrics: See `hub.candidate.write_candidate`.
         seconds: How long it took.
     """
 
@@ -214,24 +184,42 @@ class MergeJob(Job[Merged]):
             )
 
 
+class Least(_Plain):
+    """What a version must reach to become the first stable one.
+
+    Attributes:
+        success: At least so much; None: more than doing nothing.
+    """
+
+    success: float | None
+
+
 class GateJob(Job[GateReport]):
     """Measure a version, and the current one beside it where there is one; both lie in the region's store.
 
     Attributes:
+        least: The minimum that the candidate is held to; None: it need not be.
         task: The skill's task, where it was published through the hub.
     """
 
     candidate: str
     current: str | None
     plan: GatePlan
+    least: Least | None = None
     region: str = ""
     task: TaskSource | None = None
 
     def do(self, bench: Bench) -> GateReport:
         """See `Job`."""
-        merger = bench.merger(self.region)
+        from hub.minimum import held_to, idle_skill  # noqa: PLC0415 - only a bench does this
+
+        merger, gate = bench.merger(self.region), bench.gate(self.task)
+        candidate = merger.skill(self.candidate)
         current = merger.skill(self.current) if self.current else None
-        return bench.gate(self.task)(merger.skill(self.candidate), current, self.plan)
+        report = gate(candidate, current, self.plan)
+        if self.least is None:
+            return report
+        return held_to(self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate)
 
 
 class Scored(_Plain):

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from hub.jobs.answers import Answering, answer_of
 from hub.jobs.job import BenchPlan
 from hub.log import configure_logging
+from skills.files import keep_private
 
 __all__ = ["serve"]
 
@@ -25,6 +26,7 @@ GIVING_WAY = 5
 
 def serve(pipe: Connection) -> None:
     """Answer until the pipe's other end is closed."""
+    keep_private()
     plan = BenchPlan.model_validate_json(pipe.recv_bytes())
     configure_logging(plan.log_level)
     if plan.background:

@@ -86,20 +86,21 @@ class Scorer:
         if self._looked_at is not None and self._looked_at <= now < self._looked_at + LOOK:
             return
         over = ScoreRow.state.in_(["done", "failed"])
+        with self._database.read() as session:  # hashes bundles, so nobody waits to write meanwhile
+            known = session.execute(select(ScoreRow.task, ScoreRow.task_digest).where(over).distinct()).all()
+            present = {task: board_task(session, task, THE_HUB) or (None, None) for task, _ in known}
+        changed = [(task, digest) for task, digest in known if digest != present[task][0]]
         with self._database.write() as session:
             again = update(ScoreRow).where(over).values(state="waiting", wanted_at=now)
             session.execute(again.where(ScoreRow.plan != self._plan.model_dump_json()))
-            known = select(ScoreRow.task, ScoreRow.task_digest).where(over).distinct()
-            for task, digest in session.execute(known).all():
-                found = board_task(session, task, THE_HUB)
-                if digest != (found[0] if found else None):
-                    same = ScoreRow.task_digest.is_not_distinct_from(digest)
-                    session.execute(again.where(ScoreRow.task == task, same))
+            for task, digest in changed:
+                same = ScoreRow.task_digest.is_not_distinct_from(digest)
+                session.execute(again.where(ScoreRow.task == task, same))
         self._looked_at = now
 
     def _measure(self, held: Held[ScoreRow]) -> None:
         row = held.row
-        with self._database.read() as session:
+        with self._database.read() as session:  # hashes a bundle, so nobody waits to write meanwhile
             task_digest, source = board_task(session, row.task, THE_HUB) or (None, None)
             region = region_of(session, row.skill)
         if task_digest is None:

@@ -16,7 +16,7 @@ __all__ = ["FileParts", "link_in"]
 
 
 class FileParts:
-    """`hub.store.Parts` in a folder."""
+    """`hub.store.contract.Parts` in a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -79,7 +79,7 @@ def link_in(file: Path, target: Path, root: Path) -> None:
             shutil.copyfile(file, name)
         with name.open("rb") as written:
             os.fsync(written.fileno())
-        name.chmod(0o640)
+        name.chmod(0o600)
         name.replace(target)
     finally:
         name.unlink(missing_ok=True)

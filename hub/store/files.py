@@ -43,7 +43,7 @@ class FileStore:
         with file_refusals(path):
             if _size(path) != len(data):  # a blob that was cut short behind our back is replaced
                 _make_durable_folder(path.parent)
-                write_atomically(path, data, mode=0o640)
+                write_atomically(path, data, mode=0o600)
 
     def put_file(self, digest: str, file: Path) -> None:
         """Keep the file by a second name; one of its size that is there already is left alone."""

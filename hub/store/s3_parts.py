@@ -17,7 +17,7 @@ __all__ = ["S3Parts"]
 
 
 class S3Parts:
-    """`hub.store.Parts` in a bucket."""
+    """`hub.store.contract.Parts` in a bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket

@@ -2,7 +2,7 @@
 
 What is left to do is in the rows: a hub that was killed in the middle of a check goes on, or another process
 does once the lease is over; a late result is let go.
-The examination itself is a job, see `hub.jobs.examination`.
+The examination itself is a job, see `envs.examination`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import structlog
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from envs.examination import CheckLimits
 from hub.audit import HUB, note
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record, take_turn
-from hub.jobs.job import Checked, CheckJob, CheckLimits, Jobs, TaskSource
+from hub.jobs.job import Checked, CheckJob, Jobs, TaskSource
 from hub.models import OrganisationRow
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue

@@ -20,6 +20,7 @@ from hub.audit import note
 from hub.auth import Principal, Viewer
 from hub.clock import Clock
 from hub.database import Database, announce
+from hub.discards import Discards
 from hub.events import take_turn
 from hub.jobs.job import Checked
 from hub.models import OrganisationRow
@@ -58,9 +59,12 @@ class TaskFile:
 class Tasks:
     """Publishing and reading; each call is its own transaction."""
 
-    def __init__(self, database: Database, stores: Stores, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, stores: Stores, discards: Discards, key: SigningKey, clock: Clock
+    ) -> None:
         self._database = database
         self._stores = stores
+        self._discards = discards
         self._key = key
         self._clock = clock
 
@@ -93,11 +97,12 @@ class Tasks:
                 return _version_view(known), False
             check_uploads(session, owner, self._clock())
             check_room(owner, file.size)
+        self._discards.rescue(owner.region, file.digest)
         self._stores.of(owner.region).put_file(file.digest, file.path)
         try:
             return self._enter(head, file, by, visibility, owner.region)
         except (ZunftError, IntegrityError) as error:
-            self._discard(file.digest, owner.region)
+            self._discards.add(owner.region, file.digest)
             if isinstance(error, ZunftError):
                 raise
             raise ConflictError(
@@ -158,14 +163,6 @@ class Tasks:
             created_at=now,
             state="checking",
         )
-
-    def _discard(self, digest: str, region: str) -> None:
-        """Another upload was faster or took the room: nothing stays but a file that is the other's, too."""
-        with self._database.read() as session:
-            known = _version_of(session, digest)
-            is_its_place = known is not None and _region_of(session, known.task) == region
-        if not is_its_place:
-            self._stores.of(region).delete(digest)
 
     def tasks(self, viewer: Viewer) -> tuple[TaskView, ...]:
         """All tasks of which the viewer sees a version, by name."""

@@ -8,6 +8,7 @@ When to try again is `hub.webhooks.schedule`, who may hear what `hub.webhooks.au
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
@@ -52,6 +53,11 @@ class _Message:
     url: str
     secret: str
     event: Event
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it tells of nothing: events are numbered from 1."""
+        return self.event.id == 0
 
 
 class Dispatcher:
@@ -118,19 +124,14 @@ class Dispatcher:
                 self._busy.discard(webhook_id)
 
     def _awake(self, _: Session) -> Select[WebhookRow]:
-        """Webhooks that do not rest after trouble."""
+        """Webhooks that do not rest after trouble, or are to be tried."""
         until = WebhookRow.resting_until
-        return select(WebhookRow).where(or_(until.is_(None), until <= self._clock()))
+        is_tried = and_(WebhookRow.trial_asked_at.is_not(None), WebhookRow.trial_report.is_(None))
+        return select(WebhookRow).where(or_(until.is_(None), until <= self._clock(), is_tried))
 
     def _tell(self, held: Held[WebhookRow]) -> None:
-        is_taken = True
-        while is_taken and not held.given_up():
-            message = self._next(held)
-            if message is None:
-                return
-            report = self._send(message)
-            self._settle(held, message, report)
-            is_taken = report.delivered
+        while not held.given_up() and (message := self._next(held)):
+            self._settle(held, message, self._send(message))
 
     def _fail(self, held: Held[WebhookRow], error: Exception) -> None:
         """Something of the hub's own went wrong: it waits as if the receiver had not answered."""
@@ -140,10 +141,12 @@ class Dispatcher:
             held.row.resting_until = self._clock() + self._schedule.rest(held.row.failures)
 
     def _next(self, held: Held[WebhookRow]) -> _Message | None:
-        """The next message; None where there is none."""
+        """The next message; None where there is none, or where it rests."""
+        now = self._clock()
         with held.enter() as session:
             row = held.row
-            event = _next_event(session, row, self._clock())
+            is_resting = row.resting_until is not None and row.resting_until > now
+            event = _trial_due(row) or (None if is_resting else _next_event(session, row, now))
             return None if event is None else _Message(row.webhook_id, row.url, row.secret, event)
 
     def _send(self, message: _Message) -> DeliveryReport:
@@ -152,7 +155,8 @@ class Dispatcher:
         except ConflictError as error:
             return DeliveryReport(delivered=False, reason=error.message, seconds=0)
         body = cloud_event(message.event, self._source)
-        message_id = f"{message.webhook_id}-{message.event.id}"
+        number = f"test-{secrets.token_hex(4)}" if message.is_trial else str(message.event.id)
+        message_id = f"{message.webhook_id}-{number}"
         headers = signed_headers(secret, message_id, int(self._clock().timestamp()), body)
         return self._sender.send(message.url, headers, body)
 
@@ -161,6 +165,9 @@ class Dispatcher:
         now = self._clock()
         with held.enter() as session:
             row = held.row
+            if message.is_trial:
+                row.trial_report = report.model_dump(mode="json")
+                return
             row.position = max(row.position, message.event.id)
             aside = session.get(UndeliveredRow, (row.webhook_id, message.event.id))
             outcome = "delivered"
@@ -206,7 +213,16 @@ class Dispatcher:
         return "dead" if wait is None else "failed"
 
 
+def _trial_due(row: WebhookRow) -> Event | None:
+    """The message of a trial that was asked for and not made yet."""
+    if row.trial_asked_at is None or row.trial_report is not None:
+        return None
+    return Event(id=0, kind="webhook.test", at=row.trial_asked_at, data={"webhook_id": row.webhook_id})
+
+
 def _has_work(session: Session, row: WebhookRow, newest: int, now: datetime) -> bool:
+    if _trial_due(row) is not None:
+        return True
     if session.scalar(_due_again(row, now).limit(1)) is not None:
         return True
     if row.position >= newest:

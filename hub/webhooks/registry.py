@@ -19,16 +19,16 @@ from hub.database import Database, announce
 from hub.models import EventRow, UndeliveredRow, WebhookRow
 from hub.visibility import may_change
 from hub.webhooks.audience import KINDS
-from hub.webhooks.envelope import cloud_event, new_secret, signed_headers
+from hub.webhooks.envelope import new_secret
 from hub.webhooks.sending import Sender, host_of
 from hub.webhooks.vault import Vault
 from skills.errors import ConflictError, NotFoundError
-from skills.messages import Event
 from skills.notices import (
     DeadLetter,
     DeliveryReport,
     Redelivered,
     RedeliverRequest,
+    TrialView,
     WebhookCreated,
     WebhookRequest,
     WebhookView,
@@ -42,12 +42,11 @@ ALLOWED = 50
 
 @dataclass(frozen=True)
 class Webhooks:
-    """Each call is its own transaction. `source` is the hub's name in its messages."""
+    """Each call is its own transaction."""
 
     database: Database
     vault: Vault
     sender: Sender
-    source: str
     clock: Clock
 
     def add(self, request: WebhookRequest, by: Principal) -> WebhookCreated:
@@ -97,21 +96,29 @@ class Webhooks:
             now, host = self.clock(), host_of(row.url)
             note(session, "webhook.removed", now, by=by.actor, subject=webhook_id, host=host)
 
-    def test(self, webhook_id: str, by: Principal) -> DeliveryReport:
-        """Send a message of the type `zunft.webhook.test` now, once, and say what became of it.
+    def test(self, webhook_id: str, by: Principal) -> TrialView:
+        """Have a message of the type `zunft.webhook.test` sent next, once; one that waits is the same.
 
         Raises:
             NotFoundError: No such webhook.
             ConflictError: Its secret cannot be read.
         """
-        with self.database.read() as session:
+        with self.database.write() as session:
             row = _find(session, webhook_id, by)
-        now = self.clock()
-        event = Event(id=0, kind="webhook.test", at=now, data={"webhook_id": webhook_id})
-        body = cloud_event(event, self.source)
-        message_id = f"{webhook_id}-test-{secrets.token_hex(4)}"
-        secret = self.vault.open(row.secret, webhook_id)
-        return self.sender.send(row.url, signed_headers(secret, message_id, int(now.timestamp()), body), body)
+            self.vault.open(row.secret, webhook_id)
+            if row.trial_asked_at is None or row.trial_report is not None:
+                row.trial_asked_at, row.trial_report = self.clock(), None
+                announce(session)
+            return _trial(row)
+
+    def trial(self, webhook_id: str, by: Principal) -> TrialView:
+        """What became of the last one.
+
+        Raises:
+            NotFoundError: No such webhook.
+        """
+        with self.database.read() as session:
+            return _trial(_find(session, webhook_id, by))
 
     def dead(self, webhook_id: str, by: Principal) -> list[DeadLetter]:
         """Events that were given up, oldest first.
@@ -180,6 +187,13 @@ def _find(session: Session, webhook_id: str, by: Principal) -> WebhookRow:
             remedy="See the list: zunft webhook list.",
         )
     return row
+
+
+def _trial(row: WebhookRow) -> TrialView:
+    if row.trial_asked_at is None:
+        return TrialView(state="never")
+    report = DeliveryReport.model_validate(row.trial_report) if row.trial_report else None
+    return TrialView(state="done" if report else "queued", asked_at=row.trial_asked_at, report=report)
 
 
 def _dead_of(webhook_id: str) -> ColumnElement[bool]:

@@ -19,8 +19,10 @@ from sqlalchemy.orm import Session
 from hub.auth import THE_HUB
 from hub.blobs import blobs_of
 from hub.catalogue import add_version, point_channel
+from hub.channels import is_fit, least_of
 from hub.clock import Clock
 from hub.database import Database
+from hub.discards import discard
 from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
 from hub.journal import deltas_of, merge_job, order_of
 from hub.leases import LeaseLostError
@@ -118,7 +120,7 @@ class Steps:
                 session, now = entry.session, self.clock()
                 if next_number(session, task.skill) != job.version:
                     # Somebody published meanwhile: the step is done again, with the number after that.
-                    self.stores.of(job.region).delete(made.digest)
+                    discard(session, job.region, made.digest, now)
                     return
                 signature = self.sign(made.digest)
                 add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
@@ -127,7 +129,8 @@ class Steps:
                 entry.report = _with_round(entry.report, task, **changes)
                 entry.plan = plan.after(**{task.skill: made.digest})
         except TooLargeError:
-            self.stores.of(job.region).delete(made.digest)
+            with self.database.write() as session:
+                discard(session, job.region, made.digest, self.clock())
             raise
 
     def _drop(self, held: Held[WithdrawalRow], plan: Plan, task: Task, reason: str) -> None:
@@ -169,8 +172,11 @@ class Steps:
             row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
             order = order_of(session.get_one(CampaignRow, row.campaign_id))
             region, source = region_of(session, skill), task_source(session, skill)
+            least = least_of(session, skill)
         try:
-            job = GateJob(candidate=tip, current=anchor, plan=order.gate, region=region, task=source)
+            job = GateJob(
+                candidate=tip, current=anchor, plan=order.gate, least=least, region=region, task=source
+            )
             return self.jobs.run(job, held.given_up), ""
         except NOT_NOW:
             raise
@@ -269,9 +275,9 @@ def _enter_report(
     version.gate = row.gate = report.model_dump(mode="json")
     version.score = report.candidate.model_dump(mode="json")
     channel = session.get(ChannelRow, (skill, "stable"), with_for_update=True, populate_existing=True)
-    if report.passed and (channel is None or channel.number != before.number):
+    if channel is not None and channel.number != before.number:
         return "An operator moved the channel meanwhile, and it stays there."
-    if report.passed:
+    if report.passed and is_fit(version):
         point_channel(session, skill, "stable", version.number, now)
     return report.reason
 

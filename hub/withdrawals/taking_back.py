@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from hub.audit import HUB, note
 from hub.candidate import chain_of
 from hub.catalogue import point_channel
+from hub.channels import is_fit
 from hub.events import record
 from hub.journal import deltas_of, enter_state, order_of, state_of
 from hub.leaderboards.rows import ScoreRow
@@ -117,6 +118,7 @@ class _Lineage:
     links: Mapping[str, Link]
     touched: frozenset[str]
     anchor: Link | None = None
+    stable_after: int | None = None
 
     def withdraw(
         self, session: Session, withdrawal_id: str, counts: Mapping[str, int], now: datetime
@@ -126,6 +128,8 @@ class _Lineage:
         chain: list[Link] = []
         if stable is not None:
             chain, self.anchor = chain_to(stable, self.links, self.touched)
+        if self.anchor is not None and is_fit(session.get_one(VersionRow, (self.name, self.anchor.number))):
+            self.stable_after = self.anchor.number
         rows = self._withdraw_rows(session, now)
         changes = [_change(session, link, counts, now) for link in chain]
         session.get_one(SkillRow, self.name).held_by = withdrawal_id
@@ -138,7 +142,7 @@ class _Lineage:
             withdrawn=tuple(sorted(rows)),
             rounds=tuple(changes),
             stable_before=stable.number if stable else None,
-            stable_after=self.anchor.number if self.anchor else None,
+            stable_after=self.stable_after,
             score_before=ScoreView.model_validate(before.score) if before and before.score else None,
             reason="" if chain else "The stable version does not contain the robot.",
         )
@@ -164,10 +168,7 @@ class _Lineage:
         newest = session.scalar(
             select(VersionRow.number).where(*sound).order_by(VersionRow.number.desc()).limit(1)
         )
-        targets: dict[Channel, int | None] = {
-            "stable": self.anchor.number if self.anchor else None,
-            "candidate": newest,
-        }
+        targets: dict[Channel, int | None] = {"stable": self.stable_after, "candidate": newest}
         for channel, number in targets.items():
             row = session.get(ChannelRow, (self.name, channel))
             if row is None or session.get_one(VersionRow, (self.name, row.number)).withdrawn_at is None:

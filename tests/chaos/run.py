@@ -17,10 +17,10 @@ from skills.messages import CampaignView
 from tests.chaos.faults import FAULTS
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.world import World, build
+from tests.eventually import eventually
 
 __all__ = ["Plan", "Result", "run"]
 
-PATIENCE = 180.0  # seconds within which a world at peace has to come to its end
 REST = 0.5  # seconds between two faults at most
 
 
@@ -114,8 +114,4 @@ def _end(world: World) -> None:
 
 
 def _wait(ready: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {PATIENCE:.0f} s for {what}")
-        time.sleep(0.1)
+    eventually(ready, what)

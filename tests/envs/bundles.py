@@ -63,6 +63,8 @@ SCENE = """\
   </worldbody>
 </mujoco>
 """
+TETRAHEDRON = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 1 2 4\nf 1 3 4\nf 2 3 4\n"
+"""A mesh, as an OBJ file."""
 
 
 def small_bundle(folder: Path, *, toml: str = SMALL, scene: str = SCENE) -> Path:

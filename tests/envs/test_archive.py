@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,19 @@ from hypothesis import strategies as st
 from envs.archive import pack, unpack
 from envs.bundle import BUNDLES, TOTAL_LIMIT, bundle_names, digest_folder
 from skills.errors import ArtefactError, ContractError
-from tests.envs.bundles import copied, small_bundle
+from tests.envs.bundles import SMALL, copied, small_bundle
+from tests.envs.opened import opened
+from tests.envs.test_mjcf import MESH, ROUTES, compiled, with_
 
+PLACES = ["scene.xml", "tool.xml", "more.txt", "more.xml", "m.obj", "../more.xml"]
+PIECES = [
+    *ROUTES.values(),
+    '<include file="more.txt"/>',
+    '<include file="more.xml"/>',
+    '<include file="m.obj"/>',
+    MESH,
+    '<worldbody><geom size="0.1"/></worldbody>',
+]
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 
 
@@ -121,6 +134,26 @@ def never_escapes(archive: bytes, folder: Path, change: Callable[[Path], None] =
 def test_random_bytes_never_escape(tmp_path: Path, content: bytes) -> None:
     never_escapes(content, tmp_path)
     never_escapes(gzip.compress(content), tmp_path)
+
+
+@quick
+@given(st.dictionaries(st.sampled_from(PLACES), st.lists(st.sampled_from(PIECES), max_size=3), max_size=4))
+def test_no_archive_makes_anybody_open_a_file_outside(
+    outside: Path, tmp_path: Path, parts: dict[str, list[str]]
+) -> None:
+    """Packed by a stranger, unpacked and loaded: refused or taken, and nothing of the machine is opened."""
+    texts = {"scene.xml": "", **{name: "".join(each).format(outside=outside) for name, each in parts.items()}}
+    entries = {
+        name: with_(text) if name == "scene.xml" else f"<mujoco>{text}</mujoco>"
+        for name, text in texts.items()
+    }
+    archive = archive_of(("task.toml", SMALL.encode()), *((n, text.encode()) for n, text in entries.items()))
+    target = tmp_path / "Bundle"
+    with opened(outside) as names, suppress(ArtefactError, ContractError):
+        unpack(archive, target)
+        compiled(target)
+    assert names == []
+    shutil.rmtree(target, ignore_errors=True)
 
 
 PLAIN = gzip.decompress(pack(BUNDLES / "weld-seam"))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from envs.embodiment import embodiment_names, load_embodiment
-from envs.physics import Cells
 from envs.scene import build_model
+from envs.start import make_cells
 from envs.task import load_task
 from envs.workshop import Workshop
 from skills.errors import ContractError
@@ -64,7 +64,7 @@ def test_a_stiffer_robot_with_payload_differs_as_its_workshop_says(arm: str) -> 
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_the_impedance_control_follows_a_circle(arm: str) -> None:
-    cells = Cells(TASK, Workshop(name="circle", task="weld-seam", embodiment=arm), 1)
+    cells = make_cells(TASK, Workshop(name="circle", task="weld-seam", embodiment=arm), 1)
     cells.reset(np.array([0]), np.random.default_rng(1))
     start = cells.pose[0].copy()
     errors, angles = [], []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from envs.curves import COLUMNS, FAMILIES, Arc, Corner, Crown, Shapes, Sloped, Weave, draw_curves, lay_curve
+from envs.vector import TaskVectorEnv
+from envs.workshop import data_sheet
+from tests.envs.bundles import small_task
 
 ARC = Arc(curvature=(4.0, 10.0), middle=0.075)
 CORNER = Corner(angle=(0.7, 1.2), radius=(0.018, 0.030), begin=(0.03, 0.08))
@@ -104,3 +109,26 @@ def test_the_origin_lies_where_the_path_leads_in(family: str, lead_in: float) ->
     shapes = SHAPES.model_copy(update={"lead_in": lead_in})
     table = draw_curves([family], shapes, np.random.default_rng(0))[0]
     assert np.all(table[round(lead_in / 0.001), :3] == 0)
+
+
+@given(st.floats(0.05, 1.0), st.floats(0.004, 0.3))
+def test_a_path_has_as_many_rows_as_its_shapes_say(length: float, spacing: float) -> None:
+    """A path that is no whole number of spacings long is counted in one way only."""
+    shapes = Shapes(length=length, spacing=spacing)
+    assert draw_curves(["straight"], shapes, np.random.default_rng(0)).shape == (1, shapes.rows, COLUMNS)
+
+
+def test_a_path_of_three_and_a_half_spacings_runs(tmp_path: Path) -> None:
+    path = """[quantities.path]
+kind = "path"
+families = "family"
+speed = "pace"
+length = 0.07
+spacing = 0.02
+"""
+    jobs = 'heading = { low = -1.0, high = 1.0, unit = "rad" }\n'
+    drawn = f'{jobs}family = {{ values = ["straight"] }}\npace = {{ nominal = 0.05 }}\n'
+    task = small_task(tmp_path, (jobs, drawn), ("[quantities.high]", f"{path}\n[quantities.high]"))
+    env = TaskVectorEnv(task, data_sheet(task.file, "ur5e"), 2, seed=0)
+    env.reset()
+    assert len(env.paths_in_home_frame(0)[0]) == 5

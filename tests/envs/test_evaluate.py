@@ -10,11 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from envs.evaluate import Evaluation, Policy, evaluate, evaluate_many, pool, wilson_interval
+from envs.evaluate import (
+    Evaluation,
+    Policy,
+    evaluate,
+    evaluate_many,
+    pool,
+    run_episodes,
+    wilson_interval,
+)
 from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import fresh_workshop, load_workshop
 from skills.errors import ContractError
+from tests.fleet.toys import PointCopies
 
 TASK = load_task("weld-seam")
 SHOP = load_workshop("frame-corners")
@@ -31,6 +40,16 @@ class Idle:
         self.first = observation.copy() if self.first is None else self.first
         size, value = self.answer
         return np.full((len(observation), size), value, np.float32)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_an_episode_that_senses_what_is_no_number_is_no_success(poison: float) -> None:
+    env = PointCopies(2, seed=0)
+    env.state[:, -2] = 0  # neither of the two ends half-way
+    env.poison = poison  # from the first step on, in the first copy
+    success, returns = run_episodes(Idle(2), env)
+    assert success.tolist() == [False, True]
+    assert np.isfinite(returns).all()
 
 
 def test_the_same_seed_gives_the_same_score_and_the_same_jobs_to_every_policy() -> None:

@@ -55,16 +55,16 @@ def test_the_iron_is_felt_by_the_cloth_and_scorches_it_where_it_stays() -> None:
     env.reset()
     failed, lower = np.zeros(2, np.bool_), np.zeros((2, 3), np.float32)
     for _ in range(task.horizon):
-        press = env.table.view("press")[:, 0]
+        press = env.quantities.view("press")[:, 0]
         lower[:, 2] = np.clip((press - 9.0) * 0.1, -1, 1)
         # Onto the cloth's middle, and there it stays.
-        towards = env.table.view("tool.position")[:, :2] - [0.07, 0.0]
+        towards = env.quantities.view("tool.position")[:, :2] - [0.07, 0.0]
         lower[:, :2] = np.clip(-20 * towards, -1, 1)
         _, _, failed, _, _ = env.step(lower)
         if failed.any():
             break
     assert failed.any()
-    assert env.table.view("sheet.dwell").max() > 2.0
+    assert env.quantities.view("sheet.dwell").max() > 2.0
     assert 4 < press.max() < 14
 
 
@@ -77,15 +77,15 @@ def test_a_part_that_is_let_go_falls_and_stays_gone() -> None:
     heights = []
     for step in range(40):
         env.step(let_go if step < 20 else np.zeros((2, 4), np.float32))
-        heights.append(env.table.view("height")[:, 0].copy())
-    assert env.table.view("tool.holds")[:, 0].tolist() == [0.0, 1.0]
+        heights.append(env.quantities.view("height")[:, 0].copy())
+    assert env.quantities.view("tool.holds")[:, 0].tolist() == [0.0, 1.0]
     assert heights[-1][0] < 0.003
     assert heights[-1][1] > 0.03
     # With the next job it hangs at the cup again.
     env.reset()
-    assert env.table.view("tool.holds").min() == 1.0
+    assert env.quantities.view("tool.holds").min() == 1.0
     env.step(np.zeros((2, 4), np.float32))
-    assert env.table.view("height").min() > 0.03
+    assert env.quantities.view("height").min() > 0.03
 
 
 def test_a_stronger_wind_pushes_a_drone_that_does_nothing_further() -> None:
@@ -97,10 +97,10 @@ def test_a_stronger_wind_pushes_a_drone_that_does_nothing_further() -> None:
         )
         env = TaskVectorEnv(task, shop, 8, seed=1)
         env.reset()
-        start = env.table.view("tool.position").copy()
+        start = env.quantities.view("tool.position").copy()
         for _ in range(30):
             env.step(np.zeros((8, 3), np.float32))
-        return float((env.table.view("tool.position") - start)[:, 0].mean())
+        return float((env.quantities.view("tool.position") - start)[:, 0].mean())
 
     calm, breeze, gale = drift(0.0), drift(0.3), drift(0.6)
     assert gale > breeze + 0.02 > calm + 0.04

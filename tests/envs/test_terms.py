@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from envs.format import task_file
-from envs.terms.base import Output, Outputs, Term
+from envs.terms.base import Term
 from envs.terms.coverage import Coverage
 from envs.terms.registry import OWN, known_terms
+from envs.values import Output, Outputs
 from envs.vector import TaskVectorEnv
 from envs.workshop import data_sheet
 from skills.errors import ContractError
@@ -50,32 +51,32 @@ def make(folder: Path, quantity: str, heading: float = 0.0) -> TaskVectorEnv:
 
 def test_a_position_is_the_vector_between_two_sites_in_the_job_frame(tmp_path: Path) -> None:
     quantity = 'kind = "position"\nof = "corner"\nseen_from = "origin"'
-    assert np.allclose(make(tmp_path, quantity).table.view("it"), [0.3, 0.4, 0])
+    assert np.allclose(make(tmp_path, quantity).quantities.view("it"), [0.3, 0.4, 0])
     turned = make(tmp_path, quantity, heading=np.pi / 2)
-    assert np.allclose(turned.table.view("it"), [0.4, -0.3, 0])
+    assert np.allclose(turned.quantities.view("it"), [0.4, -0.3, 0])
 
 
 def test_a_distance_and_an_angle_between_axes(tmp_path: Path) -> None:
     distance = make(tmp_path, 'kind = "distance"\nof = "corner"\nseen_from = "origin"')
-    assert np.allclose(distance.table.view("it"), 0.5)
+    assert np.allclose(distance.quantities.view("it"), 0.5)
     for axes, angle in (('axis = "z"\nother_axis = "x"', 0.0), ('axis = "z"', np.pi / 2)):
         env = make(tmp_path, f'kind = "axis-angle"\nof = "corner"\nseen_from = "origin"\n{axes}')
-        assert np.allclose(env.table.view("it"), angle, atol=1e-7)
+        assert np.allclose(env.quantities.view("it"), angle, atol=1e-7)
 
 
 def test_a_sensor_of_the_scene_is_read_and_multiplied(tmp_path: Path) -> None:
     env = make(tmp_path, 'kind = "sensor"\nsensor = "where"\nsize = 3\nunit = "m"\ngain = -2.0')
-    assert np.allclose(env.table.view("it"), [-0.6, -0.8, 0])
+    assert np.allclose(env.quantities.view("it"), [-0.6, -0.8, 0])
     into_job = 'kind = "sensor"\nsensor = "where"\nsize = 3\nunit = "m"\ninto_job = true'
-    assert np.allclose(make(tmp_path, into_job, heading=np.pi / 2).table.view("it"), [0.4, -0.3, 0])
+    assert np.allclose(make(tmp_path, into_job, heading=np.pi / 2).quantities.view("it"), [0.4, -0.3, 0])
 
 
 def test_a_component_and_a_length_of_another_quantity(tmp_path: Path) -> None:
     env = make(tmp_path, 'kind = "component"\nof = "tool.position"\ncomponent = 2\ngain = -1.0\nunit = "m"')
     env.step(np.tile(np.array([0.5, 0.5, 1.0], np.float32), (2, 1)))
-    position = env.table.view("tool.position")
-    assert np.allclose(env.table.view("it")[:, 0], -position[:, 2])
-    assert np.allclose(env.table.view("high")[:, 0], np.abs(position[:, 2]))
+    position = env.quantities.view("tool.position")
+    assert np.allclose(env.quantities.view("it")[:, 0], -position[:, 2])
+    assert np.allclose(env.quantities.view("high")[:, 0], np.abs(position[:, 2]))
 
 
 def test_a_smoothed_value_follows_and_a_peak_stays(tmp_path: Path) -> None:
@@ -84,20 +85,20 @@ def test_a_smoothed_value_follows_and_a_peak_stays(tmp_path: Path) -> None:
     tops, speeds = [], []
     for step in range(12):
         env.step(np.full((2, 3), 1.0 if step < 6 else 0.0, np.float32))
-        tops.append(env.table.view("top")[0, 0])
-        speeds.append(float(np.linalg.norm(env.table.view("tool.velocity")[0])))
+        tops.append(env.quantities.view("top")[0, 0])
+        speeds.append(float(np.linalg.norm(env.quantities.view("tool.velocity")[0])))
     assert np.allclose(tops, np.maximum.accumulate(speeds))
     assert speeds[-1] < tops[-1]
     env.reset()
-    assert env.table.view("top").max() == 0
+    assert env.quantities.view("top").max() == 0
 
 
 def test_joints_that_rest_have_no_speed(tmp_path: Path) -> None:
     env = make(tmp_path, 'kind = "joint-velocity"')
-    assert np.allclose(env.table.view("it"), 0, atol=1e-6)
+    assert np.allclose(env.quantities.view("it"), 0, atol=1e-6)
     for _ in range(3):
         env.step(np.ones((2, 3), np.float32))
-    assert env.table.view("it").min() > 0.01
+    assert env.quantities.view("it").min() > 0.01
 
 
 def test_coverage_counts_what_was_under_the_tool_while_it_worked(tmp_path: Path) -> None:
@@ -106,15 +107,15 @@ def test_coverage_counts_what_was_under_the_tool_while_it_worked(tmp_path: Path)
         'while_of = "tool.holds"\nabove = -1.0\nbelow = 1.0'
     )
     env = make(tmp_path, quantity)
-    assert 0 < env.table.view("it.covered")[0, 0] < 0.5
-    first = env.table.view("it.covered")[0, 0]
-    assert np.allclose(env.table.view("it.towards")[:, 2], -env.table.view("tool.position")[:, 2])
+    assert 0 < env.quantities.view("it.covered")[0, 0] < 0.5
+    first = env.quantities.view("it.covered")[0, 0]
+    assert np.allclose(env.quantities.view("it.towards")[:, 2], -env.quantities.view("tool.position")[:, 2])
     for _ in range(15):
         env.step(np.tile(np.array([1.0, 0, 0], np.float32), (2, 1)))
-    assert env.table.view("it.covered")[0, 0] > first
-    assert env.table.view("it.dwell")[0, 0] <= 16 * env.task.dt + 1e-9
+    assert env.quantities.view("it.covered")[0, 0] > first
+    assert env.quantities.view("it.dwell")[0, 0] <= 16 * env.task.dt + 1e-9
     idle = make(tmp_path, quantity.replace("above = -1.0", "above = 0.5"))
-    assert idle.table.view("it.covered").max() == 0
+    assert idle.quantities.view("it.covered").max() == 0
 
 
 def test_lanes_go_back_and_forth_over_all_cells() -> None:
@@ -178,7 +179,7 @@ def test_an_installed_package_adds_a_kind_and_cannot_take_anothers_name(
         known_terms.cache_clear()
         task_file.cache_clear()
         points: Any = [_Point(term) for term in terms]
-        monkeypatch.setattr("envs.terms.registry.entry_points", lambda **_: points)
+        monkeypatch.setattr("envs.kinds.entry_points", lambda group: points * (group == "zunft.terms"))
 
     try:
         offer(Warmth)

@@ -19,7 +19,7 @@ from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
 from envs.wrapped import WrappedFile, save_wrapped, wrap
 from fleet.trainer import Trainer, TrainerSettings
 from skills.errors import ContractError
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 SMALL_BATCH = TrainerSettings(batch=400, minibatch=200, epochs=1)
 
@@ -120,9 +120,9 @@ def test_the_checker_tells_what_is_wrong_with_an_environment(tmp_path: Path) -> 
     for name, glitch in (("Blind-v0", 0.0), ("Broken-v0", np.nan)):
         gymnasium.register(name, entry_point=chance, kwargs={"glitch": glitch}, max_episode_steps=20)
     blind = failures(task, "Blind-v0", tmp_path, observation=two)
-    assert blind["informative"] == "observation_0; observation_1"
+    assert blind["informative"] == "observation_0; observation_1."
     assert {"reward", "repeats"} <= set(blind)
-    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1"
+    assert failures(task, "Broken-v0", tmp_path, observation=two)["finite"] == "observation_0; observation_1."
     other = failures(task, "Pusher-v5", tmp_path)
     assert "shapes" in other["compiles"]
 
@@ -142,6 +142,44 @@ class Chance(gymnasium.Env[Any, Any]):
         self.steps += 1
         seen = np.full(2, self.glitch if self.steps == 7 else 0.0)
         return seen, float(np.random.default_rng().uniform(0, 1e6)), False, False, {}
+
+
+class Sayer(gymnasium.Env[Any, Any]):
+    """Earns nothing, and says in each step under `word` whether it has succeeded: on a large action."""
+
+    def __init__(self, word: str) -> None:
+        self.observation_space = Box(-1, 1, (1,))
+        self.action_space = Box(-1, 1, (1,))
+        self.word, self.steps = word, 0
+
+    def reset(self, **_: Any) -> Any:
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        good = bool(action[0] > 0.5)
+        return np.full(1, self.steps / 20, np.float32), 0.0, False, False, {self.word: good}
+
+
+def sayer(**figures: Any) -> Sayer:
+    return Sayer(**figures)
+
+
+@pytest.mark.parametrize("word", ["success", "is_success"])
+def test_an_environment_that_says_whether_it_succeeded_is_believed(word: str, tmp_path: Path) -> None:
+    gymnasium.register("Sayer-v0", entry_point=sayer, kwargs={"word": word}, max_episode_steps=20)
+    task = wrapped("Sayer-v0", tmp_path)
+    env = make_vector_env(task, data_sheet(task.file, "gymnasium"), 3, seed=0)
+    env.reset()
+    for step in range(20):
+        last = step == 19
+        # The second succeeded for a while, the third does at the end.
+        actions = np.array([[0.0], [0.0 if last else 1.0], [1.0 if last else 0.0]], np.float32)
+        *_, infos = env.step(actions)
+        assert bool(infos) == last
+    assert infos["success"].tolist() == [False, False, True]
+    assert infos["_success"].all()
 
 
 def chance(**figures: Any) -> Chance:

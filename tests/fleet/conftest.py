@@ -12,8 +12,8 @@ from fleet.client import OperatorClient
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub, serve
+from zunft.commands.skill import new_skill
 from zunft.hub_process import HubProcess, run_hub
-from zunft.starting import new_skill
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def hub() -> Iterator[LyingHub]:
 
 @dataclass(frozen=True)
 class Guild:
-    """A real hub with an untrained weld-seam in its catalogue."""
+    """A real hub with an untrained weld-seam in its catalogue, of which nothing is asked."""
 
     process: HubProcess
     operator: OperatorClient
@@ -60,4 +60,5 @@ def guild(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guild]:
         operator = OperatorClient.open(process.url, process.admin_token)
         skill = new_skill("weld-seam", seed=0, hidden=(8,))
         operator.publish_skill(skill)
+        operator.change_minimum(skill.manifest.name, 0.0)
         yield Guild(process, operator, skill)

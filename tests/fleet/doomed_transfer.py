@@ -68,8 +68,8 @@ def push(bench: Workbench, client: HubClient) -> str:
 
 
 def pull(bench: Workbench, client: HubClient, skill: str) -> str:
-    """Fetch the stable version."""
-    version = client.version(skill, "stable")
+    """Fetch the newest version."""
+    version = client.version(skill, "candidate")
     return client.fetch_skill(version, bench.skill_file(version.digest)).digest
 
 

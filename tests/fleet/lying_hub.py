@@ -29,7 +29,9 @@ from skills.messages import (
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import Skill
 
-Fault = Literal["503", "busy", "lose answer", "break off", "not json", "too much", "wrong file"]
+Fault = Literal[
+    "503", "busy", "lose answer", "break off", "not json", "too much", "wrong file", "silent", "portal"
+]
 BUSY = ErrorDetail(code="too_many_requests", message="too many requests.")
 
 
@@ -52,6 +54,7 @@ class LyingHub:
     down: bool = False
     deaf: int = 0
     abilities: dict[str, Abilities] = field(default_factory=dict)
+    silence: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def publish(self, skill: Skill, *, signer: SigningKey | None = None) -> VersionView:
@@ -107,6 +110,7 @@ def serve(hub: LyingHub) -> Iterator[LyingHub]:
     try:
         yield hub
     finally:
+        hub.silence.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -139,6 +143,11 @@ class _Handler(BaseHTTPRequestHandler):
         fault = hub.take_fault(path)
         if hub.down or fault == "503":
             self._send(503, b"<html>the proxy is sorry</html>")
+            return
+        if fault == "silent":
+            hub.silence.wait()
+        if fault == "portal":
+            self._send(403, b"<html>Please accept the hotel's terms</html>")
             return
         if fault == "busy":
             self._send(429, ErrorBody(error=BUSY).model_dump_json().encode(), retry_after=40)

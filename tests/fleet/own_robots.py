@@ -62,3 +62,23 @@ def make_a_dictionary() -> dict[str, int]:
 
 def make_trouble() -> Env:
     raise OSError("the controller does not answer")
+
+
+class Watched(gymnasium.Wrapper[Array, Array, Array, Array]):
+    """Counts what is asked of the robot; its controller falls silent at the steps in `faults`."""
+
+    def __init__(self, faults: set[int] | None = None) -> None:
+        super().__init__(make_good())
+        self.faults = faults or set()
+        self.steps = 0
+        self.closed = 0
+
+    def step(self, action: Array) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        if self.steps in self.faults:
+            raise OSError("the controller does not answer")
+        return self.env.step(action)
+
+    def close(self) -> None:
+        self.closed += 1
+        super().close()

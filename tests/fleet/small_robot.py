@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fleet.agent import Agent, AgentSettings
-from fleet.interfaces import Iteration
+from fleet.interfaces import Ground, Iteration
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.workbench import Workbench
@@ -75,7 +76,7 @@ class SmallRobot:
 
     agent: Agent
     bench: Workbench
-    ground: SmallGround
+    ground: Any
     said: list[Progress]
 
     @property
@@ -88,7 +89,8 @@ def make_robot(
     hub: str,
     *,
     name: str = "anna",
-    ground: SmallGround | None = None,
+    skill: str = "follow",
+    ground: Ground | None = None,
     settings: AgentSettings | None = None,
     listen: Callable[[Progress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -103,7 +105,7 @@ def make_robot(
         listen(progress)
 
     agent = Agent(
-        "follow",
+        skill,
         identity,
         bench,
         connect(bench),

@@ -297,6 +297,44 @@ def test_a_version_for_another_contract_is_refused_for_good(hub: LyingHub, tmp_p
     assert not any("/file" in request for request in hub.requests)
 
 
+def test_a_manifest_that_does_not_belong_to_its_digest_does_not_stand_against_the_version(
+    hub: LyingHub, tmp_path: Path
+) -> None:
+    robot = adopter(hub, tmp_path, {1: 1.0})
+    true = hub.publish(small_skill())
+    other = small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0}))
+    hub.versions[1] = true.model_copy(update={"manifest": other.manifest})
+    robot.agent.step()
+    robot.agent.step()
+    assert robot.phases == ["refused", "waiting"]
+    assert true.digest not in robot.bench.memory("follow").refused
+    hub.versions[1] = true
+    robot.agent.step()
+    assert robot.phases[-1] == "adopted"
+
+
+@pytest.mark.parametrize("path", ["/abilities", "/assignment", "/versions/stable", "/file"])
+def test_a_portal_that_forbids_the_way_to_the_hub_is_waited_for(
+    hub: LyingHub, tmp_path: Path, path: str
+) -> None:
+    robot = adopter(hub, tmp_path, {1: 1.0})
+    hub.publish(small_skill())
+    hub.faults.append((path, "portal"))
+    assert robot.agent.step() > 0
+    assert robot.phases[-1] == "offline"
+    robot.agent.step()
+    assert robot.phases[-1] == "adopted"
+
+
+def test_a_portal_between_robot_and_hub_loses_no_work(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    hub.faults.append(("/deltas", "portal"))
+    assert robot.agent.step() > 0
+    assert robot.bench.pending() is not None
+    robot.agent.step()
+    assert SLOT in hub.deltas
+
+
 def test_a_file_that_does_not_fit_as_the_hub_said_is_refused_after_the_download(
     hub: LyingHub, tmp_path: Path
 ) -> None:
@@ -387,8 +425,20 @@ def test_two_processes_never_run_one_robot(robot: SmallRobot) -> None:
         pass
 
 
-def test_secrets_are_for_the_owners_eyes_only(robot: SmallRobot) -> None:
-    assert (robot.bench.home / "key.pem").stat().st_mode & 0o077 == 0
+def test_owed_work_and_the_folder_itself_are_for_the_owners_eyes_only(
+    hub: LyingHub, robot: SmallRobot
+) -> None:
+    robot.bench.home.chmod(0o755)  # an owner may have made it
+    hub.order(1)
+    hub.faults.append(("/deltas", "503"))
+    with robot.bench.locked():
+        robot.agent.step()
+    assert {"key.pem", "pending.delta"} <= {path.name for path in robot.bench.home.iterdir()}
+    for path in (robot.bench.home, *robot.bench.home.glob("*.*")):
+        assert path.name == ".lock" or path.stat().st_mode & 0o077 == 0, path
+
+
+def test_no_document_of_a_robot_has_its_key(robot: SmallRobot) -> None:
     for file in robot.bench.home.glob("*.json"):
         assert "PRIVATE" not in file.read_text()
 

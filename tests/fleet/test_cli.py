@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from fleet.membership import join
 from fleet.settings import RobotSettings
+from fleet.workbench import Memory, Workbench
+from tests.eventually import eventually
 from tests.fleet.conftest import Guild
+from tests.fleet.lying_hub import LyingHub
 from zunft.cli import main
 
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("ZUNFT_")}
@@ -76,8 +79,7 @@ def test_a_skill_is_used_on_a_robots_own_environment(home: Path) -> None:
 
 def test_one_round_is_worked_in_a_robots_own_environment(guild: Guild, home: Path) -> None:
     campaign = guild.start_campaign(1)
-    while not guild.operator.campaign(campaign.campaign_id).rounds:
-        time.sleep(0.05)
+    eventually(lambda: guild.operator.campaign(campaign.campaign_id).rounds)
     ran = zunft(
         *f"robot run --once --home {home} --env tests.fleet.own_robots:make_good".split(),
         env={"ZUNFT_ROBOT_BATCH_STEPS": "200"},
@@ -85,6 +87,13 @@ def test_one_round_is_worked_in_a_robots_own_environment(guild: Guild, home: Pat
     assert ran.returncode == 0, ran.stderr
     assert "pushed" in ran.stdout
     assert 150 < guild.operator.campaign(campaign.campaign_id).rounds[0].samples <= 200
+
+
+def test_all_that_a_robots_commands_write_is_for_its_owners_eyes_only(home: Path) -> None:
+    written = list(home.rglob("*"))
+    assert {".lock", "key.pem", "identity.json", "skills"} <= {path.name for path in written}
+    for path in written:
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
@@ -98,6 +107,22 @@ def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
     assert "cell-4" in process.stdout.readline()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
+
+
+def test_a_robot_that_waits_for_an_answer_of_its_hub_ends_without_it(hub: LyingHub, tmp_path: Path) -> None:
+    join(Workbench(tmp_path), hub.url, token="ze_one-time-token", name="anna", embodiment="ur5e")
+    hub.faults.append(("/abilities", "silent"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zunft", "robot", "run", "--home", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENV,
+    )
+    eventually(lambda: "PUT /robots/me/abilities" in hub.requests or process.poll() is not None)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")  # it would say that the hub did not answer
 
 
 def in_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int | str | None:
@@ -138,7 +163,23 @@ def test_what_is_wrong_is_said_in_one_place_without_a_traceback(
     assert "Traceback" not in said.err + said.out
 
 
-@pytest.mark.parametrize("line", ["robot join", "robot run", "robot status", "robot use", "fleet simulate"])
+def test_refused_versions_are_tried_again_when_their_owner_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench, digests = Workbench(tmp_path), [f"sha256:{number}" + "0" * 63 for number in "12"]
+    memory = Memory().use(digests[0], 1).refuse(digests[1], "worse by more than 0.10.")
+    bench.keep_memory("weld-seam", memory)
+    words = ["robot", "retry", "--home", str(tmp_path)]
+    assert in_process(words, monkeypatch) == 0
+    assert "worse by more than 0.10" in capsys.readouterr().out
+    assert bench.memory("weld-seam") == Memory().use(digests[0], 1)
+    assert in_process(words, monkeypatch) == 0
+    assert "nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "line", ["robot join", "robot run", "robot status", "robot use", "robot retry", "fleet simulate"]
+)
 def test_help_shows_an_example(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
 ) -> None:

@@ -26,6 +26,7 @@ from skills.errors import (
 )
 from skills.messages import EnrolmentTokenRequest, ErrorBody, ErrorDetail, UserRequest
 from skills.signing import SigningKey
+from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 from tests.fleet.lying_hub import Fault, LyingHub
 from tests.fleet.small_robot import small_skill
@@ -271,7 +272,9 @@ def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -
     assert [skill.name for skill in operator.skills()] == [operator.skill("weld-seam").name]
     assert operator.versions("weld-seam")[0].manifest == guild.skill.manifest
     assert identity.robot_id in {each.robot_id for each in operator.robots()}
-    assert "stable" in operator.move_channel("weld-seam", "stable", version.version).channels
+    release = operator.move_channel("weld-seam", "stable", version.version)
+    eventually(lambda: operator.release("weld-seam", release.release_id).state == "released")
+    assert "stable" in operator.version("weld-seam", "stable").channels
     user = operator.create_user(UserRequest(name="maria", role="researcher"))
     with pytest.raises(ForbiddenError):
         OperatorClient.open(guild.url, user.token).create_tokens(EnrolmentTokenRequest())

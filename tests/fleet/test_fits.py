@@ -14,19 +14,22 @@ from typer.testing import CliRunner
 
 import envs
 from envs.task import load_task
+from envs.workshop import fresh_workshop
 from fleet.abilities import abilities_of
 from fleet.membership import connect, join
+from fleet.progress import Progress
+from fleet.simulate import FleetPlan, RobotPlan, _agent
 from fleet.usage import use_skill
 from fleet.workbench import Workbench
 from hub.settings import Settings
 from skills.errors import ContractError
-from skills.fits import RobotFit
+from skills.fits import Abilities, Ability, RobotFit, fit_of
 from skills.skill import Skill
 from tests.fleet.small_robot import SmallGround, SmallRobot, make_robot, small_skill
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, small_settings
 from tests.hub.serving import serving
 from zunft.cli import app
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 TEMPLATE = Path(envs.__file__).parent / "templates" / "task"
@@ -92,6 +95,48 @@ def test_a_robot_keeps_the_skill_it_has_and_asks_for_no_byte_of_what_does_not_fi
     assert memory.in_use.version == 1
     assert "another bundle of task follow" in next(iter(memory.refused.values()))
     assert robot.bench.skill(memory.in_use.digest) is not None
+
+
+def test_a_robot_serves_each_task_that_it_has_fetched_whatever_it_works_on_now(
+    hub: Watched, tmp_path: Path
+) -> None:
+    ok(hub.hall.publish(new_skill("weld-seam", seed=0)))
+    bench = hub.join(tmp_path / "robot")
+    fetched = own_task(bench.home / "tasks")
+    use_skill(bench, connect(bench), "weld-seam", episodes=1, seed=0)
+    ok(hub.hall.publish(new_skill(str(fetched), seed=0)))
+    (found,) = asked_of(hub, "stack-bricks@1")
+    assert (found.fits, found.differences) == ("yes", ())
+
+
+class Silent:
+    """A line to nobody."""
+
+    def report(self, progress: Progress) -> None:
+        pass
+
+    def stopped(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> None:
+        pass
+
+
+def test_a_simulated_robot_serves_the_task_that_it_has_fetched(hub: Watched, tmp_path: Path) -> None:
+    bench = hub.join(tmp_path / "robot")
+    fetched = own_task(bench.home / "tasks")
+    ok(hub.hall.publish(new_skill(str(fetched), seed=0)))
+    robots = (RobotPlan("anna", fresh_workshop(load_task(fetched).file, "ur5e", 0)),)
+    plan = FleetPlan(hub.url, "stack-bricks", robots, tmp_path)
+    _agent(Silent(), plan, 0, bench).step()
+    (found,) = asked_of(hub, "stack-bricks@1")
+    assert (found.fits, found.differences) == ("yes", ())
+
+
+def test_of_two_bundles_of_a_task_the_one_that_fits_counts() -> None:
+    manifest, contract = of_bundle(1, TWO).manifest, small_skill().manifest.contract
+    kept = (Ability(task="follow", task_digest=digest, contract=contract) for digest in (ONE, TWO))
+    assert fit_of(manifest, Abilities(abilities=tuple(kept)), "ur5e").fits == "yes"
 
 
 def own_task(folder: Path) -> Path:

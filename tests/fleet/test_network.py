@@ -8,8 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from ray.rllib.core.columns import Columns
 
+from fleet.learner import SkillModule
 from fleet.network import ActorCritic
+from skills.bounds import LOG_STD
 from skills.errors import ArtefactError
 from skills.initial import initial_tensors
 from skills.manifest import Channel, Contract, Manifest, Network
@@ -129,6 +132,18 @@ def test_the_weights_given_out_do_not_change_with_the_network() -> None:
     with torch.no_grad():
         net.log_std.add_(1.0)
     assert np.all(before["log_std"] == -1)
+
+
+@pytest.mark.parametrize("said", [-1e6, -5.0, -0.7, 0.0, 1e6])
+def test_the_exploration_stays_within_its_bounds_whatever_a_skill_says(said: float) -> None:
+    network = Network(inputs=3, outputs=2, hidden=(4,))
+    net = ActorCritic(network)
+    net.load(initial_tensors(network, seed=0, log_std=said, first_layer=1))
+    assert net.spread().tolist() == pytest.approx([min(max(said, LOG_STD[0]), LOG_STD[1])] * 2)
+    module = SkillModule(model_config={"network": network})
+    module.net.load(net.tensors())
+    inputs = module.forward_exploration({Columns.OBS: torch.zeros(5, 3)})[Columns.ACTION_DIST_INPUTS]
+    assert torch.equal(inputs[:, 2:], net.spread().expand(5, 2))
 
 
 @pytest.mark.parametrize("fault", ["missing", "unknown", "shape", "nan"])

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from fleet.solo import train_all_alone
 from fleet.workbench import Workbench
 from skills.errors import UnauthorizedError
 from skills.messages import TrainingPlan
+from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 
 
@@ -101,10 +101,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     )
     assert found.returncode == -signal.SIGKILL
     worker = int(found.stdout.split()[0])
-    deadline = time.monotonic() + 30
-    while _alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _alive(worker)
+    eventually(lambda: not _alive(worker))
 
 
 def _alive(pid: int) -> bool:

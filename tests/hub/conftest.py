@@ -6,7 +6,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, text
 
 from hub.app import create_app
 from hub.auth import Principal
+from hub.discards import GRACE
 from hub.services import Services
 from hub.settings import Settings
 from skills.container import digest_of
@@ -36,6 +37,7 @@ from skills.messages import (
     CampaignView,
     GatePlan,
     GateReport,
+    ReleaseView,
     RoundView,
     ScoreView,
     VersionView,
@@ -43,6 +45,7 @@ from skills.messages import (
 )
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
+from tests.hub.idle import NOTHING, does_nothing
 from tests.hub.servers import BUCKET, S3Server
 
 structlog.configure(
@@ -106,6 +109,8 @@ class StubGate:
     error: Exception | None = None
 
     def __call__(self, candidate: Skill, current: Skill | None, plan: GatePlan) -> GateReport:
+        if does_nothing(candidate):
+            return NOTHING
         self.asked.append((candidate.manifest.version, current.manifest.version if current else None))
         if self.error is not None:
             raise self.error
@@ -220,6 +225,15 @@ class Hall:
         target = f"{API}/skills{query}"
         return self.client.post(target, content=skill.to_bytes(), headers=by or self.operator)
 
+    def release(self, number: int = 1, name: str = "reach") -> ReleaseView:
+        """Have a version measured and made stable, as far as the gate lets it."""
+        path = f"{API}/skills/{name}/channels/stable"
+        answer = ok(self.client.put(path, json={"version": number}, headers=self.operator))
+        self.services.releaser.work()
+        return ReleaseView.model_validate(
+            ok(self.client.get(answer.headers["location"], headers=self.operator)).json()
+        )
+
     def organisation(self, name: str, **settings: Any) -> None:
         ok(self.post("/organisations", {"name": name, **settings}))
 
@@ -265,6 +279,10 @@ class Hall:
             if not self.services.engine.run_once():
                 return
         pytest.fail("the engine never comes to rest")
+
+    def tidy(self) -> None:
+        """As if it were much later: what was thrown away is deleted."""
+        replace(self.services.discards, clock=lambda: self.clock() + 2 * GRACE).sweep()
 
     def blobs(self) -> set[str]:
         folder = self.settings.data_dir / "blobs"

@@ -87,7 +87,7 @@ def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
     turn(hub)
     deltas = []
     for number, robot in enumerate(robots):
-        work = hub.campaigns.assignment(Principal(robot, "robot", "guild"), "reach")
+        work = hub.assignments.assignment(Principal(robot, "robot", "guild"), "reach")
         if work is None:
             raise RuntimeError("no work")
         header = DeltaHeader(

@@ -13,7 +13,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from joserfc import jwt
 from joserfc.jwk import Key, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 
+from tests.eventually import eventually
 from tests.hub.servers import free_ports
 
 __all__ = ["CLIENT", "SECRET", "RunningIssuer", "running_issuer"]
@@ -71,11 +71,7 @@ def running_issuer() -> Iterator[RunningIssuer]:
         [sys.executable, "-m", "tests.hub.issuer"], env={**os.environ, "PORT": str(port)}
     )
     try:
-        deadline = time.monotonic() + 60
-        while not _answers(found):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        eventually(lambda: _answers(found), "the issuer", alive=lambda: process.poll() is None)
         yield found
     finally:
         process.kill()

@@ -14,6 +14,7 @@ from hub.server import serve
 from hub.settings import Settings
 from skills.messages import GatePlan, GateReport, ScoreView
 from skills.skill import Skill
+from tests.hub.idle import NOTHING, does_nothing
 
 __all__ = ["Trap", "serve_with_trap"]
 
@@ -53,7 +54,9 @@ def serve_with_trap(folder: str) -> None:
     """Run a hub whose gate finds everything equally good."""
     trap = Trap(Path(folder))
 
-    def gate(_: Skill, current: Skill | None, __: GatePlan) -> GateReport:
+    def gate(candidate: Skill, current: Skill | None, __: GatePlan) -> GateReport:
+        if does_nothing(candidate):
+            return NOTHING
         trap.enter()
         return GateReport(
             passed=True, reason="As good.", candidate=SCORE, current=SCORE if current else None, seconds=0

@@ -10,7 +10,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,9 +22,10 @@ from sqlalchemy import create_engine, make_url, text
 from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 
+from tests.eventually import eventually
+
 __all__ = ["BUCKET", "S3Server", "free_ports", "fresh_database", "postgres", "s3_server"]
 
-START_SECONDS = 60.0
 BUCKET = "guild"
 
 
@@ -135,8 +135,4 @@ def _answers(client: Minio) -> bool:
 
 
 def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the server did not start:\n{log.read_text()[-2000:]}")
-        time.sleep(0.1)
+    eventually(ready, lambda: log.read_text()[-2000:], alive=lambda: process.poll() is None)

@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,10 +16,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from hub.api.events import _stream
-from hub.auth import THE_HUB, Principal
+from hub.assignments import Answer
+from hub.auth import THE_HUB, Principal, Signed
 from hub.store import StoreError
 from skills.messages import API, Assignment, Event
 from skills.signing import SigningKey
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Collecting, Hall, Robot, ok, random_tensors, tiny_skill
 from tests.hub.running import RunningHub, running_hub
 from tests.hub.test_gate import weld_skill
@@ -137,9 +138,7 @@ def test_logs_are_json_with_the_requests_id_and_without_secrets(
     running: RunningHub, client: httpx.Client
 ) -> None:
     ok(client.get(API + "/robots", headers={"X-Request-ID": "find-me"}))
-    deadline = time.monotonic() + 30
-    while not (found := [line for line in running.log if line.get("request_id") == "find-me"]):
-        assert time.monotonic() < deadline
+    found = eventually(lambda: [line for line in running.log if line.get("request_id") == "find-me"])
     assert (found[0]["event"], found[0]["status"], found[0]["path"]) == ("request", 200, API + "/robots")
     assert ADMIN not in json.dumps(running.log)
 
@@ -204,24 +203,28 @@ def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
 ) -> None:
     hall, (one, two) = collecting.hall, collecting.robots
     asked: list[str] = []
-    assignment = hall.services.campaigns.assignment
+    ask, ask_again = hall.services.assignments.ask, hall.services.assignments.ask_again
 
-    def counted(robot: Principal, skill: str) -> Assignment | None:
+    async def counted(signed: Signed, skill: str) -> Answer:
+        asked.append(signed.principal.name)
+        return await ask(signed, skill)
+
+    async def counted_again(robot: Principal, skill: str) -> Answer:
         asked.append(robot.name)
-        return assignment(robot, skill)
+        return await ask_again(robot, skill)
 
     def wait() -> None:
         answers.append(one.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30"))
 
     answers: list[httpx.Response] = []
-    monkeypatch.setattr(hall.services.campaigns, "assignment", counted)
+    monkeypatch.setattr(hall.services.assignments, "ask", counted)
+    monkeypatch.setattr(hall.services.assignments, "ask_again", counted_again)
     with hall.client:
         base, round_id = collecting.base, collecting.work.round_id
         ok(one.push(round_id, one.delta(collecting.work, random_tensors(base, 1))))
         waiting = threading.Thread(target=wait)
         waiting.start()
-        while not hall.services.bell._sleepers:
-            assert waiting.is_alive()
+        eventually(lambda: hall.services.bell._sleepers, alive=waiting.is_alive)
         for _ in range(5):
             hall.enrol("a stranger")  # news, but not for who waits for work
         assert asked == [one.robot_id]

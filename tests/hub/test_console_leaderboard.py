@@ -30,6 +30,7 @@ def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
             ok(found.publish(skill, visibility=visibility))
             enter_score(found, skill, score)
         ok(found.publish(tiny_skill(name="slow", task="weld-seam"), visibility="guild"))
+        found.release(name="slow")
         yield found
     found.services.close()
 

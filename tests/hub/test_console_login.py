@@ -20,6 +20,7 @@ from hub.settings import Settings
 from skills.messages import CampaignRequest, UserRequest
 from skills.organisations import OrganisationRequest
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Hands, StubGate, publish_file, tiny_skill
 from tests.hub.issuer import CLIENT, SECRET, RunningIssuer, running_issuer
 
@@ -67,6 +68,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     ):
         publish_file(services, tiny_skill().to_bytes(), OLGA)
         publish_file(services, tiny_skill(version=2, seed=1).to_bytes(), OLGA)
+        eventually(lambda: services.catalogue.skill("reach", THE_HUB).stable)
         yield House(url, services, clock, issuer)
 
 
@@ -87,8 +89,7 @@ def listening(folder: Path, issuer: RunningIssuer, clock: Hands) -> Iterator[tup
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    eventually(lambda: server.started, "the hub", alive=thread.is_alive)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}", app.state.services
@@ -173,7 +174,7 @@ def test_an_operator_starts_and_stops_a_campaign_and_is_asked_first(house: House
 def test_an_operator_releases_a_version_and_takes_it_back(house: House, browser: Browser) -> None:
     with looking_at(browser, f"{house.url}/skills/reach") as page:
         sign_in(page, house.token("operator"))
-        for version in ("v2", "v1"):
+        for version in ("v1", "v2"):
             row = page.get_by_role("row").filter(has_text=version)
             row.get_by_role("button", name="Make stable").click()
             page.get_by_role("dialog").get_by_role("button", name="Make stable").click()

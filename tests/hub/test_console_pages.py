@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,9 +23,10 @@ from skills.messages import (
 from skills.signing import SigningKey
 from skills.skill import Skill
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
+from tests.eventually import eventually
 from tests.hub.conftest import Robot, ok, random_tensors, tiny_skill
+from zunft.commands.skill import new_skill
 from zunft.hub_process import run_hub
-from zunft.starting import new_skill
 
 HOSTILE = '<img src=x onerror="document.title=1"> `${document.title=2}` </script>'
 GATE = GatePlan(embodiments=("ur5e",), episodes=4, tolerance=1)
@@ -59,8 +59,7 @@ class Guild:
 
     def wait_for_round(self, number: int) -> None:
         """Until the hub has measured what came before, and this round waits for robots."""
-        while len(self.campaign.rounds) < number:
-            time.sleep(0.05)
+        eventually(lambda: len(self.campaign.rounds) >= number, lambda: self.campaign)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +76,7 @@ def guild(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guild]:
         operator = OperatorClient.open(hub.url, hub.admin_token)
         skill = new_skill("weld-seam", seed=0)
         operator.publish_skill(skill)
+        operator.change_minimum("weld-seam", 0.0)
         operator.publish_skill(tiny_skill(summary=HOSTILE))
         key = SigningKey.generate()
         token = operator.create_tokens(EnrolmentTokenRequest())[0].token
@@ -126,11 +126,8 @@ def test_a_skill_s_page_shows_its_history_and_how_to_run_it(guild: Guild, browse
 
 
 def test_a_task_s_leaderboard_shows_every_robot(guild: Guild, browser: Browser) -> None:
-    board = guild.operator.leaderboard("weld-seam")
-    while not board.entries:  # the hub measures beside the other tests
-        time.sleep(0.1)
-        board = guild.operator.leaderboard("weld-seam")
-    entry = board.entries[0]
+    # The hub measures beside the other tests.
+    entry = eventually(lambda: guild.operator.leaderboard("weld-seam").entries)[0]
     with looking_at(browser, f"{guild.url}/tasks/weld-seam/leaderboard") as page:
         row = page.get_by_role("table").get_by_role("row").filter(has_text="weld-seam")
         expect(row).to_contain_text(percent(entry.score.score))

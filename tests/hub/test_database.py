@@ -4,56 +4,24 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from hub.auth import THE_HUB, scopes_of
+from hub.auth import THE_HUB
 from hub.bell import Bell
-from hub.database import MIGRATIONS, Database, SettingsError
+from hub.database import Database, SettingsError
 from hub.events import EventLog, record
-from hub.leaderboards.rows import ScoreRow
-from hub.models import (
-    Base,
-    DeltaRow,
-    EventRow,
-    OrganisationRow,
-    RoundRow,
-    SkillRow,
-    UserRow,
-    UserTokenRow,
-)
+from hub.models import Base, UserRow
 from hub.services import OTHER_THREADS, REQUEST_THREADS, open_services
 from hub.settings import Settings
 from skills.errors import UnauthorizedError
-from skills.tokens import EVERY_SCOPE
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres
-
-FIRST_SCHEMA = [
-    "INSERT INTO users VALUES ('maria', 'operator', 'North', 'hash', '2026-01-01 00:00:00')",
-    "INSERT INTO robots VALUES ('ada', 'ada', 'o', 'ur5e', 'key', '2026-01-01 00:00:00', NULL)",
-    "INSERT INTO skills VALUES ('reach', 'reach', '', '2026-01-01 00:00:00')",
-    "INSERT INTO campaigns VALUES ('c', 'reach', 'running', '', '{}', '2026-01-01 00:00:00')",
-    """INSERT INTO rounds VALUES ('c-1', 'c', 1, 'published', '', 'sha256:b', '2026-01-01 00:00:00',
-    '2026-01-01 00:00:00', 'sha256:c', NULL, '{}', 'sha256:m', 'sha256:n')""",
-    "INSERT INTO deltas VALUES ('sha256:d', 'c-1', 'ada', 1, 7, 1, 'raw', '{}', 's', '2026-01-01 00:00:00')",
-    "INSERT INTO versions VALUES ('reach', 1, 'sha256:b', 5, 's', '{}', '2026-01-01 00:00:00', NULL, NULL)",
-    "INSERT INTO channels VALUES ('reach', 'stable', 1)",
-    """INSERT INTO events VALUES (1, 'robot.enrolled', '2026-01-01 00:00:00', '{"robot_id": "ada"}'),
-    (2, 'version.added', '2026-01-01 00:00:00', '{"skill": "reach", "version": 1}'),
-    (3, 'round.open', '2026-01-01 00:00:00', '{"round_id": "c-1", "campaign_id": "c"}'),
-    (4, 'delta.admitted', '2026-01-01 00:00:00', '{"round_id": "c-1", "robot_id": "ada"}')""",
-]
-"""Rows as the first release wrote them."""
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +39,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
+def empty(url: str) -> Iterator[Database]:
+    """A database without a schema."""
     found = Database(url, Bell())
     with found.write() as session:
         if session.get_bind().dialect.name == "postgresql":
             session.execute(text("DROP SCHEMA public CASCADE"))
             session.execute(text("CREATE SCHEMA public"))
-    found.migrate()
     yield found
     found.close()
+
+
+@pytest.fixture
+def database(empty: Database) -> Database:
+    empty.migrate()
+    return empty
 
 
 def user(name: str) -> UserRow:
@@ -98,6 +72,27 @@ def test_migrating_again_keeps_the_data(database: Database) -> None:
     database.migrate()
     with database.read() as session:
         assert session.get_one(UserRow, "ada").created_at == Hands()()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0013"])
+def test_a_schema_of_before_the_first_release_is_refused_and_left_as_it_is(
+    empty: Database, revision: str
+) -> None:
+    made = [
+        "CREATE TABLE users (name VARCHAR(128) PRIMARY KEY)",
+        "INSERT INTO users VALUES ('ada')",
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)",
+        f"INSERT INTO alembic_version VALUES ('{revision}')",  # noqa: S608 - ours
+    ]
+    with empty.write() as session:
+        for statement in made:
+            session.execute(text(statement))
+    with pytest.raises(SettingsError, match=f"schema {revision}.*nothing was changed") as refusal:
+        empty.migrate()
+    assert "--data-dir" in refusal.value.remedy
+    with empty.read() as session:
+        assert set(inspect(session.connection()).get_table_names()) == {"alembic_version", "users"}
+        assert session.execute(text("SELECT name FROM users")).scalars().all() == ["ada"]
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
@@ -204,75 +199,6 @@ def test_people_sign_in_on_either_database(url: str, settings: Settings, clock: 
 def test_a_bad_address_is_refused_with_words(url: str) -> None:
     with pytest.raises(SettingsError, match="database"):
         Database(url, Bell())
-
-
-@pytest.fixture
-def first(url: str) -> Iterator[Database]:
-    """A hub of the first release."""
-    found = Database(url, Bell())
-    with found.write() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            session.execute(text("DROP SCHEMA public CASCADE"))
-            session.execute(text("CREATE SCHEMA public"))
-        command.upgrade(alembic(session), "0001")
-        for statement in FIRST_SCHEMA:
-            session.connection().exec_driver_sql(statement)
-    yield found
-    found.close()
-
-
-def alembic(session: Session) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = session.connection()
-    return config
-
-
-def test_a_hub_of_the_first_schema_keeps_its_rounds_and_deltas(first: Database) -> None:
-    first.migrate()
-    with first.read() as session:
-        row, delta = session.get_one(RoundRow, "c-1"), session.get_one(DeltaRow, "sha256:d")
-        assert (row.optimiser_before, row.optimiser_after) == ("sha256:m", "sha256:n")
-        assert (row.device, row.root) == (None, None)
-        assert (delta.round_id, delta.staleness) == ("c-1", 0)
-
-
-def test_what_was_stable_waits_for_its_score(first: Database) -> None:
-    first.migrate()
-    with first.read() as session:
-        row = session.scalars(select(ScoreRow)).one()
-        assert (row.skill, row.number, row.digest, row.state) == ("reach", 1, "sha256:b", "waiting")
-
-
-def test_organisations_owners_and_tokens_come_from_what_was_there(first: Database) -> None:
-    first.migrate()
-    with first.read() as session:
-        organisations = {row.name: row for row in session.scalars(select(OrganisationRow))}
-        assert {name: row.stored_bytes for name, row in organisations.items()} == {
-            "North": 0,
-            "guild": 12,
-            "o": 0,
-        }
-        assert {(row.region, row.visibility, row.robots_limit) for row in organisations.values()} == {
-            ("", "guild", None)
-        }
-        skill = session.get_one(SkillRow, "reach")
-        assert (skill.organisation, skill.visibility) == ("guild", "guild")
-        events = [(row.skill, row.organisation) for row in session.scalars(select(EventRow))]
-        assert events == [(None, "o"), ("reach", None), ("reach", None), ("reach", "o")]
-        token = session.scalars(select(UserTokenRow)).one()
-        assert (token.user_name, token.token_hash, token.name) == ("maria", "hash", "first")
-        assert (token.expires_at, token.created_at) == (None, datetime(2026, 1, 1, tzinfo=UTC))
-        assert scopes_of(token) == set(EVERY_SCOPE)
-
-
-def test_there_is_a_way_back_that_keeps_the_users(first: Database) -> None:
-    first.migrate()
-    with first.write() as session:
-        command.downgrade(alembic(session), "0004")
-        kept = session.execute(text("SELECT name, organisation, token_hash, expires_at FROM users"))
-        assert [tuple(row) for row in kept] == [("maria", "North", "hash", None)]
-    first.migrate()
 
 
 def test_as_many_threads_as_a_hub_has_find_a_connection_each(postgres_url: str) -> None:

@@ -36,6 +36,7 @@ NOWHERE = {
     "webhook": "w-000000000000",
     "robot": "r-000000000000",
     "withdrawal": "x-000000000000",
+    "release": "r-111111111111",
     "task": TASK,
 }
 
@@ -84,6 +85,7 @@ class Scene:
     hall: Hall
     callers: tuple[Caller, ...]
     campaigns: dict[str, str]
+    releases: dict[str, str]
     withdrawal: str = ""
 
     def things(self, visibility: str) -> dict[str, str]:
@@ -96,6 +98,7 @@ class Scene:
             "webhook": webhook,
             "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
             "withdrawal": self.withdrawal,
+            "release": self.releases[visibility],
             "task": TASK,
         }
 
@@ -134,6 +137,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "webhook_id": things["webhook"],
         "robot_id": things["robot"],
         "withdrawal_id": things["withdrawal"],
+        "release_id": things["release"],
         "upload_id": "u-1",
         "number": "1",
         "name": things["skill"],
@@ -191,9 +195,11 @@ def scene(hall: Hall) -> Scene:
             callers.append(Caller(name, role, headers=user))
     (publisher,) = (caller for caller in callers if caller.name.endswith("published"))
     campaigns: dict[str, str] = {}
+    releases: dict[str, str] = {}
     for visibility in VISIBILITIES:
         skill = tiny_skill(name=f"of-{visibility}", task=TASK)
         ok(hall.publish(skill, publisher.headers, visibility))
+        releases[visibility] = hall.release(name=skill.manifest.name).release_id
         enter_score(hall, skill)
         campaigns[visibility] = hall.start(skill=f"of-{visibility}")
         ok(publish(hall, small_archive(f"of-{visibility}"), publisher.headers, visibility))
@@ -202,7 +208,7 @@ def scene(hall: Hall) -> Scene:
     gone = hall.enrol("gone", organisation="North").robot_id
     withdrawn = hall.services.withdrawals.withdraw(gone, WithdrawalRequest(), THE_HUB)
     hall.services.close_streams()  # so that the event stream ends
-    return Scene(hall, tuple(callers), campaigns, withdrawn.withdrawal_id)
+    return Scene(hall, tuple(callers), campaigns, releases, withdrawn.withdrawal_id)
 
 
 def expected(caller: Caller, door: Door, visibility: str) -> str:
@@ -298,7 +304,7 @@ def _without_names(answer: httpx.Response, things: dict[str, str]) -> tuple[int,
 def test_without_a_public_catalogue_nobody_comes_in_without_a_login(settings: Settings, clock: Hands) -> None:
     hall = Hall(settings.model_copy(update={"public_catalogue": False}), StubGate(), clock)
     ok(hall.publish(tiny_skill(name="of-guild")))
-    scene = Scene(hall, (), {"guild": "c-1"})
+    scene = Scene(hall, (), {"guild": "c-1"}, {"guild": "r-1"})
     anonymous = Caller("anonymous", "anonymous")
     for door, row in DOORS.items():
         answer = scene.ask(anonymous, door, scene.things("guild"), "guild")

@@ -5,6 +5,7 @@ import pytest
 from skills.messages import API
 from skills.signing import SigningKey, VerifyKey, skill_statement
 from tests.hub.conftest import Hall, ok, tiny_skill
+from tests.skills.samples import other_spelling
 
 
 def request(token: str, key: SigningKey | None = None, **changes: str) -> dict[str, str]:
@@ -65,11 +66,22 @@ def test_an_invented_token_is_refused(hall: Hall) -> None:
     assert error["where"] == "token"
 
 
-@pytest.mark.parametrize("key", ["ed25519:" + "A" * 12, "rsa:" + "A" * 40, "ed25519:" + "?" * 44])
+@pytest.mark.parametrize(
+    "key", ["ed25519:" + "A" * 12, "rsa:" + "A" * 40, "ed25519:" + "?" * 44, f"ed25519:{'A' * 43}="]
+)
 def test_what_is_no_key_is_refused_and_the_token_stays_good(hall: Hall, token: str, key: str) -> None:
     response = hall.client.post(API + "/robots", json=request(token, public_key=key))
     assert hall.error(response, 401)["where"] == "public_key"
     enrol(hall, request(token))
+
+
+def test_a_key_is_kept_in_one_spelling_whichever_the_robot_writes(hall: Hall, token: str) -> None:
+    key = SigningKey.generate().public.text
+    first = enrol(hall, request(token, public_key=other_spelling(key)))
+    assert enrol(hall, request(token, public_key=key)) == first
+    other = ok(hall.post("/enrolment-tokens", {})).json()[0]["token"]
+    again = hall.client.post(API + "/robots", json=request(other, public_key=other_spelling(key)))
+    assert hall.error(again, 409)["where"] == "public_key"
 
 
 def test_two_robots_cannot_share_a_key(hall: Hall, token: str) -> None:

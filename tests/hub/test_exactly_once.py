@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.auth import THE_HUB
+from hub.discards import GRACE
 from hub.regions import HOME
 from hub.settings import Settings
 from skills.container import digest_of
@@ -84,7 +85,9 @@ def test_a_refusal_does_not_remove_what_was_admitted_meanwhile(collecting: Colle
     hall, robot = collecting.hall, collecting.robots[0]
     data = robot.delta(collecting.work, random_tensors(collecting.base, 1))
     ok(robot.push(collecting.work.round_id, data))
-    hall.services.admission._discard(digest_of(data), collecting.work.round_id, HOME)
+    hall.services.discards.add(HOME, digest_of(data))
+    hall.clock.advance(2 * GRACE.total_seconds())
+    hall.services.discards.sweep()
     assert hall.services.store.get(digest_of(data)) == data
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +48,31 @@ def test_arms_measured_side_by_side_score_as_each_alone() -> None:
     for arm in PLAN.embodiments:
         plan = PLAN.model_copy(update={"embodiments": (arm,)})
         assert HeldOutGate()(weld_skill(0), None, plan).by_embodiment[arm] == together[arm]
+
+
+def noisy(skill: Skill, log_std: float) -> Skill:
+    spread = np.full_like(skill.tensors["log_std"], log_std)
+    return Skill(skill.manifest, {**skill.tensors, "log_std": spread})
+
+
+def test_the_gate_says_how_the_exploring_policy_does() -> None:
+    quiet = HeldOutGate()(noisy(weld_skill(0), -5), noisy(weld_skill(0), 0), PLAN)
+    assert quiet.exploring is not None
+    assert quiet.current_exploring is not None
+    assert quiet.current is not None
+    assert quiet.candidate.mean_return == quiet.current.mean_return  # without noise they are one
+    assert quiet.exploring.episodes == 4
+    assert (quiet.exploring.mean_return or 0) > (quiet.current_exploring.mean_return or 0)
+
+
+def test_a_candidate_whose_exploration_breaks_it_does_not_pass() -> None:
+    settings = {"seconds": 0.0, "current_exploring": Evaluation.count(40, 48)}
+    for successes, passed in ((40, True), (30, True), (5, False)):
+        found = judge(scores(38), scores(38), 0.05, exploring=Evaluation.count(successes, 48), **settings)
+        assert found.passed == passed
+        assert ("exploration" in found.reason) == (not passed)
+        assert found.exploring is not None
+        assert found.exploring.score == successes / 48
 
 
 def test_a_version_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:

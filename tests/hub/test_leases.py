@@ -21,6 +21,7 @@ from hub.leases import Lease, LeaseLostError, free, held, put_down, renewed, tak
 from hub.models import CampaignRow, SkillRow
 from hub.queue.leased_queue import Held, LeasedQueue, lease_of
 from hub.store import StoreError
+from tests.eventually import eventually
 from tests.hub.servers import postgres
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,6 +88,12 @@ def test_a_lease_is_anothers_only_once_it_is_over() -> None:
     longer = renewed(mine, mine, NOW + timedelta(seconds=9), SECONDS)
     assert longer is not None
     assert not free(longer, NOW + timedelta(seconds=18), SECONDS)
+
+
+def test_a_lease_that_was_put_down_is_not_renewed() -> None:
+    mine = taken(Lease("", 4, LONG_AGO, LONG_AGO), "a", NOW, SECONDS)
+    assert mine is not None
+    assert renewed(put_down(mine, NOW), mine, NOW, SECONDS) is None
 
 
 def test_a_clock_that_was_set_back_holds_nothing_up() -> None:
@@ -229,6 +236,19 @@ def test_a_lease_lives_as_long_as_its_holder_works(database: Database) -> None:
             ends.add(row_of(database).expires_at)
         assert max(ends) - min(ends) > timedelta(seconds=seconds)
         assert not mine.given_up()
+
+
+def test_a_heart_that_beats_after_the_commit_leaves_the_lease_to_others(database: Database) -> None:
+    """On a busy machine it waits for the very transaction that puts the lease down."""
+    with holder(database, 0.03).take() as mine:
+        assert mine is not None
+        with mine.commit():
+            pass
+        down = row_of(database)
+        eventually(mine.lost.is_set, "a beat of the heart")
+    assert row_of(database) == down
+    assert down.holder == ""
+    assert free(down, down.expires_at, 0.03)
 
 
 def test_a_holder_notices_that_it_was_succeeded_or_shall_stop(database: Database) -> None:

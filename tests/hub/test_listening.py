@@ -14,6 +14,7 @@ from hub.events import EventLog, record
 from hub.listening import Listener
 from hub.metrics import Metrics
 from hub.queue.background_loop import BackgroundLoop
+from tests.eventually import eventually
 from tests.hub.conftest import Hands
 from tests.hub.servers import postgres
 
@@ -92,8 +93,7 @@ def test_postgresql_wakes_other_processes_at_once_and_each_only_once(postgres_ur
 
 def test_a_listener_that_lost_its_connection_misses_nothing(postgres_url: str) -> None:
     ear = Ear(postgres_url, NEVER)
-    while not listens(postgres_url):
-        pass
+    eventually(lambda: listens(postgres_url))
     other = Database(postgres_url, Bell())
     with other.write() as session:
         session.execute(

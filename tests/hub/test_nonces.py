@@ -20,6 +20,7 @@ from hub.database import Database
 from hub.models import NonceRow, RobotRow
 from hub.nonces import Nonces
 from skills.errors import UnauthorizedError
+from tests.eventually import eventually
 from tests.hub.conftest import Hands
 from tests.hub.servers import postgres
 
@@ -113,8 +114,10 @@ def test_those_that_wait_are_written_together_and_robots_are_seen(
     database.gate.clear()
     with ThreadPoolExecutor(AT_ONCE) as at_once:
         done = [at_once.submit(nonces.use, ROBOTS[n % 3], f"nonce-{n:08d}") for n in range(AT_ONCE)]
-        while nonces._together.waiting < AT_ONCE - 1:
-            assert not any(each.done() for each in done)
+        eventually(
+            lambda: nonces._together.waiting >= AT_ONCE - 1,
+            alive=lambda: not any(each.done() for each in done),
+        )
         database.gate.set()
     assert [each.result() for each in done] == [None] * AT_ONCE
     assert database.writes - before == 2

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from skills.messages import (
     RuleName,
 )
 from skills.signing import SigningKey
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Robot, ok, random_tensors, tiny_skill
 from tests.hub.replica import Trap
 from tests.hub.running import RunningHub, running_hub
@@ -39,13 +39,6 @@ from tests.hub.servers import fresh_database, postgres, s3_server
 PATIENCE = 90.0
 BASE = tiny_skill()
 OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @dataclass
@@ -77,7 +70,7 @@ class Guild:
 
     def bring(self, campaign_id: str, number: int) -> None:
         """Each robot, at its own replica, what it learned for a round."""
-        wait_for(lambda: len(self.campaign(campaign_id).rounds) == number)
+        eventually(lambda: len(self.campaign(campaign_id).rounds) == number)
         for place, robot in enumerate(self.robots):
             work = robot.assignment()
             assert work is not None
@@ -131,10 +124,10 @@ def test_when_the_one_at_work_is_killed_the_other_finishes_and_all_is_published_
 ) -> None:
     order = CampaignRequest(skill="reach", rounds=2, quorum=2, target=2, merge=MergePlan(rule=rule))
     campaign = guild.operator().start_campaign(order).campaign_id
-    wait_for(lambda: guild.campaign(campaign).rounds)
+    eventually(lambda: guild.campaign(campaign).rounds)
     guild.trap.set()
     guild.bring(campaign, 1)
-    wait_for(guild.trap.caught)
+    eventually(guild.trap.caught)
     assert guild.campaign(campaign).rounds[0].state == state
     assert ", for " in guild.campaign(campaign).waiting_for
     caught = guild.trap.caught()
@@ -142,7 +135,7 @@ def test_when_the_one_at_work_is_killed_the_other_finishes_and_all_is_published_
     guild.kill(caught)
     guild.trap.open()
     guild.bring(campaign, 2)
-    wait_for(lambda: guild.campaign(campaign).state != "running")
+    eventually(lambda: guild.campaign(campaign).state != "running")
     found = guild.campaign(campaign)
     assert (found.state, [each.state for each in found.rounds]) == ("finished", ["published"] * 2)
     assert [each.deltas for each in found.rounds] == [2, 2]
@@ -174,6 +167,6 @@ def test_a_process_that_is_stopped_hands_over_at_once_and_news_reach_the_other(g
     guild.hubs.remove(one)
     guild.robots[0].client = guild.robots[1].client
     guild.bring(campaign, 1)
-    wait_for(lambda: guild.campaign(campaign).state == "finished")
+    eventually(lambda: guild.campaign(campaign).state == "finished")
     assert not [line for line in two.log if line["event"] == "engine.takes_over"]
     assert guild.events()["round.published"] == 1

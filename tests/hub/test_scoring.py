@@ -16,7 +16,7 @@ from skills.leaderboards import BoardPlan
 from skills.messages import GatePlan
 from tests.hub.conftest import tiny_skill
 from tests.hub.test_gate import weld_skill
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 ARMS = ("ur5e", "iiwa")
 

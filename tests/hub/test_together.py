@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +9,7 @@ from itertools import chain
 import pytest
 
 from hub.together import Together
+from tests.eventually import eventually
 
 AT_ONCE = 16
 
@@ -35,8 +37,9 @@ def work() -> Work:
 def gathered(together: Together[int, int], pool: ThreadPoolExecutor, items: list[int]) -> list[Future[int]]:
     """All of them asked for; the first is under way, and the others wait."""
     found = [pool.submit(together.do, item) for item in items]
-    while together.waiting < len(items) - 1:
-        assert not any(each.done() for each in found)
+    eventually(
+        lambda: together.waiting >= len(items) - 1, alive=lambda: not any(each.done() for each in found)
+    )
     return found
 
 
@@ -54,11 +57,9 @@ def test_a_go_that_fails_fails_for_those_in_it_and_not_for_the_next(work: Work) 
     together = Together(work)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = gathered(together, pool, [1])
-        while not work.goes:
-            assert not found[0].done()
+        eventually(lambda: work.goes, alive=lambda: not found[0].done())
         found += [pool.submit(together.do, item) for item in (2, -3)]
-        while together.waiting < 2:
-            assert not found[0].done()
+        eventually(lambda: together.waiting >= 2, alive=lambda: not found[0].done())
         work.gate.set()
     assert found[0].result() == 2
     for each in found[1:]:
@@ -74,3 +75,48 @@ def test_under_a_storm_everybody_is_answered_and_nothing_is_done_twice(work: Wor
         assert list(pool.map(together.do, range(1, 3001))) == [2 * item for item in range(1, 3001)]
     assert sorted(chain(*work.goes)) == list(range(1, 3001))
     assert together.waiting == 0
+
+
+def test_coroutines_wait_without_a_thread_and_are_done_together_with_threads(work: Work) -> None:
+    together = Together(work)
+
+    async def all_at_once() -> list[int]:
+        asked = [asyncio.create_task(together.ask(item)) for item in range(AT_ONCE)]
+        while together.waiting < AT_ONCE - 1:
+            await asyncio.sleep(0)
+        threads = threading.active_count()
+        more = [asyncio.create_task(together.ask(item)) for item in range(AT_ONCE, 500)]
+        while together.waiting < 499:
+            await asyncio.sleep(0)
+        assert threading.active_count() == threads
+        with ThreadPoolExecutor(1) as pool:
+            thread = pool.submit(together.do, 500)
+            while together.waiting < 500:
+                await asyncio.sleep(0)
+            work.gate.set()
+            return [*await asyncio.gather(*asked, *more), await asyncio.wrap_future(thread)]
+
+    assert asyncio.run(all_at_once()) == [2 * item for item in range(501)]
+    assert len(work.goes) == 2
+
+
+def test_a_coroutine_that_goes_away_takes_nothing_from_the_others(work: Work) -> None:
+    together = Together(work)
+
+    async def one_leaves() -> int:
+        asked = [asyncio.create_task(together.ask(item)) for item in (1, 2, 3)]
+        while together.waiting < 2:
+            await asyncio.sleep(0)
+        asked[0].cancel()
+        asked[1].cancel()
+        work.gate.set()
+        return await asked[2]
+
+    assert asyncio.run(one_leaves()) == 6
+    assert together.do(4) == 8
+
+
+def test_a_go_that_fails_fails_for_coroutines_too(work: Work) -> None:
+    work.gate.set()
+    with pytest.raises(ValueError, match="-1 is negative"):
+        asyncio.run(Together(work).ask(-1))

@@ -129,7 +129,8 @@ def everything_told(guild: Guild, viewer: Viewer) -> str:
             (hub.catalogue.skill, (name,)),
             (hub.catalogue.versions, (name,)),
             (hub.catalogue.version, (name, "stable")),
-            (hub.catalogue.own_version, (name, "1")),
+            (hub.releases.releases, (name,)),
+            (hub.releases.release, (name, "r-1")),
             (hub.campaigns.campaign, (campaign,)),
             (hub.campaigns.round, (f"{campaign}-1",)),
         ]
@@ -173,7 +174,7 @@ def test_a_robot_is_sent_to_what_it_sees_and_counted_nowhere_else(
     enter(guild, world)
     robot, hub = guild.robots[place], guild.hub
     for name in NAMES:
-        work = hub.campaigns.assignment(robot, name)
+        work = hub.assignments.assignment(robot, name)
         assert (work is not None) == world.shows(name, robot)
 
 
@@ -194,7 +195,7 @@ def test_whoever_acts_meets_the_same_answers_for_everything_unseen(
         order = CampaignRequest(skill=name)
         assert answer_of(hub.campaigns.start, order, by=user).__name__ == refusal
         assert answer_of(hub.campaigns.stop, campaign, by=user).__name__ == refusal
-        assert answer_of(hub.catalogue.move_channel, name, "stable", 1, by=user).__name__ == refusal
+        assert answer_of(hub.catalogue.set_minimum, name, 0.5, by=user).__name__ == refusal
         assert answer_of(hub.releases.move, name, "stable", 1, by=user).__name__ == refusal
         assert answer_of(hub.catalogue.show_to, name, "guild", by=user).__name__ == refusal
         for version in (1, 2, 7):
@@ -206,7 +207,7 @@ def test_every_call_that_reads_or_acts_must_be_told_for_whom() -> None:
     """Without a default, so that none can forget it. What is left is the hub's own business."""
     own = {
         "sign",
-        "record_score",
+        "record_report",
         "last",
         "enrol",
         "ensure_guild",

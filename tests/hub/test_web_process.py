@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 from fleet.client import OperatorClient
@@ -12,8 +11,9 @@ from hub.database import Database
 from hub.models import CampaignRow
 from hub.settings import Settings
 from skills.messages import CampaignRequest, CampaignView, GatePlan
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
-from tests.hub.jobs.test_processes import PATIENCE, wait_for, workers_of
+from tests.hub.jobs.test_processes import workers_of
 from tests.hub.running import running_hub
 from tests.hub.test_gate import weld_skill
 
@@ -38,19 +38,15 @@ def test_a_hub_that_has_measured_a_skill_holds_no_simulator_and_little_memory(tm
         operator.publish_skill(weld_skill(0))
         order = CampaignRequest(skill="weld-seam", gate=GatePlan(embodiments=("ur5e",), episodes=1))
         campaign = operator.start_campaign(order).campaign_id
-        found = operator.campaign(campaign)
-        deadline = time.monotonic() + PATIENCE
-        while not found.rounds and time.monotonic() < deadline:
-            time.sleep(0.1)
-            found = operator.campaign(campaign)
-        _check_open(found)
-        assert operator.version("weld-seam", "stable").score is not None
+        eventually(lambda: operator.campaign(campaign).rounds, lambda: operator.campaign(campaign))
+        _check_open(operator.campaign(campaign))
+        assert operator.version("weld-seam", "base").score is not None
         assert heavy_libraries(hub.pid) == set()
         assert resident_megabytes(hub.pid) < MOST_MEGABYTES
         (worker,) = workers_of(hub.pid)
         assert {"mujoco", "llvmlite"} <= heavy_libraries(worker)
         hub.stop()
-        wait_for(lambda: not Path(f"/proc/{worker}").exists())
+        eventually(lambda: not Path(f"/proc/{worker}").exists())
 
 
 def test_a_hub_that_is_stopped_in_mid_job_ends_it_and_lets_others_go_on(tmp_path: Path) -> None:
@@ -59,11 +55,11 @@ def test_a_hub_that_is_stopped_in_mid_job_ends_it_and_lets_others_go_on(tmp_path
         operator.publish_skill(weld_skill(0))
         order = CampaignRequest(skill="weld-seam", gate=GatePlan(embodiments=("ur5e",), episodes=10_000))
         campaign = operator.start_campaign(order).campaign_id
-        wait_for(lambda: workers_of(hub.pid))
+        eventually(lambda: workers_of(hub.pid))
         assert "being measured, for" in operator.campaign(campaign).waiting_for
         (worker,) = workers_of(hub.pid)
         hub.stop()
-        wait_for(lambda: not Path(f"/proc/{worker}").exists())
+        eventually(lambda: not Path(f"/proc/{worker}").exists())
     database = Database(Settings(data_dir=tmp_path).database, Bell())
     with database.read() as session:
         row = session.get_one(CampaignRow, campaign)

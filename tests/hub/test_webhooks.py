@@ -13,6 +13,7 @@ from hub.settings import Settings
 from hub.webhooks import registry
 from skills.messages import API
 from tests.hub.conftest import Hall, ok, tiny_skill
+from tests.hub.webhooks.conftest import tell
 from tests.hub.webhooks.receiver import Receiver, answer, receiving
 
 URL = "https://mes.example.com/hooks/a-secret-path"
@@ -89,10 +90,25 @@ def test_a_test_message_says_what_became_of_it(hall: Hall) -> None:
         made = add(hall, receiver.address)
         receiver.secret = made["secret"]
         path = f"/webhooks/{made['webhook']['webhook_id']}/test"
-        assert ok(hall.post(path)).json()["delivered"] is True
+        assert hall.get(path)["state"] == "never"
+        asked = hall.post(path)
+        assert (asked.status_code, asked.headers["location"]) == (202, API + path)
+        assert (asked.json()["state"], asked.json()["report"]) == ("queued", None)
+        assert receiver.kinds() == []  # no request waits for the receiver
+        tell(hall)
+        assert hall.get(path)["report"]["delivered"] is True
         receiver.answers = [answer(503)]
-        report = ok(hall.post(path)).json()
-        assert (report["delivered"], report["status"]) == (False, 503)
+        ok(hall.post(path))
+        ok(hall.post(path))  # the same one
+        tell(hall)
+        trial = hall.get(path)
+        assert (trial["state"], trial["report"]["delivered"], trial["report"]["status"]) == (
+            "done",
+            False,
+            503,
+        )
+        listed = hall.get("/webhooks")[0]
+        assert (listed["trouble"], listed["resting_until"]) == ("", None)
         assert receiver.kinds() == ["webhook.test"] * 2
         assert all(each.genuine for each in receiver.told)
 
@@ -101,7 +117,7 @@ def test_a_running_hub_tells_by_itself_and_counts(hall: Hall) -> None:
     with receiving() as receiver:
         receiver.secret = add(hall, receiver.address)["secret"]
         with hall.client:
-            ok(hall.publish(tiny_skill()))
+            ok(hall.publish(tiny_skill(origin="upload")))
             receiver.wait_for(lambda: receiver.kinds() == ["version.published"])
             wait_until_told(hall, receiver)
             found = hall.client.get("/metrics", headers=hall.operator).text
@@ -119,6 +135,7 @@ def test_arrears_are_seen_in_the_metrics(hall: Hall) -> None:
         receiver.secret = add(hall, receiver.address)["secret"]
         receiver.otherwise = answer(500)
         ok(hall.publish(tiny_skill()))
+        hall.release()
         hall.clock.advance(7)
         assert oldest(hall) == 7
         (webhook_id,) = hall.services.dispatcher.due()

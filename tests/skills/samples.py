@@ -1,4 +1,4 @@
-"""A small skill for tests: 5 observations, 2 actions, 8x8 network."""
+"""A small skill for tests: 5 observations, 2 actions, 8x8 network; and a key in two spellings."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def small_manifest(**changes: object) -> Manifest:
 
 def small_skill(seed: int = 0) -> Skill:
     return initial_skill(small_manifest(), seed=seed)
+
+
+def other_spelling(text: str) -> str:
+    """Another text of a public key's 32 bytes: two bits of the last digit are read by nobody."""
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    return text[:-2] + digits[digits.index(text[-2]) + 1] + "="

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from skills.errors import ContractError
+from skills.errors import ArtefactError, ContractError
 from skills.policy import Policy
 from skills.skill import Skill
 from tests.skills.samples import small_manifest, small_skill
@@ -53,3 +53,23 @@ def test_using_a_skill_needs_neither_torch_nor_ray_nor_a_simulator() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_no_action_follows_from_what_is_no_number(number: float, activation: str) -> None:
+    network = {"inputs": 5, "outputs": 2, "hidden": (8, 8), "activation": activation}
+    policy = Policy(Skill(small_manifest(network=network), small_skill().tensors))
+    observation = np.zeros((3, 5))
+    observation[1, 2] = number
+    with pytest.raises(ContractError, match="NaN or infinite") as caught:
+        policy.act(observation)
+    assert caught.value.where == "observation"
+
+
+def test_a_network_that_overflows_moves_no_robot() -> None:
+    network = {"inputs": 5, "outputs": 2, "hidden": (8,) * 8, "activation": "relu"}
+    manifest = small_manifest(network=network)
+    tensors = {n: np.full(s, 1e6, np.float32) for n, s in manifest.network.shapes().items()}
+    with pytest.raises(ArtefactError, match="overflows"):
+        Policy(Skill(manifest, tensors)).act(np.ones(5))

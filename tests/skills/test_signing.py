@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from skills.container import digest_of
 from skills.errors import SignatureError
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+from tests.skills.samples import other_spelling
 
 KEY = SigningKey.generate()
 
@@ -90,3 +92,31 @@ def test_a_damaged_key_file_is_an_error_and_not_a_new_key(tmp_path: Path) -> Non
 
 def test_the_private_key_is_not_in_its_representation() -> None:
     assert KEY.to_pem().decode().splitlines()[1] not in repr(KEY) + str(KEY)
+
+
+P = 2**255 - 19
+EIGHTH = int.from_bytes(
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+)  # of order 8
+
+
+def spelled(y: int, sign: int = 0) -> str:
+    return "ed25519:" + base64.b64encode((y + (sign << 255)).to_bytes(32, "little")).decode()
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize("y", [0, 1, P - 1, EIGHTH, P - EIGHTH, P, P + 1, 2**255 - 1])
+def test_a_key_under_which_one_signature_fits_everything_is_refused(y: int, sign: int) -> None:
+    key = VerifyKey(spelled(y, sign))
+    forged = base64.b64encode((1).to_bytes(32, "little") + bytes(32)).decode()
+    with pytest.raises(SignatureError, match="not a public key"):
+        key.canonical()
+    for number in range(16):  # some of them would fit
+        with pytest.raises(SignatureError, match="not a public key"):
+            key.verify(forged, b"statement %d" % number)
+
+
+def test_a_key_has_one_canonical_spelling() -> None:
+    text = KEY.public.text
+    assert VerifyKey(text).canonical() == KEY.public
+    assert VerifyKey(other_spelling(text)).canonical() == KEY.public

@@ -17,7 +17,7 @@ from tests.hub.conftest import ADMIN, Hall, Hands, Robot, ok
 from tests.hub.withdrawals.guild import BASE, GrowingGate, train
 from tests.zunft.test_campaign import _Within
 from zunft.cli import app
-from zunft.commands import robot as command
+from zunft.commands.robot import operator as command
 
 RUNNER = CliRunner()
 
@@ -33,7 +33,9 @@ def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
 
     monkeypatch.setattr(command, "connect", connect)
     # The hub works while the command waits.
-    monkeypatch.setattr("zunft.commands.robot.time.sleep", lambda _: found.services.withdrawing.work())
+    monkeypatch.setattr(
+        "zunft.commands.robot.operator.time.sleep", lambda _: found.services.withdrawing.work()
+    )
     yield found
     found.close()
 

@@ -21,19 +21,19 @@ from hub.leaderboards.rows import ScoreRow
 from hub.settings import Settings
 from skills.container import pack
 from skills.errors import ArtefactError, ContractError
+from tests.eventually import eventually
 from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings, tiny_skill
-from tests.hub.jobs.test_processes import wait_for
 from tests.hub.leaderboards.samples import SMALL
 from tests.hub.serving import serving
 from tests.hub.tasks.samples import publish, states, template_bundle
 from tests.hub.test_gate import weld_skill
 from zunft.cli import app
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 DRAW = """
 import sys
 from pathlib import Path
-from zunft.commands.scores import draw
+from zunft.commands.task.scores import draw
 for target in sys.argv[2:]:
     draw(Path(sys.argv[1]), Path(target), "")
 """
@@ -42,7 +42,7 @@ for target in sys.argv[2:]:
 @pytest.fixture
 def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     monkeypatch.setattr("hub.services.BOARD", SMALL)
-    monkeypatch.setattr("zunft.repeated.BOARD", SMALL)
+    monkeypatch.setattr("zunft.rescore.BOARD", SMALL)
     monkeypatch.delenv("ZUNFT_TOKEN", raising=False)
     settings: Settings = small_settings(tmp_path / "hub")
     found = Hall(settings, StubGate(), Hands())
@@ -105,7 +105,7 @@ def test_other_digits_end_with_1(hall: Hall) -> None:
 def test_a_published_task_that_is_not_here_is_fetched_to_repeat_a_score(hall: Hall, tmp_path: Path) -> None:
     bundle = template_bundle(tmp_path / "Bundle", "stack-bricks")
     ok(publish(hall, pack_bundle(bundle), visibility="guild"))
-    wait_for(lambda: states(hall) == {"stack-bricks/1": "listed"})
+    eventually(lambda: states(hall) == {"stack-bricks/1": "listed"})
     ok(hall.publish(new_skill(str(bundle), seed=0)))
     hall.services.scorer.work()
     assert "The digits are the hub's." in said("score", "stack-bricks@1")

@@ -134,6 +134,18 @@ def test_a_robot_is_imported_and_checked(tmp_path: Path) -> None:
     assert bad.exit_code != 0
 
 
+def test_a_folder_is_checked_within_limits_and_the_package_s_own_tasks_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "press-button"
+    CliRunner().invoke(app, ["task", "new", "press-button", "--folder", str(folder)])
+    monkeypatch.setenv("ZUNFT_CHECK_CPU_SECONDS", "1")
+    result = CliRunner().invoke(app, ["task", "check", str(folder)])
+    assert result.exit_code == 1
+    assert "ZUNFT_CHECK_CPU_SECONDS" in result.output
+    assert findings("task", "check", "hover-inspect") == []
+
+
 @pytest.mark.parametrize("command", ["check", "view", "try"])
 def test_an_unknown_task_is_named(command: str, tmp_path: Path) -> None:
     extra = ["-o", str(tmp_path / "x.png")] if command == "view" else []

@@ -36,6 +36,7 @@ def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     monkeypatch.setattr(
         webhook, "connect", lambda hub, token: OperatorClient.open(hub, token, _Within(found))
     )
+    monkeypatch.setattr(webhook, "sleep", lambda _: tell(found))  # instead of a hub that runs
     yield found
     found.close()
 
@@ -59,6 +60,7 @@ def test_from_adding_one_to_sending_its_dead_letters_again(hall: Hall) -> None:
         receiver.answers = [answer(500), answer(500)]
         assert run("test", webhook_id).exit_code == 1
         ok(hall.publish(tiny_skill()))
+        hall.release()
         tell(hall)
         (listed,) = json.loads(said("list", "--json"))
         assert listed["kinds"] == ["version.published", "robot.lost"]

@@ -16,8 +16,8 @@ from fleet.workbench import Workbench
 from hub.gate import HeldOutGate
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from tests.hub.conftest import Hall, Hands, ok, small_settings
+from zunft.commands.skill import new_skill
 from zunft.hub_process import run_hub
-from zunft.starting import new_skill
 
 NAME = "reacher"
 ORDER = CampaignRequest(
@@ -43,6 +43,7 @@ def test_two_robots_train_on_a_wrapped_environment_and_the_hub_publishes_what_it
     with run_hub(tmp_path / "hub") as hub:
         operator = OperatorClient.open(hub.url, hub.admin_token)
         operator.publish_skill(new_skill(NAME, seed=0, hidden=(8,)))
+        operator.change_minimum(NAME, 0.0)
         tokens = [each.token for each in operator.create_tokens(EnrolmentTokenRequest(count=2))]
         plan = FleetPlan(hub.url, NAME, draw_robots(task, tokens, 0), tmp_path / "robots", episodes=2)
         campaign = operator.start_campaign(ORDER)
@@ -79,5 +80,6 @@ def test_a_hub_that_lacks_the_environment_says_so_at_once_and_publishes_nothing(
     assert (found.state, found.rounds) == ("failed", ())
     assert f"no task bundle '{task.name}'" in found.reason
     assert "ZUNFT_TASKS" in found.reason
-    assert hall.version("stable", NAME).score is None
+    assert hall.version(1, NAME).score is None
+    assert hall.version(1, NAME).channels == ("candidate",)
     hall.close()

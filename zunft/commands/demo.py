@@ -38,9 +38,9 @@ def demo(
 ) -> None:
     """Let four different robots learn a task together, and others use what they learned."""
     # Imported here: MuJoCo is for who simulates, and the hub's own process is small without it.
-    from zunft.demo import fast_plan, full_plan, run_demo  # noqa: PLC0415
-    from zunft.demo_screen import LiveScreen  # noqa: PLC0415
-    from zunft.report import print_report, write_report  # noqa: PLC0415
+    from zunft.demo.report import print_report, write_report  # noqa: PLC0415
+    from zunft.demo.run import fast_plan, full_plan, run_demo  # noqa: PLC0415
+    from zunft.demo.screen import LiveScreen  # noqa: PLC0415
 
     _check_name(task)
     plan = (fast_plan if fast else full_plan)(task, seed=seed, processes=processes)
@@ -52,7 +52,7 @@ def demo(
         if json_file:
             write_report(report, json_file)
         if output:
-            from zunft.picture import draw_report  # noqa: PLC0415 - plotting loads slowly
+            from zunft.demo.picture import draw_report  # noqa: PLC0415 - plotting loads slowly
 
             write_report(report, output / "result.json")
             for name in ("result.svg", "result.png"):

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from zunft.commands.connection import Json
+from zunft.commands.output import show_findings
 
 __all__ = ["app"]
 
@@ -54,6 +55,5 @@ def import_(
 def check(file: Path, as_json: Json = False) -> None:
     """Does the file hold what tasks need, and does the robot follow as the others do?"""
     from envs.embodiment_check import check_embodiment  # noqa: PLC0415 - MuJoCo
-    from zunft.findings import show_findings  # noqa: PLC0415
 
     show_findings(list(check_embodiment(file)), out, as_json=as_json)

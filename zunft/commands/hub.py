@@ -1,26 +1,51 @@
-"""`zunft hub`, `zunft token`, `zunft user`: run a hub, let robots and people in."""
+"""`zunft hub`: run a hub, back one up, restore it. All work on its settings, without HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from typer.core import TyperGroup
 
-from skills.messages import EnrolmentTokenRequest, UserRequest
-from zunft.commands import user_token
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import Json
 
-__all__ = ["hub", "token_app", "user_app"]
+if TYPE_CHECKING:
+    from hub.archive import BackupManifest
+    from hub.settings import Settings
 
-token_app = typer.Typer(no_args_is_help=True, help="One-time tokens with which robots enrol.")
-user_app = typer.Typer(no_args_is_help=True, help="People and their API tokens.")
-user_app.add_typer(user_token.app, name="token")
+__all__ = ["app"]
+
+
+class _RunByDefault(TyperGroup):
+    """`zunft hub --port 8080` is `zunft hub run --port 8080`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command's name before arguments that begin with no command."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault,
+    help="Run a hub, back it up, restore it. [bold]zunft hub[/] alone is [bold]zunft hub run[/].",
+)
 out = Console()
+err = Console(stderr=True)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="The hub's folder; other settings come from the environment, as for the hub."),
+]
 
 
+@app.command("run", epilog="Example: [bold]zunft hub --data-dir zunft-data --port 8080[/]")
 def hub(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for database, blobs and keys.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = None,
@@ -43,71 +68,126 @@ def hub(
     serve(settings)
 
 
-@token_app.command("create", epilog="Example: [bold]zunft token create --count 4[/]")
-def create_tokens(
-    token: Token,
-    hub: Hub = DEFAULT_HUB,
-    count: Annotated[int, typer.Option(help="How many; one a robot.")] = 1,
-    organisation: Annotated[str, typer.Option(help="Who owns the robots; default: your organisation.")] = "",
-    hours: Annotated[float, typer.Option(help="How long they may be used.")] = 24,
-    as_json: Json = False,
-) -> None:
-    """Make tokens that each enrol one robot. They are shown once."""
-    seconds = int(hours * 3600)
-    request = EnrolmentTokenRequest(organisation=organisation or None, count=count, valid_seconds=seconds)
-    tokens = connect(hub, token).create_tokens(request)
-    if as_json:
-        out.print_json(data=[made.model_dump(mode="json") for made in tokens])
-        return
-    for made in tokens:
-        out.print(made.token, highlight=False, soft_wrap=True)
-
-
-@user_app.command(
-    "create", epilog="Example: [bold]zunft user create maria --role operator --organisation 'North Works'[/]"
+@app.command(
+    epilog="Examples: [bold]zunft hub backup backups/[/]; with the key: "
+    "[bold]zunft hub backup /mnt/safe/hub.tar --with-key --json[/]; with what is pinned to a region: "
+    "[bold]zunft hub backup /mnt/eu --region eu[/]"
 )
-def create_user(
-    name: str,
-    token: Token,
-    role: Annotated[Literal["researcher", "operator", "admin"], typer.Option(help="What they may do.")],
-    hub: Hub = DEFAULT_HUB,
-    organisation: Annotated[str, typer.Option(help="Where they belong.")] = "guild",
-    valid_days: Annotated[int, typer.Option(help="How long the token is valid.")] = 365,
+def backup(
+    target: Annotated[Path, typer.Argument(help="A folder, or a new FILE.tar.")],
+    data_dir: DataDir = None,
+    with_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-key",
+            help="Put the hub's signing key in. Whoever reads the file can then publish skills in the hub's "
+            "name; without the key, a restored hub that lost it is a stranger to its robots.",
+        ),
+    ] = False,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Put in the blobs of organisations that are pinned to this region; may be repeated. The "
+            "file must then lie where the region's data may. Without it they are left out and counted.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Create a user and show the first API token, once."""
-    request = UserRequest(name=name, role=role, organisation=organisation, valid_days=valid_days)
-    made = connect(hub, token).create_user(request)
-    if as_json:
-        out.print_json(made.model_dump_json())
-    else:
-        out.print(f"{made.name} ({made.role}): {made.token}", highlight=False, soft_wrap=True)
+    """Back a hub up, running or not: rows of one moment and their blobs; status 1 where blobs are lost."""
+    # Imported here: the other commands should not wait for the hub's modules.
+    from hub.backup import back_up  # noqa: PLC0415
+
+    with _progress("blobs copied") as progress:
+        path, manifest = back_up(
+            _settings(data_dir),
+            target,
+            datetime.now(UTC),
+            with_key=with_key,
+            regions=region or (),
+            progress=progress,
+        )
+    _show(path, manifest, as_json=as_json)
+    if not with_key and not as_json:
+        err.print("Not in it: the hub's signing key (--with-key, or keep hub-key.pem apart).", soft_wrap=True)
+    for name, count in manifest.left_out.items():
+        err.print(
+            f"[bold yellow]Left out: {count} blobs of the region {name}[/], which stay in its own store. "
+            f"Back that store up where it is, or say --region {name} where the file may hold them.",
+            soft_wrap=True,
+        )
+    if manifest.missing:
+        err.print(
+            f"[bold red]{len(manifest.missing)} blobs are missing or damaged in the store[/]; "
+            f"the backup is without them. The first: {manifest.missing[0]}",
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)
 
 
-@user_app.command("list", epilog="Example: [bold]zunft user list --json[/]")
-def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Show all users and how long the last of their tokens is valid."""
-    users = connect(hub, token).users()
+@app.command(
+    epilog="Examples: [bold]zunft hub restore backups/zunft-20260301T120000Z.tar --data-dir new-data[/]; "
+    "[bold]zunft hub restore hub.tar --json[/]"
+)
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Fill a new hub from a backup, before its first start. Databases and stores may be of other kinds."""
+    # Imported here: the other commands should not wait for the hub's modules.
+    from hub.restore import restore as restore_hub  # noqa: PLC0415
+
+    with _progress("blobs restored") as progress:
+        restored = restore_hub(_settings(data_dir), file, progress=progress)
+    _show(file, restored.manifest, as_json=as_json)
+    for name, count in restored.absent.items():
+        err.print(
+            f"[bold red]{count} blobs of the region {name} are not in its store[/] and were not in the "
+            "backup; restore that store from its own.",
+            soft_wrap=True,
+        )
+    if not restored.has_key:
+        err.print(
+            "[bold yellow]This hub has no signing key yet.[/] Put the old hub-key.pem into its folder before "
+            "the first start. If it is lost, zunft hub new-key makes one, and robots have to enrol again.",
+            soft_wrap=True,
+        )
+
+
+@app.command("new-key", epilog="Example: [bold]zunft hub new-key --data-dir zunft-data[/]")
+def new_key(data_dir: DataDir = None) -> None:
+    """Give a stopped hub whose signing key is lost a new one, and sign its skills; robots enrol again."""
+    from hub.identity import replace_key  # noqa: PLC0415 - as above
+
+    key = replace_key(_settings(data_dir), datetime.now(UTC))
+    out.print(f"the hub signs with {key.text}", highlight=False, soft_wrap=True)
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    """Of the hub whose files are read or written from here on."""
+    from hub.settings import Settings  # noqa: PLC0415
+    from skills.files import keep_private  # noqa: PLC0415
+
+    keep_private()
+    return Settings() if data_dir is None else Settings(data_dir=data_dir)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def _show(path: Path, manifest: BackupManifest, *, as_json: bool) -> None:
+    blobs = sum(1 for name in manifest.members if name.startswith(("blobs/", "regions/")))
+    size = sum(member.size for member in manifest.members.values())
     if as_json:
-        out.print_json(data=[user.model_dump(mode="json") for user in users])
+        facts = manifest.model_dump(mode="json", exclude={"members"})
+        with_key = "hub-key.pem" in manifest.members
+        out.print_json(data={"file": str(path), "bytes": size, "blobs": blobs, "with_key": with_key, **facts})
         return
-    table = Table("name", "role", "organisation", "token valid until")
-    for user in users:
-        until = f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
-        until = f"signs in at {user.issuer}" if user.issuer else until
-        table.add_row(user.name, user.role, user.organisation, until)
-    out.print(table)
-
-
-@user_app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
-def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
-    """Refuse all of a user's tokens and sessions, for good. Who signs in at an issuer is kept out there."""
-    connect(hub, token).revoke_user(name)
-    out.print(f"{name} is revoked.", highlight=False)
-
-
-@user_app.command("sign-out", epilog="Example: [bold]zunft user sign-out maria[/]")
-def end_sessions(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
-    """End all of a user's sessions in browsers; the token stays valid."""
-    connect(hub, token).end_sessions(name)
-    out.print(f"{name} is signed out everywhere.", highlight=False)
+    rows = sum(manifest.rows.values())
+    made = f"{manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, Zunft {manifest.zunft}"
+    out.print(f"{path}: {rows} rows, {blobs} blobs, {size / 1e6:.1f} MB; {made}", soft_wrap=True)

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from time import sleep
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from fleet.workbench import Workbench
 from skills.errors import RequestError
-from skills.messages import Channel, ScoreView, SkillView, Visibility
+from skills.fits import RobotFit, fit_of
+from skills.initial import initial_skill
+from skills.manifest import Manifest, Network
+from skills.messages import Channel, ReleaseView, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
-__all__ = ["app"]
+if TYPE_CHECKING:
+    from envs.task import Task
+
+__all__ = ["HIDDEN", "app", "new_skill"]
+
+LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True, help="Start, inspect, publish and pull skills.")
 out = Console()
+
+HIDDEN = (64, 64)
+SUFFIX = ".skill"
 
 
 @app.command(epilog="Example: [bold]zunft skill new weld-seam -o weld-seam.skill[/]")
@@ -29,8 +42,6 @@ def new(
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "64,64",
 ) -> None:
     """Make version 1 of a skill: an untrained network for a task."""
-    from zunft.starting import new_skill  # noqa: PLC0415 - MuJoCo, which `zunft hub` does without
-
     skill = new_skill(task, seed=seed, hidden=_widths(hidden))
     skill.save(output)
     out.print(f"{output}: {skill.manifest.name} v1, {skill.digest}", soft_wrap=True)
@@ -126,12 +137,38 @@ def release(
     token: Token,
     hub: Hub = DEFAULT_HUB,
     channel: Annotated[str, typer.Option(help="Which channel to move.")] = "stable",
+    wait: Annotated[bool, typer.Option(help="Wait until it is measured, and say what came of it.")] = True,
+    as_json: Json = False,
 ) -> None:
-    """Point a channel at a version: a release or a rollback."""
+    """Point a channel at a version: a release or a rollback; what was never measured is measured first."""
     if channel not in get_args(Channel):
         raise RequestError(f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(Channel))}.")
-    moved = connect(hub, token).move_channel(name, cast("Channel", channel), version)
-    out.print(f"{moved.skill}: {channel} is now v{moved.version}")
+    client = connect(hub, token)
+    release = client.move_channel(name, cast("Channel", channel), version)
+    if wait:
+        with Console(stderr=True).status(f"The hub measures {name} v{version} ..."):
+            while release.state in {"queued", "measuring"}:
+                sleep(LOOK_SECONDS)
+                release = client.release(name, release.release_id)
+    if as_json:
+        out.print_json(release.model_dump_json())
+    else:
+        out.print(_outcome(release), soft_wrap=True)
+    if release.state == "refused":
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]zunft skill minimum weld-seam 0.8[/]")
+def minimum(
+    name: str,
+    success: Annotated[str, typer.Argument(help="From 0 to 1; `nothing`: more than doing nothing does.")],
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+) -> None:
+    """Say what success a version must reach to become the first stable one."""
+    changed = connect(hub, token).change_minimum(name, _share(success))
+    words = "more than doing nothing does" if changed.minimum is None else f"at least {changed.minimum:g}"
+    out.print(f"{changed.name}: {words}")
 
 
 @app.command("visibility", epilog="Example: [bold]zunft skill visibility weld-seam organisation[/]")
@@ -152,6 +189,61 @@ def change_visibility(
     out.print(f"{changed.name} of {changed.organisation}: {changed.visibility}")
 
 
+@app.command(
+    epilog="Examples: [bold]zunft skill fits weld-seam@stable[/]; a file, on this machine's robot: "
+    "[bold]zunft skill fits weld-seam.skill --home zunft-robot[/]"
+)
+def fits(
+    skill: Annotated[str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7; or FILE.skill.")],
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+    home: Annotated[
+        Path, typer.Option(envvar="ZUNFT_ROBOT_HOME", help="For a file: the robot's own folder.")
+    ] = Path("zunft-robot"),
+    env: Annotated[
+        str,
+        typer.Option(envvar="ZUNFT_ROBOT_ENV", help="For a file: your robot, package.module:make_env."),
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Say which robots can run a skill, and why the others cannot.
+
+    Of a hub's skill: your organisation's robots, by what each has said that it serves; no file is read. Of a
+    FILE.skill: the robot of this machine, without a hub.
+    """
+    name, _, ref = skill.partition("@")
+    found = (
+        [_here(Path(skill), home, env)]
+        if skill.endswith(SUFFIX)
+        else connect(hub, token).fits(name, ref or "stable")
+    )
+    if as_json:
+        out.print_json(data=[each.model_dump(mode="json") for each in found])
+        return
+    table = Table("robot", "embodiment", "runs it", "difference")
+    for each in found:
+        table.add_row(each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-")
+    out.print(table if found else "No robots yet: zunft token create.")
+
+
+def _outcome(release: ReleaseView) -> str:
+    what = f"{release.skill} v{release.version}"
+    if release.state == "released":
+        return f"{release.skill}: {release.channel} is now v{release.version}"
+    if release.state == "refused":
+        return f"{what} did not become {release.channel}: {release.reason}"
+    return f"{what} is {release.state}: it becomes {release.channel} once it was measured"
+
+
+def _share(text: str) -> float | None:
+    try:
+        return None if text == "nothing" else float(text)
+    except ValueError as error:
+        raise RequestError(
+            f"{text!r} is no share of episodes.", where="SUCCESS", remedy="Write 0.8, or nothing."
+        ) from error
+
+
 def _widths(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
@@ -170,3 +262,51 @@ def _stable(skill: SkillView) -> tuple[str, str]:
 def format_score(score: ScoreView | None) -> str:
     """Score and interval in a table's cell."""
     return "-" if score is None else f"{score.score:.2f} ({score.low:.2f}-{score.high:.2f})"
+
+
+def new_skill(task: str | Task, *, seed: int, hidden: tuple[int, ...] = HIDDEN) -> Skill:
+    """Version 1 of a skill: an untrained network that fits a task's contract; equal seeds, equal files.
+
+    Raises:
+        ContractError: There is no such task.
+    """
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo, which `zunft hub` does without
+
+    found = load_task(task) if isinstance(task, str) else task
+    network = Network(
+        inputs=found.contract.observation_size, outputs=found.contract.action_size, hidden=hidden
+    )
+    manifest = Manifest(
+        name=found.name,
+        version=1,
+        task=found.name,
+        task_digest=found.digest,
+        contract=found.contract,
+        network=network,
+        origin="initial",
+        summary=found.title,
+    )
+    return initial_skill(manifest, seed=seed)
+
+
+def _here(file: Path, home: Path, own_env: str) -> RobotFit:
+    """The robot whose folder this is."""
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+    from fleet.abilities import abilities_of  # noqa: PLC0415
+    from fleet.own_env import load_env  # noqa: PLC0415
+    from fleet.tasks import kept_tasks  # noqa: PLC0415
+
+    manifest, bench = Skill.load(file).manifest, Workbench(home)
+    identity = bench.identity()
+    task = load_task(manifest.task) if own_env else None
+    if task is not None:
+        load_env(own_env, task)  # it must be what it is taken for
+    found = fit_of(manifest, abilities_of(identity.embodiment, task, kept_tasks(bench)), identity.embodiment)
+    return RobotFit(
+        robot_id=identity.robot_id,
+        name=identity.name,
+        organisation=identity.organisation,
+        embodiment=identity.embodiment,
+        fits=found.fits,
+        differences=found.differences,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import sleep
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ from skills.notices import RedeliverRequest, WebhookRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 
 __all__ = ["app"]
+
+LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True, help="Tell other systems what happens in the hub; docs/webhooks.md.")
 out = Console()
@@ -71,8 +74,14 @@ def remove(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
 
 @app.command("test", epilog="Example: [bold]zunft webhook test WEBHOOK[/]")
 def try_out(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Send one message now; exit status 1 where it was not taken."""
-    report = connect(hub, token).test_webhook(webhook_id)
+    """Have one message sent now; exit status 1 where it was not taken."""
+    client = connect(hub, token)
+    trial = client.test_webhook(webhook_id)
+    with Console(stderr=True).status("The hub sends a message ..."):
+        while trial.report is None:
+            sleep(LOOK_SECONDS)
+            trial = client.trial(webhook_id)
+    report = trial.report
     if as_json:
         out.print_json(report.model_dump_json())
     elif report.delivered:

@@ -42,6 +42,7 @@ from hub.console.words import (
     interval,
     percent,
     plural,
+    release_in_words,
     score_in_words,
     short_digest,
 )
@@ -83,6 +84,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         order = _order(name) if may_act else None
         _commands(address, name)
         with section("Versions", "section card"):
+            releasing = described(text("p", "", "note"), role="status")
             body = table(f"Versions of {name}", (*COLUMNS, "Release") if may_act else COLUMNS)
             versions = Entries[VersionView](body, _version_key, partial(VersionRow, may_act=may_act))
         fitting = FitSection()
@@ -101,12 +103,13 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         campaign.show(found.campaigns)
         if order is not None:
             running = any(each.state == "running" for each in found.campaigns)
-            order.set_visibility(found.skill.stable is not None and not running)
+            order.set_visibility(found.skill.candidate is not None and not running)
         success.show(_success_chart(found.versions), _success_in_words(found.versions))
         scores = _scores_by_arm(found.skill)
         arms.show(embodiment_chart(scores) if scores else None, _arms_in_words(scores))
         lineage.show(lineage_chart(found.versions), f"Lineage of {plural(len(found.versions), 'version')}")
         versions.show(found.versions, now)
+        releasing.text = release_in_words(found.release)
         fitting.show(found.fits, found.to_run, now)
 
     return show
@@ -172,7 +175,7 @@ class VersionRow:
 
 
 def _release_button(version: VersionView) -> Act:
-    measured = "" if version.score else " It was never measured, so the gate does that first."
+    measured = "" if version.gate else " It was never measured, so the gate does that first."
     return Act(
         "Make stable",
         "PUT",
@@ -185,7 +188,7 @@ def _release_button(version: VersionView) -> Act:
 def _order(name: str) -> Element:
     """A campaign for this skill, with what an operator most often sets; all else as the API has it."""
     with section("Start a campaign", "section card") as frame_:
-        text("p", "Robots practise this skill round by round, from its stable version on.", "note")
+        text("p", "Robots practise this skill round by round, from its stable or newest version on.", "note")
         with form(f"{API}/campaigns", "Start", fixed={"skill": name}, goal="/campaigns/{campaign_id}"):
             for label, key, value, most in ORDER:
                 field(label, key, type="number", value=str(value), min="1", max=str(most))

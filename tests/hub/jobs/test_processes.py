@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from hub.jobs.job import GateJob, JobAbandonedError, WorkerDiedError
 from hub.jobs.processes import Processes
 from skills.errors import ContractError, NotFoundError
 from skills.messages import GatePlan
+from tests.eventually import eventually
 from tests.hub.conftest import tiny_skill
 from tests.hub.jobs.samples import bench_plan, gate_job, in_process, merge_job, score_job
 
@@ -40,13 +40,6 @@ def workers_of(pid: int) -> list[int]:
             if b"hub.jobs.worker" in words:
                 found.append(int(child))
     return found
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def mine() -> list[int]:
@@ -110,7 +103,7 @@ def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
     found = Processes(plan, 1, PATIENCE, on_death=lambda: deaths.append(1))
 
     def kill_first() -> None:
-        wait_for(mine)
+        eventually(mine)
         os.kill(mine()[0], 9)
 
     killer = threading.Thread(target=kill_first)
@@ -120,7 +113,7 @@ def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
     assert len(deaths) == 1
     idle = mine()[0]
     os.kill(idle, 9)  # while it has nothing to do: that costs nothing
-    wait_for(lambda: not alive(idle))
+    eventually(lambda: not alive(idle))
     assert found.run(gate_job(plan)).candidate.episodes == 2
     assert len(deaths) == 1
     found.close()
@@ -159,7 +152,7 @@ def test_a_job_that_nobody_waits_for_is_ended_with_its_worker(processes: Process
     askers = [threading.Thread(target=ask) for _ in range(2)]  # the second one waits for a place
     for asker in askers:
         asker.start()
-    wait_for(mine)
+    eventually(mine)
     assert len(mine()) == 1
     processes.close()
     for asker in askers:
@@ -171,16 +164,25 @@ def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:
     plan = bench_plan(tmp_path)
     found = Processes(plan, 1, idle_seconds=0.05)
     found.run(merge_job(plan))
-    wait_for(lambda: mine() == [])
+    eventually(lambda: mine() == [])
     found.run(merge_job(plan))
     found.close()
     assert mine() == []
 
 
+def test_what_a_worker_writes_is_its_users_alone(tmp_path: Path) -> None:
+    plan = bench_plan(tmp_path)
+    found = Processes(plan, 1, PATIENCE)
+    found.run(merge_job(plan))
+    (worker,) = mine()
+    assert "Umask:\t0077" in Path(f"/proc/{worker}/status").read_text()
+    found.close()
+
+
 def test_no_worker_outlives_its_hub(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)]) as owner:
-        wait_for(lambda: workers_of(owner.pid))
+        eventually(lambda: workers_of(owner.pid))
         (worker,) = workers_of(owner.pid)
-        wait_for(lambda: "mujoco" in Path(f"/proc/{worker}/maps").read_text())
+        eventually(lambda: "mujoco" in Path(f"/proc/{worker}/maps").read_text())
         owner.kill()
-    wait_for(lambda: not alive(worker))
+    eventually(lambda: not alive(worker))

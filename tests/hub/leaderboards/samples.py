@@ -28,6 +28,10 @@ def enter_score(hall: Hall, skill: Skill, score: float = 0.5, plan: BoardPlan = 
         made_with="a test",
         seconds=1.0,
     )
+    with hall.services.database.read() as session:
+        is_wanted = session.get(ScoreRow, skill.digest) is not None
+    if not is_wanted:
+        hall.release(skill.manifest.version, skill.manifest.name)
     with hall.services.database.write() as session:
         row = session.get_one(ScoreRow, skill.digest)
         row.state, row.plan, row.report = "done", plan.model_dump_json(), scored.model_dump(mode="json")

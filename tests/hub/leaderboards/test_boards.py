@@ -17,6 +17,7 @@ def publish(hall: Hall, name: str, score: float | None, by: str = "", **changes:
     skill = tiny_skill(name=name, task=changes.pop("task", "weld-seam"))
     headers = hall.user(by, "researcher", "North") if by else None
     ok(hall.publish(skill, headers, **changes))
+    hall.release(name=name)
     if score is not None:
         enter_score(hall, skill, score)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from envs.replay import read_replay
@@ -11,8 +10,9 @@ from envs.task import load_task
 from fleet.client import OperatorClient
 from hub.scoring import score_skill, score_view
 from skills.leaderboards import BOARD, Leaderboard
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
-from tests.hub.jobs.test_processes import PATIENCE, wait_for, workers_of
+from tests.hub.jobs.test_processes import workers_of
 from tests.hub.running import running_hub
 from tests.hub.test_gate import weld_skill
 from tests.hub.test_web_process import heavy_libraries
@@ -27,16 +27,17 @@ def board_of(address: str) -> Leaderboard:
 def test_a_hub_killed_while_it_scores_goes_on_and_its_digits_are_everybody_s(tmp_path: Path) -> None:
     skill = weld_skill(0)
     with running_hub(tmp_path, **HUB) as hub:
-        OperatorClient.open(hub.address, ADMIN).publish_skill(skill)
-        wait_for(lambda: workers_of(hub.pid))
-        (worker,) = workers_of(hub.pid)
-        wait_for(lambda: os.getpriority(os.PRIO_PROCESS, worker) > os.getpriority(os.PRIO_PROCESS, hub.pid))
+        operator = OperatorClient.open(hub.address, ADMIN)
+        operator.publish_skill(skill)
+        operator.change_minimum("weld-seam", 0.0)
+        operator.move_channel("weld-seam", "stable", 1)
+        own = os.getpriority(os.PRIO_PROCESS, hub.pid)
+        eventually(lambda: [pid for pid in workers_of(hub.pid) if os.getpriority(os.PRIO_PROCESS, pid) > own])
         assert board_of(hub.address).entries == ()
         hub.kill()
     with running_hub(tmp_path, **HUB) as hub:
-        deadline = time.monotonic() + 4 * PATIENCE  # it gives way to all other tests
-        while not (board := board_of(hub.address)).entries and time.monotonic() < deadline:
-            time.sleep(0.1)
+        eventually(lambda: board_of(hub.address).entries)
+        board = board_of(hub.address)
         (entry,) = board.entries
         assert board.plan == BOARD
         expected = score_skill(skill, load_task("weld-seam"), board.seeds).by_embodiment

@@ -59,6 +59,12 @@ class Through:
         return self._hall.services.background.run(job)
 
 
+def publish(hall: Hall, skill: Skill) -> None:
+    """A version that becomes stable."""
+    ok(hall.publish(skill))
+    assert hall.release(skill.manifest.version, skill.manifest.name).state == "released"
+
+
 def scorer(
     hall: Hall,
     before: Callable[[], None],
@@ -71,7 +77,7 @@ def scorer(
 
 def test_a_stable_version_is_scored_once_and_its_replay_has_the_digits_of_the_score(yard: Hall) -> None:
     skill = weld_skill(0)
-    ok(yard.publish(skill))
+    publish(yard, skill)
     assert [each.state for each in board_of(yard).unscored] == ["waiting"]
     yard.services.scorer.work()
     board = board_of(yard)
@@ -95,12 +101,11 @@ def test_a_stable_version_is_scored_once_and_its_replay_has_the_digits_of_the_sc
 
 def test_the_newest_is_first_and_the_best_version_of_each_skill_is_the_stable_one(yard: Hall) -> None:
     taken: list[str] = []
-    ok(yard.publish(renamed(weld_skill(0), "first")))
+    publish(yard, renamed(weld_skill(0), "first"))
     yard.clock.advance(1)
-    ok(yard.publish(renamed(weld_skill(1), "second")))
+    publish(yard, renamed(weld_skill(1), "second"))
     yard.clock.advance(1)
-    ok(yard.publish(renamed(weld_skill(2), "first", version=2, origin="upload")))
-    ok(yard.client.put(f"{API}/skills/first/channels/stable", json={"version": 2}, headers=yard.operator))
+    publish(yard, renamed(weld_skill(2), "first", version=2, origin="upload"))
     mine = scorer(
         yard, lambda: taken.extend(name for name, state in rows(yard).items() if state == "working")
     )
@@ -119,7 +124,7 @@ def test_the_newest_is_first_and_the_best_version_of_each_skill_is_the_stable_on
 def test_what_cannot_be_measured_says_why_until_the_task_is_another(
     yard: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ok(yard.publish(tiny_skill()))
+    publish(yard, tiny_skill())
     yard.services.scorer.work()
     (failed,) = board_of(yard, "reach").unscored
     assert (failed.state, failed.reason) == ("failed", "This hub has no task reach.")
@@ -136,7 +141,7 @@ def test_what_cannot_be_measured_says_why_until_the_task_is_another(
 
 
 def test_another_plan_or_task_is_scored_anew_and_the_old_replay_goes(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
+    publish(yard, weld_skill(0))
     yard.services.scorer.work()
     before = yard.blobs()
     assert len(before) == 2
@@ -150,8 +155,8 @@ def test_another_plan_or_task_is_scored_anew_and_the_old_replay_goes(yard: Hall)
 
 
 def test_a_withdrawn_version_is_on_no_board_and_is_not_measured(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
-    ok(yard.publish(renamed(weld_skill(1), "second")))
+    publish(yard, weld_skill(0))
+    publish(yard, renamed(weld_skill(1), "second"))
     yard.services.scorer.step()
     with yard.services.database.write() as session:
         for version in session.scalars(select(VersionRow)):
@@ -165,7 +170,7 @@ def test_a_withdrawn_version_is_on_no_board_and_is_not_measured(yard: Hall) -> N
 
 
 def test_a_version_withdrawn_while_it_is_measured_leaves_nothing(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
+    publish(yard, weld_skill(0))
 
     def withdraw() -> None:
         with yard.services.database.write() as session:
@@ -177,7 +182,7 @@ def test_a_version_withdrawn_while_it_is_measured_leaves_nothing(yard: Hall) -> 
 
 
 def test_of_two_processes_one_measures_and_a_late_result_is_let_go(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
+    publish(yard, weld_skill(0))
     seen: list[bool] = []
     second = scorer(yard, lambda: None)
 
@@ -194,7 +199,7 @@ def test_of_two_processes_one_measures_and_a_late_result_is_let_go(yard: Hall) -
 
 def test_scores_and_replays_on_either_database_and_store(on_both: Settings, clock: Hands) -> None:
     hall = Hall(on_both, StubGate(), clock)
-    ok(hall.publish(weld_skill(0)))
+    publish(hall, weld_skill(0))
     busy = scorer(hall, lambda: None)
     assert busy.step()
     assert not busy.step()
@@ -205,7 +210,7 @@ def test_scores_and_replays_on_either_database_and_store(on_both: Settings, cloc
 
 
 def test_a_lease_is_renewed_at_work(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
+    publish(yard, weld_skill(0))
     ends: set[datetime | None] = set()
 
     class Long(Through):
@@ -227,7 +232,7 @@ def test_a_lease_is_renewed_at_work(yard: Hall) -> None:
 
 
 def test_a_store_that_is_away_or_a_hub_that_stops_loses_nothing(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
+    publish(yard, weld_skill(0))
 
     def away() -> None:
         raise StoreError("away")
@@ -242,7 +247,7 @@ def test_a_store_that_is_away_or_a_hub_that_stops_loses_nothing(yard: Hall) -> N
 
 
 def test_an_error_of_the_hub_itself_tells_nobody_what_it_was(yard: Hall) -> None:
-    ok(yard.publish(weld_skill(0)))
+    publish(yard, weld_skill(0))
 
     def broken() -> None:
         raise RuntimeError("/secret/path")

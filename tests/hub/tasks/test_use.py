@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,11 @@ from fleet.workbench import Workbench
 from skills.errors import ArtefactError, SignatureError, ZunftError
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan
 from skills.signing import SigningKey
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, tiny_skill
-from tests.hub.jobs.test_processes import PATIENCE, wait_for
 from tests.hub.running import running_hub
 from tests.hub.tasks.samples import template_bundle
-from zunft.starting import new_skill
+from zunft.commands.skill import new_skill
 
 
 def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path: Path) -> None:
@@ -32,13 +31,14 @@ def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path:
             operator.start_campaign(order)
         assert refused.value.code == "unknown_task"
         operator.publish_task(pack(bundle), "guild")
-        wait_for(lambda: operator.task("stack-bricks").latest == 1)
+        eventually(lambda: operator.task("stack-bricks").latest == 1)
         campaign = operator.start_campaign(order).campaign_id
-        deadline = time.monotonic() + PATIENCE
-        while not operator.campaign(campaign).rounds and time.monotonic() < deadline:
-            assert operator.campaign(campaign).state == "running", operator.campaign(campaign).reason
-            time.sleep(0.1)
-        score = operator.version("stack-bricks", "stable").score
+        eventually(
+            lambda: operator.campaign(campaign).rounds,
+            lambda: operator.campaign(campaign).reason,
+            alive=lambda: operator.campaign(campaign).state == "running",
+        )
+        score = operator.version("stack-bricks", "base").score
         assert score is not None
         assert score.episodes == 2
         bench = _join(operator, hub.address, tmp_path / "robot")
@@ -46,6 +46,7 @@ def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path:
         assert task.digest == operator.task_version("stack-bricks", 1).bundle
         assert task.folder.is_relative_to(bench.home)
         _check_distrust(operator, tmp_path)
+        _check_limits(operator, tmp_path)
         hub.kill()
     again = find_task(bench, connect(bench), "stack-bricks")  # the hub is away: the robot keeps it
     assert again.digest == task.digest
@@ -65,6 +66,16 @@ def _check_distrust(operator: OperatorClient, folder: Path) -> None:
     other = version.model_copy(update={"digest": tiny_skill().digest})
     with pytest.raises(ArtefactError):
         fetch_task(operator.connection, other, None, folder / "other")
+    assert not (folder / "other").exists()
+
+
+def _check_limits(operator: OperatorClient, folder: Path) -> None:
+    """What needs more than this robot gives is not taken, and does not come so far as to be loaded by it."""
+    version = listed_version(operator.connection, "stack-bricks")
+    with pytest.MonkeyPatch.context() as small:
+        small.setenv("ZUNFT_CHECK_MEMORY", str(2**28))
+        with pytest.raises(ArtefactError, match="ZUNFT_CHECK_MEMORY"):
+            fetch_task(operator.connection, version, None, folder / "other")
     assert not (folder / "other").exists()
 
 

@@ -87,6 +87,7 @@ def publish(hall: Hall, *names: str) -> None:
     """Each first version of a skill becomes stable: one event of the kind version.published."""
     for name in names:
         ok(hall.publish(tiny_skill(name=name)))
+        hall.release(name=name)
 
 
 def tell(hall: Hall) -> None:

@@ -11,14 +11,13 @@ import hmac
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PATIENCE = 30.0
+from tests.eventually import eventually
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -68,11 +67,7 @@ class Receiver:
         return [int(each.event["id"]) for each in self.told]
 
     def wait_for(self, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not ready():
-            if time.monotonic() > deadline:
-                raise TimeoutError(self.kinds())
-            time.sleep(0.01)
+        eventually(ready, self.kinds)
 
     def hear(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))

@@ -94,6 +94,21 @@ def test_a_receiver_in_trouble_is_left_alone_for_longer_and_longer(
     assert max(waits) <= 90
 
 
+def test_a_receiver_that_is_left_alone_hears_of_a_trial_and_of_nothing_else(
+    hall: Hall, receiver: Receiver
+) -> None:
+    webhook_id = listen(hall, receiver)
+    receiver.answers = [answer(500)]
+    publish(hall, "one", "two")
+    tell(hall)
+    ok(hall.post(f"/webhooks/{webhook_id}/test"))
+    tell(hall)
+    assert receiver.kinds() == ["version.published", "webhook.test"]
+    assert hall.get(f"/webhooks/{webhook_id}/test")["report"]["delivered"]
+    (view,) = hall.get("/webhooks")
+    assert (view["waiting"], view["trouble"]) == (1, "it answered with status 500.")
+
+
 def test_after_so_many_attempts_a_message_is_a_dead_letter_until_somebody_sends_it_again(
     hall: Hall, receiver: Receiver, clock: Hands
 ) -> None:

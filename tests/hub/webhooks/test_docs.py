@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 from typing import get_args
 
-import pytest
-
 from hub.webhooks.envelope import cloud_event, new_secret, signed_headers
 from hub.webhooks.sending import Sender
 from skills.messages import Event
 from skills.notices import NoticeKind
+from tests.eventually import eventually
 from tests.hub.conftest import Hands
 from tests.hub.servers import free_ports
 from tests.hub.webhooks.test_sending import LOOPBACK
@@ -55,9 +54,4 @@ def send(port: int, secret: str, message_id: str, *, age: int) -> int | None:
     body = cloud_event(event, "urn:zunft:hub:test")
     headers = signed_headers(secret, message_id, int(time.time()) - age, body)
     sender = Sender(LOOPBACK, plain_http=True)
-    for _ in range(1000):
-        report = sender.send(f"http://127.0.0.1:{port}/", headers, body)
-        if report.status is not None:
-            return report.status
-        time.sleep(0.02)
-    pytest.fail("the receiver did not start")
+    return eventually(lambda: sender.send(f"http://127.0.0.1:{port}/", headers, body).status)

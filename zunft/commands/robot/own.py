@@ -1,0 +1,220 @@
+"""`zunft robot` on the robot itself: join, run, status, use.
+
+Options beat the environment (`ZUNFT_ROBOT_...`, see `fleet.settings`). Training modules are imported
+where a command trains: `zunft robot use` runs without torch and Ray.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from fleet.display import describe
+from fleet.interfaces import StoppedError
+from fleet.membership import connect, join
+from fleet.progress import Progress
+from fleet.settings import RobotSettings
+from fleet.workbench import Workbench
+from skills.errors import HubUnreachableError
+from zunft.commands.connection import Json
+
+__all__ = ["app"]
+
+app = typer.Typer()
+out = Console()
+
+Home = Annotated[Path | None, typer.Option(help="The robot's own folder.")]
+OwnEnv = Annotated[
+    str | None, typer.Option("--env", help="Your robot: package.module:make_env, returns a gymnasium.Env.")
+]
+SkillName = Annotated[str | None, typer.Option("--skill", help="Which skill to work on.")]
+ENDS_ONCE = {"pushed", "dropped", "failed", "waiting", "offline"}
+
+
+@app.command(
+    "join",
+    epilog="Example: [bold]zunft robot join --hub http://hub:8080 --token ze_... "
+    "--name cell-4 --embodiment ur5e[/]",
+)
+def join_guild(
+    hub: Annotated[str | None, typer.Option(help="The hub's address.")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="One-time token from `zunft token create`; better in ZUNFT_ROBOT_TOKEN."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What operators will call this robot.")] = None,
+    embodiment: Annotated[str | None, typer.Option(help="Which arm it is, such as ur5e.")] = None,
+    workshop: Annotated[str | None, typer.Option(help="Its workshop: a name or a TOML file.")] = None,
+    home: Home = None,
+) -> None:
+    """Enrol this robot at a hub. Its key is made here and stays here; repeating it is harmless."""
+    settings = _settings(hub=hub, token=token, name=name, embodiment=embodiment, workshop=workshop, home=home)
+    bench = Workbench(settings.home)
+    is_new = not bench.joined()
+    if is_new:
+        _check_given(settings)
+    with bench.locked():
+        identity = join(
+            bench,
+            settings.hub,
+            token=settings.token.get_secret_value(),
+            name=settings.name,
+            embodiment=settings.embodiment,
+            workshop=settings.workshop,
+        )
+    if is_new:
+        _introduce(bench)
+    out.print(f"{identity.name} is {identity.robot_id} of {identity.organisation} at {identity.hub}")
+    out.print(f"the hub signs with {identity.hub_key}", highlight=False, soft_wrap=True)
+
+
+@app.command(
+    "run",
+    epilog="Examples: [bold]zunft robot run[/]; "
+    "your own robot: [bold]zunft robot run --env my_cell.env:make_env[/]",
+)
+def run_robot(
+    skill: SkillName = None,
+    env: OwnEnv = None,
+    home: Home = None,
+    once: Annotated[bool, typer.Option(help="Work for one round at most, then exit.")] = False,
+) -> None:
+    """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
+    settings = _settings(skill=skill, env=env, home=home)
+    bench = Workbench(settings.home)
+    bench.identity()
+    own_env = _own_env(bench, settings)
+    from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
+
+    stop = threading.Event()
+    phases: list[str] = []
+
+    def report(progress: Progress) -> None:
+        phases.append(progress.phase)
+        out.print(f"{time.strftime('%H:%M:%S')} {describe(progress)}", highlight=False, markup=False)
+
+    with bench.locked(), own_env or nullcontext():
+        agent = make_agent(bench, settings, own_env, report, stop.is_set)
+
+        def end(*_: object) -> None:
+            stop.set()
+            if agent.waits:
+                raise StoppedError
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        while not stop.is_set():
+            stop.wait(agent.step())
+            if once and phases and phases[-1] in ENDS_ONCE:
+                break
+    if once and phases and phases[-1] == "offline":
+        raise HubUnreachableError("the hub did not answer; the work is kept.", remedy="Run it again later.")
+
+
+@app.command(epilog="Example: [bold]zunft robot status --json[/]")
+def status(skill: SkillName = None, home: Home = None, as_json: Json = False) -> None:
+    """Show who this robot is, which version it uses and what it still owes the hub."""
+    settings = _settings(skill=skill, home=home)
+    facts = _facts(Workbench(settings.home), settings.skill)
+    if as_json:
+        out.print_json(data=facts)
+        return
+    for name, value in facts.items():
+        out.print(f"{name.replace('_', ' '):>12}  {_in_words(value)}", soft_wrap=True)
+
+
+@app.command(epilog="Example: [bold]zunft robot retry --skill weld-seam[/]")
+def retry(skill: SkillName = None, home: Home = None) -> None:
+    """Forget which versions were refused, and why: a robot that runs looks at the stable one again."""
+    settings = _settings(skill=skill, home=home)
+    bench = Workbench(settings.home)
+    memory = bench.memory(settings.skill)
+    bench.keep_memory(settings.skill, memory.model_copy(update={"refused": {}}))
+    for digest, reason in memory.refused.items():
+        out.print(f"{digest}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    out.print("these are tried again" if memory.refused else f"nothing of {settings.skill} was refused")
+
+
+@app.command(
+    epilog="Examples: [bold]zunft robot use weld-seam[/]; "
+    "an older version: [bold]zunft robot use weld-seam@7[/]"
+)
+def use(
+    reference: Annotated[str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7.")],
+    episodes: Annotated[int, typer.Option(min=1, help="How many jobs to do.")] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="Which jobs; equal seeds give equal jobs.")] = 0,
+    env: OwnEnv = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Pull a skill, verify it and do jobs with it: no torch, no Ray, no training."""
+    from fleet.usage import use_skill  # noqa: PLC0415 - MuJoCo
+
+    settings = _settings(env=env, home=home)
+    bench = Workbench(settings.home)
+    result = use_skill(bench, connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env)
+    if as_json:
+        out.print_json(data=result.as_dict())
+    else:
+        out.print(result.sentence(), highlight=False)
+
+
+def _settings(**given: Any) -> RobotSettings:
+    try:
+        return RobotSettings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "ZUNFT_ROBOT_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise typer.BadParameter(f"{option}: {first['msg']}") from error
+
+
+def _check_given(settings: RobotSettings) -> None:
+    given = settings.model_dump() | {"token": settings.token.get_secret_value()}
+    for name in ("hub", "token", "name", "embodiment"):
+        if not given[name]:
+            raise typer.BadParameter(f"give --{name} or set ZUNFT_ROBOT_{name.upper()}")
+
+
+def _introduce(bench: Workbench) -> None:
+    """Say what the robot serves; of one that no task here admits, its own environment will say it."""
+    from fleet.abilities import abilities_of  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import kept_tasks  # noqa: PLC0415
+
+    said = abilities_of(bench.identity().embodiment, kept=kept_tasks(bench))
+    if said.abilities:
+        with suppress(HubUnreachableError):  # it has joined; it will say so again when it runs
+            connect(bench).tell_abilities(said)
+
+
+def _own_env(bench: Workbench, settings: RobotSettings) -> Any:
+    from fleet.own_env import load_env  # noqa: PLC0415 - MuJoCo
+    from fleet.tasks import find_task  # noqa: PLC0415
+
+    if not settings.env:
+        return None
+    return load_env(settings.env, find_task(bench, connect(bench), settings.skill))
+
+
+def _in_words(fact: Any) -> str:
+    if isinstance(fact, dict):
+        fact = ", ".join(f"{name} {value}" for name, value in fact.items())
+    return str(fact) if fact else "-"
+
+
+def _facts(bench: Workbench, skill: str) -> dict[str, Any]:
+    identity, memory, owed = bench.identity(), bench.memory(skill), bench.pending()
+    return {
+        **identity.model_dump(mode="json"),
+        "skill": skill,
+        "in_use": memory.in_use.model_dump() if memory.in_use else None,
+        "refused": memory.refused,
+        "owes": owed[0].model_dump(mode="json") if owed else None,
+    }

@@ -1,0 +1,13 @@
+"""`zunft task`: bundles on this machine, tasks of a hub, and what skills reach at them."""
+
+from __future__ import annotations
+
+import typer
+
+from zunft.commands.task import bundle, published, scores
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Start, check, look at, try, publish and score tasks.")
+for part in (bundle, published, scores):
+    app.add_typer(part.app)

@@ -1,0 +1,210 @@
+"""`zunft task` for a bundle on this machine: list, start, check, look at, try, wrap, pack."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from skills.errors import RequestError
+from zunft.commands.connection import Json, Token
+from zunft.commands.output import show_findings
+from zunft.commands.task.published import list_hub_tasks
+
+__all__ = ["app"]
+
+app = typer.Typer()
+out = Console()
+
+TEMPLATE = "templates/task"
+Bundle = Annotated[str, typer.Argument(help="A task of this package by name, or a bundle's folder.")]
+
+
+@app.command(
+    "list", epilog="Examples: [bold]zunft task list[/]; [bold]zunft task list --hub http://hub:8080[/]"
+)
+def list_tasks(
+    hub: Annotated[str, typer.Option(help="List the tasks of the hub at this address instead.")] = "",
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """List the tasks of this package, or of a hub."""
+    if hub:
+        list_hub_tasks(hub, token, as_json=as_json)
+        return
+    from envs.bundle import bundle_names  # noqa: PLC0415 - MuJoCo
+    from envs.task import load_task  # noqa: PLC0415
+
+    table = Table("task", "what", "robots", "observation", "action", "episode")
+    for name in bundle_names():
+        task = load_task(name)
+        sizes = (str(task.contract.observation_size), str(task.contract.action_size))
+        table.add_row(
+            name, task.title, ", ".join(task.file.embodiments), *sizes, f"{task.horizon * task.dt:g} s"
+        )
+    out.print(table)
+
+
+@app.command(epilog="Example: [bold]zunft task new stack-bricks[/]")
+def new(
+    name: Annotated[str, typer.Argument(help="Lower-case words with hyphens.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where; a folder of the task's name if not said.")
+    ] = None,
+) -> None:
+    """Write a bundle that works: a template to change."""
+    import envs  # noqa: PLC0415
+
+    if re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", name) is None:
+        raise RequestError(f"{name!r} is no name.", where="name", remedy="Use lower-case words and hyphens.")
+    target = folder or Path(name)
+    if target.exists():
+        raise RequestError(f"{target} is there already.", where="folder", remedy="Choose another one.")
+    source = Path(envs.__file__).parent / TEMPLATE
+    shutil.copytree(source, target)
+    for path in sorted(target.iterdir()):
+        path.write_text(path.read_text(encoding="utf-8").replace("NAME", name), encoding="utf-8")
+    out.print(f"{target}: change task.toml and scene.xml, then: [bold]zunft task check ./{target}[/]")
+
+
+@app.command(epilog="Example: [bold]zunft task check ./stack-bricks[/]")
+def check(bundle: Bundle, as_json: Json = False) -> None:
+    """Run the contract checker: can everybody be asked to practise this task?
+
+    A bundle's folder is checked as a hub does it, in a process with limits (ZUNFT_CHECK_...).
+    """
+    from envs.archive import pack as pack_folder  # noqa: PLC0415 - MuJoCo
+    from envs.bundle import BUNDLES  # noqa: PLC0415
+    from envs.examination import examined, own_limits  # noqa: PLC0415
+    from envs.examine import Finding, examine  # noqa: PLC0415
+    from envs.format import TaskFile  # noqa: PLC0415
+    from envs.task import load_task  # noqa: PLC0415
+
+    task = load_task(bundle)
+    if task.folder.parent == BUNDLES or not isinstance(task.file, TaskFile):
+        findings = list(examine(task))
+    else:
+        found = examined(pack_folder(task.folder), own_limits(), Path(tempfile.gettempdir()))
+        findings = [Finding(**each.model_dump()) for each in found.findings]
+    show_findings(findings, out, as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft task view iron-cloth -o iron.png[/]")
+def view(
+    bundle: Bundle,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the picture.")],
+    skill: Annotated[Path | None, typer.Option(help="Who does it; the best controller if not said.")] = None,
+    embodiment: Annotated[str | None, typer.Option(help="On which robot; the first if not said.")] = None,
+    seed: Annotated[int, typer.Option(help="Which job.")] = 0,
+) -> None:
+    """Draw an episode: three moments side by side, or without GL the tool's way."""
+    if not os.environ.get("DISPLAY"):
+        os.environ.setdefault("MUJOCO_GL", "egl")  # before MuJoCo is imported
+    from envs.scripted import controller, controller_names  # noqa: PLC0415 - MuJoCo
+    from envs.task import load_task  # noqa: PLC0415
+    from skills.policy import Policy  # noqa: PLC0415
+    from skills.skill import Skill  # noqa: PLC0415
+    from zunft.task_pictures import draw_episode  # noqa: PLC0415 - plotting loads slowly
+
+    task = load_task(bundle)
+    names = controller_names(task)
+    if skill is None and not names:
+        raise RequestError("the bundle has no controller.", where="scripted", remedy="Give a --skill.")
+    policy = Policy(Skill.load(skill)) if skill else controller(names[-1], task)
+    robot = embodiment or task.file.embodiments[0]
+    done = draw_episode(task, policy, output, embodiment=robot, seed=seed)
+    out.print(f"{output}: {robot}, the job is {'done' if done else 'not done'}")
+
+
+@app.command("try", epilog="Example: [bold]zunft task try iron-cloth --curve curve.png -o iron.skill[/]")
+def try_(
+    bundle: Bundle,
+    iterations: Annotated[int, typer.Option(min=1, help="Batches of 3200 steps.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Of network and training.")] = 0,
+    episodes: Annotated[int, typer.Option(min=1, help="In each workshop that is scored.")] = 64,
+    curve: Annotated[Path | None, typer.Option(help="Draw the learning curve there (PNG).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the trained skill there.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result there.")] = None,
+) -> None:
+    """Train on this machine for a few minutes and compare with the controllers and with noise."""
+    from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+    from zunft.task_pictures import draw_curve  # noqa: PLC0415 - plotting loads slowly
+    from zunft.trial import Point, try_task  # noqa: PLC0415
+
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=out) as progress:
+        bar = progress.add_task("", total=iterations)
+
+        def tell(point: Point) -> None:
+            gained = "" if point.mean_return is None else f"mean return {point.mean_return:.1f}"
+            progress.update(bar, advance=1, description=gained)
+
+        trial, skill = try_task(
+            load_task(bundle), iterations=iterations, seed=seed, episodes=episodes, on_iteration=tell
+        )
+    table = Table("who", f"at home ({trial.workshop})", "held-out robots", title=f"{trial.task}: jobs done")
+    for player, home in trial.home.items():
+        cells = [f"{s.score:.2f} [dim]{s.low:.2f}-{s.high:.2f}[/]" for s in (home, trial.held_out[player])]
+        table.add_row(player, *cells)
+    out.print(table)
+    out.print(f"{trial.curve[-1].steps:,} steps in {trial.seconds:.0f} s.")
+    if curve:
+        draw_curve(trial, curve)
+    if output:
+        skill.save(output)
+    if json_file:
+        json_file.write_text(trial.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+@app.command(epilog="Example: [bold]zunft task wrap Pusher-v5 --folder tasks/pusher-v5[/]")
+def wrap(
+    environment: Annotated[str, typer.Argument(help="An environment's name in Gymnasium's registry.")],
+    folder: Annotated[Path, typer.Option(help="Where to write the task; its last part is the name.")],
+    success_return: Annotated[
+        float | None, typer.Option(help="An episode that earns so much is a success.")
+    ] = None,
+) -> None:
+    """Make a local task of any Gymnasium environment that is installed here."""
+    from envs.wrapped import save_wrapped, wrap  # noqa: PLC0415 - MuJoCo
+
+    if folder.exists():
+        raise RequestError(f"{folder} is there already.", where="folder", remedy="Choose another one.")
+    file = wrap(environment, folder.name)
+    if success_return is not None:
+        file = file.model_copy(update={"success_return": success_return})
+    save_wrapped(file, folder)
+    out.print(
+        f"{folder}: {len(file.observation)} observations, success from a return of {file.success_return:g}.\n"
+        f"Robots and hub find it by name with [bold]ZUNFT_TASKS={folder.resolve().parent}[/]",
+        soft_wrap=True,
+    )
+
+
+@app.command(epilog="Example: [bold]zunft task pack ./stack-bricks -o stack-bricks.tar.gz[/]")
+def pack(
+    bundle: Bundle,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the archive.")],
+) -> None:
+    """Put a bundle into one file; equal bundles give equal files."""
+    from envs.archive import pack as pack_folder  # noqa: PLC0415 - MuJoCo
+    from envs.task import load_task  # noqa: PLC0415
+
+    task = load_task(bundle)
+    output.write_bytes(pack_folder(task.folder))
+    out.print(f"{output}: {task.name}, {task.digest}", soft_wrap=True)

@@ -1,0 +1,135 @@
+"""`zunft user`: people, and their API tokens: several a user, each for some purposes and some time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from skills.errors import RequestError
+from skills.messages import UserRequest
+from skills.tokens import EVERY_SCOPE, Scope, TokenRequest
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="People and their API tokens.")
+token_app = typer.Typer(no_args_is_help=True, help="Several API tokens a user, each for some purposes.")
+app.add_typer(token_app, name="token")
+out = Console()
+
+User = Annotated[str, typer.Option(help="Whose; admins may name others.")]
+
+
+@app.command(
+    "create", epilog="Example: [bold]zunft user create maria --role operator --organisation 'North Works'[/]"
+)
+def create_user(
+    name: str,
+    token: Token,
+    role: Annotated[Literal["researcher", "operator", "admin"], typer.Option(help="What they may do.")],
+    hub: Hub = DEFAULT_HUB,
+    organisation: Annotated[str, typer.Option(help="Where they belong.")] = "guild",
+    valid_days: Annotated[int, typer.Option(help="How long the token is valid.")] = 365,
+    as_json: Json = False,
+) -> None:
+    """Create a user and show the first API token, once."""
+    request = UserRequest(name=name, role=role, organisation=organisation, valid_days=valid_days)
+    made = connect(hub, token).create_user(request)
+    if as_json:
+        out.print_json(made.model_dump_json())
+    else:
+        out.print(f"{made.name} ({made.role}): {made.token}", highlight=False, soft_wrap=True)
+
+
+@app.command("list", epilog="Example: [bold]zunft user list --json[/]")
+def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show all users and how long the last of their tokens is valid."""
+    users = connect(hub, token).users()
+    if as_json:
+        out.print_json(data=[user.model_dump(mode="json") for user in users])
+        return
+    table = Table("name", "role", "organisation", "token valid until")
+    for user in users:
+        until = f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
+        until = f"signs in at {user.issuer}" if user.issuer else until
+        table.add_row(user.name, user.role, user.organisation, until)
+    out.print(table)
+
+
+@app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
+def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """Refuse all of a user's tokens and sessions, for good. Who signs in at an issuer is kept out there."""
+    connect(hub, token).revoke_user(name)
+    out.print(f"{name} is revoked.", highlight=False)
+
+
+@app.command("sign-out", epilog="Example: [bold]zunft user sign-out maria[/]")
+def end_sessions(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+    """End all of a user's sessions in browsers; the token stays valid."""
+    connect(hub, token).end_sessions(name)
+    out.print(f"{name} is signed out everywhere.", highlight=False)
+
+
+@token_app.command(
+    "create",
+    epilog="Examples: [bold]zunft user token create dashboard --scope read --valid-days 90[/]; "
+    "[bold]zunft user token create ci --scope read --scope publish --user maria[/]",
+)
+def create_token(
+    name: str,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help=f"One of {', '.join(EVERY_SCOPE)}; may be repeated. Default: all."),
+    ] = None,
+    valid_days: Annotated[int, typer.Option(help="How long it is valid, at most as long as yours.")] = 365,
+    user: User = "me",
+    as_json: Json = False,
+) -> None:
+    """Make a further token and show it, once."""
+    request = TokenRequest(name=name, scopes=_scopes(scope or []) or EVERY_SCOPE, valid_days=valid_days)
+    made = connect(hub, token).create_token(user, request)
+    if as_json:
+        out.print_json(made.model_dump_json())
+    else:
+        out.print(f"{made.name} ({', '.join(made.scopes)}): {made.token}", highlight=False, soft_wrap=True)
+
+
+@token_app.command("list", epilog="Example: [bold]zunft user token list --json[/]")
+def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False) -> None:
+    """Show a user's tokens: what they are for, how long, and when each was used."""
+    tokens = connect(hub, token).tokens(user)
+    if as_json:
+        out.print_json(data=[each.model_dump(mode="json") for each in tokens])
+        return
+    table = Table("token", "for", "valid until", "last used (UTC)")
+    for each in tokens:
+        scopes = "everything" if each.scopes == EVERY_SCOPE else ", ".join(each.scopes)
+        until = f"{each.expires_at:%Y-%m-%d}" if each.expires_at else "does not expire"
+        table.add_row(each.name, scopes, until, _used(each.last_used_at))
+    out.print(table)
+
+
+@token_app.command("revoke", epilog="Example: [bold]zunft user token revoke dashboard[/]")
+def revoke_token(name: str, token: Token, hub: Hub = DEFAULT_HUB, user: User = "me") -> None:
+    """Refuse one token from now on, for good."""
+    connect(hub, token).revoke_token(user, name)
+    out.print(f"The token {name} is revoked.", highlight=False)
+
+
+def _scopes(words: list[str]) -> tuple[Scope, ...]:
+    for word in words:
+        if word not in EVERY_SCOPE:
+            raise RequestError(
+                f"{word!r} is no scope.", where="--scope", remedy=f"Use some of {', '.join(EVERY_SCOPE)}."
+            )
+    return tuple(scope for scope in EVERY_SCOPE if scope in words)
+
+
+def _used(when: datetime | None) -> str:
+    return f"{when:%Y-%m-%d %H:%M}" if when else "never"
