@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pydantic import BaseModel
 
-from hub.jobs.job import CheckJob, GateJob, Job, MergeJob, Result, ScoreJob, WorkersAwayError
+from hub.jobs.job import Job, Result, WorkersAwayError
 from hub.merging.errors import MergeError
 from hub.store import StoreError
 from skills.errors import (
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answering", "answer_of", "failure", "request_of", "result_of"]
 
-JOBS: dict[str, type[Job[Any]]] = {kind.__name__: kind for kind in (MergeJob, GateJob, ScoreJob, CheckJob)}
-"""What may be asked of a worker."""
 ERRORS = {
     kind.__name__: kind
     for kind in (
@@ -62,7 +60,7 @@ def answer_of(request: bytes, bench: Callable[[], Bench]) -> bytes:
     """Do a job and answer, whatever happens; `bench` is opened by the first one."""
     kind, _, told = request.partition(b" ")
     try:
-        done: BaseModel = JOBS[kind.decode()].model_validate_json(told).do(bench())
+        done: BaseModel = Job.kinds[kind.decode()].model_validate_json(told).do(bench())
     except ZunftError as error:
         return failure(error)
     except Exception as error:  # noqa: BLE001 - any error of a job is for whoever asked for it

@@ -10,7 +10,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -67,6 +67,15 @@ class Job(_Plain, Generic[Result]):
 
     Done twice, a job gives the same bits.
     """
+
+    kinds: ClassVar[dict[str, type[Job[Any]]]] = {}
+    """What may be asked of a worker, by name."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Be known, as soon as the class is there."""
+        if "[" not in cls.__name__:
+            cls.kinds[cls.__name__] = cls
 
     @abstractmethod
     def do(self, bench: Bench) -> Result:
