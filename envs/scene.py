@@ -103,6 +103,10 @@ def _meshes(task: Task) -> mujoco.MjVfs:
     return given
 
 
+def _figure(task: Task, workshop: Workshop, name: str, missing: float) -> float:
+    return float(robot_figure(task.bundle, workshop, name, missing)[0])
+
+
 def _only_drawn(geom: mujoco.MjsGeom) -> bool:
     return bool(geom.contype == 0 and geom.conaffinity == 0 and geom.mass == 0)
 

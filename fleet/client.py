@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 import httpx
 
+from fleet import paths
 from fleet.auth import TokenAuth
 from fleet.connection import JSON, Connection
+from fleet.lists import Lists
 from fleet.transfer import ONE_REQUEST, pull, push, slowest
 from skills.container import digest_of
 from skills.errors import (
@@ -26,8 +28,8 @@ from skills.errors import (
     ZunftError,
 )
 from skills.files import Blob
-from skills.fits import Abilities, RobotFit
-from skills.leaderboards import REPLAY_LIMIT, Leaderboard
+from skills.fits import Abilities
+from skills.leaderboards import REPLAY_LIMIT
 from skills.messages import (
     API,
     BLOB,
@@ -45,22 +47,18 @@ from skills.messages import (
     Event,
     MinimumChange,
     ReleaseView,
-    RobotView,
     SkillView,
     UserCreated,
     UserRequest,
-    UserView,
     VersionView,
     Visibility,
 )
 from skills.notices import (
-    DeadLetter,
     Redelivered,
     RedeliverRequest,
     TrialView,
     WebhookCreated,
     WebhookRequest,
-    WebhookView,
 )
 from skills.organisations import (
     OrganisationRequest,
@@ -71,7 +69,7 @@ from skills.organisations import (
 from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
 from skills.tasks import TaskVersionView, TaskView
-from skills.tokens import TokenCreated, TokenRequest, TokenView
+from skills.tokens import TokenCreated, TokenRequest
 from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 
@@ -128,7 +126,7 @@ class HubClient:
 
     def version(self, skill: str, ref: str) -> VersionView:
         """One version by number or channel, as the hub describes it: not yet verified."""
-        return self.connection.ask(VersionView, "GET", _version(skill, ref))
+        return self.connection.ask(VersionView, "GET", paths.version(skill, ref))
 
     def fetch_skill(self, version: VersionView, target: Path) -> Skill:
         """Download the file of a version and verify it; what an earlier try left beside `target` is used.
@@ -163,10 +161,8 @@ class HubClient:
 
 
 @dataclass
-class OperatorClient:
+class OperatorClient(Lists):
     """A user's line to the hub; what it may do follows from the token's role."""
-
-    connection: Connection
 
     @classmethod
     def open(cls, base_url: str, token: str, transport: httpx.BaseTransport | None = None) -> OperatorClient:
@@ -186,25 +182,13 @@ class OperatorClient:
         )
         return self.connection.parse(VersionView, reply)
 
-    def skills(self) -> list[SkillView]:
-        """The catalogue."""
-        return self.connection.ask(list[SkillView], "GET", f"{API}/skills")
-
     def skill(self, name: str) -> SkillView:
         """One skill with its channels."""
-        return self.connection.ask(SkillView, "GET", _skill(name))
-
-    def versions(self, name: str) -> list[VersionView]:
-        """All versions of a skill."""
-        return self.connection.ask(list[VersionView], "GET", f"{_skill(name)}/versions")
+        return self.connection.ask(SkillView, "GET", paths.skill(name))
 
     def version(self, name: str, ref: str) -> VersionView:
         """One version by number or channel."""
-        return self.connection.ask(VersionView, "GET", _version(name, ref))
-
-    def fits(self, name: str, ref: str) -> list[RobotFit]:
-        """Which robots of the user's organisation can run a version."""
-        return self.connection.ask(list[RobotFit], "GET", f"{_version(name, ref)}/fits")
+        return self.connection.ask(VersionView, "GET", paths.version(name, ref))
 
     def fetch_skill(self, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
         """Download the file of a version and verify its digest, and its signature where a key is given.
@@ -216,38 +200,33 @@ class OperatorClient:
         """
         return _fetch(self.connection, version, key, target)
 
-    def leaderboard(self, task: str, skill: str = "") -> Leaderboard:
-        """Scores of a task's skills, best first; with a skill, those of all its scored versions."""
-        query = f"?skill={quote(skill, safe='')}" if skill else ""
-        return self.connection.ask(Leaderboard, "GET", f"{_board(task)}{query}")
-
     def replay(self, task: str, skill: str) -> bytes:
         """The replay beside a skill's score, a file for `envs.replay.read_replay`."""
-        path = f"{_board(task)}/{quote(skill, safe='')}/replay"
+        path = f"{paths.board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
     def move_channel(self, name: str, channel: Channel, version: int) -> ReleaseView:
         """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
-            ReleaseView, "PUT", f"{_skill(name)}/channels/{channel}", ChannelMove(version=version)
+            ReleaseView, "PUT", f"{paths.skill(name)}/channels/{channel}", ChannelMove(version=version)
         )
 
     def release(self, name: str, release_id: str) -> ReleaseView:
         """What became of a release."""
         return self.connection.ask(
-            ReleaseView, "GET", f"{_skill(name)}/releases/{quote(release_id, safe='')}"
+            ReleaseView, "GET", f"{paths.skill(name)}/releases/{quote(release_id, safe='')}"
         )
 
     def change_minimum(self, name: str, minimum: float | None) -> SkillView:
         """Say what the first stable version must reach; None: more than doing nothing."""
         return self.connection.ask(
-            SkillView, "PUT", f"{_skill(name)}/minimum", MinimumChange(minimum=minimum)
+            SkillView, "PUT", f"{paths.skill(name)}/minimum", MinimumChange(minimum=minimum)
         )
 
     def change_visibility(self, name: str, visibility: Visibility) -> SkillView:
         """Say who may see a skill from now on."""
         change = VisibilityChange(visibility=visibility)
-        return self.connection.ask(SkillView, "PUT", f"{_skill(name)}/visibility", change)
+        return self.connection.ask(SkillView, "PUT", f"{paths.skill(name)}/visibility", change)
 
     def publish_task(self, archive: bytes, visibility: Visibility | None = None) -> TaskVersionView:
         """Have a task's bundle taken in and checked; `visibility`: who may see a new name."""
@@ -263,50 +242,33 @@ class OperatorClient:
             ),
         )
 
-    def tasks(self) -> list[TaskView]:
-        """The hub's tasks."""
-        return self.connection.ask(list[TaskView], "GET", f"{API}/tasks")
-
     def task(self, name: str) -> TaskView:
         """One task."""
-        return self.connection.ask(TaskView, "GET", _task(name))
+        return self.connection.ask(TaskView, "GET", paths.task(name))
 
     def task_version(self, name: str, number: int) -> TaskVersionView:
         """One version of a task, with what the hub's checker found."""
-        return self.connection.ask(TaskVersionView, "GET", f"{_task(name)}/versions/{number}")
+        return self.connection.ask(TaskVersionView, "GET", f"{paths.task(name)}/versions/{number}")
 
     def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
-
-    def robots(self) -> list[RobotView]:
-        """All robots of the user's organisation; all for admins."""
-        return self.connection.ask(list[RobotView], "GET", f"{API}/robots")
 
     def start_campaign(self, order: CampaignRequest) -> CampaignView:
         """Give a standing order."""
         return self.connection.ask(CampaignView, "POST", f"{API}/campaigns", order)
 
     def campaign(self, campaign_id: str) -> CampaignView:
-        """A campaign and its rounds."""
-        return self.connection.ask(CampaignView, "GET", f"{API}/campaigns/{quote(campaign_id, safe='')}")
-
-    def campaigns(self) -> list[CampaignView]:
-        """All campaigns."""
-        return self.connection.ask(list[CampaignView], "GET", f"{API}/campaigns")
+        """A campaign and its newest rounds."""
+        return self.connection.ask(CampaignView, "GET", paths.campaign(campaign_id))
 
     def stop_campaign(self, campaign_id: str) -> CampaignView:
         """End a campaign; what is published stays."""
-        path = f"{API}/campaigns/{quote(campaign_id, safe='')}/stop"
-        return self.connection.ask(CampaignView, "POST", path)
+        return self.connection.ask(CampaignView, "POST", f"{paths.campaign(campaign_id)}/stop")
 
     def create_user(self, request: UserRequest) -> UserCreated:
         """A user and the token that is shown once."""
         return self.connection.ask(UserCreated, "POST", f"{API}/users", request)
-
-    def users(self) -> list[UserView]:
-        """All users, for admins."""
-        return self.connection.ask(list[UserView], "GET", f"{API}/users")
 
     def revoke_user(self, name: str) -> None:
         """Refuse a user's token from now on."""
@@ -316,57 +278,41 @@ class OperatorClient:
         """A webhook and the secret that is shown once."""
         return self.connection.ask(WebhookCreated, "POST", f"{API}/webhooks", request)
 
-    def webhooks(self) -> list[WebhookView]:
-        """All webhooks that the user may see."""
-        return self.connection.ask(list[WebhookView], "GET", f"{API}/webhooks")
-
     def remove_webhook(self, webhook_id: str) -> None:
         """Tell it nothing more."""
-        self.connection.send("DELETE", _webhook(webhook_id))
+        self.connection.send("DELETE", paths.webhook(webhook_id))
 
     def test_webhook(self, webhook_id: str) -> TrialView:
         """Have one message sent to it; ask `trial` what became of it."""
-        return self.connection.ask(TrialView, "POST", f"{_webhook(webhook_id)}/test")
+        return self.connection.ask(TrialView, "POST", f"{paths.webhook(webhook_id)}/test")
 
     def trial(self, webhook_id: str) -> TrialView:
         """What became of the last message of a trial."""
-        return self.connection.ask(TrialView, "GET", f"{_webhook(webhook_id)}/test")
-
-    def dead_letters(self, webhook_id: str) -> list[DeadLetter]:
-        """Events that it was not told of."""
-        return self.connection.ask(list[DeadLetter], "GET", f"{_webhook(webhook_id)}/dead")
+        return self.connection.ask(TrialView, "GET", f"{paths.webhook(webhook_id)}/test")
 
     def redeliver(self, webhook_id: str, request: RedeliverRequest) -> Redelivered:
         """Try dead letters again."""
-        return self.connection.ask(Redelivered, "POST", f"{_webhook(webhook_id)}/redeliver", request)
+        return self.connection.ask(Redelivered, "POST", f"{paths.webhook(webhook_id)}/redeliver", request)
 
     def create_token(self, user: str, request: TokenRequest) -> TokenCreated:
         """A further token of a user, shown once; `me` is whoever asks."""
-        return self.connection.ask(TokenCreated, "POST", _tokens(user), request)
-
-    def tokens(self, user: str) -> list[TokenView]:
-        """A user's tokens without their secrets."""
-        return self.connection.ask(list[TokenView], "GET", _tokens(user))
+        return self.connection.ask(TokenCreated, "POST", paths.tokens(user), request)
 
     def revoke_token(self, user: str, token: str) -> None:
         """Refuse one token from now on."""
-        self.connection.send("DELETE", f"{_tokens(user)}/{quote(token, safe='')}")
+        self.connection.send("DELETE", f"{paths.tokens(user)}/{quote(token, safe='')}")
 
     def create_organisation(self, request: OrganisationRequest) -> OrganisationView:
         """A new organisation, for admins."""
         return self.connection.ask(OrganisationView, "POST", f"{API}/organisations", request)
 
-    def organisations(self) -> list[OrganisationView]:
-        """The user's own organisation; all for admins."""
-        return self.connection.ask(list[OrganisationView], "GET", f"{API}/organisations")
-
     def organisation(self, name: str) -> OrganisationView:
         """One organisation, what it may use, and what it uses."""
-        return self.connection.ask(OrganisationView, "GET", _organisation(name))
+        return self.connection.ask(OrganisationView, "GET", paths.organisation(name))
 
     def change_organisation(self, name: str, settings: OrganisationSettings) -> OrganisationView:
         """Give an organisation other settings: all of them."""
-        return self.connection.ask(OrganisationView, "PUT", _organisation(name), settings)
+        return self.connection.ask(OrganisationView, "PUT", paths.organisation(name), settings)
 
     def end_sessions(self, name: str) -> None:
         """Sign a user out of all browsers."""
@@ -390,34 +336,6 @@ class OperatorClient:
                 yield Event.model_validate_json(line.removeprefix("data:"))
 
 
-def _skill(name: str) -> str:
-    return f"{API}/skills/{quote(name, safe='')}"
-
-
-def _board(task: str) -> str:
-    return f"{_task(task)}/leaderboard"
-
-
-def _task(name: str) -> str:
-    return f"{API}/tasks/{quote(name, safe='')}"
-
-
-def _organisation(name: str) -> str:
-    return f"{API}/organisations/{quote(name, safe='')}"
-
-
-def _tokens(user: str) -> str:
-    return f"{API}/users/{quote(user, safe='')}/tokens"
-
-
-def _version(name: str, ref: str) -> str:
-    return f"{_skill(name)}/versions/{quote(ref, safe='')}"
-
-
-def _webhook(webhook_id: str) -> str:
-    return f"{API}/webhooks/{quote(webhook_id, safe='')}"
-
-
 def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
     if key is not None:
         key.verify(version.signature, skill_statement(version.digest))
@@ -425,7 +343,7 @@ def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, 
         raise ArtefactError(f"the skill has {version.size} bytes; {SIZE_LIMIT} are allowed.")
     partial = target.with_name(f"{target.name}.partial")
     try:
-        pull(connection, f"{_version(version.skill, str(version.version))}/file", partial, version.size)
+        pull(connection, f"{paths.version(version.skill, str(version.version))}/file", partial, version.size)
         skill = _opened(partial, version)
     except ArtefactError:
         partial.unlink(missing_ok=True)  # nothing to go on from

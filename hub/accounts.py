@@ -6,7 +6,8 @@ Each begins with one API token; further ones are `hub.tokens`'. Who signs in at 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import delete, select
@@ -19,16 +20,19 @@ from hub.database import Database
 from hub.events import take_turn
 from hub.models import IdentityRow, UserRow, UserTokenRow
 from hub.organisations import find_organisation
+from hub.paging import Order, Statement, containing, page_of
 from hub.sessions import end_sessions
 from hub.tokens import FIRST, add_token, check_admin_left, valid_admins
 from skills.errors import ConflictError, NotFoundError
 from skills.files import write_atomically
+from skills.lists import Page, UserQuery
 from skills.messages import UserCreated, UserRequest, UserView
 from skills.tokens import EVERY_SCOPE
 
 __all__ = ["FIRST_ADMIN", "Accounts"]
 
 FIRST_ADMIN = "admin"
+ORDER = Order("users", (UserRow.name,))
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name, not a secret
 
 
@@ -60,11 +64,12 @@ class Accounts:
             add_token(session, request.name, FIRST, token, EVERY_SCOPE, now, expires)
         return UserCreated(name=request.name, role=request.role, token=token, expires_at=expires)
 
-    def users(self) -> tuple[UserView, ...]:
-        """All users by name; their tokens are nowhere."""
+    def users(self, query: UserQuery) -> Page[UserView]:
+        """Users by name; their tokens are nowhere."""
         with self._database.read() as session:
-            rows = session.scalars(select(UserRow).order_by(UserRow.name))
-            return tuple(_view(session, row) for row in rows)
+            return page_of(
+                session, _listed(query), ORDER, query, lambda rows: _views(session, [row[0] for row in rows])
+            )
 
     def user(self, name: str) -> UserView:
         """One user.
@@ -73,7 +78,7 @@ class Accounts:
             NotFoundError: No such user.
         """
         with self._database.read() as session:
-            return _view(session, _find(session, name))
+            return _views(session, [_find(session, name)])[0]
 
     def end_sessions(self, name: str, *, by: str = HUB) -> None:
         """End all of a user's sessions; tokens stay.
@@ -148,17 +153,34 @@ def _find(session: Session, name: str) -> UserRow:
     return row
 
 
-def _view(session: Session, row: UserRow) -> UserView:
-    ends = session.scalars(select(UserTokenRow.expires_at).where(UserTokenRow.user_name == row.name)).all()
-    latest = max((end for end in ends if end is not None), default=None)
-    issuer = session.scalar(select(IdentityRow.issuer).where(IdentityRow.user == row.name))
+def _listed(query: UserQuery) -> Statement:
+    found = select(UserRow)
+    if query.text:
+        found = found.where(containing(query.text, UserRow.name))
+    if query.organisation:
+        found = found.where(UserRow.organisation == query.organisation)
+    return found.where(UserRow.role == query.role) if query.role else found
+
+
+def _views(session: Session, users: Sequence[UserRow]) -> list[UserView]:
+    names = [row.name for row in users]
+    ends: dict[str, list[datetime | None]] = {name: [] for name in names}
+    tokens = select(UserTokenRow.user_name, UserTokenRow.expires_at)
+    for name, end in session.execute(tokens.where(UserTokenRow.user_name.in_(names))).tuples():
+        ends[name].append(end)
+    signs_in = select(IdentityRow.user, IdentityRow.issuer).where(IdentityRow.user.in_(names))
+    issuers = dict(session.execute(signs_in).tuples().all())
+    return [_view(row, ends[row.name], issuers.get(row.name, "")) for row in users]
+
+
+def _view(row: UserRow, ends: Sequence[datetime | None], issuer: str) -> UserView:
     return UserView.model_validate(
         {
             "name": row.name,
             "role": row.role,
             "organisation": row.organisation,
             "created_at": row.created_at,
-            "expires_at": None if None in ends else latest,
-            "issuer": issuer or "",
+            "expires_at": None if None in ends else max((end for end in ends if end), default=None),
+            "issuer": issuer,
         }
     )

@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Signed
-from hub.catalogue import version_view
 from hub.clock import Clock
 from hub.contributors import contributors
 from hub.database import Database
@@ -22,6 +21,7 @@ from hub.journal import order_of, running_round
 from hub.models import CampaignRow, DeltaRow, RobotRow, RoundRow, SkillRow, VersionRow
 from hub.nonces import Nonces
 from hub.presence import Presence, Presences
+from hub.skill_views import version_view
 from hub.together import Together
 from skills.errors import UnauthorizedError
 from skills.messages import Assignment
@@ -100,7 +100,8 @@ class Assignments:
         by_skill: dict[str, list[_Question]] = {}
         for each in questions:
             by_skill.setdefault(each.skill, []).append(each)
-        now, found = self._clock(), {}
+        now = self._clock()
+        found: dict[_Question, Answer] = {}
         for name, asking in by_skill.items():
             skill = session.get(SkillRow, name)
             if skill is not None:

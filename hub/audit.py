@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 from hub.database import Database
 from hub.events import take_turn
 from hub.models import AuditHeadRow, AuditRow
+from hub.paging import Order, page_of
+from skills.lists import AuditQuery, Page
 from skills.messages import AuditEntry
 
 __all__ = ["HUB", "AuditLog", "Finding", "entry_hash", "note", "verify_chain"]
@@ -27,6 +29,10 @@ __all__ = ["HUB", "AuditLog", "Finding", "entry_hash", "note", "verify_chain"]
 HUB = "hub"
 """Who acts where nobody asked: the engine, or a start of the hub."""
 
+ORDERS = {
+    "oldest": Order("audit.oldest", (AuditRow.number,)),
+    "newest": Order("audit.newest", (AuditRow.number,), descending=True),
+}
 START = "0" * 64
 """What the first entry is chained to."""
 
@@ -135,11 +141,19 @@ class AuditLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def after(self, number: int, limit: int) -> list[AuditEntry]:
-        """Entries with a greater number, oldest first."""
-        statement = select(AuditRow).where(AuditRow.number > number).order_by(AuditRow.number).limit(limit)
+    def entries(self, query: AuditQuery) -> Page[AuditEntry]:
+        """Entries in their order, or the newest first."""
+        found = select(AuditRow)
+        filters = {
+            AuditRow.actor: query.actor,
+            AuditRow.action: query.action,
+            AuditRow.subject: query.subject,
+        }
+        found = found.where(*(column == value for column, value in filters.items() if value))
         with self._database.read() as session:
-            return [_view(row) for row in session.scalars(statement)]
+            return page_of(
+                session, found, ORDERS[query.sort], query, lambda rows: (_view(row[0]) for row in rows)
+            )
 
     def verify(self, noted: str = "") -> Finding:
         """Follow the whole chain in one snapshot; a few entries in memory at a time."""

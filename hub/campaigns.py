@@ -20,24 +20,28 @@ from hub.clock import Clock
 from hub.contributors import contributors
 from hub.database import Database
 from hub.events import record
-from hub.journal import (
-    campaign_view,
-    enter_state,
-    find_round,
-    round_view,
-    rounds_of,
-    state_of,
-)
+from hub.journal import enter_state, find_round, rounds_of, state_of
 from hub.models import (
     CampaignRow,
     RobotRow,
     SkillRow,
 )
+from hub.paging import page_of
 from hub.quotas import check_campaigns, hold
+from hub.round_views import (
+    CAMPAIGN_ORDER,
+    ROUND_ORDER,
+    campaign_view,
+    campaign_views,
+    listed_campaigns,
+    listed_rounds,
+    round_views,
+)
 from hub.rounds import FINAL
 from hub.visibility import must_change, seen_skills
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
+from skills.lists import CampaignQuery, Page, RoundQuery
 from skills.manifest import Manifest
 from skills.messages import CampaignRequest, CampaignView, RoundView
 
@@ -100,18 +104,37 @@ class Campaigns:
             note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)
 
-    def campaigns(self, viewer: Viewer) -> tuple[CampaignView, ...]:
-        """All campaigns that the viewer sees, newest first."""
-        theirs = select(CampaignRow).where(CampaignRow.skill.in_(seen_skills(viewer)))
-        statement = theirs.order_by(CampaignRow.created_at.desc(), CampaignRow.campaign_id)
+    def campaigns(self, viewer: Viewer, query: CampaignQuery) -> Page[CampaignView]:
+        """Campaigns that the viewer sees, newest first, each with its last round."""
+        now = self._clock()
         with self._database.read() as session:
-            return tuple(
-                campaign_view(session, row, self._clock(), self._active_seconds)
-                for row in session.scalars(statement)
+            return page_of(
+                session,
+                listed_campaigns(viewer, query),
+                CAMPAIGN_ORDER,
+                query,
+                lambda rows: campaign_views(session, rows, now, self._active_seconds),
+            )
+
+    def rounds(self, campaign_id: str, viewer: Viewer, query: RoundQuery) -> Page[RoundView]:
+        """Rounds of a campaign, newest first.
+
+        Raises:
+            NotFoundError: No such campaign.
+        """
+        now = self._clock()
+        with self._database.read() as session:
+            _find(session, campaign_id, viewer)
+            return page_of(
+                session,
+                listed_rounds(campaign_id, query),
+                ROUND_ORDER,
+                query,
+                lambda rows: round_views(session, [row[0] for row in rows], now, self._active_seconds),
             )
 
     def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
-        """One campaign.
+        """One campaign with its newest rounds.
 
         Raises:
             NotFoundError: No such campaign.
@@ -149,7 +172,7 @@ class Campaigns:
         """
         with self._database.read() as session:
             row = find_round(session, round_id, viewer)
-            return round_view(session, row, self._clock(), self._active_seconds)
+            return round_views(session, [row], self._clock(), self._active_seconds)[0]
 
 
 def _running(session: Session, skill: str) -> CampaignRow | None:

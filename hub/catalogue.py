@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -25,15 +26,27 @@ from hub.discards import Discards
 from hub.events import record, take_turn
 from hub.leaderboards.rows import want_score
 from hub.models import ChannelRow, OrganisationRow, SkillRow, VersionRow
-from hub.publishing import add_skill, check_origin, check_succession, next_number, owner_for
+from hub.paging import page_of
+from hub.publishing import add_skill, check_origin, check_succession, owner_for
 from hub.quotas import check_room, check_uploads, hold, keep
 from hub.regions import Stores, region_of
+from hub.skill_views import (
+    SKILL_ORDERS,
+    VERSION_ORDERS,
+    listed_skills,
+    listed_versions,
+    one_skill,
+    skill_views,
+    version_view,
+    version_views,
+)
 from hub.spool import SpoolFile
 from hub.store import ObjectStore
 from hub.visibility import must_change, seen, seen_skills
 from skills.errors import ConflictError, NotFoundError, ZunftError
+from skills.lists import Page, SkillQuery, VersionQuery
 from skills.manifest import Manifest
-from skills.messages import Channel, GateReport, ScoreView, SkillView, VersionView, Visibility
+from skills.messages import Channel, GateReport, SkillView, VersionView, Visibility
 from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
@@ -45,7 +58,6 @@ __all__ = [
     "own_skill",
     "point_channel",
     "resolve",
-    "version_view",
 ]
 
 URL_SECONDS = 600.0
@@ -170,11 +182,11 @@ class Catalogue:
         """The hub's signature on a version that it answers for."""
         return self._key.sign(skill_statement(digest))
 
-    def skills(self, viewer: Viewer) -> tuple[SkillView, ...]:
-        """All skills that the viewer sees, by name."""
+    def skills(self, viewer: Viewer, query: SkillQuery) -> Page[SkillView]:
+        """Skills that the viewer sees."""
         with self._database.read() as session:
-            rows = session.scalars(select(SkillRow).where(seen(viewer)).order_by(SkillRow.name))
-            return tuple(_skill_view(session, row) for row in rows)
+            view = partial(skill_views, session)
+            return page_of(session, listed_skills(viewer, query), SKILL_ORDERS[query.sort], query, view)
 
     def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill.
@@ -185,18 +197,21 @@ class Catalogue:
         with self._database.read() as session:
             return _skill_view(session, find_skill(session, name, viewer))
 
-    def versions(self, name: str, viewer: Viewer) -> tuple[VersionView, ...]:
-        """All versions of a skill, oldest first.
+    def versions(self, name: str, viewer: Viewer, query: VersionQuery) -> Page[VersionView]:
+        """Versions of a skill.
 
         Raises:
             NotFoundError: No such skill.
         """
         with self._database.read() as session:
             find_skill(session, name, viewer)
-            rows = session.scalars(
-                select(VersionRow).where(VersionRow.skill == name).order_by(VersionRow.number)
+            return page_of(
+                session,
+                listed_versions(name, query),
+                VERSION_ORDERS[query.sort],
+                query,
+                lambda rows: version_views(session, (row[0] for row in rows)),
             )
-            return tuple(version_view(session, row) for row in rows)
 
     def version(self, name: str, ref: str, viewer: Viewer) -> VersionView:
         """One version, by number or channel.
@@ -395,44 +410,4 @@ def _version_of(session: Session, digest: str) -> VersionRow | None:
 
 
 def _skill_view(session: Session, row: SkillRow) -> SkillView:
-    channels = {
-        channel.name: version_view(session, session.get_one(VersionRow, (row.name, channel.number)))
-        for channel in session.scalars(select(ChannelRow).where(ChannelRow.skill == row.name))
-    }
-    return SkillView(
-        name=row.name,
-        organisation=row.organisation,
-        visibility=row.visibility,
-        task=row.task,
-        summary=row.summary,
-        versions=next_number(session, row.name) - 1,
-        stable=channels.get("stable"),
-        candidate=channels.get("candidate"),
-        minimum=row.minimum,
-        updated_at=row.updated_at,
-    )
-
-
-def version_view(session: Session, row: VersionRow) -> VersionView:
-    """The version as everybody sees it."""
-    manifest = Manifest.model_validate(row.manifest)
-    channels = select(ChannelRow.name).where(ChannelRow.skill == row.skill, ChannelRow.number == row.number)
-    return VersionView(
-        skill=row.skill,
-        version=row.number,
-        digest=row.digest,
-        size=row.size,
-        origin=manifest.origin,
-        task=manifest.task,
-        parents=manifest.parents,
-        round_id=manifest.round_id,
-        contributors=manifest.contributors,
-        samples=manifest.samples,
-        created_at=row.created_at,
-        channels=tuple(sorted(session.scalars(channels))),
-        score=ScoreView.model_validate(row.score) if row.score else None,
-        gate=GateReport.model_validate(row.gate) if row.gate else None,
-        withdrawn=row.withdrawn_at is not None,
-        signature=row.signature,
-        manifest=manifest,
-    )
+    return skill_views(session, session.execute(one_skill(row.name)).all())[0]

@@ -21,7 +21,7 @@ from hub.models import DiscardRow
 from hub.regions import Stores
 from hub.store import StoreError
 
-__all__ = ["GRACE", "Discards", "discard", "is_discarded"]
+__all__ = ["GRACE", "Discards", "discard"]
 
 GRACE = timedelta(hours=1)
 """Longer than any request takes from putting a blob to naming it."""
@@ -38,7 +38,7 @@ def discard(session: Session, region: str, digest: str, now: datetime) -> None:
         row.discarded_at = now
 
 
-def is_discarded(session: Session, region: str, digest: str) -> bool:
+def _is_discarded(session: Session, region: str, digest: str) -> bool:
     """Whether a blob has to be rescued before it is put."""
     return session.get(DiscardRow, (region, digest)) is not None
 
@@ -58,7 +58,7 @@ class Discards:
             StoreError: It is being deleted at this moment.
         """
         with self.database.read() as session:
-            if not is_discarded(session, region, digest):
+            if not _is_discarded(session, region, digest):
                 return
         with self.database.write() as session:
             row = session.get(DiscardRow, (region, digest), with_for_update=True, populate_existing=True)

@@ -18,13 +18,17 @@ from hub.database import Database
 from hub.events import record
 from hub.models import EnrolmentTokenRow, RobotRow
 from hub.organisations import find_organisation
+from hub.paging import Order, Statement, containing, page_of
 from hub.quotas import check_robots, hold
 from hub.visibility import may_change, seen_robots
 from skills.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
+from skills.lists import Page, RobotQuery
 from skills.messages import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest, RobotView
 from skills.signing import VerifyKey
 
-__all__ = ["Enrolment"]
+__all__ = ["ROBOT_ORDER", "Enrolment", "listed_robots"]
+
+ROBOT_ORDER = Order("robots", (RobotRow.enrolled_at, RobotRow.robot_id))
 
 
 class Enrolment:
@@ -87,12 +91,11 @@ class Enrolment:
             token.robot_id = robot.robot_id
         return self._answer(robot)
 
-    def robots(self, viewer: Viewer) -> tuple[RobotView, ...]:
-        """All robots that the viewer sees, in the order in which they joined."""
-        theirs = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
+    def robots(self, viewer: Viewer, query: RobotQuery) -> Page[RobotView]:
+        """Robots that the viewer sees, in the order in which they joined."""
         with self._database.read() as session:
-            rows = session.scalars(theirs.order_by(RobotRow.enrolled_at, RobotRow.robot_id))
-            return tuple(_view(row) for row in rows)
+            found = listed_robots(viewer, query)
+            return page_of(session, found, ROBOT_ORDER, query, lambda rows: (_view(row[0]) for row in rows))
 
     def robot(self, robot_id: str, viewer: Viewer) -> RobotView:
         """One robot.
@@ -152,6 +155,18 @@ class Enrolment:
 
     def _answer(self, robot: RobotRow) -> Enrolled:
         return Enrolled(robot_id=robot.robot_id, organisation=robot.organisation, hub_key=self._hub_key)
+
+
+def listed_robots(viewer: Viewer, query: RobotQuery) -> Statement:
+    """Robots that the viewer sees and asked for; none that was withdrawn."""
+    found = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
+    if query.text:
+        found = found.where(containing(query.text, RobotRow.robot_id, RobotRow.name))
+    if query.organisation:
+        found = found.where(RobotRow.organisation == query.organisation)
+    if query.embodiment:
+        found = found.where(RobotRow.embodiment == query.embodiment)
+    return found
 
 
 def _refusal(message: str) -> UnauthorizedError:

@@ -6,23 +6,36 @@ not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Viewer
 from hub.database import Database, announce
 from hub.models import EventRow
+from hub.paging import Order, page_of
 from hub.visibility import may_see_robots, seen_events
+from skills.lists import EventQuery, Page
 from skills.messages import Event
 
-__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "news", "record", "take_turn"]
+__all__ = [
+    "EventLog",
+    "Heard",
+    "Told",
+    "audience",
+    "event_view",
+    "news",
+    "record",
+    "record_many",
+    "take_turn",
+]
 
 PAGE = 500
+ORDER = Order("events", (EventRow.id,), descending=True)
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
 
 
@@ -49,13 +62,19 @@ def record(
         organisation: Of the robot that `data` names as `robot_id`. Without either only admins see the event.
         data: No secrets.
     """
+    record_many(session, kind, at, [{"skill": skill, "organisation": organisation, **data}])
+
+
+def record_many(session: Session, kind: str, at: datetime, those: Sequence[Mapping[str, Any]]) -> None:
+    """Add events of one kind; each has what `record` takes by name."""
     take_turn(session)
-    if skill is not None:
-        data["skill"] = skill
-    row = EventRow(kind=kind, at=at, skill=skill, organisation=organisation, data=data)
-    session.add(row)
-    session.flush()
-    announce(session, row.id)
+    rows = []
+    for each in those:
+        skill, organisation = each.get("skill"), each.get("organisation")
+        data = {name: value for name, value in each.items() if name not in {"skill", "organisation"}}
+        data |= {} if skill is None else {"skill": skill}
+        rows.append({"kind": kind, "at": at, "skill": skill, "organisation": organisation, "data": data})
+    announce(session, max(session.scalars(insert(EventRow).returning(EventRow.id), rows)))
 
 
 def take_turn(session: Session) -> None:
@@ -111,6 +130,18 @@ class EventLog:
             rows = session.scalars(select(EventRow).where(*told).order_by(EventRow.id).limit(PAGE)).all()
         reached = rows[-1].id if len(rows) == PAGE else max(last, newest)
         return Told(tuple(rows), reached, _encoded(rows, viewer))
+
+    def past(self, viewer: Viewer, query: EventQuery) -> Page[Event]:
+        """What the viewer may see of what happened, newest first."""
+        found = select(EventRow).where(seen_events(viewer))
+        if query.kind:
+            found = found.where(EventRow.kind == query.kind)
+        if query.skill:
+            found = found.where(EventRow.skill == query.skill)
+        with self._database.read() as session:
+            return page_of(
+                session, found, ORDER, query, lambda rows: (event_view(row[0], viewer) for row in rows)
+            )
 
     def last(self) -> int:
         """Number of the newest event; 0 when there is none."""

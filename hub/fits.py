@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import undefer
 
 from hub.auth import Principal, Viewer
 from hub.catalogue import resolve
 from hub.database import Database
+from hub.enrolment import ROBOT_ORDER, listed_robots
 from hub.models import RobotRow
-from hub.visibility import seen_robots
+from hub.paging import page_of
 from skills.fits import Abilities, RobotFit, fit_of
+from skills.lists import Page, RobotQuery
 from skills.manifest import Manifest
 
 __all__ = ["Fits"]
@@ -33,21 +34,18 @@ class Fits:
             # By way of JSON text, in which there is neither NaN nor infinity: no database takes these.
             session.get_one(RobotRow, by.name).abilities = json.loads(said.model_dump_json())
 
-    def fits(self, name: str, ref: str, viewer: Viewer) -> tuple[RobotFit, ...]:
-        """All robots that the viewer sees and that are not withdrawn, in the order in which they joined.
+    def fits(self, name: str, ref: str, viewer: Viewer, query: RobotQuery) -> Page[RobotFit]:
+        """Robots that the viewer sees and that are not withdrawn, in the order in which they joined.
 
         Raises:
             NotFoundError: No such skill, version or channel.
         """
         with self._database.read() as session:
             manifest = Manifest.model_validate(resolve(session, name, ref, viewer).manifest)
-            return tuple(_fit(manifest, robot) for robot in _robots(session, viewer))
-
-
-def _robots(session: Session, viewer: Viewer) -> list[RobotRow]:
-    theirs = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
-    ordered = theirs.order_by(RobotRow.enrolled_at, RobotRow.robot_id)
-    return list(session.scalars(ordered.options(undefer(RobotRow.abilities))))
+            found = listed_robots(viewer, query).options(undefer(RobotRow.abilities))
+            return page_of(
+                session, found, ROBOT_ORDER, query, lambda rows: (_fit(manifest, row[0]) for row in rows)
+            )
 
 
 def _fit(manifest: Manifest, robot: RobotRow) -> RobotFit:

@@ -1,4 +1,4 @@
-"""The journal of rounds: their rows as facts for `hub.rounds`, as jobs, and as views for people.
+"""The journal of rounds: their rows as facts for `hub.rounds`, and as jobs.
 
 Every function works inside the caller's transaction. `enter_state` is the only place that changes a
 round's state.
@@ -7,11 +7,12 @@ round's state.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
 
 from hub.auth import Viewer
 from hub.events import record
@@ -23,28 +24,28 @@ from hub.models import (
     InterestRow,
     RobotRow,
     RoundRow,
-    SkillRow,
 )
 from hub.queue.leased_queue import lease_of
-from hub.rounds import FINAL, Collection, Missing, RoundEvent, Work, campaign_waits, next_state, waiting_for
+from hub.rounds import Collection, Missing, RoundEvent, Work, next_state
 from hub.visibility import seen_skills
 from skills.errors import NotFoundError
-from skills.messages import CampaignRequest, CampaignView, GateReport, RoundState, RoundView
+from skills.messages import CampaignRequest, RoundState
 
 __all__ = [
-    "campaign_view",
     "collection_of",
+    "collections_of",
     "deltas_of",
     "enter_state",
     "find_round",
     "merge_job",
     "missing_of",
     "newest_round",
+    "newest_rounds",
     "order_of",
-    "round_view",
     "rounds_of",
     "running_round",
     "state_of",
+    "unknown_round",
     "work_of",
 ]
 
@@ -77,13 +78,18 @@ def find_round(session: Session, round_id: str, viewer: Viewer, *, lock: bool = 
     """
     row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
     if row is None or not _sees(session, row, viewer):
-        raise NotFoundError(
-            f"there is no round {round_id[:64]!r}.",
-            where="round_id",
-            remedy="Ask for an assignment.",
-            code="unknown_round",
-        )
+        raise unknown_round(round_id)
     return row
+
+
+def unknown_round(round_id: str) -> NotFoundError:
+    """What is said of a round that is nowhere, or that one does not see."""
+    return NotFoundError(
+        f"there is no round {round_id[:64]!r}.",
+        where="round_id",
+        remedy="Ask for an assignment.",
+        code="unknown_round",
+    )
 
 
 def _sees(session: Session, row: RoundRow, viewer: Viewer) -> bool:
@@ -99,8 +105,15 @@ def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
 
 def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
     """A campaign's last round."""
-    statement = select(RoundRow).where(RoundRow.campaign_id == campaign_id)
-    return session.scalar(statement.order_by(RoundRow.number.desc()).limit(1))
+    return session.scalar(newest_rounds({campaign_id}))
+
+
+def newest_rounds(campaign_ids: AbstractSet[str]) -> Select[RoundRow]:
+    """The last round of each of these campaigns."""
+    others = aliased(RoundRow)
+    last = select(func.max(others.number)).where(others.campaign_id == RoundRow.campaign_id)
+    those = select(RoundRow).where(RoundRow.campaign_id.in_(campaign_ids))
+    return those.where(RoundRow.number == last.scalar_subquery()).order_by(RoundRow.campaign_id)
 
 
 def running_round(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
@@ -169,31 +182,56 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
     )
 
 
+def collections_of(
+    session: Session, rows: Sequence[RoundRow], now: datetime, active_seconds: float
+) -> dict[str, Collection]:
+    """By round: who has sent a delta, and who is still expected to."""
+    ids = [row.round_id for row in rows]
+    its = select(RoundRow.round_id, CampaignRow).join(
+        CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
+    )
+    campaigns = dict(session.execute(its.where(RoundRow.round_id.in_(ids))).tuples().all())
+    arrived: dict[str, dict[str, int]] = {round_id: {} for round_id in ids}
+    deltas = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness)
+    for round_id, robot_id, staleness in session.execute(deltas.where(DeltaRow.round_id.in_(ids))):
+        arrived[round_id][robot_id] = staleness
+    assigned: dict[str, set[str]] = {round_id: set() for round_id in ids}
+    given = select(AssignmentRow.round_id, AssignmentRow.robot_id).where(AssignmentRow.round_id.in_(ids))
+    for round_id, robot_id in session.execute(given):
+        assigned[round_id].add(robot_id)
+    asking: dict[str, set[str]] = {row.skill: set() for row in campaigns.values()}
+    lately = InterestRow.asked_at >= now - timedelta(seconds=active_seconds)
+    asked = select(InterestRow.skill, InterestRow.robot_id).where(InterestRow.skill.in_(asking), lately)
+    for skill, robot_id in session.execute(asked):
+        asking[skill].add(robot_id)
+    return {
+        row.round_id: Collection(
+            order=order_of(campaigns[row.round_id]),
+            deadline=row.deadline,
+            arrived=frozenset(arrived[row.round_id]),
+            expected=frozenset(assigned[row.round_id] | asking[campaigns[row.round_id].skill]),
+            stale=sum(staleness > 0 for staleness in arrived[row.round_id].values()),
+        )
+        for row in rows
+    }
+
+
 def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:
-    """Who has sent a delta, and who is still expected to."""
-    campaign = session.get_one(CampaignRow, row.campaign_id)
-    arrived = select(DeltaRow.robot_id, DeltaRow.staleness).where(DeltaRow.round_id == row.round_id)
-    found = {row[0]: row[1] for row in session.execute(arrived)}
-    assigned = select(AssignmentRow.robot_id).where(AssignmentRow.round_id == row.round_id)
-    lately = now - timedelta(seconds=active_seconds)
-    asking = select(InterestRow.robot_id).where(
-        InterestRow.skill == campaign.skill, InterestRow.asked_at >= lately
-    )
-    return Collection(
-        order=order_of(campaign),
-        deadline=row.deadline,
-        arrived=frozenset(found),
-        expected=frozenset(session.scalars(assigned)) | frozenset(session.scalars(asking)),
-        stale=sum(staleness > 0 for staleness in found.values()),
-    )
+    """Who has sent a delta for one round, and who is still expected to."""
+    return collections_of(session, [row], now, active_seconds)[row.round_id]
 
 
 def missing_of(
-    session: Session, collection: Collection, now: datetime, active_seconds: float
-) -> list[Missing]:
-    """Whom a round waits for, and whether they are still heard of."""
-    robots = select(RobotRow).where(RobotRow.robot_id.in_(collection.expected - collection.arrived))
-    return [_missing(robot, now, active_seconds) for robot in session.scalars(robots)]
+    session: Session, collections: dict[str, Collection], now: datetime, active_seconds: float
+) -> dict[str, list[Missing]]:
+    """By round: whom it waits for, and whether they are still heard of."""
+    waits = {round_id: each.expected - each.arrived for round_id, each in collections.items()}
+    wanted = select(RobotRow).where(RobotRow.robot_id.in_(frozenset[str]().union(*waits.values())))
+    robots = {row.robot_id: _missing(row, now, active_seconds) for row in session.scalars(wanted)}
+    return {
+        round_id: [robots[name] for name in sorted(names) if name in robots]
+        for round_id, names in waits.items()
+    }
 
 
 def _missing(robot: RobotRow, now: datetime, active_seconds: float) -> Missing:
@@ -208,57 +246,3 @@ def work_of(row: CampaignRow, now: datetime) -> Work:
         return Work(note=lease.note)
     by: Literal["somebody", "gone"] = "somebody" if now < lease.expires_at else "gone"
     return Work(by, max(0.0, (now - lease.taken_at).total_seconds()))
-
-
-def round_view(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> RoundView:
-    """The round as robots and operators see it."""
-    collection = collection_of(session, row, now, active_seconds)
-    totals = select(
-        func.count(), func.coalesce(func.sum(DeltaRow.samples), 0), func.coalesce(func.sum(DeltaRow.size), 0)
-    ).where(DeltaRow.round_id == row.round_id)
-    deltas, samples, size = session.execute(totals).one()
-    missing = missing_of(session, collection, now, active_seconds) if row.state == "open" else []
-    work = Work()
-    if state_of(row) not in FINAL:
-        work = work_of(session.get_one(CampaignRow, row.campaign_id), now)
-    words = waiting_for(state_of(row), collection, now, missing, work)
-    return RoundView(
-        round_id=row.round_id,
-        campaign_id=row.campaign_id,
-        number=row.number,
-        state=state_of(row),
-        base=row.base,
-        opened_at=row.opened_at,
-        deadline=row.deadline,
-        deltas=deltas,
-        samples=int(samples),
-        bytes=int(size),
-        waiting_for=f"{words} {row.reason}".strip(),
-        late=collection.stale,
-        candidate=row.candidate,
-        gate=GateReport.model_validate(row.gate) if row.gate else None,
-        metrics=row.metrics,
-    )
-
-
-def campaign_view(session: Session, row: CampaignRow, now: datetime, active_seconds: float) -> CampaignView:
-    """The campaign with its rounds."""
-    rounds = tuple(
-        round_view(session, each, now, active_seconds) for each in rounds_of(session, row.campaign_id)
-    )
-    waits = ""
-    if row.state == "running":
-        state, words = (rounds[-1].state, rounds[-1].waiting_for) if rounds else (None, "")
-        held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == row.skill)).one() is not None
-        waits = campaign_waits(state, words, work_of(row, now), held=held)
-    return CampaignView.model_validate(
-        {
-            "campaign_id": row.campaign_id,
-            "state": row.state,
-            "reason": row.reason,
-            "waiting_for": waits,
-            "order": order_of(row),
-            "created_at": row.created_at,
-            "rounds": rounds,
-        }
-    )

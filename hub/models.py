@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -115,6 +115,7 @@ class UserRow(Base):
     """A person or program; `hub.auth` says what its role may. Who signs in at an issuer may have no token."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_organisation_name", "organisation", "name"),)
     name: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
     organisation: Mapped[str]
@@ -178,6 +179,11 @@ class RobotRow(Base):
     """
 
     __tablename__ = "robots"
+    __table_args__ = (
+        Index("ix_robots_enrolled_at_robot_id", "enrolled_at", "robot_id"),
+        Index("ix_robots_organisation_enrolled_at_robot_id", "organisation", "enrolled_at", "robot_id"),
+        Index("ix_robots_embodiment_enrolled_at_robot_id", "embodiment", "enrolled_at", "robot_id"),
+    )
     robot_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     organisation: Mapped[str]
@@ -207,6 +213,11 @@ class SkillRow(Base):
     """
 
     __tablename__ = "skills"
+    __table_args__ = (
+        Index("ix_skills_updated_at_name", "updated_at", "name"),
+        Index("ix_skills_organisation_name", "organisation", "name"),
+        Index("ix_skills_task_name", "task", "name"),
+    )
     name: Mapped[str] = mapped_column(primary_key=True)
     organisation: Mapped[str]
     visibility: Mapped[Visibility] = mapped_column(String(128))
@@ -225,6 +236,10 @@ class VersionRow(Base):
     """
 
     __tablename__ = "versions"
+    __table_args__ = (
+        Index("ix_versions_published_by_skill", "published_by", "skill"),
+        Index("ix_versions_created_at", "created_at"),
+    )
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(unique=True)
@@ -272,9 +287,14 @@ class CampaignRow(Leased, Base):
     """A standing order; `order` is the request as it was accepted. Who moves it on holds the lease."""
 
     __tablename__ = "campaigns"
+    __table_args__ = (
+        Index("ix_campaigns_created_at_campaign_id", "created_at", "campaign_id"),
+        Index("ix_campaigns_skill_created_at_campaign_id", "skill", "created_at", "campaign_id"),
+        Index("ix_campaigns_state_created_at_campaign_id", "state", "created_at", "campaign_id"),
+    )
     campaign_id: Mapped[str] = mapped_column(primary_key=True)
-    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
-    state: Mapped[str] = mapped_column(index=True)
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"))
+    state: Mapped[str]
     reason: Mapped[str] = mapped_column(String(2000))
     order: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
@@ -348,6 +368,7 @@ class InterestRow(Base):
     """When a robot last asked for work on a skill."""
 
     __tablename__ = "interests"
+    __table_args__ = (Index("ix_interests_skill_asked_at", "skill", "asked_at"),)
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), primary_key=True)
     skill: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime]
@@ -385,6 +406,11 @@ class AuditRow(Base):
     """An entry of the audit log; triggers of the database refuse to change or delete one."""
 
     __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_actor_number", "actor", "number"),
+        Index("ix_audit_action_number", "action", "number"),
+        Index("ix_audit_subject_number", "subject", "number"),
+    )
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     actor: Mapped[str]
@@ -411,7 +437,11 @@ class EventRow(Base):
     """
 
     __tablename__ = "events"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        Index("ix_events_kind_id", "kind", "id"),
+        Index("ix_events_skill_id", "skill", "id"),
+        {"sqlite_autoincrement": True},
+    )
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     kind: Mapped[str]
     at: Mapped[datetime]
@@ -429,6 +459,9 @@ class WebhookRow(Leased, Base):
     """
 
     __tablename__ = "webhooks"
+    __table_args__ = (
+        Index("ix_webhooks_organisation_created_at_webhook_id", "organisation", "created_at", "webhook_id"),
+    )
     webhook_id: Mapped[str] = mapped_column(primary_key=True)
     organisation: Mapped[str]
     url: Mapped[str] = mapped_column(String(2000))
@@ -463,6 +496,7 @@ class WithdrawalRow(Leased, Base):
     """
 
     __tablename__ = "withdrawals"
+    __table_args__ = (Index("ix_withdrawals_requested_at_withdrawal_id", "requested_at", "withdrawal_id"),)
     withdrawal_id: Mapped[str] = mapped_column(primary_key=True)
     robot_id: Mapped[str] = mapped_column(ForeignKey("robots.robot_id"), unique=True)
     state: Mapped[str] = mapped_column(index=True)

@@ -5,6 +5,8 @@ What follows from their settings is for `hub.visibility`, `hub.quotas` and `hub.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -14,15 +16,19 @@ from hub.clock import Clock
 from hub.database import Database, SettingsError
 from hub.events import take_turn
 from hub.models import DeltaRow, OrganisationRow, RobotRow, SkillRow, UserRow
-from hub.quotas import hold, use_of
+from hub.paging import Order, containing, page_of
+from hub.quotas import hold, uses_of
 from hub.regions import HOME, Stores
 from hub.tasks.models import TaskRow
-from hub.visibility import may_change
+from hub.together import Together
+from hub.visibility import may_change, of_organisation
 from skills.errors import ConflictError, NotFoundError
-from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView, Quotas
+from skills.lists import OrganisationQuery, Page
+from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView, Quotas, Use
 
 __all__ = ["GUILD", "Organisations", "find_organisation"]
 
+ORDER = Order("organisations", (OrganisationRow.name,))
 GUILD = "guild"
 """The organisation that is always there; what its users publish is seen by the guild."""
 
@@ -44,6 +50,7 @@ class Organisations:
         self._database = database
         self._stores = stores
         self._clock = clock
+        self._body_limits = Together(self._look_at_limits)
 
     def ensure_guild(self) -> None:
         """Make the guild when the hub has none yet, and see that the hub has a store for every pinned region.
@@ -111,11 +118,15 @@ class Organisations:
             self._note(session, "organisation.changed", row, by)
             return self._view(session, row)
 
-    def organisations(self, viewer: Viewer) -> tuple[OrganisationView, ...]:
-        """The viewer's own by name; all for an admin."""
+    def organisations(self, viewer: Viewer, query: OrganisationQuery) -> Page[OrganisationView]:
+        """The viewer's own; all by name for an admin."""
+        found = select(OrganisationRow).where(of_organisation(viewer, OrganisationRow.name))
+        if query.text:
+            found = found.where(containing(query.text, OrganisationRow.name))
         with self._database.read() as session:
-            rows = session.scalars(select(OrganisationRow).order_by(OrganisationRow.name))
-            return tuple(self._view(session, row) for row in rows if _may_look(viewer, row.name))
+            return page_of(
+                session, found, ORDER, query, lambda rows: self._views(session, [row[0] for row in rows])
+            )
 
     def organisation(self, name: str, viewer: Viewer) -> OrganisationView:
         """One organisation.
@@ -131,9 +142,18 @@ class Organisations:
 
     def body_limit(self, name: str, kind: str) -> int | None:
         """How many bytes a body that an organisation sends may have; `kind` is `delta` or `skill`."""
-        column = {"delta": OrganisationRow.delta_limit, "skill": OrganisationRow.skill_limit}[kind]
+        return self._body_limits.do((name, kind))
+
+    async def body_limit_async(self, name: str, kind: str) -> int | None:
+        """Like `body_limit`, for a coroutine."""
+        return await self._body_limits.ask((name, kind))
+
+    def _look_at_limits(self, asked: Sequence[tuple[str, str]]) -> list[int | None]:
+        names = {name for name, _ in asked}
         with self._database.read() as session:
-            return session.scalar(select(column).where(OrganisationRow.name == name))
+            rows = session.scalars(select(OrganisationRow).where(OrganisationRow.name.in_(names)))
+            found = {row.name: {"delta": row.delta_limit, "skill": row.skill_limit} for row in rows}
+        return [found[name][kind] if name in found else None for name, kind in asked]
 
     def region(self, name: str) -> str:
         """Where the blobs of an organisation's skills lie."""
@@ -175,19 +195,32 @@ class Organisations:
         )
 
     def _view(self, session: Session, row: OrganisationRow) -> OrganisationView:
-        users = select(func.count()).select_from(UserRow).where(UserRow.organisation == row.name)
-        quotas = {quota: getattr(row, column) for quota, column in LIMITS.items()}
-        return OrganisationView.model_validate(
-            {
-                "name": row.name,
-                "region": row.region,
-                "visibility": row.visibility,
-                "quotas": Quotas.model_validate(quotas),
-                "use": use_of(session, row, self._clock()),
-                "users": session.scalar(users) or 0,
-                "created_at": row.created_at,
-            }
+        return self._views(session, [row])[0]
+
+    def _views(self, session: Session, rows: Sequence[OrganisationRow]) -> list[OrganisationView]:
+        counted = (
+            select(UserRow.organisation, func.count())
+            .where(UserRow.organisation.in_([row.name for row in rows]))
+            .group_by(UserRow.organisation)
         )
+        users = dict(session.execute(counted).tuples().all())
+        uses = uses_of(session, rows, self._clock())
+        return [_view(row, users.get(row.name, 0), use) for row, use in zip(rows, uses, strict=True)]
+
+
+def _view(row: OrganisationRow, users: int, use: Use) -> OrganisationView:
+    quotas = {quota: getattr(row, column) for quota, column in LIMITS.items()}
+    return OrganisationView.model_validate(
+        {
+            "name": row.name,
+            "region": row.region,
+            "visibility": row.visibility,
+            "quotas": Quotas.model_validate(quotas),
+            "use": use,
+            "users": users,
+            "created_at": row.created_at,
+        }
+    )
 
 
 def find_organisation(session: Session, name: str) -> OrganisationRow:

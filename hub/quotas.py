@@ -7,7 +7,9 @@ is used. How large a body may be is asked before it is read, by `hub.api.uploads
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import Session
@@ -18,7 +20,7 @@ from hub.tasks.models import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError, TooLargeError, TooManyRequestsError
 from skills.organisations import Use
 
-__all__ = ["check_campaigns", "check_robots", "check_room", "check_uploads", "hold", "keep", "use_of"]
+__all__ = ["check_campaigns", "check_robots", "check_room", "check_uploads", "hold", "keep", "uses_of"]
 
 WINDOW = timedelta(hours=1)
 
@@ -57,8 +59,14 @@ def keep(row: OrganisationRow, size: int) -> None:
     row.stored_bytes += size
 
 
-def check_uploads(session: Session, row: OrganisationRow, now: datetime) -> None:
+def check_uploads(session: Session, row: OrganisationRow, now: datetime, coming: int = 0) -> None:
     """Hold one more delta or version to what may come within an hour.
+
+    Args:
+        session: A transaction.
+        row: Of the organisation.
+        now: The time.
+        coming: So many more come in this transaction, and are not written yet.
 
     Raises:
         TooManyRequestsError: Not yet; it says when.
@@ -66,10 +74,10 @@ def check_uploads(session: Session, row: OrganisationRow, now: datetime) -> None
     limit = row.uploads_limit
     if limit is None:
         return
-    times = _uploads(row.name, now).subquery()
+    times = _uploads([row.name], now).subquery()
     # While the oldest of the last `limit` is within the hour, there is no place for another.
-    last = select(times.c.received_at).order_by(times.c.received_at.desc())
-    oldest = session.scalar(last.offset(limit - 1).limit(1)) if limit else now
+    last = select(times.c.at).order_by(times.c.at.desc())
+    oldest = session.scalar(last.offset(limit - 1 - coming).limit(1)) if limit > coming else now
     if oldest is not None:
         raise TooManyRequestsError(
             f"{row.name} has sent {limit} deltas, skills and tasks within an hour, which is all that it may.",
@@ -85,7 +93,7 @@ def check_robots(session: Session, row: OrganisationRow) -> None:
     Raises:
         ForbiddenError: There may be no more.
     """
-    _check_count("robots", session.scalar(_robots(row.name)), row.robots_limit)
+    _check_count("robots", _counted(session, _robots([row.name])).get(row.name), row.robots_limit)
 
 
 def check_campaigns(session: Session, row: OrganisationRow) -> None:
@@ -94,18 +102,24 @@ def check_campaigns(session: Session, row: OrganisationRow) -> None:
     Raises:
         ForbiddenError: There may be no more.
     """
-    _check_count("campaigns", session.scalar(_campaigns(row.name)), row.campaigns_limit)
+    _check_count("campaigns", _counted(session, _campaigns([row.name])).get(row.name), row.campaigns_limit)
 
 
-def use_of(session: Session, row: OrganisationRow, now: datetime) -> Use:
-    """What an organisation uses."""
-    uploads = _uploads(row.name, now).subquery()
-    return Use(
-        robots=session.scalar(_robots(row.name)) or 0,
-        storage_bytes=row.stored_bytes,
-        uploads_per_hour=session.scalar(select(func.count()).select_from(uploads)) or 0,
-        campaigns=session.scalar(_campaigns(row.name)) or 0,
-    )
+def uses_of(session: Session, rows: Sequence[OrganisationRow], now: datetime) -> list[Use]:
+    """What each organisation uses."""
+    names = [row.name for row in rows]
+    robots = _counted(session, _robots(names))
+    campaigns = _counted(session, _campaigns(names))
+    uploads = _counted(session, _uploads(names, now))
+    return [
+        Use(
+            robots=robots.get(row.name, 0),
+            storage_bytes=row.stored_bytes,
+            uploads_per_hour=uploads.get(row.name, 0),
+            campaigns=campaigns.get(row.name, 0),
+        )
+        for row in rows
+    ]
 
 
 def _check_count(what: str, used: int | None, limit: int | None) -> None:
@@ -117,34 +131,42 @@ def _check_count(what: str, used: int | None, limit: int | None) -> None:
         )
 
 
-def _robots(name: str) -> Select[int]:
-    return select(func.count()).where(RobotRow.organisation == name, RobotRow.closed_at.is_(None))
+def _counted(session: Session, statement: Select[Any]) -> dict[str, int]:
+    """How many rows of each organisation; the first column is its name."""
+    found = statement.subquery()
+    name = found.c[0]
+    return dict(session.execute(select(name, func.count()).group_by(name)).tuples().all())
 
 
-def _campaigns(name: str) -> Select[int]:
-    theirs = select(SkillRow.name).where(SkillRow.organisation == name)
-    running = CampaignRow.state == "running", CampaignRow.skill.in_(theirs)
-    return select(func.count()).select_from(CampaignRow).where(*running)
+def _robots(names: Sequence[str]) -> Select[Any]:
+    """The robots that organisations have."""
+    return select(RobotRow.organisation).where(RobotRow.organisation.in_(names), RobotRow.closed_at.is_(None))
 
 
-def _uploads(name: str, now: datetime) -> Select[datetime]:
-    """When each upload of the last hour came: its robots' deltas, and what users published."""
+def _campaigns(names: Sequence[str]) -> Select[Any]:
+    """Their campaigns that run."""
+    of_skills = select(SkillRow.organisation).join(CampaignRow, CampaignRow.skill == SkillRow.name)
+    return of_skills.where(SkillRow.organisation.in_(names), CampaignRow.state == "running")
+
+
+def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
+    """When each upload of the last hour came: their robots' deltas, and what their users published."""
     since = now - WINDOW
     deltas = (
-        select(DeltaRow.received_at)
+        select(RobotRow.organisation, DeltaRow.received_at.label("at"))
         .join(RobotRow, RobotRow.robot_id == DeltaRow.robot_id)
-        .where(RobotRow.organisation == name, DeltaRow.received_at > since)
+        .where(RobotRow.organisation.in_(names), DeltaRow.received_at > since)
     )
     versions = (
-        select(VersionRow.created_at)
+        select(SkillRow.organisation, VersionRow.created_at)
         .join(SkillRow, SkillRow.name == VersionRow.skill)
-        .where(SkillRow.organisation == name, VersionRow.created_at > since)
+        .where(SkillRow.organisation.in_(names), VersionRow.created_at > since)
         .where(VersionRow.published_by != THE_HUB.actor)
     )
     tasks = (
-        select(TaskVersionRow.created_at)
+        select(TaskRow.organisation, TaskVersionRow.created_at)
         .join(TaskRow, TaskRow.name == TaskVersionRow.task)
-        .where(TaskRow.organisation == name, TaskVersionRow.created_at > since)
+        .where(TaskRow.organisation.in_(names), TaskVersionRow.created_at > since)
     )
     together = union_all(deltas, versions, tasks).subquery()
-    return select(together.c.received_at)
+    return select(together.c.organisation, together.c.at)

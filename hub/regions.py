@@ -6,6 +6,9 @@ puts or asks, so a blob that is not where it must be is not found. Who may look 
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Mapping
 
 from sqlalchemy import select
@@ -26,6 +29,9 @@ class Stores:
 
     def __init__(self, own: ObjectStore, regions: Mapping[str, ObjectStore]) -> None:
         self._stores = {HOME: own, **regions}
+        self._checking = threading.Lock()
+        self._checked_at = -math.inf
+        self._trouble: StoreError | None = None
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -55,6 +61,25 @@ class Stores:
         """
         for store in self._stores.values():
             store.check()
+
+    def check_lately(self, seconds: float) -> None:
+        """As `check`, but at most once in so many seconds, whoever asks: each look writes to every store.
+
+        Raises:
+            StoreError: At the last look, one could not be used.
+        """
+        is_due = time.monotonic() >= self._checked_at + seconds
+        if is_due and self._checking.acquire(blocking=False):  # others are told of the look before
+            try:
+                self.check()
+                self._trouble = None
+            except StoreError as error:
+                self._trouble = error
+            finally:
+                self._checked_at = time.monotonic()
+                self._checking.release()
+        if self._trouble is not None:
+            raise self._trouble
 
 
 def connect_stores(settings: Settings) -> Stores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import structlog
 import uvicorn
@@ -22,9 +23,10 @@ __all__ = ["serve"]
 class HubServer(uvicorn.Server):
     """Ends event streams first: uvicorn waits for open answers before it closes the app."""
 
-    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services, announce: Callable[[str], None]) -> None:
         super().__init__(config)
         self._services = services
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where: the line that scripts and people wait for."""
@@ -32,7 +34,9 @@ class HubServer(uvicorn.Server):
         for server in self.servers:
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
-                structlog.get_logger("zunft.hub").info("hub.listening", address=f"http://{host}:{port}")
+                address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+                self._announce(address)
+                structlog.get_logger("zunft.hub").info("hub.listening", address=address)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wake everybody who waits, then go down."""
@@ -41,8 +45,22 @@ class HubServer(uvicorn.Server):
         structlog.get_logger("zunft.hub").info("hub.closed")
 
 
-def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> None:
+def serve(
+    settings: Settings,
+    *,
+    gate: Gate | None = None,
+    clock: Clock = utc_now,
+    listener: socket.socket | None = None,
+    announce: Callable[[str], None] = lambda _address: None,
+) -> None:
     """Run a hub until SIGTERM or SIGINT; see `create_app` for `gate` and `clock`.
+
+    Args:
+        settings: The hub's configuration.
+        gate: See `create_app`.
+        clock: The time.
+        listener: Where to listen, if that was opened already; see `hub.supervisor`.
+        announce: Told the address once the hub listens there.
 
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
@@ -52,7 +70,7 @@ def serve(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_no
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
     services.stores.check()
-    HubServer(_uvicorn_config(app, settings), services).run()
+    HubServer(_uvicorn_config(app, settings), services, announce).run([listener] if listener else None)
 
 
 def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

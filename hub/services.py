@@ -179,7 +179,8 @@ def open_services(
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
     spool = Spool(stores.of(HOME), settings.data_dir / SPOOL_FOLDER)
     discards = Discards(database, stores, clock)
-    admission = Admission(database, stores, discards, spool, clock)
+    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
+    admission = Admission(database, stores, discards, spool, authenticator.nonces, clock)
     catalogue = Catalogue(database, stores, discards, key, clock)
     limits = UploadLimits(
         delta=settings.delta_limit,
@@ -199,7 +200,6 @@ def open_services(
 
     seconds = settings.lease_seconds
     running = LeasedQueue(database, CampaignRow, clock, seconds, due=steps.queued, stopping=stopping)
-    authenticator = Authenticator(database, clock, settings.clock_skew_seconds)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
     assignments = Assignments(database, authenticator.nonces, clock, active)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hub.store import ObjectStore
-from hub.store.contract import file_refusals
+from hub.store.contract import PIECE, file_refusals
 from skills.codecs import decompress_file, is_compressed
 from skills.delta import EncodedDelta, unpacked_limit
 from skills.files import map_file
@@ -30,31 +30,67 @@ PREFIX = "spooled-"
 
 
 class SpoolFile:
-    """A file that is being written; its size and digest are those of what was written so far."""
+    """A file that is being written; its size and digest are those of what was written so far.
 
-    def __init__(self, path: Path, target: BinaryIO) -> None:
-        self.path = path
+    What is less than a piece stays in memory until somebody asks for the `path`: a small body is hashed where
+    it comes in, and costs the disk's time only in the thread that keeps it.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self.size = 0
-        self._target = target
+        self._folder = folder
+        self._path: Path | None = None
+        self._held = bytearray()
         self._sha256 = hashlib.sha256()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are in memory still."""
+        return len(self._held)
 
     @property
     def digest(self) -> str:
         """Its content address."""
         return "sha256:" + self._sha256.hexdigest()
 
-    def write(self, piece: bytes | bytearray) -> None:
+    @property
+    def path(self) -> Path:
+        """Where all that was written lies.
+
+        Raises:
+            StoreError: The disk is full or fails.
+        """
+        with file_refusals(self._folder):
+            if self._path is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                handle, name = tempfile.mkstemp(dir=self._folder, prefix=PREFIX)
+                os.close(handle)
+                self._path = Path(name)
+            if self._held:
+                with self._path.open("ab", buffering=0) as target:
+                    left = memoryview(self._held)
+                    while left:
+                        left = left[target.write(left) :]
+                self._held = bytearray()
+        return self._path
+
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
         """Add to its end.
 
         Raises:
             StoreError: The disk is full or fails.
         """
-        left = memoryview(piece)
-        with file_refusals(self.path):
-            while left:
-                left = left[self._target.write(left) :]
         self._sha256.update(piece)
         self.size += len(piece)
+        self._held += piece
+        if len(self._held) >= PIECE:
+            _ = self.path
+
+    def remove(self) -> None:
+        """It is gone; what the store keeps of it has a name of its own."""
+        self._held = bytearray()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
 
 class Spool:
@@ -74,8 +110,11 @@ class Spool:
         Raises:
             StoreError: There is no room for one.
         """
-        with self._named(buffering=0) as target:
-            yield SpoolFile(Path(target.name), target)
+        file = SpoolFile(self._folder)
+        try:
+            yield file
+        finally:
+            file.remove()
 
     @contextmanager
     def scratch(self) -> Iterator[BinaryIO]:
@@ -124,12 +163,12 @@ class Spool:
                     path.unlink(missing_ok=True)
 
     @contextmanager
-    def _named(self, *, buffering: int = -1) -> Iterator[BinaryIO]:
+    def _named(self) -> Iterator[BinaryIO]:
         with file_refusals(self._made()):
             handle, name = tempfile.mkstemp(dir=self._folder, prefix=PREFIX)
             os.close(handle)
         try:
-            with Path(name).open("r+b", buffering=buffering) as target:
+            with Path(name).open("r+b") as target:
                 yield target
         finally:
             Path(name).unlink(missing_ok=True)

@@ -107,7 +107,8 @@ class Steps:
             event = collection_event(collection, now)
             if event is None:
                 return True
-            missing = missing_of(session, collection, now, self._active_seconds)
+            found = missing_of(session, {current.round_id: collection}, now, self._active_seconds)
+            missing = found[current.round_id]
             short = f"Only {len(collection.arrived)} of {collection.order.quorum} deltas by the deadline."
             reason = {"starved": short, "late": without(missing)}.get(event, "")
             enter_state(session, current, event, now, reason)

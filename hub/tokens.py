@@ -18,7 +18,9 @@ from hub.clock import Clock
 from hub.database import Database
 from hub.events import take_turn
 from hub.models import IdentityRow, UserRow, UserTokenRow
+from hub.paging import Order, page_of
 from skills.errors import ConflictError, ForbiddenError, NotFoundError
+from skills.lists import ListQuery, Page
 from skills.tokens import EVERY_SCOPE, Scope, TokenCreated, TokenRequest, TokenView
 
 __all__ = ["FIRST", "MYSELF", "Tokens", "add_token", "check_admin_left", "valid_admins"]
@@ -26,6 +28,7 @@ __all__ = ["FIRST", "MYSELF", "Tokens", "add_token", "check_admin_left", "valid_
 FIRST = "first"
 """Name of the token that a user begins with."""
 
+ORDER = Order("tokens", (UserTokenRow.created_at, UserTokenRow.name))
 MYSELF = "me"
 """How whoever asks is named in an address."""
 
@@ -65,7 +68,7 @@ class Tokens:
             note(session, "token.created", now, by=by.actor, subject=name, token=request.name)
         return TokenCreated(token=token, **_view(row).model_dump())
 
-    def tokens(self, user: str, *, by: Principal) -> tuple[TokenView, ...]:
+    def tokens(self, user: str, query: ListQuery, *, by: Principal) -> Page[TokenView]:
         """A user's tokens, oldest first, without their secrets.
 
         Raises:
@@ -76,12 +79,8 @@ class Tokens:
         with self._database.read() as session:
             if session.get(UserRow, name) is None:
                 raise _no_user(name)
-            rows = session.scalars(
-                select(UserTokenRow)
-                .where(UserTokenRow.user_name == name)
-                .order_by(UserTokenRow.created_at, UserTokenRow.name)
-            )
-            return tuple(_view(row) for row in rows)
+            found = select(UserTokenRow).where(UserTokenRow.user_name == name)
+            return page_of(session, found, ORDER, query, lambda rows: (_view(row[0]) for row in rows))
 
     def revoke(self, user: str, token: str, *, by: Principal) -> None:
         """Refuse one token from now on.

@@ -1,8 +1,8 @@
 """Large files in parts: announced with digest and size, brought in any order, taken in when they are whole.
 
 An upload's id follows from who brings what for what: announcing it again, also from another connection or
-after a reboot, finds it again. Parts lie in the object store (`hub.store.contract.Parts`); what becomes of the whole
-file is decided where it would be if it had come in one request: `hub.admission`, `hub.catalogue`.
+after a reboot, finds it again. Parts lie in the object store (`hub.store.contract.Parts`); what becomes of
+the whole file is decided where it would be if it had come in one request: `hub.admission`, `hub.catalogue`.
 """
 
 from __future__ import annotations

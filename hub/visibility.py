@@ -19,8 +19,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import get_args
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from hub.auth import Principal, Viewer
 from hub.models import EventRow, RobotRow, SkillRow, VersionRow
@@ -34,6 +34,7 @@ __all__ = [
     "may_see",
     "may_see_robots",
     "must_change",
+    "of_organisation",
     "seen",
     "seen_events",
     "seen_robots",
@@ -117,7 +118,7 @@ def seen_task_versions(viewer: Viewer) -> ColumnElement[bool]:
 
 def seen_tasks(viewer: Viewer) -> ColumnElement[bool]:
     """A condition on rows of tasks: those of which the viewer sees a version."""
-    return TaskRow.name.in_(select(TaskVersionRow.task).where(seen_task_versions(viewer)))
+    return exists().where(TaskVersionRow.task == TaskRow.name, seen_task_versions(viewer))
 
 
 def _published_tasks(viewer: Principal) -> ColumnElement[bool]:
@@ -159,6 +160,13 @@ def seen_events(viewer: Viewer) -> ColumnElement[bool]:
 def may_change(by: Principal, owner: str) -> bool:
     """Whether somebody may act on an organisation's things, as far as the role allows the action."""
     return by.role == "admin" or by.organisation == owner
+
+
+def of_organisation(by: Viewer, owner: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """`may_change` as a condition on rows with an owner, for what nobody else may look at."""
+    if by is None:
+        return false()
+    return true() if by.role == "admin" else owner == by.organisation
 
 
 def must_change(by: Principal, owner: str, what: str) -> None:

@@ -45,7 +45,8 @@ def check_bounded(tensors: Tensors, what: str) -> None:
 def bounded(name: str, numbers: NDArray[Any]) -> NDArray[Any]:
     """Numbers of a tensor, each brought to the nearest bound where it lies outside."""
     low, high = LOG_STD if name == "log_std" else (-WEIGHT_LIMIT, WEIGHT_LIMIT)
-    return np.clip(numbers, low, high)
+    clipped: NDArray[Any] = np.clip(numbers, low, high)
+    return clipped
 
 
 def _within(numbers: NDArray[Any]) -> bool:

@@ -75,7 +75,8 @@ def fit_of(manifest: Manifest, said: Abilities | None, embodiment: str) -> Fit:
         found.append(f"this {embodiment} does not serve task {manifest.task}; it serves {tasks}")
     else:
         # It may have several bundles of one task: that which comes nearest counts.
-        found += min((differences(manifest, each.contract, each.task_digest) for each in served), key=len)
+        all_found = [differences(manifest, each.contract, each.task_digest) for each in served]
+        found += min(all_found, key=len)
     told = found[:MOST] + ([f"and {len(found) - MOST} more"] if len(found) > MOST else [])
     return Fit(fits="no" if found else "yes", differences=tuple(told))
 

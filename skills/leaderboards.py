@@ -104,8 +104,9 @@ class Leaderboard(Message):
     Attributes:
         task_digest: Of the bundle; None while this hub has none of that name.
         seeds: Of workshops and jobs, for each embodiment.
-        entries: Of each skill that one sees the version that is stable, or else the newest with a score.
-        unscored: Skills whose stable version has none.
+        entries: A page: of each skill that one sees the stable version, or else the newest with a score.
+        unscored: Skills whose stable version has none, as many as a page has at most.
+        next: Cursor of the entries behind these; None at the end.
     """
 
     task: Name
@@ -114,3 +115,4 @@ class Leaderboard(Message):
     seeds: tuple[Draw, ...]
     entries: tuple[BoardEntry, ...]
     unscored: tuple[Unscored, ...] = ()
+    next: str | None = None

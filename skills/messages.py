@@ -418,7 +418,10 @@ class RoundView(Message):
 
 
 class CampaignView(Message):
-    """A campaign and its rounds, newest last; `waiting_for` says in words why it is where it is."""
+    """A campaign and its newest rounds, the last at the end: at most 100, in a list of campaigns one.
+
+    `waiting_for` says in words why it is where it is.
+    """
 
     campaign_id: str
     state: Literal["running", "finished", "stopped", "failed"]
@@ -427,6 +430,14 @@ class CampaignView(Message):
     order: CampaignRequest
     created_at: datetime
     rounds: tuple[RoundView, ...] = ()
+
+    @property
+    def rounds_ended(self) -> int:
+        """How many of its rounds have ended, shown here or not."""
+        if not self.rounds:
+            return 0
+        last = self.rounds[-1]
+        return last.number if last.state in {"published", "rejected", "failed"} else last.number - 1
 
 
 class Assignment(Message):

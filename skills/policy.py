@@ -45,7 +45,9 @@ class Policy:
     def explore(self, observation: NDArray[Any], rng: np.random.Generator) -> Array:
         """Action as in training, which begins with this skill's exploration; see `act`."""
         mean = self.act(observation)
-        return np.clip(mean + self._deviation * rng.standard_normal(mean.shape, dtype=np.float32), -1, 1)
+        noise = self._deviation * rng.standard_normal(mean.shape, dtype=np.float32)
+        action: Array = np.clip(mean + noise, -1, 1)
+        return action
 
     def _act(self, hidden: Array) -> Array:
         if hidden.shape[-1:] != (self.contract.observation_size,):

@@ -270,9 +270,13 @@ def test_the_hubs_of_the_compose_file_start_at_once_on_postgresql_and_s3(tmp_pat
             hubs.append(stack.enter_context(subprocess.Popen(command, env=own, cwd=tmp_path)))
             stack.callback(hubs[-1].terminate)
         for port, process in zip(ports, hubs, strict=True):
-            eventually(partial(_is_healthy, port), alive=lambda process=process: process.poll() is None)
+            eventually(partial(_is_healthy, port), alive=partial(_runs, process))
         assert s3.client().bucket_exists("zunft")
     assert not any(_is_healthy(port) for port in ports)
+
+
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is None
 
 
 def _is_healthy(port: int) -> bool:

@@ -46,6 +46,19 @@ TRANSFERS_BEGIN = "<!-- transfers: made by `python -m tools.make_docs` from its 
 TRANSFERS_END = "<!-- /transfers -->"
 ORIGIN = "<!-- Made by `python -m tools.make_docs`; change the code, not this page. -->"
 
+FOR_SCRIPTS = """\
+Each command has `--json`. What it shows or did is then one JSON document on standard output; commands that
+run until they are stopped print one a line. What goes wrong is one document on standard error, in the shape
+that the hub's errors have, and nothing is on standard output unless it was found out before:
+
+```json
+{"error": {"code": "not_found", "message": "no version 7.", "where": "weld-seam", "remedy": "..."}}
+```
+
+The exit status is the same with and without it: 0; 1 where something was refused, differs or did not pass;
+2 where the options cannot be (`usage`). `file` is a file that cannot be read or written. `zunft demo` and
+`zunft task try` show how they fare while they run, so that `--json FILE` writes the document into a file."""
+
 OWN_FOLDERS = """\
 | variable | default | what it does |
 |---|---|---|
@@ -71,7 +84,7 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """Every command with its options."""
-    lines = ["# Commands", ORIGIN, "`zunft COMMAND --help` says the same, with examples."]
+    lines = ["# Commands", ORIGIN, "`zunft COMMAND --help` says the same, with examples.", FOR_SCRIPTS]
     lines += [_command_text(path, command) for path, command in leaf_commands().items()]
     return "\n\n".join(lines) + "\n"
 
@@ -210,7 +223,7 @@ def _option_text(field: Field[Any]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-        "commands.md": commands_page,
+    "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "files.md": files_page,
     "merging.md": merging_page,

@@ -7,9 +7,8 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from skills.errors import ZunftError
+from skills.errors import RequestError, ZunftError
 from zunft.commands import (
     audit,
     campaign,
@@ -26,8 +25,11 @@ from zunft.commands import (
     webhook,
 )
 from zunft.commands.demo import demo
+from zunft.commands.output import show_error
 
 __all__ = ["app", "main"]
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Typer shows no other name of it
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,9 +76,25 @@ def root(
 
 
 def main() -> None:
-    """Run the command; exit status 1 and one line on standard error where Zunft refuses."""
+    """Run the command; where Zunft refuses, exit status 1 and one line on standard error.
+
+    With `--json` that line, and what Typer finds wrong with the options (status 2), is a document.
+    """
+    as_json = "--json" in sys.argv[1:]
     try:
-        app()
+        sys.exit(app(standalone_mode=not as_json))
     except ZunftError as error:
-        Console(stderr=True).print(f"[bold red]error[/] {error}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        refused, status = error, 1
+    except OSError as error:
+        refused, status = RequestError(f"{error.strerror or error}.", where=_file(error), code="file"), 1
+    except typer.Abort:
+        refused, status = RequestError("given up.", code="aborted"), 1
+    except UsageError as error:
+        message = error.format_message()  # type: ignore[attr-defined]
+        refused, status = RequestError(message, remedy="See --help.", code="usage"), 2
+    show_error(refused, as_json=as_json)
+    sys.exit(status)
+
+
+def _file(error: OSError) -> str:
+    return "" if error.filename is None else str(error.filename)

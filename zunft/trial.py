@@ -125,8 +125,6 @@ def _train(
         tell(curve[-1])
     trainer.close()
     changes = {
-        "version": 2,
-        "parents": (first.digest,),
         "origin": "upload",
         "contributors": 1,
         "samples": steps,

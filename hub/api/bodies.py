@@ -62,24 +62,20 @@ class _Incoming:
             announced = request.headers.get("content-length", "")
             if announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) > limit:
                 raise self._too_large()
-            held, size = bytearray(), 0
             async for piece in request.stream():
-                size += len(piece)
-                if size > limit:
+                if self.file.size + len(piece) > limit:
                     raise self._too_large()
-                held += piece
-                if len(held) >= PIECE:
-                    await run_in_threadpool(self.file.write, held)
-                    held = bytearray()
-            # Not a copy: with hundreds of small bodies that wait for a thread, it would be their size again.
-            await run_in_threadpool(self.file.write, held)
+                if self.file.held + len(piece) < PIECE:
+                    self.file.write(piece)
+                else:
+                    await run_in_threadpool(self.file.write, piece)
         return self.file
 
     async def _limit(self, request: Request, organisation: str) -> float:
         if self._kind in {"part", "task"}:
             return inf  # a whole was announced, and held to its limit then; a bundle is small
         services: Services = request.app.state.services
-        limit = await run_in_threadpool(services.organisations.body_limit, organisation, self._kind)
+        limit = await services.organisations.body_limit_async(organisation, self._kind)
         return inf if limit is None else limit
 
     def _too_large(self) -> TooLargeError:

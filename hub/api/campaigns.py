@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from hub.api.deps import AnyLogin, Operator, ServicesDep
 from hub.api.doors import OWN, SEEN, SEEN_LISTED
 from hub.api.errors import refusals
 from hub.api.examples import CampaignBody
-from skills.messages import CampaignView
+from skills.lists import CampaignQuery, Page, RoundQuery
+from skills.messages import CampaignView, RoundView
 
 __all__ = ["router"]
 
@@ -22,15 +25,25 @@ def start_campaign(request: CampaignBody, services: ServicesDep, operator: Opera
 
 
 @router.get("/campaigns", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
-def list_campaigns(services: ServicesDep, viewer: AnyLogin) -> list[CampaignView]:
-    """All campaigns that one sees, newest first."""
-    return list(services.campaigns.campaigns(viewer))
+def list_campaigns(
+    services: ServicesDep, viewer: AnyLogin, query: Annotated[CampaignQuery, Query()]
+) -> Page[CampaignView]:
+    """Campaigns that one sees, newest first, each with its last round."""
+    return services.campaigns.campaigns(viewer, query)
 
 
 @router.get("/campaigns/{campaign_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_campaign(campaign_id: str, services: ServicesDep, viewer: AnyLogin) -> CampaignView:
-    """One campaign with its rounds."""
+    """One campaign with its newest rounds, at most 100."""
     return services.campaigns.campaign(campaign_id, viewer)
+
+
+@router.get("/campaigns/{campaign_id}/rounds", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def list_rounds(
+    campaign_id: str, services: ServicesDep, viewer: AnyLogin, query: Annotated[RoundQuery, Query()]
+) -> Page[RoundView]:
+    """Rounds of a campaign, newest first."""
+    return services.campaigns.rounds(campaign_id, viewer, query)
 
 
 @router.post("/campaigns/{campaign_id}/stop", responses=refusals(401, 403, 404), openapi_extra=OWN)

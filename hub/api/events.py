@@ -17,6 +17,8 @@ from hub.api.errors import refusals
 from hub.auth import Principal
 from hub.events import audience, news
 from hub.services import Services
+from skills.lists import EventQuery, Page
+from skills.messages import Event
 
 __all__ = ["router"]
 
@@ -55,6 +57,14 @@ async def stream_events(
     if last is None:
         last = await run_in_threadpool(services.events.last)
     return StreamingResponse(_stream(services, listener, last), media_type=KIND, headers=HEADERS)
+
+
+@router.get("/events/past", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
+def list_events(
+    services: ServicesDep, viewer: AnyLogin, query: Annotated[EventQuery, Query()]
+) -> Page[Event]:
+    """What one may see of what happened, newest first."""
+    return services.events.past(viewer, query)
 
 
 async def _stream(services: Services, listener: Principal, last: int) -> AsyncIterator[bytes]:

@@ -14,6 +14,9 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["health"])
 
+FRESH_SECONDS = 5.0
+"""Anybody may ask whether the hub works; the stores are not written to more often than that for it."""
+
 
 class Health(BaseModel):
     """All is well."""
@@ -43,7 +46,7 @@ def show_readiness(services: ServicesDep) -> Health:
         raise NotReadyError(
             "the database does not answer.", where="database_url", remedy="See the hub's log."
         ) from error
-    services.stores.check()
+    services.stores.check_lately(FRESH_SECONDS)
     for loop in services.loops:
         trouble = loop.trouble()
         if trouble:

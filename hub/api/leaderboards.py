@@ -12,6 +12,7 @@ from hub.api.doors import SEEN, SEEN_LISTED
 from hub.api.errors import refusals
 from skills.container import digest_of
 from skills.leaderboards import Leaderboard
+from skills.lists import BoardQuery
 from skills.messages import BLOB
 
 __all__ = ["router"]
@@ -25,17 +26,10 @@ def show_leaderboard(
     services: ServicesDep,
     viewer: Reader,
     browser: BrowserDep,
-    skill: Annotated[
-        str,
-        Query(
-            max_length=64,
-            pattern="^[a-z0-9-]*$",
-            description="Show all scored versions of this skill instead of one of each.",
-        ),
-    ] = "",
+    query: Annotated[BoardQuery, Query()],
 ) -> Leaderboard:
     """The skills that one sees, best first, with plan and seeds, and the command that repeats each score."""
-    return services.leaderboards.board(name, viewer, hub=browser.address, skill=skill)
+    return services.leaderboards.board(name, viewer, query, hub=browser.address)
 
 
 @router.get(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from hub.api.deps import Admin, ServicesDep, UserReads
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import OrganisationBody, SettingsBody
+from skills.lists import OrganisationQuery, Page
 from skills.organisations import OrganisationView
 
 __all__ = ["router"]
@@ -22,9 +25,11 @@ def create_organisation(request: OrganisationBody, services: ServicesDep, admin:
 
 
 @router.get("/organisations", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
-def list_organisations(services: ServicesDep, viewer: UserReads) -> list[OrganisationView]:
+def list_organisations(
+    services: ServicesDep, viewer: UserReads, query: Annotated[OrganisationQuery, Query()]
+) -> Page[OrganisationView]:
     """One's own organisation; all for admins."""
-    return list(services.organisations.organisations(viewer))
+    return services.organisations.organisations(viewer, query)
 
 
 @router.get(

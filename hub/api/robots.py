@@ -11,6 +11,7 @@ from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobo
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
+from skills.lists import Page, RobotQuery
 from skills.manifest import Name
 from skills.messages import (
     Assignment,
@@ -74,9 +75,11 @@ def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
 
 
 @router.get("/robots", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
-def list_robots(services: ServicesDep, viewer: OperatorReads) -> list[RobotView]:
-    """All robots of one's organisation."""
-    return list(services.enrolment.robots(viewer))
+def list_robots(
+    services: ServicesDep, viewer: OperatorReads, query: Annotated[RobotQuery, Query()]
+) -> Page[RobotView]:
+    """Robots of one's organisation, in the order in which they joined."""
+    return services.enrolment.robots(viewer, query)
 
 
 @router.get("/robots/me", responses=refusals(401, 403))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from hub.api.bodies import FILE, File, expect_delta, heavy_lifting
-from hub.api.deps import AnyLogin, Robot, ServicesDep
+from hub.api.deps import AnyLogin, ServicesDep, SignedRobot
 from hub.api.doors import SEEN
 from hub.api.errors import refusals
 from skills.messages import BLOB, DELTA_SIGNATURE_HEADER, DeltaReceipt, RoundView
@@ -27,6 +28,7 @@ def show_round(round_id: str, services: ServicesDep, viewer: AnyLogin) -> RoundV
 @delta_router.post(
     "/rounds/{round_id}/deltas",
     status_code=201,
+    response_model=DeltaReceipt,
     dependencies=[Depends(expect_delta)],
     responses={
         200: {"model": DeltaReceipt, "description": "It was here already; it counts once."},
@@ -44,18 +46,16 @@ def show_round(round_id: str, services: ServicesDep, viewer: AnyLogin) -> RoundV
 async def push_delta(
     round_id: str,
     request: Request,
-    response: Response,
     services: ServicesDep,
-    robot: Robot,
+    signed: SignedRobot,
     file: File,
     signature: Annotated[
         str,
         Header(alias=DELTA_SIGNATURE_HEADER, max_length=128, description="Base64 Ed25519 over the file."),
     ],
-) -> DeltaReceipt:
+) -> Response:
     """Bring what this robot learned. The answer comes when the delta is safe on disk."""
-    admit = services.admission.admit
-    receipt = await heavy_lifting(request, file.size, admit, round_id, file, signature, robot)
-    if receipt.status == "duplicate":
-        response.status_code = 200
-    return receipt
+    lift = partial(heavy_lifting, request, file.size)
+    receipt = await services.admission.take(round_id, file, signature, signed, lift)
+    status = 200 if receipt.status == "duplicate" else 201
+    return Response(receipt.model_dump_json(), status, media_type="application/json")

@@ -14,6 +14,7 @@ from hub.api.errors import refusals
 from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
 from hub.api.files import file_answer
 from skills.fits import RobotFit
+from skills.lists import Page, RobotQuery, SkillQuery, VersionQuery
 from skills.messages import API, BLOB, Channel, ReleaseView, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
@@ -59,9 +60,11 @@ async def publish_skill(
 
 
 @router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
-def list_skills(services: ServicesDep, viewer: Reader) -> list[SkillView]:
-    """All skills that one sees."""
-    return list(services.catalogue.skills(viewer))
+def list_skills(
+    services: ServicesDep, viewer: Reader, query: Annotated[SkillQuery, Query()]
+) -> Page[SkillView]:
+    """Skills that one sees."""
+    return services.catalogue.skills(viewer, query)
 
 
 @router.get("/skills/{name}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -71,9 +74,11 @@ def show_skill(name: str, services: ServicesDep, viewer: Reader) -> SkillView:
 
 
 @router.get("/skills/{name}/versions", responses=refusals(401, 403, 404), openapi_extra=SEEN)
-def list_versions(name: str, services: ServicesDep, viewer: Reader) -> list[VersionView]:
-    """All versions, oldest first; parents give the lineage."""
-    return list(services.catalogue.versions(name, viewer))
+def list_versions(
+    name: str, services: ServicesDep, viewer: Reader, query: Annotated[VersionQuery, Query()]
+) -> Page[VersionView]:
+    """Versions of a skill; parents give the lineage."""
+    return services.catalogue.versions(name, viewer, query)
 
 
 @router.get("/skills/{name}/versions/{ref}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -83,9 +88,11 @@ def show_version(name: str, ref: str, services: ServicesDep, viewer: Reader) -> 
 
 
 @router.get("/skills/{name}/versions/{ref}/fits", responses=refusals(401, 403, 404), openapi_extra=SEEN)
-def show_fits(name: str, ref: str, services: ServicesDep, viewer: OperatorReads) -> list[RobotFit]:
+def show_fits(
+    name: str, ref: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[RobotQuery, Query()]
+) -> Page[RobotFit]:
     """Which of one's organisation's robots can run a version, and why the others cannot."""
-    return list(services.fits.fits(name, ref, viewer))
+    return services.fits.fits(name, ref, viewer, query)
 
 
 @router.get(

@@ -13,6 +13,7 @@ from hub.api.deps import Reader, Researcher, ServicesDep
 from hub.api.doors import SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.files import file_answer
+from skills.lists import Page, TaskQuery, TaskVersionQuery
 from skills.messages import BLOB, Visibility
 from skills.tasks import TaskVersionView, TaskView
 
@@ -62,15 +63,23 @@ async def publish_task(
 
 
 @router.get("/tasks", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
-def list_tasks(services: ServicesDep, viewer: Reader) -> list[TaskView]:
-    """All tasks that one sees; of other organisations' only what is listed."""
-    return list(services.tasks.tasks(viewer))
+def list_tasks(services: ServicesDep, viewer: Reader, query: Annotated[TaskQuery, Query()]) -> Page[TaskView]:
+    """Tasks that one sees, each with its newest version; of other organisations' only what is listed."""
+    return services.tasks.tasks(viewer, query)
 
 
 @router.get("/tasks/{name}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_task(name: str, services: ServicesDep, viewer: Reader) -> TaskView:
     """One task and the numbers of its versions."""
     return services.tasks.task(name, viewer)
+
+
+@router.get("/tasks/{name}/versions", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def list_task_versions(
+    name: str, services: ServicesDep, viewer: Reader, query: Annotated[TaskVersionQuery, Query()]
+) -> Page[TaskVersionView]:
+    """Versions of a task, newest first."""
+    return services.tasks.versions(name, viewer, query)
 
 
 @router.get("/tasks/{name}/versions/{number}", responses=refusals(401, 403, 404), openapi_extra=SEEN)

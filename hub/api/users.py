@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
 from hub.api.doors import heeds
 from hub.api.errors import refusals
 from hub.api.examples import TokenBody, UserBody
+from skills.lists import ListQuery, Page, UserQuery
 from skills.messages import UserCreated, UserView
 from skills.tokens import TokenCreated, TokenView
 
@@ -25,9 +28,9 @@ def create_user(request: UserBody, services: ServicesDep, admin: Admin) -> UserC
 
 
 @router.get("/users", responses=refusals(401, 403))
-def list_users(services: ServicesDep, _: AdminReads) -> list[UserView]:
-    """All users and how long their tokens are valid."""
-    return list(services.accounts.users())
+def list_users(services: ServicesDep, _: AdminReads, query: Annotated[UserQuery, Query()]) -> Page[UserView]:
+    """Users, and how long their tokens are valid."""
+    return services.accounts.users(query)
 
 
 @router.get("/users/me", responses=refusals(401, 403))
@@ -60,9 +63,11 @@ def create_token(name: str, request: TokenBody, services: ServicesDep, user: Tok
 
 
 @router.get("/users/{name}/tokens", responses=refusals(401, 403, 404), openapi_extra=OWN_TOKENS)
-def list_tokens(name: str, services: ServicesDep, user: TokenHolder) -> list[TokenView]:
+def list_tokens(
+    name: str, services: ServicesDep, user: TokenHolder, query: Annotated[ListQuery, Query()]
+) -> Page[TokenView]:
     """One's own tokens (`me`) without their secrets; admins see everybody's."""
-    return list(services.tokens.tokens(name, by=user))
+    return services.tokens.tokens(name, query, by=user)
 
 
 @router.delete(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import RedeliverBody, WebhookBody
+from skills.lists import ListQuery, Page
 from skills.messages import API
 from skills.notices import DeadLetter, Redelivered, TrialView, WebhookCreated, WebhookView
 
@@ -24,9 +27,11 @@ def add_webhook(request: WebhookBody, services: ServicesDep, operator: Operator)
 
 
 @router.get("/webhooks", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
-def list_webhooks(services: ServicesDep, operator: OperatorReads) -> list[WebhookView]:
+def list_webhooks(
+    services: ServicesDep, operator: OperatorReads, query: Annotated[ListQuery, Query()]
+) -> Page[WebhookView]:
     """The organisation's webhooks, and how they fare."""
-    return services.webhooks.webhooks(operator)
+    return services.webhooks.webhooks(operator, query)
 
 
 @router.delete(
@@ -57,9 +62,11 @@ def show_trial(webhook_id: str, services: ServicesDep, operator: OperatorReads) 
 
 
 @router.get("/webhooks/{webhook_id}/dead", responses=refusals(401, 403, 404), openapi_extra=OURS)
-def list_dead_letters(webhook_id: str, services: ServicesDep, operator: OperatorReads) -> list[DeadLetter]:
+def list_dead_letters(
+    webhook_id: str, services: ServicesDep, operator: OperatorReads, query: Annotated[ListQuery, Query()]
+) -> Page[DeadLetter]:
     """Events that were given up, oldest first."""
-    return services.webhooks.dead(webhook_id, operator)
+    return services.webhooks.dead(webhook_id, operator, query)
 
 
 @router.post("/webhooks/{webhook_id}/redeliver", responses=refusals(401, 403, 404, 413), openapi_extra=OURS)

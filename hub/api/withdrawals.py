@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import WithdrawalBody
+from skills.lists import Page, WithdrawalQuery
 from skills.withdrawals import WithdrawalView
 
 __all__ = ["router"]
@@ -28,9 +31,11 @@ def withdraw_robot(
 
 
 @router.get("/withdrawals", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
-def list_withdrawals(services: ServicesDep, operator: OperatorReads) -> list[WithdrawalView]:
+def list_withdrawals(
+    services: ServicesDep, operator: OperatorReads, query: Annotated[WithdrawalQuery, Query()]
+) -> Page[WithdrawalView]:
     """Withdrawals of the organisation's robots, newest first."""
-    return services.withdrawals.withdrawals(operator)
+    return services.withdrawals.withdrawals(operator, query)
 
 
 @router.get("/withdrawals/{withdrawal_id}", responses=refusals(401, 403, 404), openapi_extra=OURS)

@@ -16,6 +16,17 @@ from hub.visibility import may_change
 from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
 from skills.leaderboards import Leaderboard
+from skills.lists import (
+    LARGEST_PAGE,
+    BoardQuery,
+    CampaignQuery,
+    Page,
+    RobotQuery,
+    SkillQuery,
+    TaskQuery,
+    TaskVersionQuery,
+    VersionQuery,
+)
 from skills.messages import CampaignView, ReleaseView, SkillView, VersionView
 from skills.tasks import TaskVersionView, TaskView
 
@@ -36,7 +47,8 @@ __all__ = [
 ]
 
 
-SHOWN_VERSIONS = 20
+SHOWN_VERSIONS = 20  # of a task
+HISTORY = 100  # versions of a skill
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
 
@@ -44,21 +56,21 @@ SCOPE_KEY = "zunft.console.reading"
 class Catalogue(Protocol):
     """The part of `hub.catalogue.Catalogue` that is shown; each call may block on the database."""
 
-    def skills(self, viewer: Viewer) -> Sequence[SkillView]:
-        """All skills that the viewer sees, in the order in which they are shown."""
+    def skills(self, viewer: Viewer, query: SkillQuery) -> Page[SkillView]:
+        """Skills that the viewer sees, in the order in which they are shown."""
 
     def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill; raises NotFoundError."""
 
-    def versions(self, name: str, viewer: Viewer) -> Sequence[VersionView]:
-        """All versions of a skill; raises NotFoundError."""
+    def versions(self, name: str, viewer: Viewer, query: VersionQuery) -> Page[VersionView]:
+        """Versions of a skill; raises NotFoundError."""
 
 
 class Campaigns(Protocol):
     """The part of `hub.campaigns.Campaigns` that is shown."""
 
-    def campaigns(self, viewer: Viewer) -> Sequence[CampaignView]:
-        """All campaigns that the viewer sees."""
+    def campaigns(self, viewer: Viewer, query: CampaignQuery) -> Page[CampaignView]:
+        """Campaigns that the viewer sees, newest first."""
 
     def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign; raises NotFoundError."""
@@ -74,28 +86,28 @@ class Releases(Protocol):
 class Leaderboards(Protocol):
     """The part of `hub.leaderboards.boards.Leaderboards` that is shown."""
 
-    def board(self, task: str, viewer: Viewer, *, hub: str) -> Leaderboard:
+    def board(self, task: str, viewer: Viewer, query: BoardQuery, *, hub: str) -> Leaderboard:
         """The board of a task; raises NotFoundError."""
 
 
 class Fits(Protocol):
     """The part of `hub.fits.Fits` that is shown."""
 
-    def fits(self, name: str, ref: str, viewer: Viewer) -> tuple[RobotFit, ...]:
-        """The robots that the viewer sees, and whether they can run a version; raises NotFoundError."""
+    def fits(self, name: str, ref: str, viewer: Viewer, query: RobotQuery) -> Page[RobotFit]:
+        """Robots that the viewer sees, and whether they can run a version; raises NotFoundError."""
 
 
 class Tasks(Protocol):
     """The part of `hub.tasks.registry.Tasks` that is shown."""
 
-    def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
-        """All tasks that the viewer sees."""
+    def tasks(self, viewer: Viewer, query: TaskQuery) -> Page[TaskView]:
+        """Tasks that the viewer sees."""
 
     def task(self, name: str, viewer: Viewer) -> TaskView:
         """One task; raises NotFoundError."""
 
-    def version(self, name: str, number: int, viewer: Viewer) -> TaskVersionView:
-        """One version; raises NotFoundError."""
+    def versions(self, name: str, viewer: Viewer, query: TaskVersionQuery) -> Page[TaskVersionView]:
+        """Versions of a task, newest first; raises NotFoundError."""
 
 
 class Sessions(Protocol):
@@ -155,10 +167,15 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class CataloguePage:
-    """Everything on `/`."""
+    """Everything on `/`; campaigns newest first, those that run before those that ended.
+
+    Attributes:
+        more: Whether the hub has more skills than these.
+    """
 
     skills: tuple[SkillView, ...]
     campaigns: tuple[CampaignView, ...]
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -203,24 +220,26 @@ class TaskPage:
 
 
 def read_tasks(hub: Reading, viewer: Viewer) -> tuple[TaskView, ...]:
-    """All tasks by name; raises UnauthorizedError."""
+    """Tasks by name; raises UnauthorizedError."""
     _check(hub, viewer)
-    return tuple(hub.tasks.tasks(viewer))
+    return hub.tasks.tasks(viewer, TaskQuery(limit=LARGEST_PAGE)).items
 
 
 def read_task(hub: Reading, name: str, viewer: Viewer) -> TaskPage:
     """One task with its newest versions; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
     task = hub.tasks.task(name, viewer)
-    newest = sorted(task.versions, reverse=True)[:SHOWN_VERSIONS]
-    return TaskPage(task, tuple(hub.tasks.version(name, number, viewer) for number in newest))
+    return TaskPage(task, hub.tasks.versions(name, viewer, TaskVersionQuery(limit=SHOWN_VERSIONS)).items)
 
 
 def read_catalogue(hub: Reading, viewer: Viewer) -> CataloguePage:
-    """Skills, and campaigns newest first; raises UnauthorizedError."""
+    """Skills and campaigns; raises UnauthorizedError."""
     _check(hub, viewer)
-    skills = hub.catalogue.skills(viewer)
-    return CataloguePage(tuple(skills), _newest_first(hub.campaigns.campaigns(viewer)))
+    skills = hub.catalogue.skills(viewer, SkillQuery(limit=LARGEST_PAGE))
+    running = hub.campaigns.campaigns(viewer, CampaignQuery(state="running", limit=LARGEST_PAGE)).items
+    newest = hub.campaigns.campaigns(viewer, CampaignQuery()).items
+    ended = tuple(campaign for campaign in newest if campaign.state != "running")
+    return CataloguePage(skills.items, running + ended, more=skills.next is not None)
 
 
 class SkillReader:
@@ -237,18 +256,19 @@ class SkillReader:
         """The skill with its history; raises NotFoundError, UnauthorizedError."""
         hub, name = self._hub, self._name
         _check(hub, viewer)
-        versions = sorted(hub.catalogue.versions(name, viewer), key=lambda version: -version.version)
-        campaigns = [campaign for campaign in hub.campaigns.campaigns(viewer) if campaign.order.skill == name]
-        skill = hub.catalogue.skill(name, viewer)
+        versions = hub.catalogue.versions(name, viewer, VersionQuery(sort="newest", limit=HISTORY)).items
+        campaigns = hub.campaigns.campaigns(viewer, CampaignQuery(skill=name)).items
         newest = next(iter(hub.releases.releases(name, viewer)), None)
-        page = SkillPage(skill, tuple(versions), _newest_first(campaigns), (), newest)
+        page = SkillPage(hub.catalogue.skill(name, viewer), versions, campaigns, (), newest)
         return replace(page, fits=self._ask(page.to_run, viewer))
 
     def _ask(self, version: int, viewer: Viewer) -> tuple[RobotFit, ...]:
         if not version or viewer is None or not viewer.may_act_as("operator", "read"):
             return ()
         if self._fits[0] != (version, viewer):
-            self._fits = ((version, viewer), self._hub.fits.fits(self._name, str(version), viewer))
+            query = RobotQuery(limit=LARGEST_PAGE)
+            found = self._hub.fits.fits(self._name, str(version), viewer, query)
+            self._fits = ((version, viewer), found.items)
         return self._fits[1]
 
 
@@ -262,7 +282,7 @@ def read_campaign(hub: Reading, campaign_id: str, viewer: Viewer) -> CampaignPag
 def read_leaderboard(hub: Reading, task: str, address: str, viewer: Viewer) -> Leaderboard:
     """Scores of a task's skills; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
-    return hub.leaderboards.board(task, viewer, hub=address)
+    return hub.leaderboards.board(task, viewer, BoardQuery(limit=LARGEST_PAGE), hub=address)
 
 
 def may_operate(viewer: Viewer, owner: str) -> bool:
@@ -273,7 +293,3 @@ def may_operate(viewer: Viewer, owner: str) -> bool:
 def _check(hub: Reading, viewer: Viewer) -> None:
     if viewer is None and not hub.settings.public_catalogue:
         raise UnauthorizedError("this hub shows its skills to those it knows.", remedy="Sign in.")
-
-
-def _newest_first(campaigns: Sequence[CampaignView]) -> tuple[CampaignView, ...]:
-    return tuple(sorted(campaigns, key=lambda campaign: campaign.created_at, reverse=True))

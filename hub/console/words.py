@@ -108,8 +108,7 @@ def release_in_words(release: ReleaseView | None) -> str:
 
 def progress(campaign: CampaignView) -> tuple[int, int]:
     """Rounds that have ended, and rounds ordered."""
-    ended = sum(r.state in {"published", "rejected", "failed"} for r in campaign.rounds)
-    return min(ended, campaign.order.rounds), campaign.order.rounds
+    return min(campaign.rounds_ended, campaign.order.rounds), campaign.order.rounds
 
 
 def _aware(moment: datetime) -> datetime:

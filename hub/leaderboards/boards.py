@@ -1,41 +1,29 @@
 """Leaderboards as people look at them: what one may not see is not there, and no gap says that it is.
 
-Scores come from `hub.leaderboards.scorer`. A version that was withdrawn is on no board, nor is a score of
-another plan or of a task that has changed since.
+Scores come from `hub.leaderboards.scorer`; which of them are shown is `hub.leaderboards.lines`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.auth import Viewer
 from hub.catalogue import find_skill
 from hub.database import Database
 from hub.jobs.job import Scored
+from hub.leaderboards.lines import BOARD_ORDER, Counting, best_lines, lines, unscored_lines
 from hub.leaderboards.rows import ScoreRow
-from hub.models import ChannelRow, SkillRow, VersionRow
+from hub.paging import page_of
 from hub.regions import Stores, region_of
 from hub.tasks.sources import board_task
-from hub.visibility import seen
 from skills.errors import NotFoundError
 from skills.leaderboards import REPLAY_LIMIT, BoardEntry, BoardPlan, Leaderboard, Unscored
+from skills.lists import BoardQuery
 
 __all__ = ["Leaderboards"]
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A version that is or was stable; `counts`: it has a score by this plan, of the task as it is now."""
-
-    row: ScoreRow
-    organisation: str
-    is_stable: bool
-    counts: bool
 
 
 @dataclass(frozen=True)
@@ -46,38 +34,44 @@ class Leaderboards:
     stores: Stores
     plan: BoardPlan
 
-    def board(self, task: str, viewer: Viewer, *, hub: str, skill: str = "") -> Leaderboard:
-        """The board of a task.
+    def board(self, task: str, viewer: Viewer, query: BoardQuery, *, hub: str) -> Leaderboard:
+        """The board of a task, a page of its entries.
 
         Args:
             task: Its name.
             viewer: Who looks.
+            query: `skill` shows all scored versions of a skill instead of one of each.
             hub: Address of this hub, for the commands that repeat scores.
-            skill: Show all scored versions of this skill instead of one of each.
 
         Raises:
             NotFoundError: No such task, or none that one sees anything of; no such skill.
         """
         with self.database.read() as session:
             digest = _digest(session, task, viewer)
-            lines = self._lines(session, task, digest, viewer)
-            if digest is None and not lines:
+            if digest is None and session.scalar(lines(task, viewer).limit(1)) is None:
                 raise NotFoundError(
                     f"there is no task {task[:64]!r}.", where="name", remedy="Use the name that skills have."
                 )
-            if skill:
-                find_skill(session, skill, viewer)
-                lines = [line for line in lines if line.row.skill == skill]
-        shown = [line for line in lines if line.counts] if skill else _one_of_each(lines)
-        entries = [_entry(line, hub) for line in shown]
-        return Leaderboard(
-            task=task,
-            task_digest=digest,
-            plan=self.plan,
-            seeds=self.plan.draws(),
-            entries=tuple(sorted(entries, key=_rank)),
-            unscored=tuple(_unscored(line) for line in lines if line.is_stable and not line.counts),
-        )
+            if query.skill:
+                find_skill(session, query.skill, viewer)
+            counts = Counting(self.plan, digest)
+            entries = page_of(
+                session,
+                best_lines(task, viewer, counts, query.skill),
+                BOARD_ORDER,
+                query,
+                lambda rows: (_entry(row[0], row[1], hub) for row in rows),
+            )
+            waiting = session.execute(unscored_lines(task, viewer, counts, query.skill).limit(query.limit))
+            return Leaderboard(
+                task=task,
+                task_digest=digest,
+                plan=self.plan,
+                seeds=self.plan.draws(),
+                entries=entries.items,
+                next=entries.next,
+                unscored=tuple(_unscored(row, owner) for row, owner in waiting.tuples()),
+            )
 
     def replay(self, task: str, skill: str, viewer: Viewer, *, version: int | None = None) -> bytes:
         """The replay beside a skill's score on the board, or beside that of one version.
@@ -87,38 +81,22 @@ class Leaderboards:
             StoreError: Not now.
         """
         with self.database.read() as session:
-            digest = _digest(session, task, viewer)
+            counts = Counting(self.plan, _digest(session, task, viewer))
             find_skill(session, skill, viewer)
-            lines = [line for line in self._lines(session, task, digest, viewer) if line.row.skill == skill]
+            if version is None:
+                shown = best_lines(task, viewer, counts, skill)
+            else:
+                shown = lines(task, viewer, skill).where(ScoreRow.number == version, counts(ScoreRow))
+            replay = session.scalar(shown.with_only_columns(ScoreRow.replay))
             store = self.stores.of(region_of(session, skill))
-        shown = _one_of_each(lines) if version is None else [ln for ln in lines if ln.row.number == version]
-        replays = [line.row.replay for line in shown if line.counts and line.row.replay]
-        if not replays:
+        if not replay:
             raise NotFoundError(
                 f"there is no replay of {skill} for {task[:64]!r}.",
                 where="skill",
                 remedy="See the leaderboard for what was scored.",
                 code="no_replay",
             )
-        return store.get(replays[0], REPLAY_LIMIT)
-
-    def _lines(self, session: Session, task: str, digest: str | None, viewer: Viewer) -> list[_Line]:
-        stable = select(ChannelRow.skill, ChannelRow.number).where(ChannelRow.name == "stable")
-        channels = {row[0]: row[1] for row in session.execute(stable)}
-        rows = session.execute(
-            select(ScoreRow, SkillRow.organisation)
-            .join(SkillRow, SkillRow.name == ScoreRow.skill)
-            .join(VersionRow, VersionRow.digest == ScoreRow.digest)
-            .where(ScoreRow.task == task, VersionRow.withdrawn_at.is_(None), seen(viewer))
-        )
-        return [
-            _Line(row, owner, channels.get(row.skill) == row.number, self._counts(row, digest))
-            for row, owner in rows
-        ]
-
-    def _counts(self, row: ScoreRow, digest: str | None) -> bool:
-        is_current = row.plan == self.plan.model_dump_json() and row.task_digest == digest
-        return row.report is not None and digest is not None and is_current
+        return store.get(replay, REPLAY_LIMIT)
 
 
 def _digest(session: Session, task: str, viewer: Viewer) -> str | None:
@@ -127,21 +105,12 @@ def _digest(session: Session, task: str, viewer: Viewer) -> str | None:
     return found[0] if found else None
 
 
-def _one_of_each(lines: Iterable[_Line]) -> list[_Line]:
-    """Of each skill the stable version, or else the newest with a score."""
-    best: dict[str, _Line] = {}
-    for line in sorted(lines, key=lambda line: (line.is_stable, line.row.number)):
-        if line.counts:
-            best[line.row.skill] = line
-    return list(best.values())
-
-
-def _entry(line: _Line, hub: str) -> BoardEntry:
-    row, scored = line.row, Scored.model_validate(line.row.report)
+def _entry(row: ScoreRow, organisation: str, hub: str) -> BoardEntry:
+    scored = Scored.model_validate(row.report)
     return BoardEntry(
         skill=row.skill,
         version=row.number,
-        organisation=line.organisation,
+        organisation=organisation,
         digest=row.digest,
         score=scored.score,
         by_embodiment=scored.by_embodiment,
@@ -153,17 +122,12 @@ def _entry(line: _Line, hub: str) -> BoardEntry:
     )
 
 
-def _unscored(line: _Line) -> Unscored:
-    row = line.row
+def _unscored(row: ScoreRow, organisation: str) -> Unscored:
     state: Literal["waiting", "failed"] = "failed" if row.state == "failed" else "waiting"
     return Unscored(
         skill=row.skill,
         version=row.number,
-        organisation=line.organisation,
+        organisation=organisation,
         state=state,
         reason=row.reason if state == "failed" else "",
     )
-
-
-def _rank(entry: BoardEntry) -> tuple[float, float, str, int]:
-    return -entry.score.score, -(entry.score.mean_return or 0.0), entry.skill, -entry.version

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.models import Base, Leased, VersionRow
@@ -25,10 +25,11 @@ class ScoreRow(Leased, Base):
     """
 
     __tablename__ = "scores"
+    __table_args__ = (Index("ix_scores_skill_number", "skill", "number"),)
     digest: Mapped[str] = mapped_column(ForeignKey("versions.digest"), primary_key=True)
-    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"))
     number: Mapped[int]
-    task: Mapped[str] = mapped_column(index=True)
+    task: Mapped[str]
     state: Mapped[ScoreState] = mapped_column(String(128), index=True)
     reason: Mapped[str] = mapped_column(String(REASON_LENGTH))
     wanted_at: Mapped[datetime]

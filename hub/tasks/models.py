@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models import Base, Leased
@@ -21,6 +21,7 @@ class TaskRow(Base):
     """A task's name, whose it is, and who may see it once a version is listed."""
 
     __tablename__ = "tasks"
+    __table_args__ = (Index("ix_tasks_organisation_name", "organisation", "name"),)
     name: Mapped[str] = mapped_column(primary_key=True)
     organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"))
     visibility: Mapped[Visibility] = mapped_column(String(128))
@@ -34,6 +35,10 @@ class TaskVersionRow(Leased, Base):
     """
 
     __tablename__ = "task_versions"
+    __table_args__ = (
+        Index("ix_task_versions_published_by_task", "published_by", "task"),
+        Index("ix_task_versions_created_at", "created_at"),
+    )
     task: Mapped[str] = mapped_column(ForeignKey("tasks.name"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(unique=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -22,15 +23,24 @@ from hub.clock import Clock
 from hub.database import Database, announce
 from hub.discards import Discards
 from hub.events import take_turn
-from hub.jobs.job import Checked
 from hub.models import OrganisationRow
+from hub.paging import page_of
 from hub.quotas import check_room, check_uploads, hold, keep
 from hub.regions import Stores
 from hub.spool import SpoolFile
 from hub.store import ObjectStore
 from hub.tasks.models import README_LENGTH, TaskRow, TaskVersionRow
+from hub.tasks.views import (
+    TASK_ORDER,
+    TASK_VERSION_ORDER,
+    listed_task_versions,
+    listed_tasks,
+    task_version_view,
+    task_views,
+)
 from hub.visibility import must_change, seen_task_versions, seen_tasks
 from skills.errors import ConflictError, ContractError, NotFoundError, ZunftError
+from skills.lists import Page, TaskQuery, TaskVersionQuery
 from skills.messages import Visibility
 from skills.signing import SigningKey, task_statement
 from skills.tasks import TaskVersionView, TaskView
@@ -94,7 +104,7 @@ class Tasks:
             owner = _owner_for(session, head.name, by)
             known = _version_of(session, file.digest)
             if known is not None:
-                return _version_view(known), False
+                return task_version_view(known), False
             check_uploads(session, owner, self._clock())
             check_room(owner, file.size)
         self._discards.rescue(owner.region, file.digest)
@@ -118,7 +128,7 @@ class Tasks:
             owner = hold(session, name)[name]
             known = _version_of(session, file.digest)
             if known is not None:
-                return _version_view(known), False
+                return task_version_view(known), False
             if owner.region != region:
                 raise ConflictError(
                     f"{owner.name} was pinned to another region meanwhile.",
@@ -141,7 +151,7 @@ class Tasks:
             details: dict[str, str | int] = {"version": row.number, "digest": row.digest}
             note(session, "task.published", now, by=by.actor, subject=head.name, **details)
             announce(session)
-            return _version_view(row), True
+            return task_version_view(row), True
 
     def _add(
         self, session: Session, head: Head, file: SpoolFile, by: Principal, now: datetime
@@ -164,23 +174,46 @@ class Tasks:
             state="checking",
         )
 
-    def tasks(self, viewer: Viewer) -> tuple[TaskView, ...]:
-        """All tasks of which the viewer sees a version, by name."""
+    def tasks(self, viewer: Viewer, query: TaskQuery) -> Page[TaskView]:
+        """Tasks of which the viewer sees a version, by name, each with the newest one."""
         with self._database.read() as session:
-            rows = session.scalars(select(TaskRow).where(seen_tasks(viewer)).order_by(TaskRow.name))
-            return tuple(_task_view(session, row, viewer) for row in rows)
+            return page_of(
+                session, listed_tasks(viewer, query), TASK_ORDER, query, partial(task_views, session)
+            )
 
     def task(self, name: str, viewer: Viewer) -> TaskView:
-        """One task.
+        """One task with the numbers of all its versions that the viewer sees.
+
+        Raises:
+            NotFoundError: No such task.
+        """
+        found = listed_tasks(viewer, TaskQuery()).where(TaskRow.name == name)
+        with self._database.read() as session:
+            rows = session.execute(found).all()
+            if not rows:
+                raise _unknown(name)
+            seen = listed_task_versions(name, viewer, TaskVersionQuery()).with_only_columns(
+                TaskVersionRow.number
+            )
+            numbers = tuple(session.scalars(seen.order_by(TaskVersionRow.number)))
+            return task_views(session, rows)[0].model_copy(update={"versions": numbers})
+
+    def versions(self, name: str, viewer: Viewer, query: TaskVersionQuery) -> Page[TaskVersionView]:
+        """Versions that the viewer sees of a task, newest first.
 
         Raises:
             NotFoundError: No such task.
         """
         with self._database.read() as session:
-            row = session.scalar(select(TaskRow).where(TaskRow.name == name, seen_tasks(viewer)))
-            if row is None:
+            if session.scalar(select(TaskRow.name).where(TaskRow.name == name, seen_tasks(viewer))) is None:
                 raise _unknown(name)
-            return _task_view(session, row, viewer)
+            return page_of(
+                session,
+                listed_task_versions(name, viewer, query),
+                TASK_VERSION_ORDER,
+                query,
+                lambda rows: (task_version_view(row[0]) for row in rows),
+            )
 
     def version(self, name: str, number: int, viewer: Viewer) -> TaskVersionView:
         """One version.
@@ -189,7 +222,7 @@ class Tasks:
             NotFoundError: No such task or version.
         """
         with self._database.read() as session:
-            return _version_view(_seen_version(session, name, number, viewer))
+            return task_version_view(_seen_version(session, name, number, viewer))
 
     def file(self, name: str, number: int, viewer: Viewer) -> TaskFile:
         """Where a version's archive comes from.
@@ -199,7 +232,7 @@ class Tasks:
         """
         with self._database.read() as session:
             row = _seen_version(session, name, number, viewer)
-            return TaskFile(_version_view(row), self._stores.of(_region_of(session, name)))
+            return TaskFile(task_version_view(row), self._stores.of(_region_of(session, name)))
 
 
 def _check_name(head: Head) -> None:
@@ -256,42 +289,3 @@ def _seen_version(session: Session, name: str, number: int, viewer: Viewer) -> T
 
 def _unknown(name: str) -> NotFoundError:
     return NotFoundError(f"there is no task {name[:64]!r}.", where="name", remedy="See the list of tasks.")
-
-
-def _task_view(session: Session, row: TaskRow, viewer: Viewer) -> TaskView:
-    theirs = select(TaskVersionRow).where(TaskVersionRow.task == row.name, seen_task_versions(viewer))
-    versions = session.scalars(theirs.order_by(TaskVersionRow.number)).all()
-    newest, listed = versions[-1], [each.number for each in versions if each.state == "listed"]
-    return TaskView(
-        name=row.name,
-        organisation=row.organisation,
-        visibility=row.visibility,
-        title=newest.title,
-        summary=newest.summary,
-        licence=newest.licence,
-        state=newest.state,
-        latest=listed[-1] if listed else None,
-        versions=tuple(each.number for each in versions),
-        updated_at=max(each.checked_at or each.created_at for each in versions),
-    )
-
-
-def _version_view(row: TaskVersionRow) -> TaskVersionView:
-    checked = Checked.model_validate(row.checked) if row.checked else None
-    return TaskVersionView(
-        task=row.task,
-        version=row.number,
-        digest=row.digest,
-        bundle=row.bundle,
-        size=row.size,
-        title=row.title,
-        summary=row.summary,
-        licence=row.licence,
-        readme=row.readme,
-        state=row.state,
-        findings=checked.findings if checked else (),
-        facts=checked.facts if checked else None,
-        created_at=row.created_at,
-        checked_at=row.checked_at,
-        signature=row.signature,
-    )

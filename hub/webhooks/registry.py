@@ -7,6 +7,7 @@ them of events is `hub.webhooks.dispatcher`.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -17,12 +18,14 @@ from hub.auth import Principal
 from hub.clock import Clock
 from hub.database import Database, announce
 from hub.models import EventRow, UndeliveredRow, WebhookRow
-from hub.visibility import may_change
+from hub.paging import Order, page_of
+from hub.visibility import may_change, of_organisation
 from hub.webhooks.audience import KINDS
 from hub.webhooks.envelope import new_secret
 from hub.webhooks.sending import Sender, host_of
 from hub.webhooks.vault import Vault
 from skills.errors import ConflictError, NotFoundError
+from skills.lists import ListQuery, Page
 from skills.notices import (
     DeadLetter,
     DeliveryReport,
@@ -36,6 +39,8 @@ from skills.notices import (
 
 __all__ = ["Webhooks"]
 
+ORDER = Order("webhooks", (WebhookRow.created_at, WebhookRow.webhook_id))
+DEAD_ORDER = Order("dead letters", (UndeliveredRow.event_id,))
 ALLOWED = 50
 """Webhooks of one organisation."""
 
@@ -73,15 +78,15 @@ class Webhooks:
             session.add(row)
             note(session, "webhook.added", now, by=by.actor, subject=webhook_id, host=host_of(request.url))
             session.flush()
-            return WebhookCreated(webhook=_view(session, row), secret=secret)
+            return WebhookCreated(webhook=_view(row, 0, 0), secret=secret)
 
-    def webhooks(self, by: Principal) -> list[WebhookView]:
-        """All that this one may see, oldest first."""
-        statement = select(WebhookRow).order_by(WebhookRow.created_at, WebhookRow.webhook_id)
+    def webhooks(self, by: Principal, query: ListQuery) -> Page[WebhookView]:
+        """Those that this one may see, oldest first."""
+        found = select(WebhookRow).where(of_organisation(by, WebhookRow.organisation))
         with self.database.read() as session:
-            return [
-                _view(session, row) for row in session.scalars(statement) if may_change(by, row.organisation)
-            ]
+            return page_of(
+                session, found, ORDER, query, lambda rows: _views(session, [row[0] for row in rows])
+            )
 
     def remove(self, webhook_id: str, by: Principal) -> None:
         """Tell it nothing more; what it has not taken is forgotten.
@@ -120,31 +125,19 @@ class Webhooks:
         with self.database.read() as session:
             return _trial(_find(session, webhook_id, by))
 
-    def dead(self, webhook_id: str, by: Principal) -> list[DeadLetter]:
+    def dead(self, webhook_id: str, by: Principal, query: ListQuery) -> Page[DeadLetter]:
         """Events that were given up, oldest first.
 
         Raises:
             NotFoundError: No such webhook.
         """
+        letters = select(UndeliveredRow, EventRow).join(EventRow, EventRow.id == UndeliveredRow.event_id)
+        found = letters.where(_dead_of(webhook_id))
         with self.database.read() as session:
             _find(session, webhook_id, by)
-            statement = (
-                select(UndeliveredRow, EventRow)
-                .join(EventRow, EventRow.id == UndeliveredRow.event_id)
-                .where(_dead_of(webhook_id))
-                .order_by(EventRow.id)
+            return page_of(
+                session, found, DEAD_ORDER, query, lambda rows: (_letter(*row[:2]) for row in rows)
             )
-            return [
-                DeadLetter(
-                    event=event.id,
-                    kind=event.kind,
-                    happened_at=event.at,
-                    attempts=row.attempts,
-                    last_attempt_at=row.last_attempt_at,
-                    reason=row.reason,
-                )
-                for row, event in session.execute(statement)
-            ]
 
     def redeliver(self, webhook_id: str, request: RedeliverRequest, by: Principal) -> Redelivered:
         """Try dead letters again, from now on like new ones.
@@ -200,11 +193,28 @@ def _dead_of(webhook_id: str) -> ColumnElement[bool]:
     return (UndeliveredRow.webhook_id == webhook_id) & UndeliveredRow.due_at.is_(None)
 
 
-def _view(session: Session, row: WebhookRow) -> WebhookView:
-    mine = select(func.count(UndeliveredRow.due_at), func.count()).where(
-        UndeliveredRow.webhook_id == row.webhook_id
+def _letter(row: UndeliveredRow, event: EventRow) -> DeadLetter:
+    return DeadLetter(
+        event=event.id,
+        kind=event.kind,
+        happened_at=event.at,
+        attempts=row.attempts,
+        last_attempt_at=row.last_attempt_at,
+        reason=row.reason,
     )
-    waiting, undelivered = session.execute(mine).one()
+
+
+def _views(session: Session, rows: Sequence[WebhookRow]) -> list[WebhookView]:
+    theirs = (
+        select(UndeliveredRow.webhook_id, func.count(UndeliveredRow.due_at), func.count())
+        .where(UndeliveredRow.webhook_id.in_([row.webhook_id for row in rows]))
+        .group_by(UndeliveredRow.webhook_id)
+    )
+    found = {row[0]: (row[1], row[2]) for row in session.execute(theirs).tuples()}
+    return [_view(row, *found.get(row.webhook_id, (0, 0))) for row in rows]
+
+
+def _view(row: WebhookRow, waiting: int, undelivered: int) -> WebhookView:
     return WebhookView.model_validate(
         {
             "webhook_id": row.webhook_id,

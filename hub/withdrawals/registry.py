@@ -7,6 +7,7 @@ refused, and no round is opened for skills that it worked on until that is done.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,15 +20,18 @@ from hub.clock import Clock
 from hub.database import Database, announce
 from hub.events import record
 from hub.models import RobotRow, SkillRow, WithdrawalRow
-from hub.visibility import may_change, seen_robots, seen_skills
+from hub.paging import Line, Order, page_of
+from hub.visibility import may_change, of_organisation, seen_robots, seen_skills
 from hub.withdrawals.plan import FROM_THE_START, Plan, Task
 from hub.withdrawals.taking_back import skills_given_to, take_back
 from skills.errors import NotFoundError
+from skills.lists import Page, WithdrawalQuery
 from skills.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
 
 __all__ = ["Withdrawals"]
 
 ONLY_PURGE = (Task(kind="clear away"),)
+ORDER = Order("withdrawals", (WithdrawalRow.requested_at, WithdrawalRow.withdrawal_id), descending=True)
 NAMELESS = "withdrawn"
 
 
@@ -54,15 +58,14 @@ class Withdrawals:
             announce(session)
             return _view(session, row, robot, by)
 
-    def withdrawals(self, by: Principal) -> list[WithdrawalView]:
-        """All that one may see, newest first."""
+    def withdrawals(self, by: Principal, query: WithdrawalQuery) -> Page[WithdrawalView]:
+        """Those that one may see, newest first."""
         joined = select(WithdrawalRow, RobotRow).join(RobotRow, RobotRow.robot_id == WithdrawalRow.robot_id)
-        statement = joined.order_by(WithdrawalRow.requested_at.desc(), WithdrawalRow.withdrawal_id)
+        found = joined.where(of_organisation(by, RobotRow.organisation))
+        if query.state:
+            found = found.where(WithdrawalRow.state == query.state)
         with self.database.read() as session:
-            rows = session.execute(statement).all()
-            return [
-                _view(session, row, robot, by) for row, robot in rows if may_change(by, robot.organisation)
-            ]
+            return page_of(session, found, ORDER, query, lambda rows: _views(session, rows, by))
 
     def withdrawal(self, withdrawal_id: str, by: Principal) -> WithdrawalView:
         """One of them.
@@ -119,7 +122,7 @@ class Withdrawals:
             report = _report(_find_robot(session, robot_id, by), "planned", request.purge, now)
             found = take_back(session, "", report, request.purge, now)[1]
         with self.database.read() as session:
-            return _without_unseen(session, found, by)
+            return _without_unseen(session, [found], by)[0]
 
 
 def _find_robot(session: Session, robot_id: str, by: Principal) -> RobotRow:
@@ -139,16 +142,30 @@ def _report(robot: RobotRow, state: WithdrawalState, purge: bool, now: datetime)
 
 
 def _view(session: Session, row: WithdrawalRow, robot: RobotRow, by: Principal) -> WithdrawalView:
+    return _without_unseen(session, [_whole(row, robot)], by)[0]
+
+
+def _views(session: Session, rows: Iterable[Line], by: Principal) -> list[WithdrawalView]:
+    return _without_unseen(session, [_whole(row[0], row[1]) for row in rows], by)
+
+
+def _whole(row: WithdrawalRow, robot: RobotRow) -> WithdrawalView:
     known = {
         "withdrawal_id": row.withdrawal_id,
         "organisation": robot.organisation,
         "state": row.state,
         "purge": Plan.model_validate(row.plan).purge,
     }
-    return _without_unseen(session, WithdrawalView.model_validate({**row.report, **known}), by)
+    return WithdrawalView.model_validate({**row.report, **known})
 
 
-def _without_unseen(session: Session, report: WithdrawalView, by: Principal) -> WithdrawalView:
-    """The report without skills that were hidden from whoever looks since the robot worked on them."""
-    seen = set(session.scalars(seen_skills(by)))
-    return report.model_copy(update={"skills": tuple(each for each in report.skills if each.skill in seen)})
+def _without_unseen(
+    session: Session, reports: Sequence[WithdrawalView], by: Principal
+) -> list[WithdrawalView]:
+    """Reports without skills that were hidden from whoever looks since the robots worked on them."""
+    named = {each.skill for report in reports for each in report.skills}
+    seen = set(session.scalars(seen_skills(by).where(SkillRow.name.in_(named))))
+    return [
+        report.model_copy(update={"skills": tuple(each for each in report.skills if each.skill in seen)})
+        for report in reports
+    ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from skills.errors import ZunftError
+from skills.lists import CampaignQuery
 from skills.messages import CampaignView
 from tests.chaos.faults import FAULTS
 from tests.chaos.verdict import Verdict, judge
@@ -106,7 +107,7 @@ def _end(world: World) -> None:
 
     def ended() -> bool:
         try:
-            return all(each.state != "running" for each in world.operator().campaigns())
+            return all(each.state != "running" for each in world.operator().campaigns(CampaignQuery()).items)
         except ZunftError:
             return False
 

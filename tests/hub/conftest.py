@@ -215,7 +215,16 @@ class Hall:
         return services
 
     def get(self, path: str) -> Any:
-        return ok(self.client.get(API + path, headers=self.operator)).json()
+        """What is there; of a list all entries, page by page."""
+        found = ok(self.client.get(API + path, headers=self.operator)).json()
+        if not isinstance(found, dict) or found.keys() != {"items", "next"}:
+            return found
+        entries = found["items"]
+        while found["next"]:
+            query = {"cursor": found["next"]}
+            found = ok(self.client.get(API + path, params=query, headers=self.operator)).json()
+            entries += found["items"]
+        return entries
 
     def post(self, path: str, message: Any = None) -> httpx.Response:
         return self.client.post(API + path, json=message, headers=self.operator)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from hub import admission, candidate, engine, merger, steps, uploads, withdrawals
+from hub import admission, candidate, engine, merger, offers, steps, uploads, withdrawals
 from hub.auth import Principal
 from hub.jobs import bench, job
 from hub.merging import merge_arrays
@@ -32,6 +32,7 @@ from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
+from skills.lists import VersionQuery, WithdrawalQuery
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey, delta_statement
 from skills.uploads import DeltaPurpose, UploadRequest
@@ -41,9 +42,9 @@ from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 Line = tuple[str, int]
 ENGINE = {str(module.__file__) for module in (engine, leased_queue, steps, bench, job, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
-ADMISSION = {str(admission.__file__)}
+ADMISSION = {str(module.__file__) for module in (admission, offers)}
 WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}
-UPLOADS = {str(module.__file__) for module in (admission, uploads)}
+UPLOADS = {str(module.__file__) for module in (admission, offers, uploads)}
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
@@ -134,7 +135,7 @@ def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
     turn(hub)
     first, second = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
     stable = hub.catalogue.version("reach", "stable", OPERATOR)
-    versions = len(hub.catalogue.versions("reach", OPERATOR))
+    versions = len(hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items)
     return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
 
 
@@ -273,8 +274,8 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
     def work(name: str, later: float = 0.0) -> list[Any]:
         hub = open_hub(folder / name, later=later)
         hub.withdrawing.work()
-        (found,) = hub.withdrawals.withdrawals(OPERATOR)
-        versions = hub.catalogue.versions("reach", OPERATOR)
+        (found,) = hub.withdrawals.withdrawals(OPERATOR, WithdrawalQuery()).items
+        versions = hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items
         blobs = sorted(path.name for path in (folder / name / "blobs").rglob("*") if path.is_file())
         rounds = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
         return [

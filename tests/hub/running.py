@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +44,14 @@ class RunningHub:
         status = self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         return status
+
+    def wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Until the log says so."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"it never came: {self.log[-10:]}")
+            time.sleep(0.02)
 
     def _read_address(self) -> str:
         for line in self._stderr():

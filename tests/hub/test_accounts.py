@@ -9,6 +9,7 @@ from fleet.client import OperatorClient
 from hub.services import open_services
 from hub.settings import Settings
 from skills.errors import UnauthorizedError
+from skills.lists import CampaignQuery
 from skills.messages import API, UserRequest
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok
 from tests.hub.running import running_hub
@@ -52,7 +53,7 @@ def test_a_strange_time_is_refused(hall: Hall, days: float) -> None:
 def test_users_are_listed_without_their_tokens(hall: Hall) -> None:
     token = create(hall, valid_days=1)["Authorization"].removeprefix("Bearer ")
     answer = ok(hall.client.get(API + "/users", headers=hall.operator))
-    assert [(user["name"], user["role"], user["expires_at"]) for user in answer.json()] == [
+    assert [(user["name"], user["role"], user["expires_at"]) for user in answer.json()["items"]] == [
         ("admin", "admin", None),
         ("maria", "operator", "2026-03-02T12:00:00Z"),
     ]
@@ -90,7 +91,7 @@ def test_the_commands_create_list_and_revoke(tmp_path: Path) -> None:
         )
         token = made.stdout.split()[-1]
         maria = OperatorClient.open(hub.address, token)
-        assert maria.campaigns() == []
+        assert maria.campaigns(CampaignQuery()).items == ()
         listed = CliRunner().invoke(app, ["user", "list", *access])
         assert "maria" in listed.stdout
         assert token not in listed.stdout
@@ -98,4 +99,4 @@ def test_the_commands_create_list_and_revoke(tmp_path: Path) -> None:
         assert CliRunner().invoke(app, ["user", "sign-out", "nobody", *access]).exit_code == 1
         assert CliRunner().invoke(app, ["user", "revoke", "maria", *access]).exit_code == 0
         with pytest.raises(UnauthorizedError, match="not revoked"):
-            maria.campaigns()
+            maria.campaigns(CampaignQuery())

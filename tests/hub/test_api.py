@@ -250,8 +250,21 @@ def test_a_robot_that_need_not_wait_is_answered_at_once(hall: Hall) -> None:
     assert hall.error(too_long, 422)["where"] == "query.wait_seconds"
 
 
+def test_whoever_asks_whether_the_hub_works_does_not_make_it_write_each_time(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr("hub.api.health.FRESH_SECONDS", 3600)
+    monkeypatch.setattr(hall.services.store, "check", lambda: looks.append("written"))
+    with hall.client:
+        for _ in range(20):
+            ok(hall.client.get("/readyz"))
+    assert looks == ["written"]
+
+
 def test_the_hub_says_whether_it_can_work(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the loop listener is not running."
+    monkeypatch.setattr("hub.api.health.FRESH_SECONDS", 0)
     with hall.client:
         assert ok(hall.client.get("/readyz")).json() == {"status": "ok"}
         with monkeypatch.context() as patch:

@@ -15,6 +15,7 @@ from hub.audit import AuditLog, note
 from hub.bell import Bell
 from hub.database import Database
 from hub.events import record
+from skills.lists import AuditQuery
 from skills.messages import API
 from tests.hub.conftest import Collecting, Hall, Hands, ok, tiny_skill
 from tests.hub.servers import postgres
@@ -83,7 +84,8 @@ def test_what_was_written_holds_and_is_read_in_pages(database: Database) -> None
     write(database, 8)
     found = log.verify()
     assert (found.entries, found.broken_at) == (8, None)
-    entries = [*log.after(0, 5), *log.after(5, 5)]
+    first = log.entries(AuditQuery(limit=5))
+    entries = [*first.items, *log.entries(AuditQuery(limit=5, cursor=first.next or "")).items]
     assert [entry.number for entry in entries] == list(range(1, 9))
     assert found.head == entries[-1].hash
     assert entries[0].details == {"number": 0, "text": 'ü\n"{}'}
@@ -185,7 +187,9 @@ def test_the_hub_notes_who_did_what(collecting: Collecting) -> None:
         ("user:admin", "campaign.stopped", collecting.campaign_id),
         ("user:admin", "user.revoked", "maria"),
     ]
-    assert hall.get("/audit?after=13&limit=1") == entries[13:14]
+    page = ok(hall.client.get(f"{API}/audit?limit=13", headers=hall.operator)).json()
+    behind = f"{API}/audit?limit=1&cursor={page['next']}"
+    assert ok(hall.client.get(behind, headers=hall.operator)).json()["items"] == entries[13:14]
     assert hall.services.audit.verify().broken_at is None
 
 

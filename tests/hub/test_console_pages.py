@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from fleet.client import OperatorClient, enrol
 from hub.console.words import percent
+from skills.lists import BoardQuery, VersionQuery
 from skills.messages import (
     CampaignRequest,
     CampaignView,
@@ -106,7 +107,7 @@ def test_the_catalogue_shows_the_hub_s_numbers(guild: Guild, browser: Browser) -
 
 
 def test_a_skill_s_page_shows_its_history_and_how_to_run_it(guild: Guild, browser: Browser) -> None:
-    versions = guild.operator.versions("weld-seam")
+    versions = guild.operator.versions("weld-seam", VersionQuery()).items
     with looking_at(browser, f"{guild.url}/skills/weld-seam") as page:
         table = page.get_by_role("table")
         for version in versions:
@@ -127,7 +128,7 @@ def test_a_skill_s_page_shows_its_history_and_how_to_run_it(guild: Guild, browse
 
 def test_a_task_s_leaderboard_shows_every_robot(guild: Guild, browser: Browser) -> None:
     # The hub measures beside the other tests.
-    entry = eventually(lambda: guild.operator.leaderboard("weld-seam").entries)[0]
+    entry = eventually(lambda: guild.operator.leaderboard("weld-seam", BoardQuery()).entries)[0]
     with looking_at(browser, f"{guild.url}/tasks/weld-seam/leaderboard") as page:
         row = page.get_by_role("table").get_by_role("row").filter(has_text="weld-seam")
         expect(row).to_contain_text(percent(entry.score.score))

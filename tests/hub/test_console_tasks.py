@@ -45,7 +45,7 @@ def sign_in(client: TestClient) -> None:
 def test_a_refused_task_is_shown_to_its_own_with_findings_and_contract(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path) as client:
         send(client, hostile_archive())
-        eventually(lambda: client.get(f"{API}/tasks").json()[0]["state"] == "refused")
+        eventually(lambda: client.get(f"{API}/tasks").json()["items"][0]["state"] == "refused")
         assert "/tasks/small" not in ok(client.get("/tasks")).text  # nobody is signed in
         assert client.get("/tasks/small").status_code == 404
         sign_in(client)

@@ -20,6 +20,7 @@ from hub.models import Base, UserRow
 from hub.services import OTHER_THREADS, REQUEST_THREADS, open_services
 from hub.settings import Settings
 from skills.errors import UnauthorizedError
+from skills.lists import UserQuery
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres
 
@@ -191,7 +192,7 @@ def test_people_sign_in_on_either_database(url: str, settings: Settings, clock: 
     with pytest.raises(UnauthorizedError):
         hub.sessions.principal(secrets[0])
     hub.accounts.revoke("ada")
-    assert [user.name for user in hub.accounts.users()] == ["admin"]
+    assert [user.name for user in hub.accounts.users(UserQuery()).items] == ["admin"]
     hub.close()
 
 

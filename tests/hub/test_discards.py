@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from envs.bundle import digest_folder
 from hub.discards import GRACE
 from hub.jobs.job import Job, MergeJob
 from hub.tasks import sources
@@ -177,6 +178,6 @@ def test_a_candidate_that_comes_too_late_is_let_go_without_deleting_it_under_the
 def test_bundles_are_hashed_while_others_may_write(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     ok(hall.publish(tiny_skill(name="weld-seam", task="weld-seam")))
     hall.release(name="weld-seam")
-    hashed = while_others_write(hall, sources.digest_folder)
+    hashed = while_others_write(hall, digest_folder)
     monkeypatch.setattr(sources, "digest_folder", hashed)
     hall.services.scorer.step()

@@ -17,6 +17,7 @@ import pytest
 from hub.auth import THE_HUB, Principal
 from hub.settings import Settings
 from hub.visibility import VISIBILITIES
+from skills.lists import ListQuery
 from skills.messages import API
 from skills.notices import WebhookRequest
 from skills.tokens import EVERY_SCOPE
@@ -122,7 +123,7 @@ class Scene:
 def webhook_of(hall: Hall, organisation: str) -> str:
     """Its one webhook, made again where it was removed; nobody is ever told."""
     operator = Principal("nora", "operator", organisation)
-    found = hall.services.webhooks.webhooks(operator)
+    found = hall.services.webhooks.webhooks(operator, ListQuery()).items
     request = WebhookRequest(url="https://localhost:1/")
     return (found[0] if found else hall.services.webhooks.add(request, operator).webhook).webhook_id
 
@@ -169,6 +170,8 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
             message = {"organisation": "North"}
         case "PUT", "/skills/{name}/channels/{channel}":
             message = {"version": 1}
+        case "PUT", "/skills/{name}/minimum":
+            message = {"minimum": 0.5}
         case "PUT", "/skills/{name}/visibility":
             message = {"visibility": visibility}
         case _:
@@ -287,7 +290,7 @@ def check(scene: Scene, caller: Caller, door: Door, visibility: str, answer: htt
         assert answer.status_code == 200, context
     if DOORS[door]["unseen"] == "left out" and not door[1].endswith("/events"):
         listed = {"/skills": things["skill"], "/tasks": things["skill"], "/campaigns": things["campaign"]}
-        listed["/tasks/{name}/leaderboard"] = things["skill"]
+        listed["/tasks/{name}/leaderboard"] = listed["/events/past"] = things["skill"]
         name = listed.get(door[1].removeprefix(API), "North")
         assert (name in answer.text) == (wanted == "yes"), context
 

@@ -26,7 +26,7 @@ def tell(robot: Robot, contract: Contract, task: str = "reach") -> None:
 
 def ask(hall: Hall, by: Headers, ref: str = "1") -> dict[str, RobotFit]:
     answer = ok(hall.client.get(f"/api/v1/skills/reach/versions/{ref}/fits", headers=by))
-    return {each.name: each for each in map(RobotFit.model_validate, answer.json())}
+    return {each.name: each for each in map(RobotFit.model_validate, answer.json()["items"])}
 
 
 def test_each_robot_fits_or_not_and_the_reason_is_said(on_both: Settings, clock: Hands) -> None:

@@ -66,9 +66,10 @@ def test_the_gate_says_how_the_exploring_policy_does() -> None:
 
 
 def test_a_candidate_whose_exploration_breaks_it_does_not_pass() -> None:
-    settings = {"seconds": 0.0, "current_exploring": Evaluation.count(40, 48)}
+    before = Evaluation.count(40, 48)
     for successes, passed in ((40, True), (30, True), (5, False)):
-        found = judge(scores(38), scores(38), 0.05, exploring=Evaluation.count(successes, 48), **settings)
+        after = Evaluation.count(successes, 48)
+        found = judge(scores(38), scores(38), 0.05, seconds=0.0, exploring=after, current_exploring=before)
         assert found.passed == passed
         assert ("exploration" in found.reason) == (not passed)
         assert found.exploring is not None

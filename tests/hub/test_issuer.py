@@ -304,7 +304,7 @@ def test_who_comes_from_an_issuer_acts_in_their_own_organisation_alone(
     issuer.says(hall.clock().timestamp(), **{**ADA, "groups": ["welders", "north"]})
     here = browser(hall)
     sign_in(here)
-    assert [skill["name"] for skill in ok(here.get(f"{API}/skills")).json()] == ["of-guild"]
+    assert [skill["name"] for skill in ok(here.get(f"{API}/skills")).json()["items"]] == ["of-guild"]
     hall.error(here.get(f"{API}/skills/inside"), 404)
     assert hall.error(here.post(f"{API}/campaigns", json={"skill": "of-guild"}), 403)["code"] == "not_yours"
     ok(here.post(f"{API}/skills", content=tiny_skill(name="ours").to_bytes()))

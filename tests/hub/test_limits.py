@@ -6,6 +6,7 @@ import pytest
 
 from hub.limits import Buckets, address_key
 from hub.settings import Settings
+from hub.spool import SpoolFile
 from skills.messages import API
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok
 
@@ -126,3 +127,29 @@ def test_a_rate_of_zero_is_none(settings: Settings, clock: Hands) -> None:
         ok(hall.client.get(f"{API}/skills"))
         ok(hall.client.get(f"{API}/robots", headers=hall.operator))
     hall.close()
+
+
+def test_who_asks_too_often_costs_no_nonce_and_no_file(
+    slow_hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The body of a request that is over the limit is not read, and nothing is written for it."""
+    robot = slow_hall.enrol("one")
+    while robot.request("GET", "/robots/me").status_code == 200:
+        pass
+    written: list[object] = []
+    read: list[int] = []
+    monkeypatch.setattr(slow_hall.services.database, "write", written.append)
+    monkeypatch.setattr(SpoolFile, "write", lambda _, piece: read.append(len(piece)))
+    answers = [robot.request("GET", "/robots/me"), robot.push("c-0000000000-1", b"d" * 100_000)]
+    assert [slow_hall.error(answer, 429)["code"] for answer in answers] == ["too_many_requests"] * 2
+    assert written == []
+    assert read == []
+
+
+def test_who_asks_too_often_in_the_name_of_another_keeps_it_not_out(slow_hall: Hall) -> None:
+    """A claim that is not proven is not counted as the one's whom it names, however large its body."""
+    robot, forger = slow_hall.enrol("one"), slow_hall.enrol("two")
+    forged = Robot(slow_hall.client, slow_hall.clock, robot.robot_id, forger.key, first_nonce=100)
+    for _ in range(20):
+        assert forged.push("c-0000000000-1", b"d" * 1000).status_code in {401, 403, 429}
+    ok(robot.request("GET", "/robots/me"))

@@ -31,7 +31,7 @@ def test_an_organisation_says_what_it_may_use_and_uses(hall: Hall, north: Header
 
 
 def test_its_users_see_their_own_and_admins_all(hall: Hall, north: Headers) -> None:
-    own = ok(hall.client.get(f"{API}/organisations", headers=north)).json()
+    own = ok(hall.client.get(f"{API}/organisations", headers=north)).json()["items"]
     assert [each["name"] for each in own] == ["North"]
     assert [each["name"] for each in hall.get("/organisations")] == ["North", "guild"]
     errors = [
@@ -79,7 +79,7 @@ def test_an_operator_lets_robots_into_the_own_organisation(hall: Hall, north: He
 
 def test_an_operator_sees_the_own_robots(hall: Hall, north: Headers) -> None:
     own, _ = hall.enrol("one", organisation="North"), hall.enrol("two")
-    found = ok(hall.client.get(f"{API}/robots", headers=north)).json()
+    found = ok(hall.client.get(f"{API}/robots", headers=north)).json()["items"]
     assert [robot["robot_id"] for robot in found] == [own.robot_id]
 
 
@@ -127,7 +127,7 @@ def test_a_researcher_sees_private_skills_that_it_published(hall: Hall, north: H
     hidden = {"visibility": "private"}
     ok(hall.client.put(f"{API}/skills/reach/visibility", json=hidden, headers=north))
     seen = {
-        name: [each["name"] for each in ok(hall.client.get(f"{API}/skills", headers=headers)).json()]
+        name: [each["name"] for each in ok(hall.client.get(f"{API}/skills", headers=headers)).json()["items"]]
         for name, headers in (("ada", ada), ("bo", bo), ("nora", north))
     }
     assert seen == {"ada": ["reach"], "bo": ["other", "reach"], "nora": ["other", "reach"]}

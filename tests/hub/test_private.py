@@ -28,8 +28,8 @@ def test_no_file_of_a_hub_or_its_backup_is_for_others(tmp_path: Path) -> None:
     backups.mkdir(mode=0o700)
     with running_hub(data, start=ANYBODY + START) as hub:
         operator = {"Authorization": f"Bearer {ADMIN}"}
-        skill = {"content": tiny_skill().to_bytes(), "headers": {**operator, "Content-Type": BLOB}}
-        ok(httpx.post(f"{hub.address}{API}/skills", **skill))
+        headers = {**operator, "Content-Type": BLOB}
+        ok(httpx.post(f"{hub.address}{API}/skills", content=tiny_skill().to_bytes(), headers=headers))
         assert open_to_others(data) == []
         hub.stop()
     for command in (["backup", str(backups / "hub.tar")], ["restore", str(backups / "hub.tar")]):

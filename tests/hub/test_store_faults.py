@@ -209,7 +209,7 @@ def test_on_a_disk_without_room_for_database_and_store_nothing_is_half_done(smal
             assert "room" in refused(client.post(f"{API}/organisations", json=north))["remedy"]
         assert not list((small_disk / "blobs").glob("sha256/*/*"))
         junk.unlink()
-        assert ok(client.get(f"{API}/skills")).json() == []
+        assert ok(client.get(f"{API}/skills")).json()["items"] == []
         ok(client.post(f"{API}/organisations", json=north))
         assert ok(client.post(f"{API}/skills", content=data)).status_code == 201
         fill(small_disk)
@@ -217,7 +217,7 @@ def test_on_a_disk_without_room_for_database_and_store_nothing_is_half_done(smal
         hub.kill()
     junk.unlink()
     with running_hub(small_disk) as hub, httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
-        names = [each["name"] for each in ok(client.get(f"{API}/organisations")).json()]
+        names = [each["name"] for each in ok(client.get(f"{API}/organisations")).json()["items"]]
         assert sorted(names) == ["North", "guild"]
         assert client.get(f"{API}/skills/reach-far/versions/1/file").content == data
 

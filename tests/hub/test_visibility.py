@@ -28,6 +28,16 @@ from hub.settings import Settings
 from hub.tokens import Tokens
 from hub.visibility import VISIBILITIES, may_change, may_see, may_see_robots
 from skills.errors import ZunftError
+from skills.lists import (
+    BoardQuery,
+    CampaignQuery,
+    EventQuery,
+    OrganisationQuery,
+    RobotQuery,
+    RoundQuery,
+    SkillQuery,
+    VersionQuery,
+)
 from skills.messages import CampaignRequest, Role, Visibility
 from tests.hub.conftest import (
     ADMIN,
@@ -121,13 +131,15 @@ def answer_of(call: Callable[..., Any], *args: Any, **named: Any) -> Any:
 def everything_told(guild: Guild, viewer: Viewer) -> str:
     """All that reading calls say to a viewer, asked for by every name and id there is, as one text."""
     hub, told = guild.hub, []
-    told += [hub.catalogue.skills(viewer), hub.campaigns.campaigns(viewer), hub.enrolment.robots(viewer)]
-    told += [answer_of(hub.leaderboards.board, f"task-of-{name}", viewer, hub="") for name in NAMES]
-    told += [hub.events.after(0, viewer).events, hub.organisations.organisations(viewer)]
+    told += [hub.catalogue.skills(viewer, SkillQuery()), hub.enrolment.robots(viewer, RobotQuery())]
+    told += [hub.campaigns.campaigns(viewer, CampaignQuery()), hub.events.past(viewer, EventQuery())]
+    told += [
+        answer_of(hub.leaderboards.board, f"task-of-{name}", viewer, BoardQuery(), hub="") for name in NAMES
+    ]
+    told += [hub.events.after(0, viewer).events, hub.organisations.organisations(viewer, OrganisationQuery())]
     for name, campaign in guild.campaigns.items():
         calls: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
             (hub.catalogue.skill, (name,)),
-            (hub.catalogue.versions, (name,)),
             (hub.catalogue.version, (name, "stable")),
             (hub.releases.releases, (name,)),
             (hub.releases.release, (name, "r-1")),
@@ -137,6 +149,8 @@ def everything_told(guild: Guild, viewer: Viewer) -> str:
         told += [
             answer_of(call, *args, viewer) for call, args in calls if viewer or call.__name__[:3] != "own"
         ]
+        told.append(answer_of(hub.catalogue.versions, name, viewer, VersionQuery()))
+        told.append(answer_of(hub.campaigns.rounds, campaign, viewer, RoundQuery()))
     told += [answer_of(hub.enrolment.robot, robot.name, viewer) for robot in guild.robots]
     return json.dumps(told, default=_plain)
 
@@ -163,7 +177,13 @@ def test_no_reading_call_shows_what_the_rule_denies(guild: Guild, world: World, 
         assert (robot.name in told) == is_seen, (robot, viewer)
     for place in PLACES[:2]:
         its_own = viewer is not None and may_change(viewer, place)
-        assert any(each.name == place for each in hub.organisations.organisations(viewer)) == its_own
+        assert (
+            any(
+                each.name == place
+                for each in hub.organisations.organisations(viewer, OrganisationQuery()).items
+            )
+            == its_own
+        )
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

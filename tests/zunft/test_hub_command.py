@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -26,7 +32,7 @@ def test_a_hub_runs_with_or_without_the_word(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[Settings] = []
-    monkeypatch.setattr("hub.server.serve", served.append)
+    monkeypatch.setattr("hub.server.serve", lambda settings, **_: served.append(settings))
     monkeypatch.setenv("ZUNFT_DATA_DIR", str(tmp_path))
     assert RUNNER.invoke(app, words).exit_code == 0
     assert RUNNER.invoke(app, [*words, "--port", "1234"]).exit_code == 0
@@ -88,3 +94,64 @@ def test_lost_blobs_are_an_exit_status(tmp_path: Path, monkeypatch: pytest.Monke
     assert made.exit_code == 1
     assert version.digest in made.stderr
     assert (tmp_path / "hub.tar").exists()
+
+
+@contextmanager
+def started(folder: Path, **settings: str) -> Iterator[str]:
+    """What `zunft hub` says before its log, while it runs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZUNFT_")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "zunft", "hub", "--data-dir", str(folder), "--port", "0"],
+        env=kept | {"COLUMNS": "400"} | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline()
+        finally:
+            process.terminate()
+
+
+def address_in(said: str) -> str:
+    return next(word for word in said.split() if word.startswith("http://")).rstrip(";")
+
+
+def test_a_hub_says_that_it_is_up_once_it_is_and_where_its_token_lies(tmp_path: Path) -> None:
+    with started(tmp_path) as said:
+        assert httpx.get(f"{address_in(said)}/healthz").is_success
+        token = (tmp_path / "admin-token").read_text()
+        assert str(tmp_path / "admin-token") in said
+        assert token not in said
+
+
+def test_a_restored_hub_says_how_to_come_by_a_token(tmp_path: Path) -> None:
+    old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "hub.tar"
+    open_services(Settings(data_dir=old)).close()
+    for words in (["backup", str(file), "--with-key", "--data-dir", str(old)],
+                  ["restore", str(file), "--data-dir", str(new)]):  # fmt: skip
+        done = RUNNER.invoke(app, ["hub", *words])
+        assert done.exit_code == 0, done.output
+    with started(new) as said:
+        assert "admin-token" not in said
+        assert "set ZUNFT_ADMIN_TOKEN" in said
+    with started(new, ZUNFT_ADMIN_TOKEN=ADMIN) as said:
+        assert "what ZUNFT_ADMIN_TOKEN says" in said
+        users = httpx.get(f"{address_in(said)}/api/v1/users", headers={"Authorization": f"Bearer {ADMIN}"})
+        assert users.is_success, users.text
+
+
+def test_a_hub_whose_port_is_taken_does_not_say_that_it_is_up(tmp_path: Path) -> None:
+    with started(tmp_path / "one") as said:
+        port = address_in(said).rpartition(":")[2]
+        second = subprocess.run(
+            [sys.executable, "-m", "zunft", "hub", "--data-dir", str(tmp_path / "two"), "--port", port],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode != 0
+    assert second.stdout == ""
+    assert "address already in use" in second.stderr
+    assert "Traceback" not in second.stderr

@@ -20,7 +20,7 @@ from envs.workshop import data_sheet
 from hub.leaderboards.rows import ScoreRow
 from hub.settings import Settings
 from skills.container import pack
-from skills.errors import ArtefactError, ContractError
+from skills.errors import ArtefactError, ContractError, NotFoundError
 from tests.eventually import eventually
 from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings, tiny_skill
 from tests.hub.leaderboards.samples import SMALL
@@ -66,7 +66,9 @@ def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path
     ok(hall.publish(skill))
     ok(hall.publish(tiny_skill(name="other", task="weld-seam")))
     assert "weld-seam v1 of guild waits to be measured." in said("leaderboard", "weld-seam")
-    assert "no score of this version" in said("score", "weld-seam")
+    unmeasured = run("score", "weld-seam")
+    assert "no score of this version" in str(unmeasured.exception)
+    assert isinstance(unmeasured.exception, NotFoundError)
     hall.services.scorer.work()
     shown = said("leaderboard", "weld-seam")
     assert "2 episodes on each of 6 robots, seed 40000" in shown

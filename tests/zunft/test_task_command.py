@@ -95,6 +95,11 @@ def test_a_task_written_from_the_tutorial_passes_is_seen_and_learned(tmp_path: P
     for picture in (tmp_path / "seen.png", curve):
         assert picture.read_bytes().startswith(b"\x89PNG")
     assert Skill.load(skill).manifest.task == "press-button"
+    with running_hub(tmp_path / "empty") as hub:
+        assert "press-button v1" in run(
+            "skill", "publish", str(skill), "--hub", hub.address, "--token", ADMIN
+        )
+        hub.kill()
     assert run("task", "view", str(folder), "-o", str(tmp_path / "b.png"), "--skill", str(skill))
 
 

@@ -14,6 +14,7 @@ from fleet.processes import Processes
 from fleet.simulate import FleetPlan, draw_robots, simulate
 from fleet.workbench import Workbench
 from hub.gate import HeldOutGate
+from skills.lists import RobotQuery
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from tests.hub.conftest import Hall, Hands, ok, small_settings
 from zunft.commands.skill import new_skill
@@ -55,7 +56,7 @@ def test_two_robots_train_on_a_wrapped_environment_and_the_hub_publishes_what_it
             simulate(plan, crew, lambda _: None, until=over)
         done = operator.campaign(campaign.campaign_id)
         stable = operator.version(NAME, "stable")
-        fits = operator.fits(NAME, "stable")
+        fits = operator.fits(NAME, "stable", RobotQuery()).items
     assert (done.state, done.rounds[0].state, done.rounds[0].deltas) == ("finished", "published", 2)
     assert (stable.version, stable.origin, stable.contributors) == (2, "merge", 2)
     assert stable.gate is not None

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from zunft.commands.connection import Json
+from zunft.commands.output import table, tell
 
 if TYPE_CHECKING:
     from hub.audit import AuditLog
+from skills.lists import LARGEST_PAGE, AuditQuery
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Who did what: the hub's audit log, read from its database.")
-out = Console()
 
 DataDir = Annotated[
     Path | None, typer.Option(help="The hub's folder; other settings come from the environment.")
@@ -41,35 +40,39 @@ def verify(
     """Follow the chain of all entries; exit status 1 where it breaks."""
     with _log(data_dir) as log:
         found = log.verify(head)
-    if as_json:
-        out.print_json(data=asdict(found))
-    elif found.broken_at is None:
-        out.print(f"[green]OK[/] {found.entries} entries; note the head: {found.head}", soft_wrap=True)
-    else:
-        out.print(f"[red]BROKEN[/] at entry {found.broken_at}: {found.reason}.", soft_wrap=True)
+    verdict = (
+        f"[green]OK[/] {found.entries} entries; note the head: {found.head}"
+        if found.broken_at is None
+        else f"[red]BROKEN[/] at entry {found.broken_at}: {escape(found.reason)}."
+    )
+    tell(found, verdict, as_json=as_json)
     if found.broken_at is not None:
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: [bold]zunft audit show --after 1200 --limit 50 --json[/]")
+@app.command(epilog="Example: [bold]zunft audit show --limit 200 --json[/]")
 def show(
     data_dir: DataDir = None,
-    after: Annotated[int, typer.Option(min=0, help="Only entries with a greater number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, help="How many, oldest first.")] = 100,
+    cursor: Annotated[str, typer.Option(help="Go on behind a page; it ends with this.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="How many, oldest first.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show entries, oldest first."""
     with _log(data_dir) as log:
-        entries = log.after(after, limit)
-    if as_json:
-        out.print_json(data=[entry.model_dump(mode="json") for entry in entries])
-        return
-    table = Table("number", "when (UTC)", "who", "did", "to", "details")
-    for entry in entries:
-        details = ", ".join(f"{name} {value}" for name, value in entry.details.items())
-        when = f"{entry.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(entry.number), when, entry.actor, entry.action, entry.subject, details)
-    out.print(table)
+        entries = log.entries(AuditQuery(cursor=cursor, limit=limit)).items
+    rows = [
+        (
+            str(entry.number),
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.actor,
+            entry.action,
+            entry.subject,
+            ", ".join(f"{name} {value}" for name, value in entry.details.items()),
+        )
+        for entry in entries
+    ]
+    columns = ("number", "when (UTC)", "who", "did", "to", "details")
+    tell(entries, table(columns, rows), as_json=as_json)
 
 
 @contextmanager

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import CampaignQuery
 from skills.messages import CampaignRequest, CampaignView, OptimiserName, RuleName
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.merge import Clip, Options, parse_options
+from zunft.commands.output import err, facts, out, table, tell
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Give a standing order to improve a skill, and watch it.")
-out = Console()
 
 
 @app.command(
@@ -69,21 +69,18 @@ def start(
             "max_staleness": max_staleness,
         },
     }
-    campaign = connect(hub, token).start_campaign(_order(wanted) if order is None else _read(order, skill))
-    if as_json:
-        out.print_json(campaign.model_dump_json())
-    else:
-        out.print(
-            f"campaign {campaign.campaign_id} runs; watch it: zunft campaign watch {campaign.campaign_id}"
-        )
+    asked = request(CampaignRequest, wanted) if order is None else _read(order, skill)
+    campaign = connect(hub, token).start_campaign(asked)
+    name = campaign.campaign_id
+    tell(campaign, f"campaign {name} runs; watch it: zunft campaign watch {name}", as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft campaign watch CAMPAIGN[/]")
-def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Follow a campaign until it ends."""
     client = connect(hub, token)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=out) as progress:
+    with Progress(*columns, console=err if as_json else out) as progress:
         bar = progress.add_task("", total=None)
         campaign = client.campaign(campaign_id)
         while campaign.state == "running":
@@ -95,7 +92,7 @@ def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
         progress.update(
             bar, total=campaign.order.rounds, completed=_done(campaign), description=campaign.state
         )
-    out.print(_table(campaign))
+    tell(campaign, _rounds(campaign), as_json=as_json)
     if campaign.state == "failed":
         raise RequestError(f"the campaign failed: {campaign.reason}", where=campaign_id)
 
@@ -104,11 +101,7 @@ def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
 def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Say what was ordered, how it is merged, and what its rounds came to."""
     campaign = connect(hub, token).campaign(campaign_id)
-    if as_json:
-        out.print_json(campaign.model_dump_json())
-        return
     order, merge = campaign.order, campaign.order.merge
-    facts = Table(title=f"{campaign.campaign_id}: {order.skill}", show_header=False)
     rows = {
         "state": " ".join(filter(None, (campaign.state, campaign.reason))),
         "rounds": f"{_done(campaign)} of {order.rounds}",
@@ -117,67 +110,62 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
         "late deltas": f"staleness up to {merge.max_staleness}" if merge.max_staleness else "refused",
         "now": _line(campaign),
     }
-    for name, value in rows.items():
-        facts.add_row(name, value)
-    out.print(facts, _table(campaign))
+    title = f"{campaign.campaign_id}: {order.skill}"
+    tell(campaign, facts(rows, title=title), _rounds(campaign), as_json=as_json)
 
 
 @app.command("list", epilog="Example: [bold]zunft campaign list --json[/]")
 def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all campaigns."""
-    campaigns = connect(hub, token).campaigns()
-    if as_json:
-        out.print_json(data=[campaign.model_dump(mode="json") for campaign in campaigns])
-        return
-    table = Table("campaign", "skill", "state", "rounds", "now")
-    for campaign in campaigns:
-        done = f"{_done(campaign)}/{campaign.order.rounds}"
-        table.add_row(campaign.campaign_id, campaign.order.skill, campaign.state, done, _line(campaign))
-    out.print(table if campaigns else "No campaigns yet: zunft campaign start SKILL.")
+    campaigns = connect(hub, token).campaigns(CampaignQuery()).items
+    rows = [
+        (
+            each.campaign_id,
+            each.order.skill,
+            each.state,
+            f"{_done(each)}/{each.order.rounds}",
+            _line(each),
+        )
+        for each in campaigns
+    ]
+    columns = ("campaign", "skill", "state", "rounds", "now")
+    shown = table(columns, rows, keys=2) if rows else "No campaigns yet: zunft campaign start SKILL."
+    tell(campaigns, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft campaign stop CAMPAIGN[/]")
-def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """End a campaign; what is published stays."""
-    out.print(f"campaign {connect(hub, token).stop_campaign(campaign_id).campaign_id} is stopped")
-
-
-def _order(wanted: dict[str, Any]) -> CampaignRequest:
-    try:
-        return CampaignRequest.model_validate(wanted)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RequestError(f"{first['msg']}.", where=where, remedy="See --help.") from error
+    stopped = connect(hub, token).stop_campaign(campaign_id)
+    tell(stopped, f"campaign {stopped.campaign_id} is stopped", as_json=as_json)
 
 
 def _read(file: Path, skill: str) -> CampaignRequest:
     try:
-        order = CampaignRequest.model_validate_json(file.read_text())
+        order = CampaignRequest.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise RequestError(f"no campaign request: {error}", where=str(file)) from error
     return order.model_copy(update={"skill": skill})
 
 
 def _done(campaign: CampaignView) -> int:
-    return sum(round_.state in {"published", "rejected", "failed"} for round_ in campaign.rounds)
+    return campaign.rounds_ended
 
 
 def _line(campaign: CampaignView) -> str:
     return campaign.waiting_for or campaign.reason
 
 
-def _table(campaign: CampaignView) -> Table:
-    table = Table("round", "state", "deltas", "steps", "success", "gate")
-    for round_ in campaign.rounds:
-        gate = round_.gate
-        score = f"{gate.candidate.score:.2f}" if gate else "-"
-        table.add_row(
-            str(round_.number),
-            round_.state,
-            str(round_.deltas),
-            f"{round_.samples:,}",
-            score,
-            gate.reason if gate else "",
+def _rounds(campaign: CampaignView) -> Table:
+    rows = [
+        (
+            str(each.number),
+            each.state,
+            str(each.deltas),
+            f"{each.samples:,}",
+            f"{each.gate.candidate.score:.2f}" if each.gate else "-",
+            each.gate.reason if each.gate else "",
         )
-    return table
+        for each in campaign.rounds
+    ]
+    return table(("round", "state", "deltas", "steps", "success", "gate"), rows)

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from pydantic_core import to_json
 
 from fleet.client import OperatorClient
 from fleet.display import FleetDisplay
+from fleet.progress import Progress
 from skills.errors import HubUnreachableError, RequestError
 from skills.files import keep_private
+from skills.lists import CampaignQuery
 from skills.messages import EnrolmentTokenRequest
+from zunft.commands.connection import Json
+from zunft.commands.output import err, out
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Many simulated robots at once.")
-out = Console()
 
 
 @app.callback()
@@ -50,6 +54,7 @@ def simulate(
     home: Annotated[Path, typer.Option(help="Folder of the robots' folders.")] = Path("zunft-fleet"),
     seed: Annotated[int, typer.Option(min=0, help="Of workshops and training.")] = 0,
     forever: Annotated[bool, typer.Option(help="Go on when no campaign is running.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run robots that train for a hub until the skill's campaign is over."""
     from fleet.simulate import FleetPlan, draw_robots  # noqa: PLC0415 - MuJoCo
@@ -61,11 +66,17 @@ def simulate(
     plan = FleetPlan(hub, skill, drawn, home.absolute(), seed=seed)
     until = (lambda: False) if forever else _campaign_over(operator, skill)
     count = min(robots, processes or os.cpu_count() or 1)
-    with _open_crew(count, ray=ray, address=ray_address) as crew, FleetDisplay(out) as display:
+    display = nullcontext(_print) if as_json else FleetDisplay(out)
+    with _open_crew(count, ray=ray, address=ray_address) as crew, display as show:
         try:
-            run_fleet(plan, crew, display, until)
+            run_fleet(plan, crew, show, until)
         except KeyboardInterrupt:
-            out.print("stopped; the robots go on from their folders when started again")
+            err.print("stopped; the robots go on from their folders when started again")
+
+
+def _print(progress: Progress) -> None:
+    """One document a line."""
+    out.print(to_json(progress).decode(), highlight=False, markup=False, soft_wrap=True)
 
 
 def _task_of(operator: OperatorClient, skill: str, home: Path) -> Any:
@@ -86,7 +97,7 @@ def _campaign_over(operator: OperatorClient, skill: str) -> Callable[[], bool]:
     def over() -> bool:
         nonlocal seen
         try:
-            states = [each.state for each in operator.campaigns() if each.order.skill == skill]
+            states = [each.state for each in operator.campaigns(CampaignQuery(skill=skill)).items]
         except HubUnreachableError:
             return False
         running = "running" in states

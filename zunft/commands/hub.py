@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
 from zunft.commands.connection import Json
+from zunft.commands.output import err, tell
 
 if TYPE_CHECKING:
     from hub.archive import BackupManifest
@@ -36,8 +36,6 @@ app = typer.Typer(
     cls=_RunByDefault,
     help="Run a hub, back it up, restore it. [bold]zunft hub[/] alone is [bold]zunft hub run[/].",
 )
-out = Console()
-err = Console(stderr=True)
 
 DataDir = Annotated[
     Path | None,
@@ -50,22 +48,25 @@ def hub(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for database, blobs and keys.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="So many serve the port, on PostgreSQL; each does whatever comes.")
+    ] = 1,
+    as_json: Json = False,
 ) -> None:
     """Run a hub. Every other setting comes from the environment: see docs/settings.md."""
     # Imported here: the other commands should not wait for the web server's modules.
-    from hub.server import serve  # noqa: PLC0415
     from hub.settings import Settings  # noqa: PLC0415
+    from hub.supervisor import serve_with  # noqa: PLC0415
 
     options: dict[str, Any] = {"data_dir": data_dir, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in options.items() if value is not None})
-    token = (
-        "ZUNFT_ADMIN_TOKEN" if settings.admin_token.get_secret_value() else settings.data_dir / "admin-token"
-    )
-    out.print(
-        f"The hub comes up at http://{settings.host}:{settings.port}; the admin's token is in {token}. "
-        "Its log follows, one JSON document a line. Ctrl-C stops it."
-    )
-    serve(settings)
+
+    def announce(address: str) -> None:
+        said = f"The hub is up at {address}; {_admin_token(settings)}"
+        log = "Its log follows, one JSON document a line. Ctrl-C stops it."
+        tell({"address": address, "admin_token": _admin_token(settings)}, f"{said} {log}", as_json=as_json)
+
+    serve_with(settings, processes, announce=announce)
 
 
 @app.command(
@@ -155,12 +156,25 @@ def restore(
 
 
 @app.command("new-key", epilog="Example: [bold]zunft hub new-key --data-dir zunft-data[/]")
-def new_key(data_dir: DataDir = None) -> None:
+def new_key(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Give a stopped hub whose signing key is lost a new one, and sign its skills; robots enrol again."""
     from hub.identity import replace_key  # noqa: PLC0415 - as above
 
     key = replace_key(_settings(data_dir), datetime.now(UTC))
-    out.print(f"the hub signs with {key.text}", highlight=False, soft_wrap=True)
+    tell({"hub_key": key.text}, f"the hub signs with {key.text}", as_json=as_json)
+
+
+def _admin_token(settings: Settings) -> str:
+    """Where it is, or how to come by one: who started the hub can always let themselves in."""
+    if settings.admin_token.get_secret_value():
+        return "the admin's token is what ZUNFT_ADMIN_TOKEN says."
+    file = settings.data_dir / "admin-token"
+    if file.is_file():
+        return f"the admin's token is in {file}."
+    return (
+        "its users keep the tokens that they have. For a new one of the user admin, set ZUNFT_ADMIN_TOKEN to "
+        "32 characters or more (openssl rand -hex 32 makes them) and start the hub again."
+    )
 
 
 def _settings(data_dir: Path | None) -> Settings:
@@ -183,11 +197,14 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
 def _show(path: Path, manifest: BackupManifest, *, as_json: bool) -> None:
     blobs = sum(1 for name in manifest.members if name.startswith(("blobs/", "regions/")))
     size = sum(member.size for member in manifest.members.values())
-    if as_json:
-        facts = manifest.model_dump(mode="json", exclude={"members"})
-        with_key = "hub-key.pem" in manifest.members
-        out.print_json(data={"file": str(path), "bytes": size, "blobs": blobs, "with_key": with_key, **facts})
-        return
-    rows = sum(manifest.rows.values())
     made = f"{manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, Zunft {manifest.zunft}"
-    out.print(f"{path}: {rows} rows, {blobs} blobs, {size / 1e6:.1f} MB; {made}", soft_wrap=True)
+    rows = sum(manifest.rows.values())
+    found = {
+        "file": path,
+        "bytes": size,
+        "blobs": blobs,
+        "with_key": "hub-key.pem" in manifest.members,
+        **manifest.model_dump(mode="json", exclude={"members"}),
+    }
+    said = f"{path}: {rows} rows, {blobs} blobs, {size / 1e6:.1f} MB; {made}"
+    tell(found, said, as_json=as_json)

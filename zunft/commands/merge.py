@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
 from skills.errors import RequestError
 from skills.messages import RuleName
 from skills.skill import Skill
-from zunft.commands.connection import Json
+from zunft.commands.connection import Json, split_reference
+from zunft.commands.output import err, tell
+
+if TYPE_CHECKING:
+    from hub.rebuild import Rebuilt
 
 __all__ = ["Clip", "Options", "app", "parse_options"]
 
@@ -42,7 +45,6 @@ app = typer.Typer(
     cls=_FilesByDefault,
     help="Merge skill files, or merge a hub's round again: [bold]zunft merge A.skill B.skill -o C.skill[/].",
 )
-out = Console()
 
 
 @app.command(
@@ -78,11 +80,9 @@ def files(
     start = _load(base) if base else loaded[0]
     merged = merge_skills(loaded, start, chain, weight or None, engine=choose_engine("cpu"))
     merged.save(output)
-    if as_json:
-        out.print_json(data={"digest": merged.digest, "manifest": merged.manifest.model_dump(mode="json")})
-    else:
-        name = f"{merged.manifest.name} v{merged.manifest.version}"
-        out.print(f"{output}: {name}, {rule} of {len(loaded)} skills, {merged.digest}", soft_wrap=True)
+    name = f"{merged.manifest.name} v{merged.manifest.version}"
+    said = f"{output}: {name}, {rule} of {len(loaded)} skills, {merged.digest}"
+    tell({"digest": merged.digest, "manifest": merged.manifest}, said, as_json=as_json)
 
 
 @app.command(
@@ -100,25 +100,22 @@ def rebuild(
     from hub.rebuild import rebuild as merge_again  # noqa: PLC0415 - as above
     from hub.settings import Settings  # noqa: PLC0415
 
-    name, _, ref = version.partition("@")
+    name, ref = split_reference(version)
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     columns = (TextColumn("opening deltas"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=err, transient=True) as progress:
         bar = progress.add_task("", total=None)
         found = merge_again(
             settings,
             name,
-            _number(ref) or "stable",
+            ref,
             lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    if as_json:
-        out.print_json(data={**asdict(found), "same": found.same})
-    else:
-        what = f"{found.skill} v{found.version}, {found.rule} of {found.deltas} deltas"
-        verdict = "[green]OK[/]" if found.same else "[red]DIFFERS[/]"
-        out.print(f"{verdict} {what} on {found.device_now}: {found.found}", soft_wrap=True)
+    what = f"{found.skill} v{found.version}, {found.rule} of {found.deltas} deltas"
+    verdict = "[green]OK[/]" if found.same else "[red]DIFFERS[/]"
+    lines = [f"{verdict} {what} on {found.device_now}: {found.found}", *_differences(found)]
+    tell({**asdict(found), "same": found.same}, *lines, as_json=as_json)
     if not found.same:
-        _explain(found.expected, found.differences, found.device, found.device_now)
         raise typer.Exit(1)
 
 
@@ -140,21 +137,19 @@ def parse_options(texts: list[str] | None) -> dict[str, int | float]:
     return options
 
 
-def _number(ref: str) -> str:
-    """`v3` is 3."""
-    return ref[1:] if ref[:1] == "v" and ref[1:].isdigit() else ref
-
-
 def _load(path: Path) -> Skill:
     if not path.is_file():
         raise RequestError("there is no such file.", where=str(path), remedy="Name skill files.")
     return Skill.load(path)
 
 
-def _explain(expected: str, differences: dict[str, float], device: str, device_now: str) -> None:
-    out.print(f"The catalogue has {expected}.", soft_wrap=True)
-    for name, largest in differences.items():
-        out.print(f"  {name}: " + (f"differs by up to {largest:.3g}" if largest else "differs"))
-    if device != device_now:
-        then = device or "a device that was not recorded"
-        out.print(f"It was merged on {then}; other devices may round the last bit differently.")
+def _differences(found: Rebuilt) -> list[str]:
+    if found.same:
+        return []
+    lines = [f"The catalogue has {found.expected}."]
+    for name, largest in found.differences.items():
+        lines.append(f"  {name}: " + (f"differs by up to {largest:.3g}" if largest else "differs"))
+    if found.device != found.device_now:
+        then = found.device or "a device that was not recorded"
+        lines.append(f"It was merged on {then}; other devices may round the last bit differently.")
+    return lines

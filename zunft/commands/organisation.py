@@ -6,19 +6,17 @@ import re
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 
 from skills.errors import RequestError
+from skills.lists import OrganisationQuery
 from skills.messages import Visibility
 from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.output import table, tell
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Organisations: members, robots, quotas, visibility, regions.")
-out = Console()
 
 NONE = "none"
 UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -57,23 +55,29 @@ def create(
     """Make an organisation; its new skills are seen by itself alone unless you say otherwise."""
     limits = _limits(robots, storage, uploads, delta_size, skill_size, campaigns)
     settings = _changed(OrganisationSettings(), region, visibility, limits)
-    made = connect(hub, token).create_organisation(OrganisationRequest(name=name, **settings.model_dump()))
+    made = connect(hub, token).create_organisation(
+        request(OrganisationRequest, {"name": name, **settings.model_dump()})
+    )
     _show(made, as_json=as_json)
 
 
 @app.command("list", epilog="Example: [bold]zunft organisation list --json[/]")
 def list_organisations(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show your organisation; all for admins."""
-    found = connect(hub, token).organisations()
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in found])
-        return
-    table = Table("organisation", "region", "new skills seen by", "users", "robots", "storage")
-    for each in found:
-        stored = _amount(each.use.storage_bytes)
-        region = each.region or NONE
-        table.add_row(each.name, region, each.visibility, str(each.users), str(each.use.robots), stored)
-    out.print(table)
+    found = connect(hub, token).organisations(OrganisationQuery()).items
+    rows = [
+        (
+            each.name,
+            each.region or NONE,
+            each.visibility,
+            str(each.users),
+            str(each.use.robots),
+            _amount(each.use.storage_bytes),
+        )
+        for each in found
+    ]
+    columns = ("organisation", "region", "new skills seen by", "users", "robots", "storage")
+    tell(found, table(columns, rows), as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft organisation show guild[/]")
@@ -143,12 +147,7 @@ def _changed(
     if visibility is not None:
         wanted["visibility"] = visibility
     wanted["quotas"] |= limits
-    try:
-        return OrganisationSettings.model_validate(wanted)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RequestError(f"{first['msg']}.", where=where, remedy="See --help.") from error
+    return request(OrganisationSettings, wanted)
 
 
 def _number(text: str) -> int | None:
@@ -162,21 +161,19 @@ def _number(text: str) -> int | None:
 
 
 def _show(organisation: OrganisationView, *, as_json: bool) -> None:
-    if as_json:
-        out.print_json(organisation.model_dump_json())
-        return
     region = organisation.region or "no region"
-    title = f"{organisation.name}: {region}, new skills seen by {organisation.visibility}"
-    table = Table("", "used", "limit", title=title)
     quotas, use = organisation.quotas, organisation.use
-    table.add_row("users", str(organisation.users), NONE)
-    table.add_row("robots", str(use.robots), _limit(quotas.robots))
-    table.add_row("campaigns that run", str(use.campaigns), _limit(quotas.campaigns))
-    table.add_row("uploads in the last hour", str(use.uploads_per_hour), _limit(quotas.uploads_per_hour))
-    table.add_row("storage", _amount(use.storage_bytes), _bytes(quotas.storage_bytes))
-    table.add_row("one delta", "", _bytes(quotas.delta_bytes))
-    table.add_row("one skill file", "", _bytes(quotas.skill_bytes))
-    out.print(table)
+    rows = [
+        ("users", str(organisation.users), NONE),
+        ("robots", str(use.robots), _limit(quotas.robots)),
+        ("campaigns that run", str(use.campaigns), _limit(quotas.campaigns)),
+        ("uploads in the last hour", str(use.uploads_per_hour), _limit(quotas.uploads_per_hour)),
+        ("storage", _amount(use.storage_bytes), _bytes(quotas.storage_bytes)),
+        ("one delta", "", _bytes(quotas.delta_bytes)),
+        ("one skill file", "", _bytes(quotas.skill_bytes)),
+    ]
+    title = f"{organisation.name}: {region}, new skills seen by {organisation.visibility}"
+    tell(organisation, table(("", "used", "limit"), rows, title=title), as_json=as_json)
 
 
 def _limit(limit: int | None) -> str:

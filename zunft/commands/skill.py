@@ -7,18 +7,27 @@ from time import sleep
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from fleet.workbench import Workbench
 from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
+from skills.lists import RobotQuery, SkillQuery, VersionQuery
 from skills.manifest import Manifest, Network
 from skills.messages import Channel, ReleaseView, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import (
+    DEFAULT_HUB,
+    Hub,
+    Json,
+    Token,
+    connect,
+    is_file,
+    split_reference,
+)
+from zunft.commands.output import err, facts, table, tell
 
 if TYPE_CHECKING:
     from envs.task import Task
@@ -28,10 +37,12 @@ __all__ = ["HIDDEN", "app", "new_skill"]
 LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True, help="Start, inspect, publish and pull skills.")
-out = Console()
 
 HIDDEN = (64, 64)
-SUFFIX = ".skill"
+
+Reference = Annotated[
+    str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7 of the hub; or FILE.skill.")
+]
 
 
 @app.command(epilog="Example: [bold]zunft skill new weld-seam -o weld-seam.skill[/]")
@@ -40,39 +51,64 @@ def new(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the file.")],
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "64,64",
+    as_json: Json = False,
 ) -> None:
     """Make version 1 of a skill: an untrained network for a task."""
     skill = new_skill(task, seed=seed, hidden=_widths(hidden))
     skill.save(output)
-    out.print(f"{output}: {skill.manifest.name} v1, {skill.digest}", soft_wrap=True)
+    done = {"file": output, "skill": skill.manifest.name, "version": 1, "digest": skill.digest}
+    tell(done, f"{output}: {skill.manifest.name} v1, {skill.digest}", as_json=as_json)
 
 
-@app.command(epilog="Example: [bold]zunft skill show weld-seam.skill --json[/]")
-def show(file: Path, as_json: Json = False) -> None:
-    """Say what a skill file is: manifest, tensors, digest."""
-    skill = Skill.load(file)
-    if as_json:
-        out.print_json(skill.manifest.model_dump_json())
-        return
-    manifest, network = skill.manifest, skill.manifest.network
-    table = Table(title=f"{manifest.name} v{manifest.version}", show_header=False)
-    table.add_column()
-    table.add_column(overflow="fold")
-    numbers = sum(tensor.size for tensor in skill.tensors.values())
+@app.command(
+    epilog="Examples: [bold]zunft skill show weld-seam.skill --json[/]; of a hub: "
+    "[bold]zunft skill show weld-seam@7[/]"
+)
+def show(reference: Reference, token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Say what a skill is: manifest, size, digest. Of a hub's skill no file is read."""
+    if is_file(reference):
+        skill = Skill.load(Path(reference))
+        manifest, digest, size = skill.manifest, skill.digest, skill.size
+    else:
+        version = connect(hub, token).version(*split_reference(reference))
+        manifest, digest, size = version.manifest, version.digest, version.size
+    network, contract = manifest.network, manifest.contract
     rows = {
-        "digest": skill.digest,
+        "digest": digest,
         "task": manifest.task,
         "origin": f"{manifest.origin}, {manifest.contributors} robots, {manifest.samples:,} steps",
         "network": f"{network.inputs} -> {network.hidden} -> {network.outputs}, {network.activation}",
-        "size": f"{numbers:,} numbers",
-        "observation": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in manifest.contract.observation),
-        "action": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in manifest.contract.action),
-        "rate": f"{manifest.contract.control_hz:g} Hz",
+        "size": f"{size:,} bytes",
+        "observation": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in contract.observation),
+        "action": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in contract.action),
+        "rate": f"{contract.control_hz:g} Hz",
         "licence": manifest.licence,
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
-    out.print(table)
+    tell(manifest, facts(rows, title=f"{manifest.name} v{manifest.version}"), as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft skill versions weld-seam[/]")
+def versions(
+    name: Annotated[str, typer.Argument(help="A skill of the hub.")],
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Show a skill's versions: where each comes from, what it reached, which channels point at it."""
+    found = connect(hub, token).versions(name, VersionQuery()).items
+    rows = [
+        (
+            f"v{each.version}",
+            "withdrawn" if each.withdrawn else ", ".join(each.channels),
+            each.origin,
+            format_score(each.score),
+            str(each.contributors),
+            f"{each.created_at:%Y-%m-%d %H:%M}",
+        )
+        for each in found
+    ]
+    columns = ("version", "channels", "origin", "success", "robots", "made (UTC)")
+    tell(found, table(columns, rows, title=name), as_json=as_json)
 
 
 @app.command(
@@ -87,24 +123,31 @@ def publish(
         Visibility | None,
         typer.Option(help="Who may see a new skill; default: what your organisation has decided."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Put a skill file into the hub's catalogue; a new name becomes your organisation's."""
     version = connect(hub, token).publish_skill(Skill.load(file), visibility)
-    out.print(f"published {version.skill} v{version.version} ({version.digest})", soft_wrap=True)
+    tell(version, f"published {version.skill} v{version.version} ({version.digest})", as_json=as_json)
 
 
 @app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
 def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the catalogue."""
-    skills = connect(hub, token).skills()
-    if as_json:
-        out.print_json(data=[skill.model_dump(mode="json") for skill in skills])
-        return
-    table = Table("skill", "task", "stable", "success", "versions", "owner", "seen by")
-    for skill in skills:
-        owner = skill.organisation, skill.visibility
-        table.add_row(skill.name, skill.task, *_stable(skill), str(skill.versions), *owner)
-    out.print(table if skills else "The catalogue is empty: zunft skill publish FILE.")
+    skills = connect(hub, token).skills(SkillQuery()).items
+    rows = [
+        (
+            skill.name,
+            skill.organisation,
+            skill.task,
+            f"{_stable(skill)} of {skill.versions}",
+            format_score(skill.stable.score if skill.stable else None),
+            skill.visibility,
+        )
+        for skill in skills
+    ]
+    columns = ("skill", "owner", "task", "stable", "success", "seen by")
+    shown = table(columns, rows) if rows else "The catalogue is empty: zunft skill publish FILE."
+    tell(skills, shown, as_json=as_json)
 
 
 @app.command(
@@ -118,16 +161,17 @@ def pull(
     ] = "",
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
 ) -> None:
     """Download a skill file and verify its digest, and its signature where the hub's key is given.
 
     Said again after a broken connection, it goes on from what is in OUTPUT.partial.
     """
-    name, _, ref = reference.partition("@")
     client = connect(hub, token)
-    version = client.version(name, ref or "stable")
+    version = client.version(*split_reference(reference))
     skill = client.fetch_skill(version, VerifyKey(hub_key) if hub_key else None, output)
-    out.print(f"{output}: {version.skill} v{version.version}, {skill.digest}", soft_wrap=True)
+    said = f"{output}: {version.skill} v{version.version}, {skill.digest}"
+    tell({"file": output, **version.model_dump()}, said, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft skill release weld-seam 6[/] - back to version 6")
@@ -146,14 +190,11 @@ def release(
     client = connect(hub, token)
     release = client.move_channel(name, cast("Channel", channel), version)
     if wait:
-        with Console(stderr=True).status(f"The hub measures {name} v{version} ..."):
+        with err.status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:
                 sleep(LOOK_SECONDS)
                 release = client.release(name, release.release_id)
-    if as_json:
-        out.print_json(release.model_dump_json())
-    else:
-        out.print(_outcome(release), soft_wrap=True)
+    tell(release, _outcome(release), as_json=as_json)
     if release.state == "refused":
         raise typer.Exit(1)
 
@@ -164,11 +205,12 @@ def minimum(
     success: Annotated[str, typer.Argument(help="From 0 to 1; `nothing`: more than doing nothing does.")],
     token: Token,
     hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
 ) -> None:
     """Say what success a version must reach to become the first stable one."""
     changed = connect(hub, token).change_minimum(name, _share(success))
     words = "more than doing nothing does" if changed.minimum is None else f"at least {changed.minimum:g}"
-    out.print(f"{changed.name}: {words}")
+    tell(changed, f"{changed.name}: {words}", as_json=as_json)
 
 
 @app.command("visibility", epilog="Example: [bold]zunft skill visibility weld-seam organisation[/]")
@@ -183,10 +225,12 @@ def change_visibility(
     ],
     token: Token,
     hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
 ) -> None:
     """Say who may see a skill from now on; what others have of it already they keep."""
     changed = connect(hub, token).change_visibility(name, seen_by)
-    out.print(f"{changed.name} of {changed.organisation}: {changed.visibility}")
+    said = f"{changed.name} of {escape(changed.organisation)}: {changed.visibility}"
+    tell(changed, said, as_json=as_json)
 
 
 @app.command(
@@ -194,7 +238,7 @@ def change_visibility(
     "[bold]zunft skill fits weld-seam.skill --home zunft-robot[/]"
 )
 def fits(
-    skill: Annotated[str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7; or FILE.skill.")],
+    reference: Reference,
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
     home: Annotated[
@@ -211,19 +255,15 @@ def fits(
     Of a hub's skill: your organisation's robots, by what each has said that it serves; no file is read. Of a
     FILE.skill: the robot of this machine, without a hub.
     """
-    name, _, ref = skill.partition("@")
     found = (
-        [_here(Path(skill), home, env)]
-        if skill.endswith(SUFFIX)
-        else connect(hub, token).fits(name, ref or "stable")
+        [_here(Path(reference), home, env)]
+        if is_file(reference)
+        else connect(hub, token).fits(*split_reference(reference), RobotQuery()).items
     )
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in found])
-        return
-    table = Table("robot", "embodiment", "runs it", "difference")
-    for each in found:
-        table.add_row(each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-")
-    out.print(table if found else "No robots yet: zunft token create.")
+    rows = [(each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-") for each in found]
+    columns = ("robot", "embodiment", "runs it", "difference")
+    shown = table(columns, rows, keys=2) if rows else "No robots yet: zunft token create."
+    tell(found, shown, as_json=as_json)
 
 
 def _outcome(release: ReleaseView) -> str:
@@ -253,10 +293,8 @@ def _widths(text: str) -> tuple[int, ...]:
         ) from error
 
 
-def _stable(skill: SkillView) -> tuple[str, str]:
-    if skill.stable is None:
-        return "-", "-"
-    return f"v{skill.stable.version}", format_score(skill.stable.score)
+def _stable(skill: SkillView) -> str:
+    return f"v{skill.stable.version}" if skill.stable else "none"
 
 
 def format_score(score: ScoreView | None) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from skills.messages import EnrolmentTokenRequest
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.output import tell
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="One-time tokens with which robots enrol.")
-out = Console()
 
 
 @app.callback()
@@ -32,10 +31,6 @@ def create_tokens(
 ) -> None:
     """Make tokens that each enrol one robot. They are shown once."""
     seconds = int(hours * 3600)
-    request = EnrolmentTokenRequest(organisation=organisation or None, count=count, valid_seconds=seconds)
-    tokens = connect(hub, token).create_tokens(request)
-    if as_json:
-        out.print_json(data=[made.model_dump(mode="json") for made in tokens])
-        return
-    for made in tokens:
-        out.print(made.token, highlight=False, soft_wrap=True)
+    wanted = {"organisation": organisation or None, "count": count, "valid_seconds": seconds}
+    made = connect(hub, token).create_tokens(request(EnrolmentTokenRequest, wanted))
+    tell(made, *(each.token for each in made), as_json=as_json)

@@ -6,20 +6,20 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from skills.errors import RequestError
-from skills.messages import UserRequest
+from skills.lists import ListQuery, UserQuery
+from skills.messages import UserRequest, UserView
 from skills.tokens import EVERY_SCOPE, Scope, TokenRequest
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.output import table, tell
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="People and their API tokens.")
 token_app = typer.Typer(no_args_is_help=True, help="Several API tokens a user, each for some purposes.")
 app.add_typer(token_app, name="token")
-out = Console()
 
 User = Annotated[str, typer.Option(help="Whose; admins may name others.")]
 
@@ -37,41 +37,32 @@ def create_user(
     as_json: Json = False,
 ) -> None:
     """Create a user and show the first API token, once."""
-    request = UserRequest(name=name, role=role, organisation=organisation, valid_days=valid_days)
-    made = connect(hub, token).create_user(request)
-    if as_json:
-        out.print_json(made.model_dump_json())
-    else:
-        out.print(f"{made.name} ({made.role}): {made.token}", highlight=False, soft_wrap=True)
+    wanted = {"name": name, "role": role, "organisation": organisation, "valid_days": valid_days}
+    made = connect(hub, token).create_user(request(UserRequest, wanted))
+    tell(made, f"{made.name} ({made.role}): {made.token}", as_json=as_json)
 
 
 @app.command("list", epilog="Example: [bold]zunft user list --json[/]")
 def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all users and how long the last of their tokens is valid."""
-    users = connect(hub, token).users()
-    if as_json:
-        out.print_json(data=[user.model_dump(mode="json") for user in users])
-        return
-    table = Table("name", "role", "organisation", "token valid until")
-    for user in users:
-        until = f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
-        until = f"signs in at {user.issuer}" if user.issuer else until
-        table.add_row(user.name, user.role, user.organisation, until)
-    out.print(table)
+    users = connect(hub, token).users(UserQuery()).items
+    rows = [(user.name, user.organisation, user.role, _until(user)) for user in users]
+    shown = table(("name", "organisation", "role", "token valid until"), rows, keys=2)
+    tell(users, shown, as_json=as_json)
 
 
 @app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
-def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+def revoke_user(name: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Refuse all of a user's tokens and sessions, for good. Who signs in at an issuer is kept out there."""
     connect(hub, token).revoke_user(name)
-    out.print(f"{name} is revoked.", highlight=False)
+    tell({"revoked": name}, f"{escape(name)} is revoked.", as_json=as_json)
 
 
 @app.command("sign-out", epilog="Example: [bold]zunft user sign-out maria[/]")
-def end_sessions(name: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+def end_sessions(name: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """End all of a user's sessions in browsers; the token stays valid."""
     connect(hub, token).end_sessions(name)
-    out.print(f"{name} is signed out everywhere.", highlight=False)
+    tell({"signed_out": name}, f"{escape(name)} is signed out everywhere.", as_json=as_json)
 
 
 @token_app.command(
@@ -92,34 +83,34 @@ def create_token(
     as_json: Json = False,
 ) -> None:
     """Make a further token and show it, once."""
-    request = TokenRequest(name=name, scopes=_scopes(scope or []) or EVERY_SCOPE, valid_days=valid_days)
-    made = connect(hub, token).create_token(user, request)
-    if as_json:
-        out.print_json(made.model_dump_json())
-    else:
-        out.print(f"{made.name} ({', '.join(made.scopes)}): {made.token}", highlight=False, soft_wrap=True)
+    wanted = {"name": name, "scopes": _scopes(scope or []) or EVERY_SCOPE, "valid_days": valid_days}
+    made = connect(hub, token).create_token(user, request(TokenRequest, wanted))
+    tell(made, f"{made.name} ({', '.join(made.scopes)}): {made.token}", as_json=as_json)
 
 
 @token_app.command("list", epilog="Example: [bold]zunft user token list --json[/]")
 def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False) -> None:
     """Show a user's tokens: what they are for, how long, and when each was used."""
-    tokens = connect(hub, token).tokens(user)
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in tokens])
-        return
-    table = Table("token", "for", "valid until", "last used (UTC)")
-    for each in tokens:
-        scopes = "everything" if each.scopes == EVERY_SCOPE else ", ".join(each.scopes)
-        until = f"{each.expires_at:%Y-%m-%d}" if each.expires_at else "does not expire"
-        table.add_row(each.name, scopes, until, _used(each.last_used_at))
-    out.print(table)
+    tokens = connect(hub, token).tokens(user, ListQuery()).items
+    rows = [
+        (
+            each.name,
+            "everything" if each.scopes == EVERY_SCOPE else ", ".join(each.scopes),
+            f"{each.expires_at:%Y-%m-%d}" if each.expires_at else "does not expire",
+            _used(each.last_used_at),
+        )
+        for each in tokens
+    ]
+    tell(tokens, table(("token", "for", "valid until", "last used (UTC)"), rows), as_json=as_json)
 
 
 @token_app.command("revoke", epilog="Example: [bold]zunft user token revoke dashboard[/]")
-def revoke_token(name: str, token: Token, hub: Hub = DEFAULT_HUB, user: User = "me") -> None:
+def revoke_token(
+    name: str, token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False
+) -> None:
     """Refuse one token from now on, for good."""
     connect(hub, token).revoke_token(user, name)
-    out.print(f"The token {name} is revoked.", highlight=False)
+    tell({"revoked": name}, f"The token {escape(name)} is revoked.", as_json=as_json)
 
 
 def _scopes(words: list[str]) -> tuple[Scope, ...]:
@@ -129,6 +120,12 @@ def _scopes(words: list[str]) -> tuple[Scope, ...]:
                 f"{word!r} is no scope.", where="--scope", remedy=f"Use some of {', '.join(EVERY_SCOPE)}."
             )
     return tuple(scope for scope in EVERY_SCOPE if scope in words)
+
+
+def _until(user: UserView) -> str:
+    if user.issuer:
+        return f"signs in at {user.issuer}"
+    return f"{user.expires_at:%Y-%m-%d}" if user.expires_at else "does not expire"
 
 
 def _used(when: datetime | None) -> str:

@@ -6,20 +6,18 @@ from time import sleep
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
-from skills.errors import RequestError
+from skills.lists import ListQuery
 from skills.notices import RedeliverRequest, WebhookRequest
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.output import err, table, tell
 
 __all__ = ["app"]
 
 LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True, help="Tell other systems what happens in the hub; docs/webhooks.md.")
-out = Console()
 
 
 @app.command(
@@ -37,39 +35,36 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Tell an address of what happens from now on. The secret that signs is shown once."""
-    try:
-        request = WebhookRequest.model_validate({"url": url, "kinds": kind or ()})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RequestError(f"{first['msg']}.", where=str(first["loc"][0]), remedy="See --help.") from error
-    made = connect(hub, token).add_webhook(request)
-    if as_json:
-        out.print_json(made.model_dump_json())
-        return
-    out.print(f"{made.webhook.webhook_id}: {made.secret}", highlight=False, soft_wrap=True)
-    out.print(f"Try it: zunft webhook test {made.webhook.webhook_id}", highlight=False)
+    made = connect(hub, token).add_webhook(request(WebhookRequest, {"url": url, "kinds": kind or ()}))
+    name = made.webhook.webhook_id
+    tell(made, f"{name}: {made.secret}", f"Try it: zunft webhook test {name}", as_json=as_json)
 
 
 @app.command("list", epilog="Example: [bold]zunft webhook list --json[/]")
 def list_webhooks(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show all webhooks and how they fare."""
-    found = connect(hub, token).webhooks()
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in found])
-        return
-    table = Table("webhook", "address", "kinds", "last delivered", "waiting", "dead", "trouble")
-    for each in found:
-        last = f"{each.last_delivered_at:%Y-%m-%d %H:%M}" if each.last_delivered_at else "never"
-        kinds = ", ".join(each.kinds)
-        table.add_row(each.webhook_id, each.url, kinds, last, str(each.waiting), str(each.dead), each.trouble)
-    out.print(table if found else "No webhooks yet: zunft webhook add URL.")
+    found = connect(hub, token).webhooks(ListQuery()).items
+    rows = [
+        (
+            each.webhook_id,
+            each.url,
+            ", ".join(each.kinds),
+            f"{each.last_delivered_at:%Y-%m-%d %H:%M}" if each.last_delivered_at else "never",
+            f"{each.waiting} / {each.dead}",
+            each.trouble,
+        )
+        for each in found
+    ]
+    columns = ("webhook", "address", "kinds", "delivered", "waiting / dead", "trouble")
+    shown = table(columns, rows) if rows else "No webhooks yet: zunft webhook add URL."
+    tell(found, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft webhook remove WEBHOOK[/]")
-def remove(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB) -> None:
+def remove(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Tell it nothing more; what it has not taken is forgotten."""
     connect(hub, token).remove_webhook(webhook_id)
-    out.print(f"{webhook_id} is removed.", highlight=False)
+    tell({"removed": webhook_id}, f"{webhook_id} is removed.", as_json=as_json)
 
 
 @app.command("test", epilog="Example: [bold]zunft webhook test WEBHOOK[/]")
@@ -77,17 +72,17 @@ def try_out(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json
     """Have one message sent now; exit status 1 where it was not taken."""
     client = connect(hub, token)
     trial = client.test_webhook(webhook_id)
-    with Console(stderr=True).status("The hub sends a message ..."):
+    with err.status("The hub sends a message ..."):
         while trial.report is None:
             sleep(LOOK_SECONDS)
             trial = client.trial(webhook_id)
     report = trial.report
-    if as_json:
-        out.print_json(report.model_dump_json())
-    elif report.delivered:
-        out.print(f"[green]taken[/] with status {report.status} after {report.seconds:.2f} s")
-    else:
-        out.print(f"[red]not taken[/]: {report.reason}")
+    verdict = (
+        f"[green]taken[/] with status {report.status} after {report.seconds:.2f} s"
+        if report.delivered
+        else f"[red]not taken[/]: {escape(report.reason)}"
+    )
+    tell(report, verdict, as_json=as_json)
     if not report.delivered:
         raise typer.Exit(1)
 
@@ -95,15 +90,20 @@ def try_out(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json
 @app.command(epilog="Example: [bold]zunft webhook dead WEBHOOK --json[/]")
 def dead(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the events that were given up."""
-    letters = connect(hub, token).dead_letters(webhook_id)
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in letters])
-        return
-    table = Table("event", "kind", "happened", "attempts", "last attempt", "why it was not taken")
-    for each in letters:
-        times = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (each.happened_at, each.last_attempt_at)]
-        table.add_row(str(each.event), each.kind, times[0], str(each.attempts), times[1], each.reason)
-    out.print(table if letters else "No dead letters.")
+    letters = connect(hub, token).dead_letters(webhook_id, ListQuery()).items
+    rows = [
+        (
+            str(each.event),
+            each.kind,
+            f"{each.happened_at:%Y-%m-%d %H:%M:%S}",
+            str(each.attempts),
+            f"{each.last_attempt_at:%Y-%m-%d %H:%M:%S}",
+            each.reason,
+        )
+        for each in letters
+    ]
+    columns = ("event", "kind", "happened", "attempts", "last attempt", "why it was not taken")
+    tell(letters, table(columns, rows, keys=2) if rows else "No dead letters.", as_json=as_json)
 
 
 @app.command(
@@ -117,7 +117,8 @@ def redeliver(
     event: Annotated[
         list[int] | None, typer.Option(help="An event's number; may be repeated. Without it, all.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Try dead letters again."""
     found = connect(hub, token).redeliver(webhook_id, RedeliverRequest(events=tuple(event or ())))
-    out.print(f"{found.queued} dead letters are on their way again.", highlight=False)
+    tell(found, f"{found.queued} dead letters are on their way again.", as_json=as_json)

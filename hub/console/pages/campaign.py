@@ -162,7 +162,8 @@ def _show_figures(figures: Figures, campaign: CampaignView) -> None:
         sum(entry.deltas for entry in campaign.rounds),
         sum(entry.bytes for entry in campaign.rounds),
     )
-    figures.show("Rounds", f"{done} of {total}")
+    shown = len(campaign.rounds)
+    figures.show("Rounds", f"{done} of {total}", f"below: the last {shown}" if done > shown else "")
     figures.show("Published", count(published), f"{count(rejected)} rejected at the gate")
     figures.show(
         "Best candidate", percent(best.score) if best else "none yet", interval(best) if best else ""

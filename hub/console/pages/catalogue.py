@@ -159,7 +159,8 @@ def _in_words(found: CataloguePage, active: int) -> str:
     if not found.skills:
         return "What robots have learned together will stand here."
     busy = plural(active, "campaign") if active else "no campaign"
-    return f"{plural(len(found.skills), 'skill')}, {busy} under way."
+    more = " or more" if found.more else ""
+    return f"{plural(len(found.skills), 'skill')}{more}, {busy} under way."
 
 
 def _arrived(entry: RoundView) -> str:

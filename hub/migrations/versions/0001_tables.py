@@ -12,6 +12,31 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+INDICES = {
+    "users": ["organisation, name"],
+    "robots": [
+        "enrolled_at, robot_id",
+        "organisation, enrolled_at, robot_id",
+        "embodiment, enrolled_at, robot_id",
+    ],
+    "skills": ["updated_at, name", "organisation, name", "task, name"],
+    "versions": ["published_by, skill", "created_at"],
+    "campaigns": [
+        "created_at, campaign_id",
+        "skill, created_at, campaign_id",
+        "state, created_at, campaign_id",
+    ],
+    "interests": ["skill, asked_at"],
+    "events": ["kind, id", "skill, id"],
+    "audit": ["actor, number", "action, number", "subject, number"],
+    "webhooks": ["organisation, created_at, webhook_id"],
+    "withdrawals": ["requested_at, withdrawal_id"],
+    "tasks": ["organisation, name"],
+    "task_versions": ["published_by, task", "created_at"],
+    "scores": ["skill, number"],
+}
+"""Beside those of single columns: what lists are sorted and filtered by."""
+
 AUDIT_REFUSAL = "the audit log is append-only"
 AUDIT_ON_POSTGRESQL = [
     f"""CREATE FUNCTION keep_audit() RETURNS trigger LANGUAGE plpgsql AS
@@ -38,6 +63,10 @@ def upgrade() -> None:
     _events_and_webhooks()
     _withdrawals()
     _audit()
+    for table, indices in INDICES.items():
+        for columns in indices:
+            name = f"ix_{table}_{columns.replace(', ', '_')}"
+            op.create_index(name, table, columns.split(", "))
 
 
 def downgrade() -> None:
@@ -238,8 +267,8 @@ def _campaigns() -> None:
     op.create_table(
         "campaigns",
         _text("campaign_id", primary_key=True),
-        _text("skill", sa.ForeignKey("skills.name"), index=True),
-        _text("state", index=True),
+        _text("skill", sa.ForeignKey("skills.name")),
+        _text("state"),
         _text("reason", length=2000),
         _document("order"),
         _moment("created_at"),
@@ -294,9 +323,9 @@ def _scores() -> None:
     op.create_table(
         "scores",
         _text("digest", sa.ForeignKey("versions.digest"), primary_key=True),
-        _text("skill", sa.ForeignKey("skills.name"), index=True),
+        _text("skill", sa.ForeignKey("skills.name")),
         _number("number"),
-        _text("task", index=True),
+        _text("task"),
         _text("state", index=True),
         _text("reason", length=2000),
         _moment("wanted_at"),

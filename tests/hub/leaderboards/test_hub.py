@@ -10,6 +10,7 @@ from envs.task import load_task
 from fleet.client import OperatorClient
 from hub.scoring import score_skill, score_view
 from skills.leaderboards import BOARD, Leaderboard
+from skills.lists import BoardQuery
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
 from tests.hub.jobs.test_processes import workers_of
@@ -21,7 +22,7 @@ HUB = {"ZUNFT_LEADERBOARDS": "true", "ZUNFT_LEASE_SECONDS": "0.5"}
 
 
 def board_of(address: str) -> Leaderboard:
-    return OperatorClient.open(address, ADMIN).leaderboard("weld-seam")
+    return OperatorClient.open(address, ADMIN).leaderboard("weld-seam", BoardQuery())
 
 
 def test_a_hub_killed_while_it_scores_goes_on_and_its_digits_are_everybody_s(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from hub.scoring import score_skill, score_view
 from hub.settings import Settings
 from hub.store import StoreError
 from skills.leaderboards import BoardPlan, Leaderboard
+from skills.lists import BoardQuery
 from skills.messages import API
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, tiny_skill
@@ -204,7 +205,7 @@ def test_scores_and_replays_on_either_database_and_store(on_both: Settings, cloc
     assert busy.step()
     assert not busy.step()
     own = Leaderboards(hall.services.database, hall.services.stores, SMALL)
-    assert len(own.board("weld-seam", None, hub="").entries) == 1
+    assert len(own.board("weld-seam", None, BoardQuery(), hub="").entries) == 1
     assert read_replay(own.replay("weld-seam", "weld-seam", None, version=1))[0].task == "weld-seam"
     hall.close()
 

@@ -6,19 +6,19 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from fleet.client import OperatorClient
 from skills.errors import RequestError
+from skills.lists import RobotQuery
 from skills.messages import ScoreView
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.output import err, out, table, tell
 
 __all__ = ["app"]
 
 app = typer.Typer()
-out = Console()
 
 LOOK_SECONDS = 0.5
 
@@ -43,13 +43,11 @@ def forget(
     planned = client.withdraw_robot(robot_id, WithdrawalRequest(dry_run=True, purge=purge))
     if not dry_run:
         if not yes:
-            out.print(_table(planned))
-            typer.confirm(f"{_summary(planned)} There is no way back. Forget {robot_id}?", abort=True)
+            (err if as_json else out).print(_table(planned))
+            question = f"{_summary(planned)} There is no way back. Forget {robot_id}?"
+            typer.confirm(question, abort=True, err=as_json)
         planned = _follow(client, client.withdraw_robot(robot_id, WithdrawalRequest(purge=purge)))
-    if as_json:
-        out.print_json(planned.model_dump_json())
-    else:
-        out.print(_table(planned), _summary(planned), sep="\n", highlight=False)
+    tell(planned, _table(planned), _summary(planned), as_json=as_json)
     if planned.state == "failed":
         raise RequestError(planned.reason, where=planned.withdrawal_id, remedy="See the hub's log.")
 
@@ -57,20 +55,25 @@ def forget(
 @app.command("list", epilog="Example: [bold]zunft robot list --json[/]")
 def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the organisation's robots and when they were last heard of."""
-    robots = connect(hub, token).robots()
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in robots])
-        return
-    table = Table("robot", "name", "organisation", "arm", "last seen")
-    for each in robots:
-        seen = f"{each.last_seen_at:%Y-%m-%d %H:%M}" if each.last_seen_at else "never"
-        table.add_row(each.robot_id, each.name, each.organisation, each.embodiment, seen)
-    out.print(table if robots else "No robots yet: zunft token create.")
+    robots = connect(hub, token).robots(RobotQuery()).items
+    rows = [
+        (
+            each.robot_id,
+            each.name,
+            each.organisation,
+            each.embodiment,
+            f"{each.last_seen_at:%Y-%m-%d %H:%M}" if each.last_seen_at else "never",
+        )
+        for each in robots
+    ]
+    columns = ("robot", "name", "organisation", "arm", "last seen")
+    shown = table(columns, rows, keys=2) if rows else "No robots yet: zunft token create."
+    tell(robots, shown, as_json=as_json)
 
 
 def _follow(client: OperatorClient, found: WithdrawalView) -> WithdrawalView:
     """Wait for the end; who goes away earlier leaves it to the hub."""
-    with out.status("The hub takes back what the robot gave ..."):
+    with err.status("The hub takes back what the robot gave ..."):
         while found.state in {"requested", "working"}:
             time.sleep(LOOK_SECONDS)
             found = client.withdrawal(found.withdrawal_id)
@@ -78,27 +81,22 @@ def _follow(client: OperatorClient, found: WithdrawalView) -> WithdrawalView:
 
 
 def _table(found: WithdrawalView) -> Table:
-    table = Table("skill", "round", "outcome", "deltas", "version", "why", title=f"Without {found.robot_id}")
+    rows: list[tuple[str, ...]] = []
     for skill in found.skills:
         for each in skill.rounds:
-            before, after = (
-                f"v{number}" if number else "-" for number in (each.version_before, each.version_after)
-            )
             deltas = f"{each.deltas_before} -> {each.deltas_after}" if each.deltas_before else "-"
-            table.add_row(
-                skill.skill,
-                each.round_id or "(uploaded)",
-                each.outcome,
-                deltas,
-                f"{before} -> {after}",
-                each.reason,
-            )
-        stable = " -> ".join(
-            f"v{number}" if number else "-" for number in (skill.stable_before, skill.stable_after)
-        )
-        scores = " -> ".join(map(_score, (skill.score_before, skill.score_after)))
-        table.add_row(skill.skill, "stable", stable, "", f"score {scores}", skill.reason, end_section=True)
-    return table
+            version = f"{_version(each.version_before)} -> {_version(each.version_after)}"
+            place = each.round_id or "(uploaded)"
+            rows.append((skill.skill, place, each.outcome, deltas, version, each.reason))
+        stable = f"{_version(skill.stable_before)} -> {_version(skill.stable_after)}"
+        scores = f"score {_score(skill.score_before)} -> {_score(skill.score_after)}"
+        rows.append((skill.skill, "stable", stable, "", scores, skill.reason))
+    columns = ("skill", "round", "outcome", "deltas", "version", "why")
+    return table(columns, rows, keys=2, title=f"Without {found.robot_id}")
+
+
+def _version(number: int | None) -> str:
+    return f"v{number}" if number else "-"
 
 
 def _score(score: ScoreView | None) -> str:

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
+from pydantic_core import to_json
+from rich.markup import escape
 
 from fleet.display import describe
 from fleet.interfaces import StoppedError
@@ -25,11 +26,11 @@ from fleet.settings import RobotSettings
 from fleet.workbench import Workbench
 from skills.errors import HubUnreachableError
 from zunft.commands.connection import Json
+from zunft.commands.output import out, tell
 
 __all__ = ["app"]
 
 app = typer.Typer()
-out = Console()
 
 Home = Annotated[Path | None, typer.Option(help="The robot's own folder.")]
 OwnEnv = Annotated[
@@ -54,6 +55,7 @@ def join_guild(
     embodiment: Annotated[str | None, typer.Option(help="Which arm it is, such as ur5e.")] = None,
     workshop: Annotated[str | None, typer.Option(help="Its workshop: a name or a TOML file.")] = None,
     home: Home = None,
+    as_json: Json = False,
 ) -> None:
     """Enrol this robot at a hub. Its key is made here and stays here; repeating it is harmless."""
     settings = _settings(hub=hub, token=token, name=name, embodiment=embodiment, workshop=workshop, home=home)
@@ -72,8 +74,8 @@ def join_guild(
         )
     if is_new:
         _introduce(bench)
-    out.print(f"{identity.name} is {identity.robot_id} of {identity.organisation} at {identity.hub}")
-    out.print(f"the hub signs with {identity.hub_key}", highlight=False, soft_wrap=True)
+    who = f"{identity.name} is {identity.robot_id} of {identity.organisation} at {identity.hub}"
+    tell(identity, escape(who), f"the hub signs with {identity.hub_key}", as_json=as_json)
 
 
 @app.command(
@@ -86,6 +88,7 @@ def run_robot(
     env: OwnEnv = None,
     home: Home = None,
     once: Annotated[bool, typer.Option(help="Work for one round at most, then exit.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
     settings = _settings(skill=skill, env=env, home=home)
@@ -99,7 +102,10 @@ def run_robot(
 
     def report(progress: Progress) -> None:
         phases.append(progress.phase)
-        out.print(f"{time.strftime('%H:%M:%S')} {describe(progress)}", highlight=False, markup=False)
+        if as_json:
+            out.print(to_json(progress).decode(), highlight=False, markup=False, soft_wrap=True)
+        else:
+            out.print(f"{time.strftime('%H:%M:%S')} {describe(progress)}", highlight=False, markup=False)
 
     with bench.locked(), own_env or nullcontext():
         agent = make_agent(bench, settings, own_env, report, stop.is_set)
@@ -124,11 +130,8 @@ def status(skill: SkillName = None, home: Home = None, as_json: Json = False) ->
     """Show who this robot is, which version it uses and what it still owes the hub."""
     settings = _settings(skill=skill, home=home)
     facts = _facts(Workbench(settings.home), settings.skill)
-    if as_json:
-        out.print_json(data=facts)
-        return
-    for name, value in facts.items():
-        out.print(f"{name.replace('_', ' '):>12}  {_in_words(value)}", soft_wrap=True)
+    lines = [f"{name.replace('_', ' '):>12}  {escape(_in_words(value))}" for name, value in facts.items()]
+    tell(facts, *lines, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft robot retry --skill weld-seam[/]")
@@ -161,10 +164,7 @@ def use(
     settings = _settings(env=env, home=home)
     bench = Workbench(settings.home)
     result = use_skill(bench, connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env)
-    if as_json:
-        out.print_json(data=result.as_dict())
-    else:
-        out.print(result.sentence(), highlight=False)
+    tell(result.as_dict(), escape(result.sentence()), as_json=as_json)
 
 
 def _settings(**given: Any) -> RobotSettings:

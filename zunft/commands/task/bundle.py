@@ -7,22 +7,22 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from skills.errors import RequestError
 from zunft.commands.connection import Json, Token
-from zunft.commands.output import show_findings
+from zunft.commands.output import out, show_findings, table, tell
 from zunft.commands.task.published import list_hub_tasks
+
+if TYPE_CHECKING:
+    from zunft.demo.report import Score
 
 __all__ = ["app"]
 
 app = typer.Typer()
-out = Console()
 
 TEMPLATE = "templates/task"
 Bundle = Annotated[str, typer.Argument(help="A task of this package by name, or a bundle's folder.")]
@@ -43,14 +43,30 @@ def list_tasks(
     from envs.bundle import bundle_names  # noqa: PLC0415 - MuJoCo
     from envs.task import load_task  # noqa: PLC0415
 
-    table = Table("task", "what", "robots", "observation", "action", "episode")
-    for name in bundle_names():
-        task = load_task(name)
-        sizes = (str(task.contract.observation_size), str(task.contract.action_size))
-        table.add_row(
-            name, task.title, ", ".join(task.file.embodiments), *sizes, f"{task.horizon * task.dt:g} s"
+    tasks = [load_task(name) for name in bundle_names()]
+    found = [
+        {
+            "name": task.name,
+            "title": task.title,
+            "digest": task.digest,
+            "embodiments": task.file.embodiments,
+            "contract": task.contract,
+            "seconds": task.horizon * task.dt,
+        }
+        for task in tasks
+    ]
+    rows = [
+        (
+            task.name,
+            task.title,
+            ", ".join(task.file.embodiments),
+            f"{task.contract.observation_size} / {task.contract.action_size}",
+            f"{task.horizon * task.dt:g} s",
         )
-    out.print(table)
+        for task in tasks
+    ]
+    shown = table(("task", "what", "robots", "senses / acts", "episode"), rows)
+    tell(found, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task new stack-bricks[/]")
@@ -59,6 +75,7 @@ def new(
     folder: Annotated[
         Path | None, typer.Option(help="Where; a folder of the task's name if not said.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write a bundle that works: a template to change."""
     import envs  # noqa: PLC0415
@@ -72,7 +89,8 @@ def new(
     shutil.copytree(source, target)
     for path in sorted(target.iterdir()):
         path.write_text(path.read_text(encoding="utf-8").replace("NAME", name), encoding="utf-8")
-    out.print(f"{target}: change task.toml and scene.xml, then: [bold]zunft task check ./{target}[/]")
+    advice = f"{target}: change task.toml and scene.xml, then: [bold]zunft task check ./{target}[/]"
+    tell({"task": name, "folder": target}, advice, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task check ./stack-bricks[/]")
@@ -94,7 +112,7 @@ def check(bundle: Bundle, as_json: Json = False) -> None:
     else:
         found = examined(pack_folder(task.folder), own_limits(), Path(tempfile.gettempdir()))
         findings = [Finding(**each.model_dump()) for each in found.findings]
-    show_findings(findings, out, as_json=as_json)
+    show_findings(findings, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task view iron-cloth -o iron.png[/]")
@@ -104,6 +122,7 @@ def view(
     skill: Annotated[Path | None, typer.Option(help="Who does it; the best controller if not said.")] = None,
     embodiment: Annotated[str | None, typer.Option(help="On which robot; the first if not said.")] = None,
     seed: Annotated[int, typer.Option(help="Which job.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Draw an episode: three moments side by side, or without GL the tool's way."""
     if not os.environ.get("DISPLAY"):
@@ -121,7 +140,8 @@ def view(
     policy = Policy(Skill.load(skill)) if skill else controller(names[-1], task)
     robot = embodiment or task.file.embodiments[0]
     done = draw_episode(task, policy, output, embodiment=robot, seed=seed)
-    out.print(f"{output}: {robot}, the job is {'done' if done else 'not done'}")
+    said = f"{output}: {robot}, the job is {'done' if done else 'not done'}"
+    tell({"file": output, "embodiment": robot, "done": done}, said, as_json=as_json)
 
 
 @app.command("try", epilog="Example: [bold]zunft task try iron-cloth --curve curve.png -o iron.skill[/]")
@@ -141,14 +161,14 @@ def try_(
     from zunft.task_pictures import draw_curve  # noqa: PLC0415 - plotting loads slowly
     from zunft.trial import Point, try_task  # noqa: PLC0415
 
-    columns = (
+    bars = (
         TextColumn("training"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=out) as progress:
+    with Progress(*bars, console=out) as progress:
         bar = progress.add_task("", total=iterations)
 
         def tell(point: Point) -> None:
@@ -158,11 +178,9 @@ def try_(
         trial, skill = try_task(
             load_task(bundle), iterations=iterations, seed=seed, episodes=episodes, on_iteration=tell
         )
-    table = Table("who", f"at home ({trial.workshop})", "held-out robots", title=f"{trial.task}: jobs done")
-    for player, home in trial.home.items():
-        cells = [f"{s.score:.2f} [dim]{s.low:.2f}-{s.high:.2f}[/]" for s in (home, trial.held_out[player])]
-        table.add_row(player, *cells)
-    out.print(table)
+    rows = [(name, _share(home), _share(trial.held_out[name])) for name, home in trial.home.items()]
+    columns = ("who", f"at home ({trial.workshop})", "held-out robots")
+    out.print(table(columns, rows, title=f"{trial.task}: jobs done"))
     out.print(f"{trial.curve[-1].steps:,} steps in {trial.seconds:.0f} s.")
     if curve:
         draw_curve(trial, curve)
@@ -179,6 +197,7 @@ def wrap(
     success_return: Annotated[
         float | None, typer.Option(help="An episode that earns so much is a success.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a local task of any Gymnasium environment that is installed here."""
     from envs.wrapped import save_wrapped, wrap  # noqa: PLC0415 - MuJoCo
@@ -189,10 +208,11 @@ def wrap(
     if success_return is not None:
         file = file.model_copy(update={"success_return": success_return})
     save_wrapped(file, folder)
-    out.print(
-        f"{folder}: {len(file.observation)} observations, success from a return of {file.success_return:g}.\n"
+    tell(
+        {"task": folder.name, "folder": folder, "success_return": file.success_return},
+        f"{folder}: {len(file.observation)} observations, success from a return of {file.success_return:g}.",
         f"Robots and hub find it by name with [bold]ZUNFT_TASKS={folder.resolve().parent}[/]",
-        soft_wrap=True,
+        as_json=as_json,
     )
 
 
@@ -200,6 +220,7 @@ def wrap(
 def pack(
     bundle: Bundle,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the archive.")],
+    as_json: Json = False,
 ) -> None:
     """Put a bundle into one file; equal bundles give equal files."""
     from envs.archive import pack as pack_folder  # noqa: PLC0415 - MuJoCo
@@ -207,4 +228,9 @@ def pack(
 
     task = load_task(bundle)
     output.write_bytes(pack_folder(task.folder))
-    out.print(f"{output}: {task.name}, {task.digest}", soft_wrap=True)
+    done = {"file": output, "task": task.name, "digest": task.digest}
+    tell(done, f"{output}: {task.name}, {task.digest}", as_json=as_json)
+
+
+def _share(score: Score) -> str:
+    return f"{score.score:.2f} {score.low:.2f}-{score.high:.2f}"

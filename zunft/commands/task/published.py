@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from skills.errors import ConflictError
+from skills.errors import ConflictError, RequestError
+from skills.lists import TaskQuery
 from skills.messages import Visibility
 from skills.signing import VerifyKey
-from skills.tasks import TaskVersionView
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
-from zunft.commands.output import show_findings
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, split_reference
+from zunft.commands.output import err, finding_line, table, tell
 
 __all__ = ["app", "list_hub_tasks"]
 
 app = typer.Typer()
-out = Console()
 
 LOOK_SECONDS = 0.5
 
@@ -47,37 +44,25 @@ def publish(
     client = connect(hub, token)
     version = client.publish_task(pack(load_task(folder).folder), visibility)
     if wait:
-        with out.status(f"The hub checks {version.task} v{version.version} ..."):
+        with err.status(f"The hub checks {version.task} v{version.version} ..."):
             while version.state == "checking":
                 time.sleep(LOOK_SECONDS)
                 version = client.task_version(version.task, version.version)
-    if as_json:
-        out.print_json(version.model_dump_json())
-        if version.state == "refused":
-            raise typer.Exit(1)
-        return
-    _tell(version)
-
-
-def _tell(version: TaskVersionView) -> None:
-    from envs.examine import Finding  # noqa: PLC0415 - MuJoCo
-
-    out.print(f"{version.task} v{version.version}: {version.state} ({version.digest})", soft_wrap=True)
-    show_findings([Finding(**each.model_dump()) for each in version.findings], out, as_json=False)
+    said = f"{version.task} v{version.version}: {version.state} ({version.digest})"
+    tell(version, said, *map(finding_line, version.findings), as_json=as_json)
+    if version.state == "refused":
+        raise typer.Exit(1)
 
 
 def list_hub_tasks(hub: str, token: str, *, as_json: bool) -> None:
     """Show a hub's tasks."""
-    tasks = connect(hub, token).tasks()
-    if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in tasks])
-        return
-    table = Table("task", "what", "state", "version", "licence", "organisation", "seen by")
-    for each in tasks:
-        version = f"v{each.versions[-1]}"
-        owner = each.organisation, each.visibility
-        table.add_row(each.name, each.title, each.state, version, each.licence, *owner)
-    out.print(table if tasks else "No tasks yet: zunft task publish FOLDER.")
+    tasks = connect(hub, token).tasks(TaskQuery()).items
+    rows = [
+        (each.name, each.organisation, each.title, each.state, f"v{each.versions[-1]}", each.visibility)
+        for each in tasks
+    ]
+    columns = ("task", "owner", "what", "state", "newest", "seen by")
+    tell(tasks, table(columns, rows) if rows else "No tasks yet: zunft task publish FOLDER.", as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task fetch stack-bricks@2 --folder tasks[/]")
@@ -91,15 +76,18 @@ def fetch(
     ] = "",
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
 ) -> None:
     """Download a task, verify its digest, and its signature where the hub's key is given, and unpack it."""
     from envs.bundle import digest_folder  # noqa: PLC0415 - MuJoCo
     from fleet.tasks import fetch_task, listed_version  # noqa: PLC0415
 
-    name, _, number = reference.partition("@")
+    name, number = split_reference(reference)
     client = connect(hub, token)
     version = (
-        client.task_version(name, _number(number)) if number else listed_version(client.connection, name)
+        listed_version(client.connection, name)
+        if number == "stable"
+        else client.task_version(name, _number(number))
     )
     target = folder / version.task
     if target.exists() and digest_folder(target) != version.bundle:
@@ -109,14 +97,15 @@ def fetch(
             remedy="Move it away, or choose another folder.",
         )
     fetch_task(client.connection, version, VerifyKey(hub_key) if hub_key else None, target)
-    out.print(
-        f"{target}: {version.task} v{version.version}, {version.bundle}\n"
+    tell(
+        {"folder": target, **version.model_dump()},
+        f"{target}: {version.task} v{version.version}, {version.bundle}",
         f"Robots and hub find it by name with [bold]ZUNFT_TASKS={folder.resolve()}[/]",
-        soft_wrap=True,
+        as_json=as_json,
     )
 
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise typer.BadParameter(f"{text!r} is no number of a version")
+        raise RequestError(f"{text!r} is no number of a version.", remedy="Write NAME, or NAME@7.")
     return int(text)

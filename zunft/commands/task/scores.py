@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.text import Text
 
+from skills.errors import NotFoundError
 from skills.leaderboards import BOARD, REPLAY_LIMIT, Leaderboard
+from skills.lists import BoardQuery
 from skills.messages import ScoreView
 from skills.signing import VerifyKey
 from skills.skill import Skill
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, is_file, split_reference
+from zunft.commands.output import err, table, tell
 
 if TYPE_CHECKING:
     from envs.task import Task
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["app", "draw"]
 
 app = typer.Typer()
-out = Console()
 WIDTH = 20  # of an interval's bar, characters
 
 
@@ -38,17 +41,14 @@ def leaderboard(
     as_json: Json = False,
 ) -> None:
     """Show what the skills of a task scored, best first, with 95 % intervals."""
-    board = connect(hub, token).leaderboard(task, skill)
-    if as_json:
-        out.print_json(board.model_dump_json())
-        return
-    if board.entries:
-        _show_board(board)
+    board = connect(hub, token).leaderboard(task, BoardQuery(skill=skill))
+    shown = _board(board) if board.entries else []
     for each in board.unscored:
         why = f"cannot be measured: {each.reason}" if each.state == "failed" else "waits to be measured."
-        out.print(f"{each.skill} v{each.version} of {each.organisation} {why}", soft_wrap=True)
-    if not board.entries and not board.unscored:
-        out.print(f"No skill for {task} is stable here: zunft skill publish FILE.")
+        shown.append(escape(f"{each.skill} v{each.version} of {each.organisation} {why}"))
+    if not shown:
+        shown = [f"No skill for {task} is stable here: zunft skill publish FILE."]
+    tell(board, *shown, as_json=as_json)
 
 
 @app.command(
@@ -65,7 +65,7 @@ def score(
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
-    """Measure a skill as hubs do, and compare the digits with the hub's; exit status 1 where they differ.
+    """Measure a skill as hubs do and compare the digits with the hub's; status 1 where it has none or others.
 
     A task that is not on this machine is fetched from the hub for the time that it takes.
     """
@@ -74,22 +74,25 @@ def score(
 
     with tempfile.TemporaryDirectory() as folder:
         board = None
-        if Path(reference).is_file():
+        if is_file(reference):
             skill = Skill.load(Path(reference))
             task = load_task(skill.manifest.task)
         else:
-            name, _, ref = reference.partition("@")
+            name, ref = split_reference(reference)
             client = connect(hub, token)
-            version = client.version(name, ref or "stable")
-            board = client.leaderboard(version.task, name)
+            version = client.version(name, ref)
+            board = client.leaderboard(version.task, BoardQuery(skill=name))
             key = VerifyKey(hub_key) if hub_key else None
             skill = client.fetch_skill(version, key, Path(folder) / "skill")
             task = borrow_task(client.connection, version.task, board.task_digest, key, Path(folder) / "task")
         found = _measure(skill, task, board, replay)
-    if as_json:
-        out.print_json(found.model_dump_json())
-    else:
-        _show_scores(found, asked=board is not None)
+    tell(found, *_scores(found), as_json=as_json)
+    if board is not None and found.hub is None:
+        raise NotFoundError(
+            "the hub has no score of this version to compare with.",
+            where=f"{found.skill} v{found.version}",
+            remedy=f"See what it has measured: zunft task leaderboard {found.task} --skill {found.skill}.",
+        )
     if found.same is False:
         raise typer.Exit(1)
 
@@ -101,6 +104,7 @@ def draw(
     bundle: Annotated[
         str, typer.Option("--task", help="Folder or name of its task, where it is your own.")
     ] = "",
+    as_json: Json = False,
 ) -> None:
     """Draw the best, the median and the worst episode of a replay."""
     if not os.environ.get("DISPLAY"):
@@ -113,7 +117,8 @@ def draw(
         found, tensors = read_replay(opened.read(REPLAY_LIMIT + 1))
     drawn = draw_replay(load_task(bundle or found.task), found, tensors, output)
     what = "" if drawn else "; without GL only the ways are plotted"
-    out.print(f"{output}: {found.task} on {found.embodiment} in {found.workshop}{what}", soft_wrap=True)
+    said = f"{output}: {found.task} on {found.embodiment} in {found.workshop}{what}"
+    tell({"file": output, "rendered": drawn, **found.model_dump()}, said, as_json=as_json)
 
 
 def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path | None) -> Repeated:
@@ -124,7 +129,7 @@ def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path |
     draws = board.seeds if board else BOARD.draws()
     total = len(task.file.embodiments) * sum(each.episodes for each in draws)
     columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=err, transient=True) as progress:
         bar = progress.add_task("", total=total)
         found, data = measure_again(
             skill,
@@ -138,45 +143,50 @@ def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path |
     return found
 
 
-def _show_board(board: Leaderboard) -> None:
+def _board(board: Leaderboard) -> list[RenderableType]:
     plan = board.plan
     arms = list(board.entries[0].by_embodiment)
+    rows = [
+        (
+            str(place),
+            f"{entry.skill} v{entry.version}",
+            entry.organisation,
+            f"{_bar(entry.score)} {_interval(entry.score)}",
+            f"{entry.scored_at:%Y-%m-%d %H:%M}",
+        )
+        for place, entry in enumerate(board.entries, 1)
+    ]
     title = f"{board.task}: {plan.episodes} episodes on each of {len(arms)} robots, seed {plan.seed}"
-    table = Table("", "skill", "of", f"success  0 {'-' * (WIDTH - 4)} 1", "episodes", "scored", title=title)
-    for place, entry in enumerate(board.entries, 1):
-        shown = f"{_bar(entry.score)} {_interval(entry.score)}"
-        when = f"{entry.scored_at:%Y-%m-%d %H:%M}"
-        name = f"{entry.skill} v{entry.version}"
-        table.add_row(str(place), name, entry.organisation, shown, str(entry.score.episodes), when)
-    out.print(table)
+    columns = ("", "skill", "of", f"success  0 {'-' * (WIDTH - 4)} 1", "scored (UTC)")
+    shown: list[RenderableType] = [table(columns, rows, keys=2, title=title)]
     for entry in board.entries:
         each = ", ".join(f"{robot} {_interval(found)}" for robot, found in entry.by_embodiment.items())
-        out.print(f"{entry.skill} v{entry.version}: {each}", soft_wrap=True, highlight=False)
-    out.print(f"Repeat a score: [bold]{board.entries[0].command}[/]", soft_wrap=True)
+        shown.append(f"{entry.skill} v{entry.version}: {each}")
+    return [*shown, f"Repeat a score: [bold]{board.entries[0].command}[/]"]
 
 
-def _show_scores(found: Repeated, *, asked: bool) -> None:
+def _scores(found: Repeated) -> list[RenderableType]:
     hub = found.hub
-    table = Table("", "here", "return", title=f"{found.skill} v{found.version} at {found.task}")
-    if hub is not None:
-        for heading in ("hub", "return", "same"):
-            table.add_column(heading)
     theirs = {"all": hub.score, **hub.by_embodiment} if hub else {}
+    rows: list[list[str | Text]] = []
     for robot, own in {"all": found.score, **found.by_embodiment}.items():
-        cells = [robot, _interval(own), _digits(own.mean_return)]
+        row: list[str | Text] = [robot, _interval(own), _digits(own.mean_return)]
         if hub is not None:
             other = theirs.get(robot)
-            cells += [_interval(other), _digits(other.mean_return)] if other else ["-", "-"]
-            cells.append("[green]yes[/]" if own == other else "[red]no[/]")
-        table.add_row(*cells)
-    out.print(table)
-    out.print(f"{found.digest}, task {found.task_digest}, measured with {found.made_with}", soft_wrap=True)
+            row += [_interval(other), _digits(other.mean_return)] if other else ["-", "-"]
+            row.append(Text("yes", "green") if own == other else Text("no", "red"))
+        rows.append(row)
+    columns = ("", "here", "return", *(("hub", "return", "same") if hub else ()))
+    said = f"{found.digest}, task {found.task_digest}, measured with {found.made_with}"
+    shown: list[RenderableType] = [
+        table(columns, rows, title=f"{found.skill} v{found.version} at {found.task}"),
+        said,
+    ]
     if found.same:
-        out.print("The digits are the hub's.")
+        shown.append("The digits are the hub's.")
     elif hub is not None:
-        out.print(f"[red]These are not the hub's digits[/]; it has {hub.made_with}.", soft_wrap=True)
-    elif asked:
-        out.print("The hub has no score of this version to compare with.")
+        shown.append(f"[red]These are not the hub's digits[/]; it has {hub.made_with}.")
+    return shown
 
 
 def _bar(score: ScoreView) -> str:

@@ -1,0 +1,505 @@
+"""What the first page of each list costs the hub: `python -m benchmarks.lists`, some minutes; --database URL.
+
+A database is filled set by set: 1,200 skills with 500 versions and 300 rounds each, and what belongs to them.
+The time is the processor's in the hub's own process, from the call of the service to the answer's bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import CTE, ColumnElement, Integer, String, cast, insert, literal, select, text
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
+
+from hub.auth import Principal
+from hub.database import Database
+from hub.jobs.job import Checked, Scored
+from hub.leaderboards.rows import ScoreRow
+from hub.models import (
+    AuditRow,
+    CampaignRow,
+    ChannelRow,
+    DeltaRow,
+    EventRow,
+    OrganisationRow,
+    RobotRow,
+    RoundRow,
+    SkillRow,
+    UserRow,
+    UserTokenRow,
+    VersionRow,
+    WebhookRow,
+    WithdrawalRow,
+)
+from hub.services import Services, open_services
+from hub.settings import Settings
+from hub.tasks.models import TaskRow, TaskVersionRow
+from hub.withdrawals.plan import Plan
+from skills.leaderboards import BOARD
+from skills.lists import (
+    AuditQuery,
+    BoardQuery,
+    CampaignQuery,
+    EventQuery,
+    ListQuery,
+    OrganisationQuery,
+    RobotQuery,
+    RoundQuery,
+    SkillQuery,
+    TaskQuery,
+    TaskVersionQuery,
+    UserQuery,
+    VersionQuery,
+    WithdrawalQuery,
+)
+from skills.manifest import Channel, Contract, Manifest, Network
+from skills.messages import CampaignRequest, GateReport, ScoreView
+
+__all__ = ["ADMIN", "FULL", "LISTS", "OPERATOR", "RESEARCHER", "Size", "fill"]
+
+RESULTS = Path(__file__).parent / "results" / "lists.md"
+REPEATS = 15
+OWNER = "North"
+ADMIN = Principal("admin", "admin", "guild")
+OPERATOR = Principal("nora", "operator", OWNER)
+RESEARCHER = Principal("rita", "researcher", OWNER)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TASK = "weld-seam"
+SCORE = ScoreView(score=0.75, low=0.6, high=0.86, episodes=64, mean_return=12.5)
+GATE = GateReport(
+    passed=True,
+    reason="No worse than v6.",
+    candidate=SCORE,
+    current=SCORE,
+    by_embodiment={"panda": SCORE, "ur5e": SCORE},
+    seconds=12.0,
+)
+MANIFEST = Manifest(
+    name="skill-1001",
+    version=7,
+    task=TASK,
+    contract=Contract(
+        observation=tuple(Channel(name=f"channel_{i}", size=3, unit="m", scale=0.1) for i in range(8)),
+        action=(Channel(name="twist", size=6, unit="m/s", scale=0.1),),
+        control_hz=50,
+    ),
+    network=Network(inputs=24, outputs=6, hidden=(64, 64)),
+    origin="merge",
+    summary="Follows a seam.",
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is; `versions` and `rounds` are of each skill."""
+
+    skills: int
+    versions: int
+    rounds: int
+    robots: int
+    events: int
+
+
+FULL = Size(skills=1200, versions=500, rounds=300, robots=2000, events=200_000)
+
+
+def fill(database: Database, size: Size, task_digest: str | None) -> None:
+    """Fill an empty hub's database; half of it is `OWNER`'s, the other half the guild's."""
+    with database.write() as session:
+        _add(session, OrganisationRow, map(_organisation, [OWNER, *(f"place-{n}" for n in range(60))]))
+        _people(session, size)
+        _skills(session, size)
+        _versions(session, size, task_digest)
+        _rounds(session, size)
+        _tasks(session, size)
+        _logs(session, size)
+    with database.write() as session:
+        session.execute(text("ANALYZE"))
+
+
+def _add(session: Session, table: type[DeclarativeBase], rows: Iterable[dict[str, Any]]) -> None:
+    session.execute(insert(table), list(rows))
+
+
+def _put(session: Session, table: type[DeclarativeBase], source: Any, **values: Any) -> None:
+    """Rows made by the database from others: a value for each column, fixed or an expression."""
+    columns = table.__table__.columns
+    made = [
+        value
+        if isinstance(value, ColumnElement | InstrumentedAttribute)
+        else literal(value, columns[name].type)
+        for name, value in values.items()
+    ]
+    session.execute(insert(table).from_select(list(values), select(*made).select_from(source)))
+
+
+def _numbers(name: str, count: int) -> CTE:
+    first = select(literal(1, Integer).label("n")).cte(name, recursive=True)
+    return first.union_all(select(first.c.n + 1).where(first.c.n < count))
+
+
+def _text(before: str, number: ColumnElement[Any]) -> ColumnElement[Any]:
+    return literal(before, String) + cast(number, String)
+
+
+def _digest(kind: int, number: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Seventeen digits behind zeros, another one for each kind and number below 10^12."""
+    return _text("sha256:" + "0" * 50, kind * 10_000_000_000_000 + number)
+
+
+def _owner(number: int) -> str:
+    return OWNER if number % 2 else "guild"
+
+
+def _at(number: int) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def _organisation(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "region": "",
+        "visibility": "organisation",
+        "stored_bytes": 1,
+        "created_at": START,
+    }
+
+
+def _people(session: Session, size: Size) -> None:
+    users = range(500)
+    _add(
+        session,
+        UserRow,
+        (
+            {"name": f"user-{n}", "role": "researcher", "organisation": _owner(n), "created_at": START}
+            for n in users
+        ),
+    )
+    tokens = ({"user_name": f"user-{n}", "name": "first", "token_hash": f"{n}"} for n in users)
+    more = ({"user_name": "user-1", "name": f"token-{n}", "token_hash": f"more-{n}"} for n in range(200))
+    rest = {"scopes": ["read"], "created_at": START, "expires_at": START}
+    _add(session, UserTokenRow, ({**token, **rest} for token in (*tokens, *more)))
+    _add(
+        session,
+        RobotRow,
+        (
+            {
+                "robot_id": f"r-{n}",
+                "name": f"cell {n}",
+                "organisation": _owner(n),
+                "embodiment": "ur5e",
+                "public_key": f"key-{n}",
+                "enrolled_at": _at(n),
+            }
+            for n in range(size.robots)
+        ),
+    )
+    plan, report = Plan(tasks=()).model_dump(mode="json"), {"purge": False, "requested_at": START.isoformat()}
+    _add(
+        session,
+        WithdrawalRow,
+        (
+            {
+                "withdrawal_id": f"x-{n}",
+                "robot_id": f"r-{n}",
+                "state": "done",
+                "requested_at": _at(n),
+                "plan": plan,
+                "report": {**report, "robot_id": f"r-{n}", "organisation": OWNER, "state": "done"},
+            }
+            for n in range(min(500, size.robots))
+        ),
+    )
+
+
+def _skills(session: Session, size: Size) -> None:
+    _add(
+        session,
+        SkillRow,
+        (
+            {
+                "name": f"skill-{1000 + n}",
+                "organisation": _owner(n),
+                "visibility": "organisation" if n % 3 else "guild",
+                "task": TASK,
+                "summary": "Follows a seam.",
+                "updated_at": _at(n),
+            }
+            for n in range(1, size.skills + 1)
+        ),
+    )
+
+
+def _versions(session: Session, size: Size, task_digest: str | None) -> None:
+    skill, version = _numbers("skill", size.skills), _numbers("version", size.versions)
+    name = _text("skill-", skill.c.n + 1000)
+    both = skill.join(version, literal(1) == 1)
+    _put(
+        session,
+        VersionRow,
+        both,
+        skill=name,
+        number=version.c.n,
+        digest=_digest(1, skill.c.n * 100_000 + version.c.n),
+        size=100_000,
+        signature="signature",
+        manifest=MANIFEST.model_dump(mode="json"),
+        published_by="hub",
+        created_at=START,
+        score=SCORE.model_dump(mode="json"),
+        gate=GATE.model_dump(mode="json"),
+    )
+    for channel, number in (("stable", size.versions - 1), ("candidate", size.versions)):
+        _put(session, ChannelRow, skill, skill=name, name=channel, number=number)
+    scored = Scored(
+        score=SCORE,
+        by_embodiment=GATE.by_embodiment,
+        replay=None,
+        replay_size=0,
+        made_with="",
+        seconds=1,
+    )
+    made = select(VersionRow).where(VersionRow.number % 5 == (size.versions - 1) % 5).subquery()
+    _put(
+        session,
+        ScoreRow,
+        made,
+        digest=made.c.digest,
+        skill=made.c.skill,
+        number=made.c.number,
+        task=TASK,
+        state="done",
+        reason="",
+        wanted_at=START,
+        task_digest=task_digest,
+        plan=BOARD.model_dump_json(),
+        report=scored.model_dump(mode="json"),
+        scored_at=START,
+    )
+
+
+def _rounds(session: Session, size: Size) -> None:
+    """Three campaigns a skill, of which the last one runs; four deltas in each of their newest rounds."""
+    each = size.rounds // 3
+    order = CampaignRequest(skill="skill-1001").model_dump(mode="json")
+    campaigns = [
+        {
+            "campaign_id": f"c-{(1000 + n) * 10 + turn}",
+            "skill": f"skill-{1000 + n}",
+            "state": "running" if turn == 3 else "finished",
+            "reason": "",
+            "order": order,
+            "created_at": _at(n * 3 + turn),
+        }
+        for n in range(1, size.skills + 1)
+        for turn in (1, 2, 3)
+    ]
+    _add(session, CampaignRow, campaigns)
+    number = _numbers("round", each)
+    rounds = {
+        "reason": "",
+        "base": "sha256:" + "0" * 64,
+        "opened_at": START,
+        "deadline": START + timedelta(days=1000),
+        "metrics": {"merge_seconds": 1.0},
+    }
+    its = CampaignRow.campaign_id + literal("-", String) + cast(number.c.n, String)
+    both = CampaignRow.__table__.join(number, literal(1) == 1)
+    common = {"round_id": its, "campaign_id": CampaignRow.campaign_id, "number": number.c.n, **rounds}
+    _put(session, RoundRow, both, state="published", gate=GATE.model_dump(mode="json"), **common)
+    session.execute(
+        text(
+            "UPDATE rounds SET state = 'open' WHERE number = :last AND campaign_id IN"
+            " (SELECT campaign_id FROM campaigns WHERE state = 'running')"
+        ),
+        {"last": each},
+    )
+    robot = _numbers("robot", 4)
+    last = select(RoundRow.round_id).where(RoundRow.number > each - 10).cte("last")
+    name = _text("r-", robot.c.n)
+    _put(
+        session,
+        DeltaRow,
+        last.join(robot, literal(1) == 1),
+        digest=last.c.round_id + literal("/", String) + name,
+        round_id=last.c.round_id,
+        robot_id=name,
+        samples=1000,
+        size=10_000,
+        norm=1.0,
+        codec="fp16",
+        metrics={},
+        signature="",
+        received_at=START,
+        staleness=0,
+    )
+
+
+def _tasks(session: Session, size: Size) -> None:
+    count = min(500, size.skills)
+    _add(
+        session,
+        TaskRow,
+        (
+            {"name": f"task-{n}", "organisation": _owner(n), "visibility": "guild", "updated_at": START}
+            for n in range(1, count + 1)
+        ),
+    )
+    task, version = _numbers("task", count), _numbers("version", min(100, size.versions))
+    number = task.c.n * 100_000 + version.c.n
+    _put(
+        session,
+        TaskVersionRow,
+        task.join(version, literal(1) == 1),
+        task=_text("task-", task.c.n),
+        number=version.c.n,
+        digest=_digest(2, number),
+        bundle=_digest(3, number),
+        size=1000,
+        signature="",
+        title="A task",
+        summary="",
+        licence="Apache-2.0",
+        readme="A long page. " * 300,
+        published_by="user:rita",
+        created_at=START,
+        state="listed",
+        checked=Checked(findings=(), facts=None).model_dump(mode="json"),
+        checked_at=START,
+    )
+
+
+def _logs(session: Session, size: Size) -> None:
+    event = _numbers("event", size.events)
+    skill = _text("skill-", event.c.n % size.skills + 1001)
+    data = {"robot_id": "r-1", "round_id": "c-1-1"}
+    _put(
+        session, EventRow, event, kind="delta.admitted", at=START, skill=skill, organisation=OWNER, data=data
+    )
+    _put(
+        session,
+        AuditRow,
+        event,
+        number=event.c.n + 1_000_000,
+        at=START,
+        actor="user:rita",
+        action="skill.published",
+        subject=skill,
+        details={},
+        previous=_text("before ", event.c.n),
+        hash="",
+    )
+    webhooks = [
+        {
+            "webhook_id": f"w-{n}",
+            "organisation": OWNER,
+            "url": "https://mes.example.com/zunft",
+            "kinds": ["robot.lost"],
+            "secret": "",
+            "created_at": _at(n),
+            "position": 0,
+            "failures": 0,
+            "trouble": "",
+        }
+        for n in range(50)
+    ]
+    _add(session, WebhookRow, webhooks)
+
+
+Call = Callable[[Services, Principal, int], BaseModel]
+
+LISTS: dict[str, Call] = {
+    "skills": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n)),
+    "skills, last changed first": lambda hub, by, n: hub.catalogue.skills(
+        by, SkillQuery(limit=n, sort="updated")
+    ),
+    "skills with a text": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n, text="ILL-1")),
+    "skills of a task": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n, task=TASK)),
+    "skills of an organisation": lambda hub, by, n: hub.catalogue.skills(
+        by, SkillQuery(limit=n, organisation=OWNER)
+    ),
+    "skills with a channel": lambda hub, by, n: hub.catalogue.skills(
+        by, SkillQuery(limit=n, channel="stable")
+    ),
+    "skills for an arm": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n, embodiment="ur5e")),
+    "skills with a lowest score": lambda hub, by, n: hub.catalogue.skills(
+        by, SkillQuery(limit=n, lowest_score=0.7)
+    ),
+    "versions of a skill": lambda hub, by, n: hub.catalogue.versions(
+        "skill-1003", by, VersionQuery(limit=n, sort="newest")
+    ),
+    "campaigns": lambda hub, by, n: hub.campaigns.campaigns(by, CampaignQuery(limit=n)),
+    "campaigns that run": lambda hub, by, n: hub.campaigns.campaigns(
+        by, CampaignQuery(limit=n, state="running")
+    ),
+    "rounds of a campaign": lambda hub, by, n: hub.campaigns.rounds("c-10033", by, RoundQuery(limit=n)),
+    "robots": lambda hub, by, n: hub.enrolment.robots(by, RobotQuery(limit=n)),
+    "robots that fit": lambda hub, by, n: hub.fits.fits("skill-1003", "stable", by, RobotQuery(limit=n)),
+    "tasks": lambda hub, by, n: hub.tasks.tasks(by, TaskQuery(limit=n)),
+    "versions of a task": lambda hub, by, n: hub.tasks.versions("task-3", by, TaskVersionQuery(limit=n)),
+    "leaderboard": lambda hub, by, n: hub.leaderboards.board(TASK, by, BoardQuery(limit=n), hub=""),
+    "users": lambda hub, _, n: hub.accounts.users(UserQuery(limit=n)),
+    "tokens of a user": lambda hub, _, n: hub.tokens.tokens("user-1", ListQuery(limit=n), by=ADMIN),
+    "organisations": lambda hub, _, n: hub.organisations.organisations(ADMIN, OrganisationQuery(limit=n)),
+    "webhooks": lambda hub, by, n: hub.webhooks.webhooks(by, ListQuery(limit=n)),
+    "withdrawals": lambda hub, by, n: hub.withdrawals.withdrawals(by, WithdrawalQuery(limit=n)),
+    "events": lambda hub, by, n: hub.events.past(by, EventQuery(limit=n)),
+    "events of a skill": lambda hub, by, n: hub.events.past(by, EventQuery(limit=n, skill="skill-1003")),
+    "audit": lambda hub, _, n: hub.audit.entries(AuditQuery(limit=n)),
+    "audit of a user": lambda hub, _, n: hub.audit.entries(AuditQuery(limit=n, actor="user:rita")),
+}
+"""Every list of the hub: who looks, how many entries."""
+
+
+def measure(hub: Services, by: Principal) -> dict[str, tuple[float, float]]:
+    """Milliseconds of the processor and of the clock for each list's first page, medians."""
+    found = {}
+    for name, call in LISTS.items():
+        spent = []
+        for _ in range(REPEATS):
+            cpu, clock = time.thread_time(), time.perf_counter()
+            call(hub, by, 50).model_dump_json()
+            spent.append((time.thread_time() - cpu, time.perf_counter() - clock))
+        cpus, clocks = zip(*spent, strict=True)
+        found[name] = (statistics.median(cpus) * 1000, statistics.median(clocks) * 1000)
+    return found
+
+
+def main() -> None:
+    """Fill, measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", default="", help="An empty one; else SQLite in a folder of its own.")
+    parser.add_argument("--skills", type=int, default=FULL.skills)
+    options = parser.parse_args()
+    size = Size(options.skills, FULL.versions, FULL.rounds, FULL.robots, FULL.events)
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"database_url": options.database} if options.database else {}
+        hub = open_services(Settings.model_validate({"data_dir": folder, **given}))
+        board = hub.leaderboards.board(TASK, ADMIN, BoardQuery(), hub="")
+        began = time.perf_counter()
+        fill(hub.database, size, board.task_digest)
+        print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
+        columns = [measure(hub, by) for by in (ADMIN, OPERATOR, RESEARCHER)]
+        hub.close()
+    print(_table(columns))
+
+
+def _table(columns: list[dict[str, tuple[float, float]]]) -> str:
+    lines = ["| list | admin | operator | researcher |", "|---|---:|---:|---:|"]
+    for name in LISTS:
+        cells = (f"{found[name][0]:.1f} ms" for found in columns)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

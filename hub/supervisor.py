@@ -1,0 +1,110 @@
+"""A hub of several processes that serve one port: it opens the port, starts them, and starts anew what died.
+
+They are equal: each takes requests, moves rounds on, and has workers of its own. What they share is the
+database, the store and the folder; each keeps its own rate limits and metrics.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+import structlog
+from sqlalchemy.engine import make_url
+
+from hub.database import SettingsError
+from hub.log import configure_logging
+from hub.server import serve
+from hub.settings import Settings
+
+__all__ = ["serve_with"]
+
+PAUSE = 1.0  # seconds before what died is started anew: it may die at its start
+BACKLOG = 2048
+
+log = structlog.get_logger("zunft.hub")
+
+
+def serve_with(
+    settings: Settings, processes: int, *, announce: Callable[[str], None] = lambda _address: None
+) -> None:
+    """Run a hub of so many processes until SIGTERM or SIGINT; `announce` is told where it listens.
+
+    Raises:
+        SettingsError: Its database is SQLite, which one process at a time may write to.
+        SettingsError, StoreError: See `hub.server.serve`.
+    """
+    if processes == 1:
+        serve(settings, announce=announce)
+        return
+    if make_url(settings.database).get_backend_name() == "sqlite":
+        raise SettingsError(
+            f"{processes} processes cannot share a SQLite database: they would wait for each other.",
+            where="database_url",
+            remedy="Set ZUNFT_DATABASE_URL to a PostgreSQL database, or run one process.",
+        )
+    configure_logging(settings.log_level)
+    with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
+        announce(f"http://{settings.host}:{listener.getsockname()[1]}")
+        _Supervisor(settings, listener, processes).run()
+
+
+class _Supervisor:
+    """The parent: it serves nobody itself."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, many: int) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._many = many
+        self._running: list[SpawnProcess] = []
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Start them, and end with them."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while len(self._running) < self._many and not self._stopping.is_set():
+            self._running.append(self._start())
+        while self._running:
+            wait([each.sentinel for each in self._running])
+            ended = [each for each in self._running if not each.is_alive()]
+            self._running = [each for each in self._running if each not in ended]
+            for each in ended:
+                self._follow(each)
+        log.info("hub.all_closed")
+
+    def _follow(self, ended: SpawnProcess) -> None:
+        if self._stopping.is_set():
+            return
+        log.warning("hub.process_died", pid=ended.pid, status=ended.exitcode)
+        if not self._stopping.wait(PAUSE):
+            self._running.append(self._start())
+
+    def _start(self) -> SpawnProcess:
+        process = get_context("spawn").Process(target=_serve_one, args=(self._settings, self._listener))
+        process.start()
+        return process
+
+    def _stop(self, *_: object) -> None:
+        self._stopping.set()
+        for each in self._running:
+            each.terminate()
+
+
+def _serve_one(settings: Settings, listener: socket.socket) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(settings, listener=listener)
+
+
+def _end_with_parent() -> None:
+    """Nobody would start this process anew, nor stop it, once its parent was killed."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
