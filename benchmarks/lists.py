@@ -30,7 +30,6 @@ from hub.models import (
     ChannelRow,
     DeltaRow,
     EventRow,
-    LeaseRow,
     OrganisationRow,
     RobotRow,
     RoundRow,
@@ -305,8 +304,6 @@ def _rounds(session: Session, size: Size) -> None:
         for turn in (1, 2, 3)
     ]
     _add(session, CampaignRow, campaigns)
-    lease = {"holder": "", "number": 0, "taken_at": START, "expires_at": START, "note": ""}
-    _add(session, LeaseRow, ({"campaign_id": row["campaign_id"], **lease} for row in campaigns))
     number = _numbers("round", each)
     rounds = {
         "reason": "",

@@ -129,7 +129,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
 def _measure(app: FastAPI, services: Services, counted: Metrics, clock: Clock) -> None:
     """Count requests, and answer those who scrape."""
-    standing = Standing(services.database, services.engine, clock, services.settings.robot_active_seconds)
+    standing = Standing(services.database, services.loops, clock, services.settings.robot_active_seconds)
     counted.registry.register(standing)
     app.state.metrics = counted
     app.add_middleware(Traffic, metrics=counted)

@@ -1,4 +1,4 @@
-"""A bell that wakes whoever waits for news: the engine's thread, event streams, waiting robots.
+"""A bell that wakes whoever waits for news: threads in the background, event streams, waiting robots.
 
 It carries no message. Who is woken reads the database, so a ring that is missed loses nothing. What other
 processes write, `hub.listening` hears.
@@ -18,7 +18,7 @@ class Bell:
     def __init__(self) -> None:
         self._rings = 0
         self._heard = 0
-        self._closed = False
+        self._closed = threading.Event()
         self._condition = threading.Condition()
         self._sleepers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
@@ -30,7 +30,7 @@ class Bell:
     @property
     def closed(self) -> bool:
         """True once the hub is going down: nobody waits any longer."""
-        return self._closed
+        return self._closed.is_set()
 
     def ring(self) -> None:
         """Wake all waiters, from any thread."""
@@ -52,19 +52,23 @@ class Bell:
 
     def close(self) -> None:
         """Wake all waiters for good."""
-        self._closed = True
+        self._closed.set()
         self.ring()
+
+    def rest(self, seconds: float) -> None:
+        """Block this thread for that long, whatever rings, unless the hub is going down."""
+        self._closed.wait(seconds)
 
     def wait(self, seen: int, timeout: float) -> None:
         """Block this thread until there were more than `seen` rings, or `timeout` seconds."""
         with self._condition:
-            self._condition.wait_for(lambda: self._rings > seen or self._closed, timeout)
+            self._condition.wait_for(lambda: self._rings > seen or self.closed, timeout)
 
     async def wait_async(self, seen: int, timeout: float) -> bool:  # noqa: ASYNC109 - the same contract as wait
         """Like `wait`, for a coroutine; returns whether it rang."""
         event = asyncio.Event()
         with self._condition:
-            if self._rings > seen or self._closed:
+            if self._rings > seen or self.closed:
                 return True
             self._sleepers[event] = asyncio.get_running_loop()
         try:

@@ -21,7 +21,6 @@ from hub.contributors import contributors
 from hub.database import Database
 from hub.events import record
 from hub.journal import enter_state, find_round, rounds_of, state_of
-from hub.leaseholder import new_lease
 from hub.models import (
     CampaignRow,
     RobotRow,
@@ -101,7 +100,6 @@ class Campaigns:
             )
             session.add(row)
             session.flush()
-            session.add(new_lease(row.campaign_id, now))
             record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
             note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
             return campaign_view(session, row, now, self._active_seconds)

@@ -71,7 +71,7 @@ def ask_release(
         if_none: Whether it is to take the place of no other version.
     """
     wanted = ReleaseRow.skill == version.skill, ReleaseRow.number == version.number
-    waiting = ReleaseRow.channel == channel, ReleaseRow.state.in_(["queued", "measuring"])
+    waiting = ReleaseRow.channel == channel, ReleaseRow.state == "queued"
     known = session.scalar(select(ReleaseRow).where(*wanted, *waiting))
     if known is not None:
         known.if_none = known.if_none and if_none

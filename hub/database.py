@@ -32,7 +32,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
 """Key in `Session.info`: what `announce` was told."""
 KEPT = 24
-"""Connections to SQLite that stay open: one beyond them reads the whole schema again each time."""
+"""Connections that stay open: one beyond them is made anew each time, and reads a whole schema of SQLite."""
 CHANNEL = "zunft"
 MIGRATING = "SELECT pg_advisory_xact_lock(2079420002)"
 
@@ -45,10 +45,16 @@ class SettingsError(ZunftError):
 
 
 class Database:
-    """One engine, two kinds of transaction, and the bell that rings after a commit with news."""
+    """One engine, two kinds of transaction, and the bell that rings after a commit with news.
 
-    def __init__(self, url: str, bell: Bell) -> None:
-        self._engine = _create_engine(url)
+    Args:
+        url: SQLAlchemy address.
+        bell: Rung after a commit with news.
+        threads: How many may be in a transaction at once: none of them waits for a connection.
+    """
+
+    def __init__(self, url: str, bell: Bell, threads: int = KEPT) -> None:
+        self._engine = _create_engine(url, threads)
         self._bell = bell
         # PostgreSQL's default lets each statement see what was committed meanwhile: no snapshot.
         isolation = {"isolation_level": "REPEATABLE READ"} if self._is_postgresql else {}
@@ -56,7 +62,7 @@ class Database:
         # SQLite has one writer at a time and lets others sleep and try again. A lock wakes the next one at
         # once, and a connection of the writer's own is never waited for behind those who only read.
         self._turn = nullcontext() if self._is_postgresql else threading.Lock()
-        self._writer = self._engine if self._is_postgresql else _create_engine(url)
+        self._writer = self._engine if self._is_postgresql else _create_engine(url, threads)
         writing = self._writer.execution_options(zunft_write=True)
         self._writers = sessionmaker(writing, expire_on_commit=False)
 
@@ -225,7 +231,7 @@ def _migrations() -> Config:
     return config
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, threads: int) -> Engine:
     try:
         address = make_url(url)
     except ArgumentError as error:
@@ -234,11 +240,12 @@ def _create_engine(url: str) -> Engine:
             where="database_url",
             remedy="Write sqlite:////path/hub.sqlite or postgresql+psycopg://user@host/name.",
         ) from error
+    pool = {"pool_size": KEPT, "max_overflow": max(0, threads - KEPT), "pool_use_lifo": True}
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True)
+        return create_engine(address, pool_pre_ping=True, **pool)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": 30}, pool_size=KEPT, pool_use_lifo=True)
+    engine = create_engine(address, connect_args={"timeout": 30}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -22,10 +22,10 @@ from hub.models import (
     CampaignRow,
     DeltaRow,
     InterestRow,
-    LeaseRow,
     RobotRow,
     RoundRow,
 )
+from hub.queue.leased_queue import lease_of
 from hub.rounds import Collection, Missing, RoundEvent, Work, next_state
 from hub.visibility import seen_skills
 from skills.errors import NotFoundError
@@ -239,10 +239,10 @@ def _missing(robot: RobotRow, now: datetime, active_seconds: float) -> Missing:
     return Missing(robot.embodiment, silent if silent > active_seconds else None)
 
 
-def work_of(session: Session, campaign_id: str, now: datetime) -> Work:
+def work_of(row: CampaignRow, now: datetime) -> Work:
     """What becomes of a campaign's next step."""
-    row = session.get(LeaseRow, campaign_id)
-    if row is None or not row.holder:
-        return Work(note=row.note if row else "")
-    by: Literal["somebody", "gone"] = "somebody" if now < row.expires_at else "gone"
-    return Work(by, max(0.0, (now - row.taken_at).total_seconds()))
+    lease = lease_of(row)
+    if not lease.holder:
+        return Work(note=lease.note)
+    by: Literal["somebody", "gone"] = "somebody" if now < lease.expires_at else "gone"
+    return Work(by, max(0.0, (now - lease.taken_at).total_seconds()))

@@ -1,10 +1,10 @@
-"""Leases as pure rules: who may work on a campaign now, for how long, and whose work still counts.
+"""Leases as pure rules: who may work on a row now, for how long, and whose work still counts.
 
 A lease has a number that grows each time somebody takes it. Times only decide when others may take over;
-whether work is entered into the journal is decided by the number alone. So however clocks jump, of two
+whether work is entered is decided by the number alone. So however clocks jump, of two
 processes that both believe to hold a lease one commits, and the other's work is let go.
 
-Rows and clocks are `hub.leaseholder`'s. Source of the number ("fencing token"): Kleppmann, "How to do
+Rows and clocks are `hub.queue.leased_queue`'s. Source of the number ("fencing token"): Kleppmann, "How to do
 distributed locking", 2016.
 """
 
@@ -13,12 +13,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-__all__ = ["Lease", "free", "held", "put_down", "renewed", "taken"]
+from skills.errors import ZunftError
+
+__all__ = ["JobAbandonedError", "Lease", "LeaseLostError", "free", "held", "put_down", "renewed", "taken"]
+
+
+class LeaseLostError(ZunftError):
+    """Another process has taken the work over: what this one made is let go."""
+
+    code = "lease_lost"
+    status = 409
+
+
+class JobAbandonedError(ZunftError):
+    """Nobody waits for this job any longer: the hub is going down, or another process has taken it over."""
+
+    code = "hub_stopping"
+    status = 503
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Of one campaign.
+    """Of one row.
 
     Attributes:
         holder: The process that works; empty where it was put down.
@@ -51,12 +67,12 @@ def taken(lease: Lease, holder: str, now: datetime, seconds: float) -> Lease | N
 
 
 def held(lease: Lease, mine: Lease) -> bool:
-    """Whether it was neither taken since nor put down: only then may work under it be committed."""
-    return lease.number == mine.number and lease.holder == mine.holder
+    """Whether it was neither taken nor put down since: only then may work under it be committed."""
+    return (lease.number, lease.holder) == (mine.number, mine.holder)
 
 
 def renewed(lease: Lease, mine: Lease, now: datetime, seconds: float) -> Lease | None:
-    """The same lease for longer, even if it had expired; None if it was taken since, or put down."""
+    """The same lease for longer, even if it had expired; None if it is not held any more."""
     return replace(lease, expires_at=now + timedelta(seconds=seconds)) if held(lease, mine) else None
 
 

@@ -6,9 +6,9 @@ missed stays unheard, and processes that share a SQLite file hear each other, to
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 
-import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,48 +19,45 @@ from hub.events import EventLog
 __all__ = ["Listener"]
 
 LOOK_SECONDS = 1.0
-PAUSE = 1.0  # seconds after a database that did not answer
 
 log = structlog.get_logger("zunft.hub")
 
 
 class Listener:
-    """One thread."""
+    """`work` listens for a while; a background loop repeats it."""
 
     def __init__(self, database: Database, bell: Bell, look_seconds: float = LOOK_SECONDS) -> None:
         self._database = database
         self._events = EventLog(database)
         self._bell = bell
         self._look_seconds = look_seconds
-        self._thread = threading.Thread(target=self._run, name="zunft-listener", daemon=True)
-        self._stopping = threading.Event()
+        self._open = ExitStack()
+        self._wait: Callable[[float], object] | None = None
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+    def work(self) -> float:
+        """Look, then wait for the next news.
 
-    def stop(self) -> None:
-        """End it."""
-        self._stopping.set()
-        if not self._thread.is_alive():
-            return
+        Raises:
+            SQLAlchemyError, psycopg.Error: The database does not answer; the next call connects anew.
+        """
+        try:
+            if self._wait is None:
+                self._wait = self._open.enter_context(self._database.listen()) or self._bell.rest
+            self._bell.hear(self._events.last())
+            self._wait(self._look_seconds)
+        except BaseException:
+            self._wait = None
+            self._open.close()
+            raise
+        return 0.0
+
+    def interrupt(self) -> None:
+        """End the present wait."""
         try:
             self._database.notify()
         except SQLAlchemyError:
             log.debug("listener.not_woken")  # then it ends with its present look
-        self._thread.join()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._listen()
-            except (SQLAlchemyError, psycopg.Error) as error:
-                log.warning("listener.waits", reason=str(error))
-                self._stopping.wait(PAUSE)
-
-    def _listen(self) -> None:
-        with self._database.listen() as heard:
-            wait = heard or self._stopping.wait
-            while not self._stopping.is_set():
-                self._bell.hear(self._events.last())
-                wait(self._look_seconds)
+    def close(self) -> None:
+        """Give the connection back."""
+        self._open.close()

@@ -83,6 +83,12 @@ class Metrics:
         self.workers_died = Counter(
             "zunft_workers_died", "Worker processes that died in mid-job.", registry=self.registry
         )
+        self.background_failures = Counter(
+            "zunft_background_failures",
+            "Errors that a loop in the background met and outlived, by loop.",
+            ("loop",),
+            registry=self.registry,
+        )
         self.webhook_deliveries = Counter(
             "zunft_webhook_deliveries",
             "Messages to webhooks by outcome: delivered, failed, dead.",

@@ -31,7 +31,7 @@ __all__ = [
     "HubRow",
     "IdentityRow",
     "InterestRow",
-    "LeaseRow",
+    "Leased",
     "Moment",
     "NonceRow",
     "OrganisationRow",
@@ -78,6 +78,17 @@ class Base(DeclarativeBase):
         str: String(128),
         int: BigInteger,
     }
+
+
+class Leased:
+    """Columns of rows that are worked on in the background, see `hub.leases`; times are None at first."""
+
+    __tablename__: str
+    lease_holder: Mapped[str] = mapped_column(default="")
+    lease_number: Mapped[int] = mapped_column(default=0)
+    lease_taken_at: Mapped[datetime | None]
+    lease_expires_at: Mapped[datetime | None]
+    lease_note: Mapped[str] = mapped_column(String(NOTE_LENGTH), default="")
 
 
 class OrganisationRow(Base):
@@ -255,7 +266,7 @@ class ChannelRow(Base):
     number: Mapped[int]
 
 
-class ReleaseRow(Base):
+class ReleaseRow(Leased, Base):
     """Somebody wants a channel to point at a version. Whoever measures that version holds the lease.
 
     `if_none`: only as long as the channel points at nothing.
@@ -273,12 +284,10 @@ class ReleaseRow(Base):
     reason: Mapped[str] = mapped_column(String(2000))
     gate: Mapped[dict[str, Any] | None]
     finished_at: Mapped[datetime | None]
-    leased_by: Mapped[str | None]
-    leased_until: Mapped[datetime | None]
 
 
-class CampaignRow(Base):
-    """A standing order; `order` is the request as it was accepted."""
+class CampaignRow(Leased, Base):
+    """A standing order; `order` is the request as it was accepted. Who moves it on holds the lease."""
 
     __tablename__ = "campaigns"
     __table_args__ = (
@@ -300,18 +309,6 @@ class HubRow(Base):
     __tablename__ = "hub"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     public_key: Mapped[str]
-
-
-class LeaseRow(Base):
-    """Which process works on a campaign; see `hub.leases`. Made with the campaign."""
-
-    __tablename__ = "leases"
-    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.campaign_id"), primary_key=True)
-    holder: Mapped[str]
-    number: Mapped[int]
-    taken_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    note: Mapped[str] = mapped_column(String(NOTE_LENGTH))
 
 
 class RoundRow(Base):
@@ -456,7 +453,7 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]]
 
 
-class WebhookRow(Base):
+class WebhookRow(Leased, Base):
     """Somebody who wants to be told, and how far that has come.
 
     All events up to `position` were delivered, or are in `undelivered`. Whoever sends holds the lease.
@@ -481,8 +478,6 @@ class WebhookRow(Base):
     last_delivered_at: Mapped[datetime | None]
     trial_asked_at: Mapped[datetime | None]
     trial_report: Mapped[dict[str, Any] | None]
-    leased_by: Mapped[str | None]
-    leased_until: Mapped[datetime | None]
 
 
 class UndeliveredRow(Base):
@@ -497,7 +492,7 @@ class UndeliveredRow(Base):
     reason: Mapped[str] = mapped_column(String(500))
 
 
-class WithdrawalRow(Base):
+class WithdrawalRow(Leased, Base):
     """A robot is withdrawn: what is left to do, as `hub.withdrawals.plan` has it, and the report so far.
 
     Whoever works on it holds the lease.
@@ -511,5 +506,3 @@ class WithdrawalRow(Base):
     requested_at: Mapped[datetime]
     plan: Mapped[dict[str, Any]]
     report: Mapped[dict[str, Any]]
-    leased_by: Mapped[str | None]
-    leased_until: Mapped[datetime | None]

@@ -6,15 +6,11 @@ the lease is over. The gate that compares candidates of a campaign is the engine
 
 from __future__ import annotations
 
-import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import structlog
-from sqlalchemy import or_, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from hub.auth import Principal, Viewer
@@ -23,10 +19,11 @@ from hub.channels import ask_release, is_fit, stable_of
 from hub.clock import Clock
 from hub.database import Database
 from hub.events import record, take_turn
-from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Least, WorkersAwayError
+from hub.jobs.job import GateJob, Jobs, Least
 from hub.models import ReleaseRow, SkillRow, VersionRow
+from hub.queue.background_loop import LOOK_SECONDS
+from hub.queue.leased_queue import Held, LeasedQueue
 from hub.regions import region_of
-from hub.store import StoreError
 from hub.tasks.sources import task_source
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
@@ -37,10 +34,7 @@ __all__ = ["Releaser", "Releases"]
 NEWEST = 20
 """Releases of a skill that are shown."""
 REASON_LENGTH = 2000
-RENEWALS = 3
-"""A lease is renewed so often before it would end."""
-
-log = structlog.get_logger("zunft.releases")
+INTERNAL = "an internal error, see the hub's log."
 
 
 @dataclass(frozen=True)
@@ -107,102 +101,42 @@ class Releaser:
         database: Where the rows are.
         jobs: Who measures.
         clock: The time.
-        lease_seconds: How long a lease lasts unless it is renewed.
+        seconds: How long a lease lasts unless it is renewed.
+        stopping: Whether this process is going down.
     """
 
-    def __init__(self, database: Database, jobs: Jobs, clock: Clock, lease_seconds: float) -> None:
+    def __init__(
+        self, database: Database, jobs: Jobs, clock: Clock, seconds: float, stopping: Callable[[], bool]
+    ) -> None:
         self._database = database
         self._jobs = jobs
         self._clock = clock
-        self._lease = timedelta(seconds=lease_seconds)
-        self._me = secrets.token_hex(8)
-        self._stopping = threading.Event()
+        self._queue = LeasedQueue(database, ReleaseRow, clock, seconds, due=_waiting, stopping=stopping)
 
-    def work(self) -> None:
-        """Measure what waits.
-
-        Raises:
-            StoreError, WorkersAwayError, OperationalError: Not now; nothing is lost.
-        """
-        while not self._stopping.is_set() and self.step():
+    def work(self) -> float:
+        """Measure what waits."""
+        while self.step():
             pass
-
-    def stop(self) -> None:
-        """End as soon as may be; another process, or a later start, goes on."""
-        self._stopping.set()
+        return LOOK_SECONDS
 
     def step(self) -> bool:
         """Measure the version that has waited longest; whether there was one."""
-        taken = self._take()
-        if taken is None:
-            return False
-        release_id, job = taken
-        try:
-            report, reason = self._jobs.gate(job, self._given_up(release_id)), ""
-        except (OperationalError, StoreError, WorkersAwayError):
-            self._put_down(release_id)
-            raise
-        except JobAbandonedError:
-            self._put_down(release_id)
-            return False
-        except Exception as error:
-            log.exception("release.not_measured", release_id=release_id)
-            broken = "an internal error, see the hub's log."
-            known = error.message if isinstance(error, ZunftError) else broken
-            report, reason = None, f"It cannot be measured: {known}"
-        self._enter(release_id, report, reason)
-        return True
+        return self._queue.do(self._measure, self._refuse)
 
-    def _take(self) -> tuple[str, GateJob] | None:
-        now = self._clock()
-        free = or_(
-            ReleaseRow.leased_until.is_(None),
-            ReleaseRow.leased_until <= now,
-            ReleaseRow.leased_until > now + self._lease,  # from before the clock was set back
-        )
-        waiting = select(ReleaseRow).where(ReleaseRow.state.in_(["queued", "measuring"]), free)
-        first = waiting.order_by(ReleaseRow.asked_at, ReleaseRow.number).limit(1)
+    def _measure(self, held: Held[ReleaseRow]) -> None:
         with self._database.read() as session:
-            if session.scalar(first) is None:
-                return None
-        with self._database.write() as session:
-            row = session.scalar(first.with_for_update(skip_locked=True))
-            if row is None:
-                return None
-            row.state, row.leased_by, row.leased_until = "measuring", self._me, now + self._lease
-            return row.release_id, _job(session, row)
+            job = _job(session, held.row)
+        self._enter(held, self._jobs.run(job, held.given_up), "")
 
-    def _given_up(self, release_id: str) -> Callable[[], bool]:
-        """Asked a few times a second while a worker measures: renews the lease."""
-        renewed_at = self._clock()
+    def _refuse(self, held: Held[ReleaseRow], error: Exception) -> None:
+        known = error.message if isinstance(error, ZunftError) else INTERNAL
+        self._enter(held, None, f"It cannot be measured: {known}")
 
-        def given_up() -> bool:
-            nonlocal renewed_at
-            now = self._clock()
-            if not self._stopping.is_set() and now - renewed_at >= self._lease / RENEWALS:
-                renewed_at = now
-                with self._database.write() as session:
-                    row = self._held(session, release_id)
-                    if row is None:
-                        return True
-                    row.leased_until = now + self._lease
-            return self._stopping.is_set()
-
-        return given_up
-
-    def _put_down(self, release_id: str) -> None:
-        with self._database.write() as session:
-            row = self._held(session, release_id)
-            if row is not None:
-                row.state, row.leased_by, row.leased_until = "queued", None, None
-
-    def _enter(self, release_id: str, report: GateReport | None, reason: str) -> None:
+    def _enter(self, held: Held[ReleaseRow], report: GateReport | None, reason: str) -> None:
         now = self._clock()
-        with self._database.write() as session:
-            take_turn(session)  # before any row is locked: whoever has the turn may want it, too
-            row = self._held(session, release_id)
-            if row is None:
-                return
+        with held.commit() as session:
+            take_turn(session)  # before the version is locked: whoever has the turn may want it, too
+            row = held.row
             version = session.get_one(VersionRow, (row.skill, row.number))
             if report is not None:
                 reason = report.reason
@@ -212,10 +146,10 @@ class Releaser:
                 reason = "It was withdrawn meanwhile."
             _finish(session, row, version, reason, now)
 
-    def _held(self, session: Session, release_id: str) -> ReleaseRow | None:
-        row = session.get(ReleaseRow, release_id, with_for_update=True, populate_existing=True)
-        is_mine = row is not None and row.state == "measuring" and row.leased_by == self._me
-        return row if is_mine else None
+
+def _waiting(_: Session) -> Select[ReleaseRow]:
+    waiting = select(ReleaseRow).where(ReleaseRow.state == "queued")
+    return waiting.order_by(ReleaseRow.asked_at, ReleaseRow.number)
 
 
 def _job(session: Session, row: ReleaseRow) -> GateJob:
@@ -237,7 +171,6 @@ def _finish(session: Session, row: ReleaseRow, version: VersionRow, reason: str,
         may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
     row.state, row.finished_at = "released" if may_move else "refused", now
     row.reason = reason[:REASON_LENGTH]
-    row.leased_by = row.leased_until = None
     if may_move:
         point_channel(session, row.skill, row.channel, row.number, now, by=row.asked_by)
     else:
@@ -251,7 +184,7 @@ def _view(row: ReleaseRow) -> ReleaseView:
             "skill": row.skill,
             "version": row.number,
             "channel": row.channel,
-            "state": row.state,
+            "state": "measuring" if row.state == "queued" and row.lease_holder else row.state,
             "reason": row.reason,
             "gate": row.gate,
             "asked_at": row.asked_at,

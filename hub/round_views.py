@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from hub.auth import Viewer
 from hub.journal import collections_of, missing_of, order_of, state_of, work_of
-from hub.models import CampaignRow, DeltaRow, LeaseRow, RoundRow, SkillRow
+from hub.models import CampaignRow, DeltaRow, RoundRow, SkillRow
 from hub.paging import Line, Order, Statement
 from hub.rounds import FINAL, Collection, Work, campaign_waits, waiting_for
 from hub.visibility import seen_skills
@@ -88,12 +88,11 @@ def _campaign_views(
         theirs[view.campaign_id].append(view)
     held = select(SkillRow.name).where(SkillRow.name.in_({row.skill for row in campaigns}))
     names = set(session.scalars(held.where(SkillRow.held_by.is_not(None))))
-    leases = _leases(session, campaigns)
     return [
         _campaign_view(
             row,
             tuple(theirs[row.campaign_id]),
-            work_of(session, row.campaign_id, now) if leases and row.state == "running" else Work(),
+            work_of(row, now),
             held=row.skill in names,
         )
         for row in campaigns
@@ -126,20 +125,17 @@ def round_views(
     """Rounds as robots and operators see them."""
     wanted = select(CampaignRow).where(CampaignRow.campaign_id.in_({row.campaign_id for row in rows}))
     campaigns = {row.campaign_id: row for row in session.scalars(wanted)}
-    unfinished = {row.campaign_id for row in rows if state_of(row) not in FINAL}
-    leases = _leases(session, [campaigns[name] for name in unfinished])
     opened = [row for row in rows if row.state == "open"]
     collections = collections_of(session, opened, now, active_seconds)
     missing = missing_of(session, collections, now, active_seconds)
     totals = _totals(session, rows)
     views = []
     for row in rows:
+        campaign = campaigns[row.campaign_id]
         collection = collections.get(row.round_id) or Collection(
-            order_of(campaigns[row.campaign_id]), row.deadline, frozenset(), frozenset()
+            order_of(campaign), row.deadline, frozenset(), frozenset()
         )
-        work = Work()
-        if leases and row.campaign_id in unfinished and state_of(row) not in FINAL:
-            work = work_of(session, row.campaign_id, now)
+        work = Work() if state_of(row) in FINAL else work_of(campaign, now)
         words = waiting_for(state_of(row), collection, now, missing.get(row.round_id, []), work)
         views.append(_round_view(row, words, *totals.get(row.round_id, (0, 0, 0, 0))))
     return views
@@ -176,9 +172,3 @@ def _totals(session: Session, rows: Sequence[RoundRow]) -> dict[str, tuple[int, 
     ).where(DeltaRow.round_id.in_([row.round_id for row in rows]))
     found = session.execute(statement.group_by(DeltaRow.round_id)).tuples()
     return {row[0]: (row[1], int(row[2]), int(row[3]), int(row[4])) for row in found}
-
-
-def _leases(session: Session, campaigns: Sequence[CampaignRow]) -> list[LeaseRow]:
-    """Read at once; kept, so that `work_of` finds each in the session."""
-    names = [row.campaign_id for row in campaigns if row.state == "running"]
-    return list(session.scalars(select(LeaseRow).where(LeaseRow.campaign_id.in_(names))))

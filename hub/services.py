@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from envs.examination import CheckLimits
@@ -33,10 +34,12 @@ from hub.jobs.processes import Processes
 from hub.jobs.timed import Timed
 from hub.leaderboards.boards import Leaderboards
 from hub.leaderboards.scorer import Scorer
-from hub.leaseholder import Leaseholder
 from hub.listening import Listener
 from hub.metrics import Metrics
+from hub.models import CampaignRow
 from hub.organisations import Organisations
+from hub.queue.background_loop import BackgroundLoop, every
+from hub.queue.leased_queue import LeasedQueue
 from hub.regions import HOME, Stores, connect_stores
 from hub.releases import Releaser, Releases
 from hub.retention import Retention
@@ -47,13 +50,11 @@ from hub.sign_in import SignIn
 from hub.spool import Spool
 from hub.steps import Steps
 from hub.store import ObjectStore
-from hub.sweeper import Sweeper
 from hub.tasks.checker import Checker
 from hub.tasks.registry import Tasks
 from hub.tasks.sources import check_task
 from hub.tokens import Tokens
 from hub.uploads import UploadLimits, Uploads
-from hub.watch import Watch
 from hub.webhooks.dispatcher import Dispatcher
 from hub.webhooks.envelope import hub_urn
 from hub.webhooks.networks import parse_networks
@@ -70,6 +71,11 @@ __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
 
 SPOOL_FOLDER = "spool"
 SWEEP_SECONDS = 600.0
+ATTENDANCE_SECONDS = 5.0
+REQUEST_THREADS = 40
+"""In which requests are answered: anyio's own number."""
+OTHER_THREADS = 34
+"""At most beside those and the engine's: loops and what renews their leases, webhooks, shared looks."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +100,11 @@ class Services:
     events: EventLog
     fits: Fits
     jobs: Jobs
-    listener: Listener
     organisations: Organisations
     releases: Releases
     retention: Retention
     releaser: Releaser
-    releasing: Watch
     spool: Spool
-    sweeper: Sweeper
     tokens: Tokens
     uploads: Uploads
     open_rounds: Shared[str, str]
@@ -110,18 +113,16 @@ class Services:
     sessions: Sessions
     sign_in: SignIn
     issuer: Issuer | None
-    watch: Watch
     webhooks: Webhooks
     withdrawals: Withdrawals
     withdrawing: Worker
-    withdrawer: Watch
     leaderboards: Leaderboards
     scorer: Scorer
     background: Jobs
-    scoring: Watch
     tasks: Tasks
     checker: Checker
-    checking: Watch
+    listener: Listener
+    loops: tuple[BackgroundLoop, ...]
 
     @property
     def store(self) -> ObjectStore:
@@ -130,38 +131,22 @@ class Services:
 
     def start(self) -> None:
         """Begin to work and to listen."""
-        self.listener.start()
-        self.engine.start()
-        self.sweeper.start()
-        self.watch.start()
-        self.withdrawer.start()
-        if self.settings.leaderboards:
-            self.scoring.start()
-        self.checking.start()
-        self.releasing.start()
+        for loop in self.loops:
+            loop.start()
 
     def close_streams(self) -> None:
-        """End event streams and waiting requests, so that the server can go down."""
+        """End event streams, waiting requests and work in the background, so that the server can go down."""
         self.bell.close()
 
     def close(self) -> None:
-        """Stop the engine and its jobs, and close all connections."""
+        """Wait for what works in the background, end its jobs, and close all connections."""
         self.close_streams()
-        self.withdrawing.stop()
-        self.scorer.stop()
-        self.checker.stop()
-        self.releaser.stop()
-        self.checking.stop()
-        self.releasing.stop()
-        self.watch.stop()
-        self.withdrawer.stop()
-        self.scoring.stop()
-        self.engine.stop()
-        self.dispatcher.stop()
-        self.listener.stop()
+        for loop in self.loops:
+            loop.stop()
+        self.dispatcher.close()
+        self.listener.close()
         self.jobs.close()
         self.background.close()
-        self.sweeper.stop()
         self.open_rounds.close()
         self.news.close()
         self.database.close()
@@ -183,7 +168,8 @@ def open_services(
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     bell = Bell()
-    database = Database(settings.database, bell)
+    threads = REQUEST_THREADS + OTHER_THREADS + 2 * settings.workers
+    database = Database(settings.database, bell, threads)
     database.migrate()
     key = signing_key(settings, database)
     stores = connect_stores(settings)
@@ -206,21 +192,47 @@ def open_services(
     active = settings.robot_active_seconds
     metrics = metrics or Metrics()
     jobs = Timed(_jobs(settings, stores, gate, metrics), metrics)
-    steps = Steps(database, discards, jobs, catalogue, clock, active)
     retention = Retention(database, clock, settings.keep_events_days, settings.keep_presence_days)
-    leaseholder = Leaseholder(database, clock, settings.lease_seconds)
+    steps = Steps(database, discards, jobs, catalogue, clock, active)
+
+    def stopping() -> bool:
+        return bell.closed
+
+    seconds = settings.lease_seconds
+    running = LeasedQueue(database, CampaignRow, clock, seconds, due=steps.queued, stopping=stopping)
     sessions = Sessions(database, clock, settings.session_seconds, settings.session_idle_seconds)
     campaigns = Campaigns(database, clock, active, _any_task if gate else check_task)
     assignments = Assignments(database, authenticator.nonces, clock, active)
     open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
     events = EventLog(database)
     attendance = Attendance(database, clock, settings.robot_lost_seconds)
-    withdrawing = Worker(database, stores, jobs, catalogue, clock)
+    withdrawing = Worker(database, stores, jobs, catalogue, clock, seconds, stopping)
     background = Timed(_jobs(settings, stores, gate, metrics, background=True), metrics)
-    scorer = Scorer(database, stores, background, BOARD, clock, settings.lease_seconds)
-    releaser = Releaser(database, jobs, clock, settings.lease_seconds)
-    checker = Checker(database, jobs, clock, _check_limits(settings), settings.lease_seconds)
-    webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics)
+    scorer = Scorer(database, stores, background, BOARD, clock, seconds, stopping)
+    releaser = Releaser(database, jobs, clock, seconds, stopping)
+    checker = Checker(database, jobs, clock, _check_limits(settings), seconds, stopping)
+    webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics, stopping)
+    engine, listener = Engine(steps, running), Listener(database, bell)
+
+    def loop(name: str, work: Callable[[], float], *, is_woken: bool = True) -> BackgroundLoop:
+        return BackgroundLoop(name, work, bell, metrics, is_woken=is_woken)
+
+    loops = [
+        BackgroundLoop(
+            "listener", listener.work, bell, metrics, is_woken=False, interrupt=listener.interrupt
+        ),
+        *(loop(f"engine-{number}", engine.work) for number in range(settings.workers)),
+        loop("withdrawals", withdrawing.work),
+        loop("webhooks", dispatcher.turn),
+        loop("checks", checker.work),
+        loop("releases", releaser.work),
+        loop("attendance", every(ATTENDANCE_SECONDS, attendance.look), is_woken=False),
+        loop("uploads", every(SWEEP_SECONDS, uploads.sweep), is_woken=False),
+        loop("discards", every(SWEEP_SECONDS, discards.sweep), is_woken=False),
+        loop("retention", every(SWEEP_SECONDS, retention.sweep), is_woken=False),
+    ]
+    if settings.leaderboards:
+        loops.append(loop("scores", scorer.work))
     return Services(
         settings=settings,
         database=database,
@@ -235,39 +247,34 @@ def open_services(
         catalogue=catalogue,
         discards=discards,
         dispatcher=dispatcher,
-        engine=Engine(steps, leaseholder, bell, settings.workers),
+        engine=engine,
         enrolment=Enrolment(database, clock, key.public.text),
         events=events,
         fits=Fits(database),
         jobs=jobs,
-        listener=Listener(database, bell),
+        listener=listener,
         organisations=organisations,
         releases=Releases(database, clock),
         retention=retention,
         releaser=releaser,
-        releasing=Watch(bell, [releaser.work]),
         open_rounds=open_rounds,
         held=HeldRobots(bell, open_rounds),
         news=Shared(bell, events.told, "zunft-news"),
         spool=spool,
-        sweeper=Sweeper([uploads.sweep, discards.sweep, retention.sweep], SWEEP_SECONDS),
         tokens=Tokens(database, clock),
         uploads=uploads,
         sessions=sessions,
         sign_in=SignIn(database, clock, authenticator, sessions, settings),
         issuer=Issuer(settings, clock) if settings.oidc_issuer else None,
-        watch=Watch(bell, [attendance.look, dispatcher.turn]),
         webhooks=webhooks,
         withdrawals=Withdrawals(database, clock),
         withdrawing=withdrawing,
-        withdrawer=Watch(bell, [withdrawing.work]),
         leaderboards=Leaderboards(database, stores, BOARD),
         scorer=scorer,
         background=background,
-        scoring=Watch(bell, [scorer.work]),
         tasks=Tasks(database, stores, discards, key, clock),
         checker=checker,
-        checking=Watch(bell, [checker.work]),
+        loops=tuple(loops),
     )
 
 
@@ -285,7 +292,12 @@ def _check_limits(settings: Settings) -> CheckLimits:
 
 
 def _webhooks(
-    settings: Settings, database: Database, key: SigningKey, clock: Clock, metrics: Metrics
+    settings: Settings,
+    database: Database,
+    key: SigningKey,
+    clock: Clock,
+    metrics: Metrics,
+    stopping: Callable[[], bool],
 ) -> tuple[Webhooks, Dispatcher]:
     vault, source = Vault(key), hub_urn(key.public.text)
     sender = Sender(
@@ -295,7 +307,9 @@ def _webhooks(
     schedule = Schedule(settings.webhook_retry_seconds, settings.webhook_attempts, chance)
     return (
         Webhooks(database, vault, sender, clock),
-        Dispatcher(database, vault, sender, schedule, source, clock, metrics),
+        Dispatcher(
+            database, vault, sender, schedule, source, clock, metrics, settings.lease_seconds, stopping
+        ),
     )
 
 

@@ -6,7 +6,7 @@ A database that does not answer leaves them out and says so, and the other metri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import get_args
 
@@ -18,9 +18,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.clock import Clock
 from hub.database import Database
-from hub.engine import Engine
 from hub.leaderboards.rows import SCORE_STATES, ScoreRow
 from hub.models import CampaignRow, EventRow, RobotRow, RoundRow
+from hub.queue.background_loop import BackgroundLoop
 from hub.rounds import FINAL
 from hub.webhooks.arrears import dead_letters, oldest_undelivered
 from skills.messages import CampaignView, RoundState
@@ -35,9 +35,11 @@ UNFINISHED = tuple(state for state in ROUND_STATES if state not in FINAL)
 class Standing(Collector):
     """Counts rows; the clock and what counts as lately are the hub's."""
 
-    def __init__(self, database: Database, engine: Engine, clock: Clock, active_seconds: float) -> None:
+    def __init__(
+        self, database: Database, loops: Sequence[BackgroundLoop], clock: Clock, active_seconds: float
+    ) -> None:
         self._database = database
-        self._engine = engine
+        self._loops = loops
         self._clock = clock
         self._lately = timedelta(seconds=active_seconds)
 
@@ -48,12 +50,17 @@ class Standing(Collector):
     def collect(self) -> Iterable[Metric]:
         """The families, as far as the database answers."""
         found = _families()
-        found["engine_up"].add_sample("zunft_engine_up", {}, float(self._engine.alive))
+        engine = [loop for loop in self._loops if loop.name.startswith("engine-")]
+        found["engine_up"].add_sample("zunft_engine_up", {}, float(not any(e.trouble() for e in engine)))
+        for loop in self._loops:
+            is_well = float(not loop.trouble())
+            found["background_up"].add_sample("zunft_background_up", {"loop": loop.name}, is_well)
         try:
             with self._database.read() as session:
                 self._read(session, found)
         except SQLAlchemyError:
-            found = {"engine_up": found["engine_up"], "database_up": _families()["database_up"]}
+            up = {name: found[name] for name in ("engine_up", "background_up")}
+            found = {**up, "database_up": _families()["database_up"]}
             found["database_up"].add_sample("zunft_database_up", {}, 0)
         return found.values()
 
@@ -93,6 +100,9 @@ def _counts(session: Session, column: InstrumentedAttribute[str]) -> dict[str, i
 def _families() -> dict[str, Metric]:
     return {
         "engine_up": GaugeMetricFamily("zunft_engine_up", "Whether this process's engine is at work."),
+        "background_up": GaugeMetricFamily(
+            "zunft_background_up", "Whether a loop in this process's background is at work.", labels=["loop"]
+        ),
         "database_up": GaugeMetricFamily("zunft_database_up", "Whether the database answered this scrape."),
         "campaigns": GaugeMetricFamily("zunft_campaigns", "Campaigns by state.", labels=["state"]),
         "rounds": GaugeMetricFamily("zunft_rounds", "Rounds by state.", labels=["state"]),

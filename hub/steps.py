@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from hub.auth import THE_HUB
@@ -31,9 +31,9 @@ from hub.journal import (
     rounds_of,
     state_of,
 )
-from hub.leaseholder import HeldLease
 from hub.models import CampaignRow, RoundRow, SkillRow, VersionRow
 from hub.publishing import next_number
+from hub.queue.leased_queue import Held
 from hub.quotas import hold
 from hub.regions import region_of
 from hub.rounds import FINAL, collection_event, without
@@ -48,7 +48,7 @@ FAILURES_ALLOWED = 3
 
 
 class Steps:
-    """One method a state; each returns whether the campaign moved."""
+    """One method a state."""
 
     def __init__(
         self,
@@ -66,6 +66,10 @@ class Steps:
         self._clock = clock
         self._active_seconds = active_seconds
 
+    def queued(self, _: Session) -> Select[CampaignRow]:
+        """Campaigns that run."""
+        return select(CampaignRow).where(CampaignRow.state == "running")
+
     def due(self) -> list[str]:
         """Ids of the campaigns in which something is to be done now."""
         with self._database.read() as session:
@@ -80,19 +84,19 @@ class Steps:
         with self._database.read() as session:
             return session.get_one(CampaignRow, campaign_id), newest_round(session, campaign_id)
 
-    def begin(self, held: HeldLease, campaign: CampaignRow) -> bool:
+    def begin(self, held: Held[CampaignRow], campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
         with self._database.read() as session:
             base = resolve(session, campaign.skill, "base", THE_HUB)
             job = self._gate_job(session, campaign, base.digest, None)
         if base.gate is None:
-            report = self._jobs.gate(job, held.given_up)
+            report = self._jobs.run(job, held.given_up)
             self._catalogue.record_report(base.digest, report)
         with held.commit() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
 
-    def collect(self, held: HeldLease, row: RoundRow) -> bool:
+    def collect(self, held: Held[CampaignRow], row: RoundRow) -> bool:
         """Open: close the round once all are in, or at the deadline."""
         now = self._clock()
         with held.commit() as session:
@@ -111,7 +115,7 @@ class Steps:
             current.metrics = {**current.metrics, "missing": len(missing)}
         return True
 
-    def close(self, held: HeldLease, row: RoundRow) -> bool:
+    def close(self, held: Held[CampaignRow], row: RoundRow) -> bool:
         """Closing: from here on the list of deltas is fixed."""
         with held.commit() as session:
             current = _still(session, row, "closing")
@@ -120,7 +124,7 @@ class Steps:
             enter_state(session, current, "listed", self._clock())
         return True
 
-    def merge(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
+    def merge(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
         """Merging: make the candidate and enter it into the catalogue."""
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
@@ -128,7 +132,7 @@ class Steps:
             region = region_of(session, campaign.skill)
             task = task_source(session, campaign.skill)
         job = merge_job(row, deltas, order_of(campaign), number, region, task)
-        made = self._jobs.merge(job, held.given_up)
+        made = self._jobs.run(job, held.given_up)
         try:
             with held.commit() as session:
                 current = _still(session, row, "merging")
@@ -151,13 +155,13 @@ class Steps:
             raise
         return True
 
-    def examine(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
+    def examine(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version, or else its base; publish it or not."""
         with self._database.read() as session:
             stable = stable_of(session, campaign.skill)
             against = stable.digest if stable is not None else row.base
             job = self._gate_job(session, campaign, str(row.candidate), against)
-        report = self._jobs.gate(job, held.given_up)
+        report = self._jobs.run(job, held.given_up)
         with held.commit() as session:
             current = _still(session, row, "gating")
             if current is None:
@@ -165,7 +169,7 @@ class Steps:
             self._enter_report(session, current, report)
         return True
 
-    def go_on(self, held: HeldLease, campaign: CampaignRow, row: RoundRow) -> bool:
+    def go_on(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
         """Over: open the next round, or end the campaign."""
         with held.commit() as session:
             newest = rounds_of(session, campaign.campaign_id)
@@ -179,7 +183,9 @@ class Steps:
                 self._open_round(session, campaign.campaign_id, row.number + 1)
         return True
 
-    def give_up(self, held: HeldLease, campaign: CampaignRow, row: RoundRow | None, reason: str) -> None:
+    def give_up(
+        self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow | None, reason: str
+    ) -> None:
         """A step failed for good: the round fails; without a round, the campaign."""
         with held.commit() as session:
             if row is None:

@@ -39,7 +39,7 @@ def show_health() -> Health:
 
 @router.get("/readyz", responses=refusals(503))
 def show_readiness(services: ServicesDep) -> Health:
-    """Database, store and engine work."""
+    """Database, stores and everything that works in the background are well."""
     try:
         services.database.check()
     except SQLAlchemyError as error:
@@ -47,6 +47,9 @@ def show_readiness(services: ServicesDep) -> Health:
             "the database does not answer.", where="database_url", remedy="See the hub's log."
         ) from error
     services.stores.check_lately(FRESH_SECONDS)
-    if not services.engine.alive:
-        raise NotReadyError("the engine is not running.", remedy="Restart the hub.")
+    for loop in services.loops:
+        trouble = loop.trouble()
+        if trouble:
+            remedy = "See the hub's log, and restart it."
+            raise NotReadyError(f"the loop {loop.name} {trouble}.", where=loop.name, remedy=remedy)
     return Health()

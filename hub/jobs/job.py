@@ -1,23 +1,31 @@
 """What a job is: a plain description goes in, a plain result comes out. Blobs go through the store.
 
-Light, so that the web process may know it: whoever does jobs (`hub.jobs.bench`) brings the heavy libraries.
+A kind of job is one class here: what it is told, what comes out, and how it is done on a bench. Light, so
+that the web process may know it: the bench (`hub.jobs.bench`) brings the heavy libraries.
 """
 
 from __future__ import annotations
 
+import time
+from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from envs.examination import Checked, CheckLimits
+from envs.examination import Checked, CheckLimits, examined
+from hub.leases import JobAbandonedError
 from hub.store import ObjectStore, open_store
-from skills.errors import ZunftError
+from skills.container import digest_of
+from skills.errors import ContractError, ZunftError
 from skills.leaderboards import BoardPlan
 from skills.manifest import Manifest
 from skills.messages import GatePlan, GateReport, MergePlan, ScoreView
 from skills.skill import Skill
+
+if TYPE_CHECKING:
+    from hub.jobs.bench import Bench
 
 __all__ = [
     "BenchPlan",
@@ -32,8 +40,6 @@ __all__ = [
     "Least",
     "MergeJob",
     "Merged",
-    "Request",
-    "Result",
     "ScoreJob",
     "Scored",
     "StoreAddress",
@@ -53,6 +59,41 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Result = TypeVar("Result", bound=BaseModel)
+
+
+class Job(_Plain, Generic[Result]):
+    """A job with its result; a subclass names that, `class SomeJob(Job[Made])`, and is known by its own name.
+
+    Done twice, a job gives the same bits.
+    """
+
+    kinds: ClassVar[dict[str, type[Job[Any]]]] = {}
+    """What may be asked of a worker, by name."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Be known, as soon as the class is there."""
+        if "[" not in cls.__name__:
+            cls.kinds[cls.__name__] = cls
+
+    @abstractmethod
+    def do(self, bench: Bench) -> Result:
+        """Do it, here and now.
+
+        Raises:
+            MergeError, ArtefactError, CodecError, ContractError, NotFoundError: It cannot be done.
+            StoreError, WorkersAwayError: Not now.
+        """
+
+    @classmethod
+    def result(cls) -> type[Result]:
+        """What comes out."""
+        named: Any = cls.__mro__[1]
+        found: type[Result] = named.__pydantic_generic_metadata__["args"][0]
+        return found
+
+
 class TaskSource(_Plain):
     """Where the archive of a published task lies: its digest, in a region's store."""
 
@@ -60,12 +101,15 @@ class TaskSource(_Plain):
     region: str = ""
 
 
-class CheckJob(_Plain):
-    """Examine a published bundle in a process of its own."""
+class CheckJob(Job[Checked]):
+    """Examine a published bundle in a process of its own; to break the limits is a finding."""
 
-    kind: Literal["check"] = "check"
     task: TaskSource
     limits: CheckLimits
+
+    def do(self, bench: Bench) -> Checked:
+        """See `Job`."""
+        return examined(bench.bundles.archive(self.task), self.limits, bench.spool)
 
 
 class DeltaPart(_Plain):
@@ -84,30 +128,6 @@ class DeltaPart(_Plain):
     success: float | None
     norm: float
     staleness: int
-
-
-class MergeJob(_Plain):
-    """Merge a round's deltas into the next version.
-
-    Attributes:
-        base: Digest of the version that the update is added to.
-        version: Number of the new version.
-        optimiser_before: Digest of the server optimiser's state; None at the start.
-        region: In whose store all of this lies; empty: in the hub's own.
-        gate: How a rule that asks the gate measures.
-        task: The skill's task, where it was published through the hub.
-    """
-
-    kind: Literal["merge"] = "merge"
-    round_id: str
-    base: str
-    deltas: tuple[DeltaPart, ...]
-    plan: MergePlan
-    gate: GatePlan
-    version: int
-    optimiser_before: str | None
-    region: str = ""
-    task: TaskSource | None = None
 
 
 class Merged(_Plain):
@@ -131,6 +151,48 @@ class Merged(_Plain):
     seconds: float
 
 
+class MergeJob(Job[Merged]):
+    """Merge a round's deltas into the next version; candidate and optimiser's state go into the store.
+
+    Attributes:
+        base: Digest of the version that the update is added to.
+        version: Number of the new version.
+        optimiser_before: Digest of the server optimiser's state; None at the start.
+        region: In whose store all of this lies; empty: in the hub's own.
+        gate: How a rule that asks the gate measures.
+        task: The skill's task, where it was published through the hub.
+    """
+
+    round_id: str
+    base: str
+    deltas: tuple[DeltaPart, ...]
+    plan: MergePlan
+    gate: GatePlan
+    version: int
+    optimiser_before: str | None
+    region: str = ""
+    task: TaskSource | None = None
+
+    def do(self, bench: Bench) -> Merged:
+        """See `Job`."""
+        started = time.monotonic()
+        store, merger = bench.store(self.region), bench.merger(self.region)
+        root = merger.trust(self, bench.gate(self.task))
+        with merger.candidate(self, root=root) as made:
+            store.put_file(made.state, made.state_file)
+            store.put_file(made.skill.digest, made.skill_file)
+            return Merged(
+                digest=made.skill.digest,
+                size=made.skill.size,
+                manifest=made.skill.manifest,
+                optimiser_after=made.state,
+                root=root,
+                device=bench.engine.name,
+                metrics=made.metrics,
+                seconds=time.monotonic() - started,
+            )
+
+
 class Least(_Plain):
     """What a version must reach to become the first stable one.
 
@@ -141,7 +203,7 @@ class Least(_Plain):
     success: float | None
 
 
-class GateJob(_Plain):
+class GateJob(Job[GateReport]):
     """Measure a version, and the current one beside it where there is one; both lie in the region's store.
 
     Attributes:
@@ -149,7 +211,6 @@ class GateJob(_Plain):
         task: The skill's task, where it was published through the hub.
     """
 
-    kind: Literal["gate"] = "gate"
     candidate: str
     current: str | None
     plan: GatePlan
@@ -157,21 +218,17 @@ class GateJob(_Plain):
     region: str = ""
     task: TaskSource | None = None
 
+    def do(self, bench: Bench) -> GateReport:
+        """See `Job`."""
+        from hub.minimum import held_to, idle_skill  # noqa: PLC0415 - only a bench does this
 
-class ScoreJob(_Plain):
-    """Score a version for the leaderboard of its task; it lies in the region's store.
-
-    Attributes:
-        task_digest: Of the task as the hub knows it: another one is refused.
-        task: Where the bundle lies, where it was published through the hub.
-    """
-
-    kind: Literal["score"] = "score"
-    skill: str
-    task_digest: str
-    plan: BoardPlan
-    region: str = ""
-    task: TaskSource | None = None
+        merger, gate = bench.merger(self.region), bench.gate(self.task)
+        candidate = merger.skill(self.candidate)
+        current = merger.skill(self.current) if self.current else None
+        report = gate(candidate, current, self.plan)
+        if self.least is None:
+            return report
+        return held_to(self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate)
 
 
 class Scored(_Plain):
@@ -192,14 +249,47 @@ class Scored(_Plain):
     seconds: float
 
 
-Job = MergeJob | GateJob | ScoreJob | CheckJob
-Result = Merged | GateReport | Scored | Checked
+class ScoreJob(Job[Scored]):
+    """Score a version for the leaderboard of its task; it lies in the region's store, as will its replay.
 
+    Attributes:
+        task_digest: Of the task as the hub knows it: another one is refused.
+        task: Where the bundle lies, where it was published through the hub.
+    """
 
-class Request(_Plain):
-    """A job on its way to whoever does it."""
+    skill: str
+    task_digest: str
+    plan: BoardPlan
+    region: str = ""
+    task: TaskSource | None = None
 
-    job: Job = Field(discriminator="kind")
+    def do(self, bench: Bench) -> Scored:
+        """See `Job`."""
+        from envs.evaluate import pool  # noqa: PLC0415 - only a bench does this
+        from envs.task import load_task  # noqa: PLC0415
+        from hub.scoring import made_with, score_skill, score_view  # noqa: PLC0415
+
+        started = time.monotonic()
+        skill = bench.merger(self.region).skill(self.skill)
+        task = load_task(bench.bundles.folder(self.task) if self.task else skill.manifest.task)
+        if task.digest != self.task_digest:
+            raise ContractError(
+                f"whoever measures has another task {task.name} than the hub.",
+                where="task",
+                remedy="Give all machines of this hub the same version of the task.",
+            )
+        found = score_skill(skill, task, self.plan.draws(), recorded=True)
+        replay = digest_of(found.replay) if found.replay else None
+        if replay and found.replay:
+            bench.store(self.region).put(replay, found.replay)
+        return Scored(
+            score=score_view(pool(found.by_embodiment.values())),
+            by_embodiment={robot: score_view(score) for robot, score in found.by_embodiment.items()},
+            replay=replay,
+            replay_size=len(found.replay or b""),
+            made_with=made_with(),
+            seconds=time.monotonic() - started,
+        )
 
 
 class StoreAddress(_Plain):
@@ -240,13 +330,6 @@ class BenchPlan(_Plain):
         return open_store(found.url, access_key=found.access_key, secret_key=found.secret_key)
 
 
-class JobAbandonedError(ZunftError):
-    """Nobody waits for this job any longer: the hub is going down, or another process has taken it over."""
-
-    code = "hub_stopping"
-    status = 503
-
-
 class WorkerDiedError(ZunftError):
     """Whoever did the job ended without an answer, again and again: killed, or out of memory."""
 
@@ -267,42 +350,20 @@ def never() -> bool:
 
 
 class Jobs(Protocol):
-    """Whoever does jobs. Done twice, a job gives the same bits. Safe to call from many threads at once.
+    """Whoever does jobs. Safe to call from many threads at once."""
 
-    `stopped` is asked a few times a second where a job can be ended half-way; once true, it is.
-    """
+    def run(self, job: Job[Result], stopped: Callable[[], bool] = never) -> Result:
+        """Have it done.
 
-    def merge(self, job: MergeJob, stopped: Callable[[], bool] = never) -> Merged:
-        """Do it, and keep candidate and optimiser's state in the store.
+        Args:
+            job: What is to be done.
+            stopped: Asked a few times a second where a job can be ended half-way; once true, it is.
 
         Raises:
             MergeError, ArtefactError, CodecError, ContractError, NotFoundError: It cannot be done.
             StoreError, WorkersAwayError: Not now.
             WorkerDiedError: Whoever tried it died, several times.
             JobAbandonedError: It was stopped.
-        """
-
-    def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:
-        """Do it.
-
-        Raises:
-            ContractError, ArtefactError, NotFoundError: It cannot be done.
-            StoreError, WorkersAwayError, WorkerDiedError, JobAbandonedError: As for `merge`.
-        """
-
-    def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
-        """Do it, and keep the replay in the store.
-
-        Raises:
-            ContractError, ArtefactError, NotFoundError: It cannot be done.
-            StoreError, WorkersAwayError, WorkerDiedError, JobAbandonedError: As for `merge`.
-        """
-
-    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
-        """Do it; a bundle that breaks its limits has a finding that says so.
-
-        Raises:
-            NotFoundError, StoreError, WorkersAwayError, WorkerDiedError, JobAbandonedError: As for `gate`.
         """
 
     def close(self) -> None:

@@ -13,27 +13,11 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import Pipe
-from typing import TypeVar
 
 import structlog
 
 from hub.jobs.answers import request_of, result_of
-from hub.jobs.job import (
-    BenchPlan,
-    Checked,
-    CheckJob,
-    GateJob,
-    Job,
-    JobAbandonedError,
-    Merged,
-    MergeJob,
-    Result,
-    Scored,
-    ScoreJob,
-    WorkerDiedError,
-    never,
-)
-from skills.messages import GateReport
+from hub.jobs.job import BenchPlan, Job, JobAbandonedError, Result, WorkerDiedError, never
 
 __all__ = ["Processes"]
 
@@ -45,8 +29,6 @@ SECRETS = ("ZUNFT_", "PG")
 """Prefixes of variables that a worker does not get: it needs neither tokens nor the database."""
 NEEDED = {"ZUNFT_TASKS", "ZUNFT_EMBODIMENTS"}
 """What it gets all the same: where the hub's own tasks and robots lie."""
-
-Answer = TypeVar("Answer", bound=Result)
 
 log = structlog.get_logger("zunft.jobs")
 
@@ -76,21 +58,18 @@ class Processes:
         self._idle: list[tuple[_Worker, threading.Timer]] = []
         self._closing = threading.Event()
 
-    def merge(self, job: MergeJob, stopped: Callable[[], bool] = never) -> Merged:
+    def run(self, job: Job[Result], stopped: Callable[[], bool] = never) -> Result:
         """Have it done."""
-        return self._do(job, stopped, Merged)
 
-    def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:
-        """Have it done."""
-        return self._do(job, stopped, GateReport)
+        def given_up() -> bool:
+            return self._closing.is_set() or stopped()
 
-    def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
-        """Have it done."""
-        return self._do(job, stopped, Scored)
-
-    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
-        """Have it done."""
-        return self._do(job, stopped, Checked)
+        while not self._places.acquire(timeout=LOOK_SECONDS):
+            _check(given_up)
+        try:
+            return result_of(self._ask(request_of(job), given_up), job)
+        finally:
+            self._places.release()
 
     def close(self) -> None:
         """End all workers, in mid-job if need be."""
@@ -100,20 +79,6 @@ class Processes:
         for worker, timer in idle:
             timer.cancel()
             worker.end()
-
-    def _do(self, job: Job, stopped: Callable[[], bool], kind: type[Answer]) -> Answer:
-        def given_up() -> bool:
-            return self._closing.is_set() or stopped()
-
-        while not self._places.acquire(timeout=LOOK_SECONDS):
-            _check(given_up)
-        try:
-            result = result_of(self._ask(request_of(job), given_up))
-        finally:
-            self._places.release()
-        if not isinstance(result, kind):
-            raise TypeError("a worker answered something else")
-        return result
 
     def _ask(self, request: bytes, given_up: Callable[[], bool]) -> bytes:
         deaths: list[str] = []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hub.jobs.job import Checked, CheckJob, GateJob, Jobs, Merged, MergeJob, Scored, ScoreJob, never
+from hub.jobs.job import GateJob, Job, Jobs, MergeJob, Result, ScoreJob, never
 from hub.metrics import Metrics
-from skills.messages import GateReport
 
 __all__ = ["Timed"]
 
@@ -18,27 +17,18 @@ class Timed:
         self._jobs = jobs
         self._metrics = metrics
 
-    def merge(self, job: MergeJob, stopped: Callable[[], bool] = never) -> Merged:
+    def run(self, job: Job[Result], stopped: Callable[[], bool] = never) -> Result:
         """Have it done."""
-        done = self._jobs.merge(job, stopped)
-        self._metrics.merge_seconds.labels(job.plan.rule).observe(done.seconds)
+        done = self._jobs.run(job, stopped)
+        seconds: float = getattr(done, "seconds", 0.0)
+        match job:
+            case MergeJob():
+                self._metrics.merge_seconds.labels(job.plan.rule).observe(seconds)
+            case GateJob():
+                self._metrics.gate_seconds.observe(seconds)
+            case ScoreJob():
+                self._metrics.score_seconds.observe(seconds)
         return done
-
-    def gate(self, job: GateJob, stopped: Callable[[], bool] = never) -> GateReport:
-        """Have it done."""
-        report = self._jobs.gate(job, stopped)
-        self._metrics.gate_seconds.observe(report.seconds)
-        return report
-
-    def score(self, job: ScoreJob, stopped: Callable[[], bool] = never) -> Scored:
-        """Have it done."""
-        found = self._jobs.score(job, stopped)
-        self._metrics.score_seconds.observe(found.seconds)
-        return found
-
-    def check(self, job: CheckJob, stopped: Callable[[], bool] = never) -> Checked:
-        """Have it done."""
-        return self._jobs.check(job, stopped)
 
     def close(self) -> None:
         """End all work."""

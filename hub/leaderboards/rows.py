@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.models import Base, VersionRow
+from hub.models import Base, Leased, VersionRow
 
 __all__ = ["REASON_LENGTH", "SCORE_STATES", "ScoreRow", "ScoreState", "want_score"]
 
@@ -17,7 +17,7 @@ ScoreState = Literal["waiting", "working", "done", "failed"]
 SCORE_STATES: tuple[ScoreState, ...] = get_args(ScoreState)
 
 
-class ScoreRow(Base):
+class ScoreRow(Leased, Base):
     """What a version scored by `plan` at the task with `task_digest`; while it waits, what it scored before.
 
     `plan` is the plan as JSON; `report` is a `hub.jobs.job.Scored`, whose replay lies in the region's store.
@@ -38,8 +38,6 @@ class ScoreRow(Base):
     report: Mapped[dict[str, Any] | None]
     replay: Mapped[str | None]
     scored_at: Mapped[datetime | None]
-    leased_by: Mapped[str | None]
-    leased_until: Mapped[datetime | None]
 
 
 def want_score(session: Session, version: VersionRow, now: datetime) -> None:

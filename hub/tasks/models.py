@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models import Base
+from hub.models import Base, Leased
 from skills.messages import Visibility
 from skills.tasks import TaskState
 
@@ -28,7 +28,7 @@ class TaskRow(Base):
     updated_at: Mapped[datetime]
 
 
-class TaskVersionRow(Base):
+class TaskVersionRow(Leased, Base):
     """One published bundle, and what the checker found.
 
     Whoever checks it holds the lease. `digest` is the archive's, `bundle` that of its files.
@@ -54,5 +54,3 @@ class TaskVersionRow(Base):
     state: Mapped[TaskState] = mapped_column(String(128), index=True)
     checked: Mapped[dict[str, Any] | None]
     checked_at: Mapped[datetime | None]
-    leased_by: Mapped[str | None]
-    leased_until: Mapped[datetime | None]

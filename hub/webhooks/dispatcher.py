@@ -2,7 +2,7 @@
 
 Each webhook has a position in the log. A message that was taken moves it; one that was not is put aside in
 `undelivered`, in the same transaction, and the webhook rests a while. So a hub that is killed at any line
-sends at most one message twice and loses none. A lease on the webhook's row lets one process send at a time.
+sends at most one message twice and loses none. One process at a time sends, under the webhook's lease.
 When to try again is `hub.webhooks.schedule`, who may hear what `hub.webhooks.audience`.
 """
 
@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
-from sqlalchemy import Select, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
 from hub.database import Database
 from hub.metrics import Metrics
 from hub.models import EventRow, UndeliveredRow, WebhookRow
+from hub.queue.background_loop import LOOK_SECONDS
+from hub.queue.leased_queue import Held, LeasedQueue
 from hub.webhooks.audience import hears, told
 from hub.webhooks.envelope import cloud_event, signed_headers
 from hub.webhooks.schedule import Schedule
@@ -36,9 +38,6 @@ __all__ = ["Dispatcher"]
 
 WORKERS = 8
 """Receivers that are told at the same time: a slow one holds up nobody but itself and these."""
-
-LEASE = 3
-"""How many times longer than a message may take at most others wait for who sends it."""
 
 PASS_OVER = 1000
 """Events of no interest after which a position is moved over them, so that they are not read for ever."""
@@ -73,6 +72,8 @@ class Dispatcher:
         source: str,
         clock: Clock,
         metrics: Metrics,
+        seconds: float,
+        stopping: Callable[[], bool],
     ) -> None:
         self._database = database
         self._vault = vault
@@ -81,25 +82,24 @@ class Dispatcher:
         self._source = source
         self._clock = clock
         self._metrics = metrics
-        self._lease = LEASE * timedelta(seconds=sender.seconds)
-        self._me = secrets.token_hex(8)
+        self._queue = LeasedQueue(database, WebhookRow, clock, seconds, due=self._awake, stopping=stopping)
+        self._stopping = stopping
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="zunft-webhook")
         self._busy: set[str] = set()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
 
-    def turn(self) -> None:
+    def turn(self) -> float:
         """Let workers serve whoever is due and is not being served."""
         for webhook_id in self.due():
             with self._lock:
-                if webhook_id in self._busy or self._stopping.is_set():
+                if webhook_id in self._busy:
                     continue
                 self._busy.add(webhook_id)
             self._workers.submit(self._work, webhook_id)
+        return LOOK_SECONDS
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End after the messages that are on their way now."""
-        self._stopping.set()
         self._workers.shutdown(cancel_futures=True)
 
     def due(self) -> list[str]:
@@ -107,49 +107,47 @@ class Dispatcher:
         now = self._clock()
         with self._database.read() as session:
             newest = session.scalar(select(func.max(EventRow.id))) or 0
-            free = [row for row in session.scalars(select(WebhookRow)) if self._is_free(row, now)]
+            free = session.scalars(self._awake(session).where(self._queue.free(session)))
             return [row.webhook_id for row in free if _has_work(session, row, newest, now)]
 
     def serve(self, webhook_id: str) -> None:
         """Send what is due, one message after the other, until one is not taken."""
-        while not self._stopping.is_set():
-            message = self._take(webhook_id)
-            if message is None:
-                return
-            report = self._send(message)
-            self._settle(message, report)
-            if not report.delivered and not message.is_trial:
-                return
+        self._queue.do(self._tell, self._fail, WebhookRow.webhook_id == webhook_id)
 
     def _work(self, webhook_id: str) -> None:
         try:
             self.serve(webhook_id)
-        except OperationalError as error:
-            log.warning("webhook.waits", webhook_id=webhook_id, reason=str(error))
         except Exception:
             log.exception("webhook.failed", webhook_id=webhook_id)
         finally:
             with self._lock:
                 self._busy.discard(webhook_id)
 
-    def _is_free(self, row: WebhookRow, now: datetime) -> bool:
-        others = row.leased_by != self._me and row.leased_until is not None and row.leased_until > now
-        resting = row.resting_until is not None and row.resting_until > now
-        return not others and (not resting or _trial_due(row) is not None)
+    def _awake(self, _: Session) -> Select[WebhookRow]:
+        """Webhooks that do not rest after trouble, or are to be tried."""
+        until = WebhookRow.resting_until
+        is_tried = and_(WebhookRow.trial_asked_at.is_not(None), WebhookRow.trial_report.is_(None))
+        return select(WebhookRow).where(or_(until.is_(None), until <= self._clock(), is_tried))
 
-    def _take(self, webhook_id: str) -> _Message | None:
-        """The next message, under the lease; None, and the lease is given back, where there is none."""
+    def _tell(self, held: Held[WebhookRow]) -> None:
+        while not held.given_up() and (message := self._next(held)):
+            self._settle(held, message, self._send(message))
+
+    def _fail(self, held: Held[WebhookRow], error: Exception) -> None:
+        """Something of the hub's own went wrong: it waits as if the receiver had not answered."""
+        with held.commit():
+            held.row.failures += 1
+            held.row.trouble = f"internal error: {type(error).__name__}."
+            held.row.resting_until = self._clock() + self._schedule.rest(held.row.failures)
+
+    def _next(self, held: Held[WebhookRow]) -> _Message | None:
+        """The next message; None where there is none, or where it rests."""
         now = self._clock()
-        with self._database.write() as session:
-            row = session.get(WebhookRow, webhook_id, with_for_update=True)
-            if row is None or not self._is_free(row, now):
-                return None
-            event = _trial_due(row) or _next_event(session, row, now)
-            if event is None:
-                row.leased_by = row.leased_until = None
-                return None
-            row.leased_by, row.leased_until = self._me, now + self._lease
-            return _Message(webhook_id, row.url, row.secret, event)
+        with held.enter() as session:
+            row = held.row
+            is_resting = row.resting_until is not None and row.resting_until > now
+            event = _trial_due(row) or (None if is_resting else _next_event(session, row, now))
+            return None if event is None else _Message(row.webhook_id, row.url, row.secret, event)
 
     def _send(self, message: _Message) -> DeliveryReport:
         try:
@@ -162,16 +160,13 @@ class Dispatcher:
         headers = signed_headers(secret, message_id, int(self._clock().timestamp()), body)
         return self._sender.send(message.url, headers, body)
 
-    def _settle(self, message: _Message, report: DeliveryReport) -> None:
-        """Enter what became of a message, unless somebody else has taken over meanwhile."""
+    def _settle(self, held: Held[WebhookRow], message: _Message, report: DeliveryReport) -> None:
+        """Enter what became of a message."""
         now = self._clock()
-        with self._database.write() as session:
-            row = session.get(WebhookRow, message.webhook_id, with_for_update=True)
-            if row is None or row.leased_by != self._me:
-                return
+        with held.enter() as session:
+            row = held.row
             if message.is_trial:
                 row.trial_report = report.model_dump(mode="json")
-                row.leased_by = row.leased_until = None
                 return
             row.position = max(row.position, message.event.id)
             aside = session.get(UndeliveredRow, (row.webhook_id, message.event.id))
@@ -203,7 +198,6 @@ class Dispatcher:
     ) -> str:
         row.failures += 1
         row.trouble, row.resting_until = reason, now + self._schedule.rest(row.failures)
-        row.leased_by = row.leased_until = None
         attempts = 1 if aside is None else aside.attempts + 1
         wait = self._schedule.wait(attempts)
         session.merge(

@@ -113,6 +113,7 @@ class Webhooks:
             self.vault.open(row.secret, webhook_id)
             if row.trial_asked_at is None or row.trial_report is not None:
                 row.trial_asked_at, row.trial_report = self.clock(), None
+                announce(session)
             return _trial(row)
 
     def trial(self, webhook_id: str, by: Principal) -> TrialView:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from skills.withdrawals import RoundChange, SkillChange
 
-__all__ = ["Blob", "Plan", "Task", "changed_round", "changed_skill"]
+__all__ = ["FROM_THE_START", "Blob", "Plan", "Task", "changed_round", "changed_skill"]
 
 
 class _Plain(BaseModel):
@@ -52,6 +52,9 @@ class Plan(_Plain):
     def after(self, **tips: str) -> Plan:
         """The plan with its first task done, and perhaps a new tip."""
         return self.model_copy(update={"tasks": self.tasks[1:], "tips": {**self.tips, **tips}})
+
+
+FROM_THE_START = Plan(tasks=(Task(kind="take back"),))
 
 
 def changed_skill(skills: tuple[SkillChange, ...], name: str, **changes: object) -> tuple[SkillChange, ...]:

@@ -22,7 +22,7 @@ from hub.events import record
 from hub.models import RobotRow, SkillRow, WithdrawalRow
 from hub.paging import Line, Order, page_of
 from hub.visibility import may_change, of_organisation, seen_robots, seen_skills
-from hub.withdrawals.plan import Plan, Task
+from hub.withdrawals.plan import FROM_THE_START, Plan, Task
 from hub.withdrawals.taking_back import skills_given_to, take_back
 from skills.errors import NotFoundError
 from skills.lists import Page, WithdrawalQuery
@@ -30,7 +30,6 @@ from skills.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalVie
 
 __all__ = ["Withdrawals"]
 
-FROM_THE_START = Plan(tasks=(Task(kind="take back"),))
 ONLY_PURGE = (Task(kind="clear away"),)
 ORDER = Order("withdrawals", (WithdrawalRow.requested_at, WithdrawalRow.withdrawal_id), descending=True)
 NAMELESS = "withdrawn"

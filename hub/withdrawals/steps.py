@@ -1,8 +1,9 @@
-"""The steps of a withdrawal after the first: merge again, measure, clear away.
+"""The steps of a withdrawal: take back, merge again, measure, clear away.
 
-Each does its work first, blobs before rows, and then enters the result in one transaction that looks again
-whether the plan is still the same: what somebody else has done meanwhile is let go. Done twice, a step gives
-the same bits. Which step is next is `hub.withdrawals.worker`'s.
+Each does its work first, blobs before rows, and then enters the result in one transaction, under its lease,
+that looks again whether the plan is still the same. Done twice, a step gives the same bits. What one works on
+is no other's: a withdrawal that would touch the same skills waits. Which step is next is
+`hub.withdrawals.worker`'s.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from hub.database import Database
 from hub.discards import discard
 from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
 from hub.journal import deltas_of, merge_job, order_of
+from hub.leases import LeaseLostError
 from hub.models import CampaignRow, ChannelRow, RoundRow, SkillRow, VersionRow, WithdrawalRow
 from hub.publishing import next_number
+from hub.queue.leased_queue import Held
 from hub.quotas import hold, keep
 from hub.regions import Stores, region_of
 from hub.store import StoreError
 from hub.tasks.sources import task_source
-from hub.withdrawals.plan import Plan, Task, changed_round, changed_skill
+from hub.withdrawals.plan import FROM_THE_START, Plan, Task, changed_round, changed_skill
 from hub.withdrawals.taking_back import drop_round, take_back
 from skills.errors import TooLargeError, ZunftError
 from skills.manifest import Manifest
@@ -43,7 +46,15 @@ AGAIN = "Merged again without a robot that was withdrawn."
 OF_COLLECTING = ("missing",)
 """Metrics of a round that do not come from its merge."""
 
-NOT_NOW = (StoreError, WorkersAwayError, JobAbandonedError)
+
+class SkillsHeldError(ZunftError):
+    """A withdrawal waits for another one."""
+
+    code = "skills_held"
+    status = 503
+
+
+NOT_NOW = (StoreError, WorkersAwayError, JobAbandonedError, LeaseLostError)
 
 
 @dataclass
@@ -62,7 +73,6 @@ class Steps:
 
     Attributes:
         sign: The hub's signature on a digest.
-        stopped: Whether the hub is going down.
     """
 
     database: Database
@@ -70,35 +80,41 @@ class Steps:
     jobs: Jobs
     sign: Callable[[str], str]
     clock: Clock
-    stopped: Callable[[], bool]
 
-    def take_back(self, withdrawal_id: str, plan: Plan) -> None:
-        """Take back what the robot gave."""
-        with self._commit(withdrawal_id, plan) as entry:
+    def take_back(self, held: Held[WithdrawalRow], plan: Plan) -> None:
+        """Take back what the robot gave.
+
+        Raises:
+            SkillsHeldError: Not now, for another withdrawal makes versions of the same skills again.
+        """
+        with self._commit(held, plan) as entry:
             if entry is not None:
+                withdrawal_id = held.row.withdrawal_id
                 entry.plan, entry.report = take_back(
                     entry.session, withdrawal_id, entry.report, plan.purge, self.clock()
                 )
+                # Looked at last, when the skills' campaigns are locked: of two, one sees the other.
+                _check_free(entry.session, withdrawal_id, {each.skill for each in entry.report.skills})
 
-    def merge(self, withdrawal_id: str, plan: Plan, task: Task) -> None:
+    def merge(self, held: Held[WithdrawalRow], plan: Plan, task: Task) -> None:
         """Merge a round again onto what took the place of its base, or drop it."""
         tip = plan.tips.get(task.skill, "")
         with self.database.read() as session:
             job, reason = _job_of(session, task, tip)
         if reason:
-            self._drop(withdrawal_id, plan, task, reason)
+            self._drop(held, plan, task, reason)
             return
         try:
-            made = self.jobs.merge(job, self.stopped)
-            self._enter(withdrawal_id, plan, task, job, made)
+            made = self.jobs.run(job, held.given_up)
+            self._enter(held, plan, task, job, made)
         except NOT_NOW:
             raise
         except ZunftError as error:
-            self._drop(withdrawal_id, plan, task, error.message)
+            self._drop(held, plan, task, error.message)
 
-    def _enter(self, withdrawal_id: str, plan: Plan, task: Task, job: MergeJob, made: Merged) -> None:
+    def _enter(self, held: Held[WithdrawalRow], plan: Plan, task: Task, job: MergeJob, made: Merged) -> None:
         try:
-            with self._commit(withdrawal_id, plan) as entry:
+            with self._commit(held, plan) as entry:
                 if entry is None:
                     return
                 session, now = entry.session, self.clock()
@@ -117,8 +133,8 @@ class Steps:
                 discard(session, job.region, made.digest, self.clock())
             raise
 
-    def _drop(self, withdrawal_id: str, plan: Plan, task: Task, reason: str) -> None:
-        with self._commit(withdrawal_id, plan) as entry:
+    def _drop(self, held: Held[WithdrawalRow], plan: Plan, task: Task, reason: str) -> None:
+        with self._commit(held, plan) as entry:
             if entry is None:
                 return
             row = _locked(entry.session, task.round_id)
@@ -127,13 +143,13 @@ class Steps:
             entry.report = _with_round(entry.report, task, outcome="dropped", reason=reason)
             entry.plan = plan.after()
 
-    def measure(self, withdrawal_id: str, plan: Plan, task: Task) -> None:
+    def measure(self, held: Held[WithdrawalRow], plan: Plan, task: Task) -> None:
         """Hold what came out to the last version before the robot: it becomes stable if it is not worse."""
         anchor, tip = plan.anchors.get(task.skill, ""), plan.tips.get(task.skill, "")
         found, reason = (None, "Nothing was left to be merged again.")
         if anchor != tip:
-            found, reason = self._gate(task.skill, tip, anchor)
-        with self._commit(withdrawal_id, plan) as entry:
+            found, reason = self._gate(held, task.skill, tip, anchor)
+        with self._commit(held, plan) as entry:
             if entry is None:
                 return
             if found is not None:
@@ -149,7 +165,9 @@ class Steps:
             entry.report = entry.report.model_copy(update={"skills": skills})
             entry.plan = plan.after()
 
-    def _gate(self, skill: str, tip: str, anchor: str) -> tuple[GateReport | None, str]:
+    def _gate(
+        self, held: Held[WithdrawalRow], skill: str, tip: str, anchor: str
+    ) -> tuple[GateReport | None, str]:
         with self.database.read() as session:
             row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
             order = order_of(session.get_one(CampaignRow, row.campaign_id))
@@ -159,21 +177,23 @@ class Steps:
             job = GateJob(
                 candidate=tip, current=anchor, plan=order.gate, least=least, region=region, task=source
             )
-            return self.jobs.gate(job, self.stopped), ""
+            return self.jobs.run(job, held.given_up), ""
         except NOT_NOW:
             raise
         except ZunftError as error:
             return None, f"It cannot be measured: {error.message}"
 
-    def clear_away(self, withdrawal_id: str, plan: Plan, finish: Callable[[Entry], None]) -> None:
+    def clear_away(self, held: Held[WithdrawalRow], plan: Plan, finish: Callable[[Entry], None]) -> None:
         """Delete files that no row names any longer, and be done."""
         with self.database.read() as session:
             purged = _to_purge(session, plan) if plan.purge else {}
             named = {digest for _, digest in blobs_of(session)}
         gone = {each.digest: each.region for each in plan.blobs if each.digest not in named} | purged
         for digest, region in gone.items():
+            if held.given_up():
+                raise JobAbandonedError("another process goes on with this withdrawal.")
             self.stores.of(region).delete(digest)
-        with self._commit(withdrawal_id, plan) as entry:
+        with self._commit(held, plan) as entry:
             if entry is None:
                 return
             for digest in purged:
@@ -182,10 +202,10 @@ class Steps:
             finish(entry)
 
     @contextmanager
-    def _commit(self, withdrawal_id: str, plan: Plan) -> Iterator[Entry | None]:
-        """The transaction of a step; None where somebody else has done it meanwhile."""
-        with self.database.write() as session:
-            row = session.get_one(WithdrawalRow, withdrawal_id, with_for_update=True, populate_existing=True)
+    def _commit(self, held: Held[WithdrawalRow], plan: Plan) -> Iterator[Entry | None]:
+        """The transaction of a step; None where the plan is another meanwhile."""
+        with held.commit() as session:
+            row = held.row
             if row.state != "working" or Plan.model_validate(row.plan) != plan:
                 yield None
                 return
@@ -193,6 +213,15 @@ class Steps:
             yield entry
             row.plan = entry.plan.model_dump(mode="json")
             row.report = entry.report.model_dump(mode="json")
+
+
+def _check_free(session: Session, withdrawal_id: str, skills: set[str]) -> None:
+    others = WithdrawalRow.state == "working", WithdrawalRow.withdrawal_id != withdrawal_id
+    for found, report in session.execute(select(WithdrawalRow.plan, WithdrawalRow.report).where(*others)):
+        has_begun = Plan.model_validate(found).tasks[:1] != FROM_THE_START.tasks
+        shared = skills & {each.skill for each in WithdrawalView.model_validate(report).skills}
+        if has_begun and shared:
+            raise SkillsHeldError(f"another withdrawal works on {', '.join(sorted(shared))}.")
 
 
 def _job_of(session: Session, task: Task, tip: str) -> tuple[MergeJob, str]:

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 import structlog
 
-from hub import admission, candidate, engine, leaseholder, merger, offers, steps, uploads, withdrawals
+from hub import admission, candidate, engine, merger, offers, steps, uploads, withdrawals
 from hub.auth import Principal
-from hub.jobs import bench
+from hub.jobs import bench, job
 from hub.merging import merge_arrays
+from hub.queue import leased_queue
 from hub.services import Services, open_services
 from hub.settings import Settings
 from skills.container import digest_of
@@ -39,7 +40,7 @@ from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]
-ENGINE = {str(module.__file__) for module in (engine, leaseholder, steps, bench, merger, candidate)}
+ENGINE = {str(module.__file__) for module in (engine, leased_queue, steps, bench, job, merger, candidate)}
 OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(module.__file__) for module in (admission, offers)}
 WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}

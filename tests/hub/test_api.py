@@ -263,7 +263,7 @@ def test_whoever_asks_whether_the_hub_works_does_not_make_it_write_each_time(
 
 
 def test_the_hub_says_whether_it_can_work(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the engine is not running."
+    assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the loop listener is not running."
     monkeypatch.setattr("hub.api.health.FRESH_SECONDS", 0)
     with hall.client:
         assert ok(hall.client.get("/readyz")).json() == {"status": "ok"}

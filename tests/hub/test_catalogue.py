@@ -233,10 +233,10 @@ def test_the_catalogue_itself_lets_nothing_unmeasured_become_stable(hall: Hall) 
 def test_a_release_that_was_being_measured_goes_on_after_a_restart(hall: Hall) -> None:
     ok(hall.publish(trained()))
     hall.gate.error = StoreError("not now.")
-    with pytest.raises(StoreError):
-        hall.services.releaser.work()
+    hall.services.releaser.work()
     assert hall.get("/skills/reach/releases")[0]["state"] == "queued"
     hall.gate.error = None
+    hall.clock.advance(2)
     hall.services.releaser.work()
     assert hall.version("stable").version == 1
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hub.bell import Bell
 from hub.database import Database, SettingsError
 from hub.events import EventLog, record
 from hub.models import Base, UserRow
-from hub.services import open_services
+from hub.services import OTHER_THREADS, REQUEST_THREADS, open_services
 from hub.settings import Settings
 from skills.errors import UnauthorizedError
 from skills.lists import UserQuery
@@ -199,3 +200,12 @@ def test_people_sign_in_on_either_database(url: str, settings: Settings, clock: 
 def test_a_bad_address_is_refused_with_words(url: str) -> None:
     with pytest.raises(SettingsError, match="database"):
         Database(url, Bell())
+
+
+def test_as_many_threads_as_a_hub_has_find_a_connection_each(postgres_url: str) -> None:
+    threads = REQUEST_THREADS + OTHER_THREADS + 2
+    database = Database(postgres_url, Bell(), threads)
+    with ExitStack() as stack:
+        for _ in range(threads):
+            assert stack.enter_context(database.read()).scalar(text("SELECT 1")) == 1
+    database.close()

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from envs.bundle import digest_folder
 from hub.discards import GRACE
+from hub.jobs.job import Job, MergeJob
 from hub.tasks import sources
 from skills.messages import API
 from skills.skill import Skill
@@ -153,18 +155,18 @@ def test_a_candidate_that_comes_too_late_is_let_go_without_deleting_it_under_the
         work = robot.assignment()
         assert work is not None
         ok(robot.push(work.round_id, robot.delta(work, random_tensors(collecting.base, seed))))
-    merge = hall.services.jobs.merge
+    run = hall.services.jobs.run
     came: list[Skill] = []
 
-    def merge_while_somebody_publishes(*arguments: object) -> object:
-        made = merge(*arguments)  # type: ignore[arg-type]
-        if not came:
+    def run_while_somebody_publishes(job: Job[Any], *stopped: Callable[[], bool]) -> object:
+        made = run(job, *stopped)
+        if isinstance(job, MergeJob) and not came:
             came.append(tiny_skill(version=2, seed=7))
             ok(hall.publish(came[0]))
         return made
 
     monkeypatch.setattr(
-        type(hall.services.jobs), "merge", lambda _, *rest: merge_while_somebody_publishes(*rest)
+        type(hall.services.jobs), "run", lambda _, *given: run_while_somebody_publishes(*given)
     )
     hall.turn()
     assert hall.version(3).origin == "merge"

@@ -12,6 +12,8 @@ from hub.bell import Bell
 from hub.database import Database
 from hub.events import EventLog, record
 from hub.listening import Listener
+from hub.metrics import Metrics
+from hub.queue.background_loop import BackgroundLoop
 from tests.eventually import eventually
 from tests.hub.conftest import Hands
 from tests.hub.servers import postgres
@@ -44,15 +46,21 @@ class Ear:
         self.bell = Bell()
         self.database = Database(url, self.bell)
         self.database.migrate()
-        self._listener = Listener(self.database, self.bell, look_seconds)
-        self._listener.start()
+        listener = Listener(self.database, self.bell, look_seconds)
+        self._listener = listener
+        self._loop = BackgroundLoop(
+            "listener", listener.work, self.bell, Metrics(), is_woken=False, interrupt=listener.interrupt
+        )
+        self._loop.start()
 
     def hears(self, seen: int) -> bool:
         self.bell.wait(seen, PATIENCE)
         return self.bell.rings > seen
 
     def close(self) -> None:
-        self._listener.stop()
+        self.bell.close()
+        self._loop.stop()
+        self._listener.close()
         self.database.close()
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from hub.auth import THE_HUB
-from hub.models import LeaseRow
+from hub.models import CampaignRow
 from hub.settings import Settings
 from skills.messages import GatePlan, GateReport
 from skills.skill import Skill
@@ -72,8 +72,9 @@ def bring(robots: list[Robot]) -> None:
 def forget_leases(hall: Hall) -> None:
     """As if their holders had been frozen for long."""
     with hall.services.database.write() as session:
-        for row in session.query(LeaseRow):
-            row.expires_at -= timedelta(days=1)
+        for row in session.query(CampaignRow):
+            assert row.lease_expires_at is not None
+            row.lease_expires_at -= timedelta(days=1)
 
 
 def check_done_once(hall: Hall, campaign: str, rounds: int = 1) -> None:

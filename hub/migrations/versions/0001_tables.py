@@ -272,15 +272,7 @@ def _campaigns() -> None:
         _text("reason", length=2000),
         _document("order"),
         _moment("created_at"),
-    )
-    op.create_table(
-        "leases",
-        _text("campaign_id", sa.ForeignKey("campaigns.campaign_id"), primary_key=True),
-        _text("holder"),
-        _number("number"),
-        _moment("taken_at"),
-        _moment("expires_at"),
-        _text("note", length=2000),
+        *_lease(),
     )
     op.create_table(
         "rounds",
@@ -422,7 +414,13 @@ def _audit() -> None:
 
 
 def _lease() -> list[sa.Column[Any]]:
-    return [_text("leased_by", nullable=True), _moment("leased_until", nullable=True)]
+    return [
+        _text("lease_holder"),
+        _number("lease_number"),
+        _moment("lease_taken_at", nullable=True),
+        _moment("lease_expires_at", nullable=True),
+        _text("lease_note", length=2000),
+    ]
 
 
 def _text(name: str, *keys: sa.ForeignKey, length: int = 128, **options: Any) -> sa.Column[Any]:

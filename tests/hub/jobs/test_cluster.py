@@ -15,18 +15,18 @@ from tests.hub.jobs.samples import bench_plan, gate_job, in_process, merge_job, 
 def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
     plan, here = bench_plan(tmp_path, on_ray=True), bench_plan(tmp_path / "here")
     found = Processes(plan, 1, 60)
-    merged, expected = found.merge(merge_job(plan)), in_process(here).merge(merge_job(here))
+    merged, expected = found.run(merge_job(plan)), in_process(here).run(merge_job(here))
     assert merged.model_copy(update={"seconds": 0.0}) == expected.model_copy(update={"seconds": 0.0})
     assert plan.open_store().get(merged.digest) == here.open_store().get(merged.digest)
-    measured, again = found.gate(gate_job(plan)), in_process(here).gate(gate_job(here))
+    measured, again = found.run(gate_job(plan)), in_process(here).run(gate_job(here))
     assert measured.model_copy(update={"seconds": 0.0}) == again.model_copy(update={"seconds": 0.0})
-    scored, at_home = found.score(score_job(plan)), in_process(here).score(score_job(here))
+    scored, at_home = found.run(score_job(plan)), in_process(here).run(score_job(here))
     assert scored.model_copy(update={"seconds": 0.0}) == at_home.model_copy(update={"seconds": 0.0})
     assert scored.replay is not None
     assert plan.open_store().get(scored.replay) == here.open_store().get(scored.replay)
     lost = merge_job(plan).model_copy(update={"base": "sha256:" + "0" * 64})
     with pytest.raises(NotFoundError, match="no blob"):
-        found.merge(lost)
+        found.run(lost)
     found.close()
 
 
@@ -34,5 +34,5 @@ def test_a_cluster_that_is_away_is_no_failure_of_the_job(tmp_path: Path) -> None
     plan = bench_plan(tmp_path, on_ray=True, ray_address="nowhere")
     found = Processes(plan, 1, 60)
     with pytest.raises(WorkersAwayError, match="cluster"):
-        found.merge(merge_job(plan))
+        found.run(merge_job(plan))
     found.close()

@@ -27,7 +27,7 @@ from pathlib import Path
 from hub.jobs.processes import Processes
 from tests.hub.jobs.samples import bench_plan, gate_job
 plan = bench_plan(Path(sys.argv[1]))
-Processes(plan, 1, 60).gate(gate_job(plan, episodes=10_000))
+Processes(plan, 1, 60).run(gate_job(plan, episodes=10_000))
 """
 
 
@@ -70,26 +70,26 @@ def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_
     monkeypatch.setenv("PGPASSWORD", "hush")
     monkeypatch.setenv("ZUNFT_TASKS", str(tmp_path / "tasks"))
     plan, here = bench_plan(tmp_path), bench_plan(tmp_path / "here")
-    found, expected = processes.merge(merge_job(plan)), in_process(here).merge(merge_job(here))
+    found, expected = processes.run(merge_job(plan)), in_process(here).run(merge_job(here))
     assert found.model_copy(update={"seconds": 0.0}) == expected.model_copy(update={"seconds": 0.0})
     for digest in (found.digest, found.optimiser_after):
         assert plan.open_store().get(digest) == here.open_store().get(digest)
     (worker,) = mine()
-    measured = processes.gate(gate_job(plan))
-    again = in_process(plan).gate(gate_job(plan))
+    measured = processes.run(gate_job(plan))
+    again = in_process(plan).run(gate_job(plan))
     assert measured.model_copy(update={"seconds": 0.0}) == again.model_copy(update={"seconds": 0.0})
-    scored, at_home = processes.score(score_job(plan)), in_process(here).score(score_job(here))
+    scored, at_home = processes.run(score_job(plan)), in_process(here).run(score_job(here))
     assert scored.model_copy(update={"seconds": 0.0}) == at_home.model_copy(update={"seconds": 0.0})
     assert scored.replay is not None
     assert plan.open_store().get(scored.replay) == here.open_store().get(scored.replay)
     other = score_job(plan).model_copy(update={"task_digest": "sha256:" + "0" * 64})
     with pytest.raises(ContractError, match="another task"):
-        processes.score(other)
+        processes.run(other)
     plan.open_store().put(tiny_skill().digest, tiny_skill().to_bytes())
     with pytest.raises(ContractError, match="reach"):
-        processes.gate(GateJob(candidate=tiny_skill().digest, current=None, plan=GatePlan()))
+        processes.run(GateJob(candidate=tiny_skill().digest, current=None, plan=GatePlan()))
     with pytest.raises(NotFoundError, match="no blob"):
-        processes.gate(GateJob(candidate="sha256:" + "0" * 64, current=None, plan=GatePlan()))
+        processes.run(GateJob(candidate="sha256:" + "0" * 64, current=None, plan=GatePlan()))
     assert mine() == [worker]
     environment = Path(f"/proc/{worker}/environ").read_bytes()
     assert b"zt_secret" not in environment
@@ -108,13 +108,13 @@ def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
 
     killer = threading.Thread(target=kill_first)
     killer.start()
-    assert found.gate(gate_job(plan)).candidate.episodes == 2
+    assert found.run(gate_job(plan)).candidate.episodes == 2
     killer.join()
     assert len(deaths) == 1
     idle = mine()[0]
     os.kill(idle, 9)  # while it has nothing to do: that costs nothing
     eventually(lambda: not alive(idle))
-    assert found.gate(gate_job(plan)).candidate.episodes == 2
+    assert found.run(gate_job(plan)).candidate.episodes == 2
     assert len(deaths) == 1
     found.close()
 
@@ -131,7 +131,7 @@ def test_a_job_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
     killer = threading.Thread(target=kill_all)
     killer.start()
     with pytest.raises(WorkerDiedError, match=r"3 workers died .*SIGKILL"):
-        found.gate(gate_job(plan))
+        found.run(gate_job(plan))
     over.set()
     killer.join()
     found.close()
@@ -140,13 +140,13 @@ def test_a_job_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
 def test_a_job_that_nobody_waits_for_is_ended_with_its_worker(processes: Processes, tmp_path: Path) -> None:
     job = gate_job(bench_plan(tmp_path), episodes=LONG)
     with pytest.raises(JobAbandonedError):
-        processes.gate(job, stopped=lambda: bool(mine()))
+        processes.run(job, stopped=lambda: bool(mine()))
     assert mine() == []
     ended: list[BaseException] = []
 
     def ask() -> None:
         with pytest.raises(JobAbandonedError) as caught:
-            processes.gate(job)
+            processes.run(job)
         ended.append(caught.value)
 
     askers = [threading.Thread(target=ask) for _ in range(2)]  # the second one waits for a place
@@ -163,9 +163,9 @@ def test_a_job_that_nobody_waits_for_is_ended_with_its_worker(processes: Process
 def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:
     plan = bench_plan(tmp_path)
     found = Processes(plan, 1, idle_seconds=0.05)
-    found.merge(merge_job(plan))
+    found.run(merge_job(plan))
     eventually(lambda: mine() == [])
-    found.merge(merge_job(plan))
+    found.run(merge_job(plan))
     found.close()
     assert mine() == []
 
@@ -173,7 +173,7 @@ def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:
 def test_what_a_worker_writes_is_its_users_alone(tmp_path: Path) -> None:
     plan = bench_plan(tmp_path)
     found = Processes(plan, 1, PATIENCE)
-    found.merge(merge_job(plan))
+    found.run(merge_job(plan))
     (worker,) = mine()
     assert "Umask:\t0077" in Path(f"/proc/{worker}/status").read_text()
     found.close()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 import envs
 from envs.archive import pack
-from hub.jobs.job import Checked, CheckJob, GateJob, Merged, MergeJob, Scored, ScoreJob
+from hub.jobs.job import Checked, CheckJob, Job, never
 from hub.tasks.checker import Checker
 from hub.tasks.models import TaskVersionRow
-from skills.messages import API, BLOB, GateReport
+from skills.messages import API, BLOB
 from skills.tasks import FindingView, TaskFacts
 from tests.envs.bundles import SCENE, SMALL, small_bundle
 from tests.hub.conftest import CONTRACT, Hall, Headers
@@ -54,18 +55,10 @@ class Found:
         self.checked = checked
         self.asked: list[str] = []
 
-    def check(self, job: CheckJob, _: object = None) -> Checked:
+    def run(self, job: Job[Any], _: object = None) -> Any:
+        assert isinstance(job, CheckJob)
         self.asked.append(job.task.digest)
         return self.checked
-
-    def merge(self, job: MergeJob, _: object = None) -> Merged:
-        raise NotImplementedError
-
-    def gate(self, job: GateJob, _: object = None) -> GateReport:
-        raise NotImplementedError
-
-    def score(self, job: ScoreJob, _: object = None) -> Scored:
-        raise NotImplementedError
 
     def close(self) -> None:
         pass
@@ -73,7 +66,7 @@ class Found:
 
 def checker_of(hall: Hall, jobs: Found) -> Checker:
     limits = hall.services.checker.limits
-    return Checker(hall.services.database, jobs, hall.clock, limits, hall.settings.lease_seconds)
+    return Checker(hall.services.database, jobs, hall.clock, limits, hall.settings.lease_seconds, never)
 
 
 def list_all(hall: Hall) -> None:

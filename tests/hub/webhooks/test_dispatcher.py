@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
 from sqlalchemy import text
 
 from hub.events import record
-from hub.models import HubRow
+from hub.models import HubRow, WebhookRow
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, ok, tensors_like, tiny_skill
 from tests.hub.webhooks.conftest import OpenHall, listen, on_both, publish, tell
@@ -94,6 +94,21 @@ def test_a_receiver_in_trouble_is_left_alone_for_longer_and_longer(
     assert max(waits) <= 90
 
 
+def test_a_receiver_that_is_left_alone_hears_of_a_trial_and_of_nothing_else(
+    hall: Hall, receiver: Receiver
+) -> None:
+    webhook_id = listen(hall, receiver)
+    receiver.answers = [answer(500)]
+    publish(hall, "one", "two")
+    tell(hall)
+    ok(hall.post(f"/webhooks/{webhook_id}/test"))
+    tell(hall)
+    assert receiver.kinds() == ["version.published", "webhook.test"]
+    assert hall.get(f"/webhooks/{webhook_id}/test")["report"]["delivered"]
+    (view,) = hall.get("/webhooks")
+    assert (view["waiting"], view["trouble"]) == (1, "it answered with status 500.")
+
+
 def test_after_so_many_attempts_a_message_is_a_dead_letter_until_somebody_sends_it_again(
     hall: Hall, receiver: Receiver, clock: Hands
 ) -> None:
@@ -174,15 +189,19 @@ def test_who_sends_and_dies_is_followed_by_another_hub_when_its_lease_ends(
     one, two = open_hall(), open_hall()
     webhook_id = listen(one, receiver)
     publish(one, "one", "two")
-    message = one.services.dispatcher._take(webhook_id)
-    assert message is not None
-    assert two.services.dispatcher.due() == []
-    clock.advance(31)
-    tell(two)
-    assert subjects(receiver) == ["one", "two"]
-    # The first one was only slow: what it brings now is too late to change anything.
-    report = one.services.dispatcher._send(message)
-    one.services.dispatcher._settle(message, report.model_copy(update={"delivered": False}))
+
+    def meanwhile(handler: BaseHTTPRequestHandler) -> None:
+        """It is thought to be dead, and was only slow: what it brings is too late to change anything."""
+        assert two.services.dispatcher.due() == []
+        with two.services.database.write() as session:
+            session.get_one(WebhookRow, webhook_id).lease_expires_at = clock.now - timedelta(days=1)
+        tell(two)
+        assert subjects(receiver) == ["one", "one", "two"]
+        answer(500)(handler)
+
+    receiver.answers = [meanwhile]
+    tell(one)
+    assert subjects(receiver) == ["one", "one", "two"]
     (view,) = one.get("/webhooks")
     assert (view["waiting"], view["trouble"]) == (0, "")
 

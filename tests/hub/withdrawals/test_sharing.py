@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
-from hub.jobs.job import Merged, MergeJob
+from hub.jobs.job import Job, MergeJob
+from hub.models import WithdrawalRow
+from hub.queue.leased_queue import Held
 from hub.settings import Settings
 from hub.store import StoreError
 from tests.hub.conftest import Hall, Hands, Robot, ok, tiny_skill
@@ -19,15 +24,36 @@ def asked(hall: Hall, robots: list[Robot]) -> Hall:
     return hall
 
 
+def forget_leases(hall: Hall) -> None:
+    """As if their holders had been frozen for long."""
+    with hall.services.database.write() as session:
+        for row in session.query(WithdrawalRow):
+            if row.lease_expires_at is not None:
+                row.lease_expires_at -= timedelta(days=1)
+
+
 @on_both
 def test_another_process_goes_on_once_the_lease_of_the_first_has_ended(
-    asked: Hall, settings: Settings, clock: Hands
+    asked: Hall, settings: Settings, clock: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):  # taken back, one round merged again
         asked.services.withdrawing.step()
     other = Hall(settings, GrowingGate(), clock)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        assert not other.services.withdrawing.step()
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asked.services.jobs, "run", die)
+        patch.setattr(Held, "put_down", lambda _: None)
+        with pytest.raises(Killed):
+            asked.services.withdrawing.step()
     assert not other.services.withdrawing.step()
-    clock.advance(121)
+    forget_leases(other)
     other.services.withdrawing.work()
     assert other.get("/withdrawals")[0]["state"] == "done"
     assert (other.version("stable").version, other.version("stable").contributors) == (5, 3)
@@ -42,17 +68,17 @@ def test_what_another_has_done_meanwhile_is_let_go(
 ) -> None:
     other = Hall(settings, GrowingGate(), clock)
     jobs = asked.services.jobs
-    merge = jobs.merge
+    run = jobs.run
 
-    def slow(job: MergeJob, *_: object) -> Merged:
+    def slow(job: Job[Any], *_: object) -> Any:
         """So slow that the lease ends, and the other one does everything."""
-        made = merge(job)
-        if not other.get("/withdrawals")[0]["finished_at"]:
-            clock.advance(121)
+        made = run(job)
+        if isinstance(job, MergeJob) and not other.get("/withdrawals")[0]["finished_at"]:
+            forget_leases(other)
             other.services.withdrawing.work()
         return made
 
-    monkeypatch.setattr(jobs, "merge", slow)
+    monkeypatch.setattr(jobs, "run", slow)
     asked.services.withdrawing.work()
     found = asked.get("/withdrawals")[0]
     assert (found["state"], len(found["skills"][0]["rounds"])) == ("done", 2)
@@ -66,31 +92,65 @@ def test_a_version_that_somebody_publishes_meanwhile_takes_its_number(
     asked: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = asked.services.jobs
-    merge = jobs.merge
+    run = jobs.run
 
-    def publish_first(job: MergeJob, *_: object) -> Merged:
-        made = merge(job)
-        if job.version == 4:
+    def publish_first(job: Job[Any], *_: object) -> Any:
+        made = run(job)
+        if isinstance(job, MergeJob) and job.version == 4:
             ok(asked.publish(tiny_skill(version=4, seed=9)))
         return made
 
-    monkeypatch.setattr(jobs, "merge", publish_first)
+    monkeypatch.setattr(jobs, "run", publish_first)
     asked.services.withdrawing.work()
     rounds = asked.get("/withdrawals")[0]["skills"][0]["rounds"]
     assert [each["version_after"] for each in rounds] == [5, 6]
     must_be_sound(asked)
 
 
-def test_a_store_that_does_not_answer_makes_it_wait(asked: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_does_not_answer_makes_it_wait(
+    asked: Hall, clock: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(*_: object) -> None:
         raise StoreError("the store did not answer.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(asked.services.jobs, "merge", away)
+        patch.setattr(asked.services.jobs, "run", away)
         for _ in range(2):
-            with pytest.raises(StoreError):
-                asked.services.withdrawing.work()
+            asked.services.withdrawing.work()
+            clock.advance(2)
         assert asked.get("/withdrawals")[0]["state"] == "working"
     asked.services.withdrawing.work()
     assert asked.get("/withdrawals")[0]["state"] == "done"
     must_be_sound(asked)
+
+
+def test_one_that_another_process_works_on_holds_up_only_those_that_share_its_skills(
+    hall: Hall, robots: list[Robot], settings: Settings, clock: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ok(hall.publish(tiny_skill(name="other")))
+    train(hall, robots, rounds=1)
+    third = [hall.enrol("five"), hall.enrol("six"), hall.enrol("seven")]
+    train(hall, third, skill="other", rounds=1)
+    for robot in (robots[0], robots[1], third[0]):
+        ok(hall.post(f"/robots/{robot.robot_id}/withdrawal", {}))
+        clock.advance(0.1)
+    other = Hall(settings, GrowingGate(), clock)
+    seen: list[dict[str, str]] = []
+    run = hall.services.jobs.run
+
+    def meanwhile(job: Job[Any], *_: object) -> Any:
+        if not seen:
+            other.services.withdrawing.work()
+            seen.append({each["robot_id"]: each["state"] for each in other.get("/withdrawals")})
+        return run(job)
+
+    monkeypatch.setattr(hall.services.jobs, "run", meanwhile)
+    hall.services.withdrawing.work()
+    assert seen == [{robots[0].robot_id: "working", robots[1].robot_id: "working", third[0].robot_id: "done"}]
+    clock.advance(2)
+    hall.services.withdrawing.work()
+    found = hall.get("/withdrawals")
+    assert [each["state"] for each in found] == ["done"] * 3
+    assert (hall.version("stable").version, hall.version("stable").contributors) == (4, 2)
+    must_be_sound(hall)
+    other.close()
