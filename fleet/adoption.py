@@ -5,10 +5,12 @@ Both outcomes and their reason are remembered on disk, so that no version is tri
 
 from __future__ import annotations
 
+from functools import partial
+
 from fleet.client import HubClient
 from fleet.interfaces import Ground, RobotError
 from fleet.progress import Voice
-from fleet.shelf import Shelf
+from fleet.shelf import DistrustError, Needs, pull_skill
 from fleet.sync import Verdict, judge
 from fleet.workbench import Workbench
 from skills.container import digest_of
@@ -30,7 +32,7 @@ class Adoption:
         client: HubClient,
         ground: Ground,
         voice: Voice,
-        shelf: Shelf,
+        needs: Needs,
         tolerance: float,
     ) -> None:
         self._skill = skill
@@ -38,7 +40,7 @@ class Adoption:
         self._client = client
         self._ground = ground
         self._voice = voice
-        self._shelf = shelf
+        self._needs = needs
         self._tolerance = tolerance
         self._scores: dict[Digest, float] = {}
 
@@ -79,11 +81,12 @@ class Adoption:
         """Pull and try a version; the verdict, and the digest of what it is about."""
         about = _told(version)
         try:
-            self._shelf.check(version.manifest)
+            self._needs.check(version.manifest)
             about = version.digest
-            score = self._score(self._shelf.pull(version))
+            tell = partial(self._voice.say, "pulling")
+            score = self._score(pull_skill(self._bench, self._client, version, self._needs, tell))
             return judge(score, self._score_in_use(), self._tolerance), about
-        except (HubUnreachableError, RobotError):
+        except (DistrustError, HubUnreachableError, RobotError):
             raise
         except ZunftError as error:
             return Verdict(accepted=False, reason=str(error)), about

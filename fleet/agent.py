@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from fleet.adoption import Adoption
 from fleet.client import HubClient
 from fleet.interfaces import Ground, Iteration, RobotError, StoppedError
 from fleet.progress import Phase, Progress, Voice
-from fleet.shelf import DistrustError, Shelf
+from fleet.shelf import DistrustError, Needs, pull_skill
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
 from fleet.workbench import Identity, Pending, Workbench
 from skills.container import digest_of
@@ -98,9 +99,9 @@ class Agent:
         self._stopped = stopped
         self._clock = clock
         self._voice = Voice(identity.name, client.connection.traffic, report)
-        self._shelf = Shelf(skill, workbench, client, ground, self._voice)
+        self._needs = Needs(skill, ground.contract, ground.task_digest)
         self._adoption = Adoption(
-            skill, workbench, client, ground, self._voice, self._shelf, settings.tolerance
+            skill, workbench, client, ground, self._voice, self._needs, settings.tolerance
         )
         self._failures = 0
         self._failed: dict[str, str] = {}
@@ -179,10 +180,11 @@ class Agent:
     def _work(self, order: Assignment) -> None:
         self._voice.round = order.number
         try:
-            base = self._shelf.pull(order.base)  # 2, 3
+            tell = partial(self._voice.say, "pulling")
+            base = pull_skill(self._bench, self._client, order.base, self._needs, tell)  # 2, 3
             delta = self._practise(base, order)  # 4
             data = self._bench.write_delta(delta)
-        except (HubUnreachableError, RobotError):
+        except (DistrustError, HubUnreachableError, RobotError):
             raise  # it may pass: the round is done again
         except ZunftError as error:
             self._failed[order.round_id] = str(error)

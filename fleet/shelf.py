@@ -1,67 +1,77 @@
-"""The skills that a robot has: cached, fetched when missing, and held to the robot before they are used.
+"""How a robot comes by a skill: its manifest is held to the robot, its file fetched, verified and held to it.
 
-What is fetched is verified by `fleet.client`; whether it is any good is `fleet.adoption`'s to find out.
+The bytes are `fleet.client`'s; whether the skill is any good is `fleet.adoption`'s to find out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from fleet.client import HubClient
-from fleet.interfaces import Ground
-from fleet.progress import Voice
 from fleet.sync import check_fit
 from fleet.workbench import Workbench
-from skills.errors import ArtefactError, SignatureError
-from skills.manifest import Manifest
+from skills.errors import ArtefactError, SignatureError, ZunftError
+from skills.manifest import Contract, Digest, Manifest, Name
 from skills.messages import VersionView
 from skills.skill import Skill
 
-__all__ = ["DistrustError", "Shelf"]
+__all__ = ["DistrustError", "Needs", "pull_skill"]
 
 
-class DistrustError(Exception):
+class DistrustError(ZunftError):
     """A download was not what the guild signed. Another one may be: it says nothing about the version."""
 
+    code = "not_what_was_signed"
+    status = 502
 
-class Shelf:
-    """One skill's versions on one robot."""
 
-    def __init__(
-        self, skill: str, workbench: Workbench, client: HubClient, ground: Ground, voice: Voice
-    ) -> None:
-        self._skill = skill
-        self._bench = workbench
-        self._client = client
-        self._ground = ground
-        self._voice = voice
+@dataclass(frozen=True)
+class Needs:
+    """What a skill must be to run here: its name, its contract, and its task's bundle where one is named."""
 
-    def pull(self, version: VersionView) -> Skill:
-        """A version, from the cache or the hub.
-
-        Raises:
-            DistrustError: The download has another digest or signature, or is damaged.
-            ContractError: The skill does not fit this robot: seen before anything is fetched.
-            HubUnreachableError: No answer.
-        """
-        self.check(version.manifest)
-        skill = self._bench.skill(version.digest)
-        if skill is None:
-            skill = self._fetch(version)
-            self._bench.tidy_skills(version.digest, self._bench.memory(self._skill).in_use)
-        self.check(skill.manifest)  # what the hub said of it is not what it signed
-        return skill
+    skill: Name
+    contract: Contract
+    task_digest: Digest | None
 
     def check(self, manifest: Manifest) -> None:
-        """Hold a manifest to the robot.
+        """Hold a manifest to it.
 
         Raises:
             ContractError: See `fleet.sync.check_fit`.
         """
-        ground = self._ground
-        check_fit(manifest, skill=self._skill, contract=ground.contract, task_digest=ground.task_digest)
+        check_fit(manifest, skill=self.skill, contract=self.contract, task_digest=self.task_digest)
 
-    def _fetch(self, version: VersionView) -> Skill:
-        self._voice.say("pulling", f"version {version.version}")
+
+def pull_skill(
+    bench: Workbench,
+    client: HubClient,
+    version: VersionView,
+    needs: Needs,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> Skill:
+    """A version, from the robot's folder or its hub.
+
+    Args:
+        bench: The robot's folder.
+        client: Its hub.
+        version: As the hub describes it.
+        needs: What it must be.
+        tell: Told before something is fetched.
+
+    Raises:
+        ContractError: It does not fit this robot: seen before anything is fetched, where the hub says so.
+        DistrustError: The download has another digest or signature, or is damaged.
+        HubUnreachableError: No answer.
+    """
+    needs.check(version.manifest)
+    skill = bench.skill(version.digest)
+    if skill is None:
+        tell(f"version {version.version}")
         try:
-            return self._client.fetch_skill(version, self._bench.skill_file(version.digest))
+            skill = client.fetch_skill(version, bench.skill_file(version.digest))
         except (ArtefactError, SignatureError) as error:
             raise DistrustError(f"version {version.version}: {error}") from error
+        bench.tidy_skills(version.digest, bench.memory(needs.skill).in_use)
+    needs.check(skill.manifest)  # what the hub said of it is not what it signed
+    return skill

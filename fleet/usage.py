@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from envs.evaluate import Evaluation, evaluate
@@ -11,7 +10,7 @@ from fleet.abilities import abilities_of
 from fleet.client import HubClient
 from fleet.home import home_workshop
 from fleet.own_env import load_env, rehearse
-from fleet.sync import check_fit
+from fleet.shelf import Needs, pull_skill
 from fleet.tasks import find_task, kept_tasks
 from fleet.workbench import Workbench
 from skills.messages import VersionView
@@ -59,7 +58,7 @@ def use_skill(
     What the manifest says does not fit is not fetched.
 
     Raises:
-        SignatureError, ArtefactError: The file is not what the hub's key signed.
+        DistrustError: The file is not what the hub's key signed.
         ContractError: It does not fit this robot.
     """
     name, _, ref = reference.partition("@")
@@ -68,12 +67,7 @@ def use_skill(
     env = load_env(own_env, task) if own_env else None
     own = task if env else None
     client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))
-    fits_here = partial(check_fit, skill=name, contract=task.contract, task_digest=task.digest)
-    fits_here(version.manifest)
-    skill = bench.skill(version.digest) or client.fetch_skill(version, bench.skill_file(version.digest))
-    bench.tidy_skills(version.digest, bench.memory(name).in_use)
-    fits_here(skill.manifest)  # what the hub said of it is not what it signed
-    policy = Policy(skill)
+    policy = Policy(pull_skill(bench, client, version, Needs(name, task.contract, task.digest)))
     if env is not None:
         return Usage(version, own_env, rehearse(env, policy, task, episodes, seed))
     workshop = home_workshop(bench.identity(), task)

@@ -16,6 +16,7 @@ from envs.evaluate import Evaluation, evaluate
 from envs.task import load_task
 from envs.workshop import Workshop
 from fleet.membership import connect, join
+from fleet.shelf import Needs, pull_skill
 from fleet.workbench import Workbench
 from skills.errors import ContractError
 from skills.messages import EnrolmentToken
@@ -66,8 +67,8 @@ def _visit(
     join(bench, hub, token=token, name=newcomer.embodiment, embodiment=newcomer.embodiment)
     client = connect(bench)
     version = client.version(skill_name, "base")
-    policy = Policy(client.fetch_skill(version, bench.skill_file(version.digest)))
     task = load_task(skill_name)
+    policy = Policy(pull_skill(bench, client, version, Needs(skill_name, task.contract, task.digest)))
     scores = {
         shop: evaluate(policy, task, shop, episodes, episodes_seed(shop, seed)) for shop in newcomer.workshops
     }

@@ -25,6 +25,7 @@ from fleet.crew import Crew
 from fleet.membership import connect
 from fleet.processes import Processes
 from fleet.progress import Progress
+from fleet.shelf import Needs, pull_skill
 from fleet.simulate import FleetPlan, RobotPlan, simulate
 from fleet.solo import train_all_alone
 from fleet.workbench import Workbench
@@ -287,6 +288,6 @@ def _share(plan: DemoPlan) -> int:
 
 
 def _fetch(bench: Workbench, skill: str) -> Skill:
-    client = connect(bench)
+    client, task = connect(bench), load_task(skill)
     version = client.version(skill, "base")
-    return client.fetch_skill(version, bench.skill_file(version.digest))
+    return pull_skill(bench, client, version, Needs(skill, task.contract, task.digest))
