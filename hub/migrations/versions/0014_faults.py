@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward."""
-    op.add_column("skills", sa.Column("minimum", sa.Float(), nullable=True))
+    op.add_column("skills", sa.Column("minimum", sa.Double(), nullable=True))
     op.create_table(
         "releases",
         sa.Column("release_id", sa.String(length=128), nullable=False),
