@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from skills.errors import RequestError
 from skills.lists import CampaignQuery
 from skills.messages import CampaignRequest, CampaignView, OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 from zunft.commands.merge import Clip, Options, parse_options
 
 __all__ = ["app"]
@@ -124,17 +125,33 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
 
 
 @app.command("list", epilog="Example: [bold]zunft campaign list --json[/]")
-def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def list_campaigns(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    skill: Annotated[str, typer.Option(help="Only campaigns for this skill.")] = "",
+    state: Annotated[
+        Literal["running", "finished", "stopped", "failed"] | None,
+        typer.Option(help="Only those in this state."),
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show all campaigns."""
-    campaigns = connect(hub, token).campaigns(CampaignQuery()).items
+    query = asked(CampaignQuery, skill=skill, state=state, limit=limit, cursor=cursor)
+    page = listed(connect(hub, token).campaigns, query, whole=whole)
+    campaigns = page.items
     if as_json:
-        out.print_json(data=[campaign.model_dump(mode="json") for campaign in campaigns])
+        out.print_json(page.model_dump_json())
         return
     table = Table("campaign", "skill", "state", "rounds", "now")
     for campaign in campaigns:
         done = f"{_done(campaign)}/{campaign.order.rounds}"
         table.add_row(campaign.campaign_id, campaign.order.skill, campaign.state, done, _line(campaign))
     out.print(table if campaigns else "No campaigns yet: zunft campaign start SKILL.")
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]zunft campaign stop CAMPAIGN[/]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fleet.lists import everything
 from fleet.workbench import Workbench
 from skills.fits import RobotFit, fit_of
 from skills.lists import RobotQuery
@@ -43,7 +45,7 @@ def fits(
     found = (
         [_here(Path(skill), home, env)]
         if skill.endswith(SUFFIX)
-        else connect(hub, token).fits(name, ref or "stable", RobotQuery()).items
+        else list(everything(partial(connect(hub, token).fits, name, ref or "stable"), RobotQuery()))
     )
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in found])

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from skills.lists import UserQuery
-from skills.messages import EnrolmentTokenRequest, UserRequest
+from skills.messages import EnrolmentTokenRequest, UserRequest, UserRole
 from zunft.commands import user_token
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 
 __all__ = ["hub", "token_app", "user_app"]
 
@@ -86,11 +87,23 @@ def create_user(
 
 
 @user_app.command("list", epilog="Example: [bold]zunft user list --json[/]")
-def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def list_users(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Annotated[str, typer.Option(help="Part of the name.")] = "",
+    organisation: Annotated[str, typer.Option(help="Only users of this one.")] = "",
+    role: Annotated[UserRole | None, typer.Option(help="Only these.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show all users and how long the last of their tokens is valid."""
-    users = connect(hub, token).users(UserQuery()).items
+    query = asked(UserQuery, text=text, organisation=organisation, role=role, limit=limit, cursor=cursor)
+    page = listed(connect(hub, token).users, query, whole=whole)
+    users = page.items
     if as_json:
-        out.print_json(data=[user.model_dump(mode="json") for user in users])
+        out.print_json(page.model_dump_json())
         return
     table = Table("name", "role", "organisation", "token valid until")
     for user in users:
@@ -98,6 +111,8 @@ def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> N
         until = f"signs in at {user.issuer}" if user.issuer else until
         table.add_row(user.name, user.role, user.organisation, until)
     out.print(table)
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 @user_app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")

@@ -15,6 +15,7 @@ from skills.lists import OrganisationQuery
 from skills.messages import Visibility
 from skills.organisations import OrganisationRequest, OrganisationSettings, OrganisationView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 
 __all__ = ["app"]
 
@@ -63,11 +64,21 @@ def create(
 
 
 @app.command("list", epilog="Example: [bold]zunft organisation list --json[/]")
-def list_organisations(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def list_organisations(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Annotated[str, typer.Option(help="Part of the name.")] = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show your organisation; all for admins."""
-    found = connect(hub, token).organisations(OrganisationQuery()).items
+    query = asked(OrganisationQuery, text=text, limit=limit, cursor=cursor)
+    page = listed(connect(hub, token).organisations, query, whole=whole)
+    found = page.items
     if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in found])
+        out.print_json(page.model_dump_json())
         return
     table = Table("organisation", "region", "new skills seen by", "users", "robots", "storage")
     for each in found:
@@ -75,6 +86,8 @@ def list_organisations(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = Fal
         region = each.region or NONE
         table.add_row(each.name, region, each.visibility, str(each.users), str(each.use.robots), stored)
     out.print(table)
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]zunft organisation show guild[/]")

@@ -15,6 +15,7 @@ from skills.lists import RobotQuery
 from skills.messages import ScoreView
 from skills.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 
 __all__ = ["forget", "list_robots"]
 
@@ -49,17 +50,33 @@ def forget(
         raise RequestError(planned.reason, where=planned.withdrawal_id, remedy="See the hub's log.")
 
 
-def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def list_robots(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Annotated[str, typer.Option(help="Part of id or name.")] = "",
+    organisation: Annotated[str, typer.Option(help="Only robots of this one.")] = "",
+    embodiment: Annotated[str, typer.Option(help="Only this arm.")] = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show the organisation's robots and when they were last heard of."""
-    robots = connect(hub, token).robots(RobotQuery()).items
+    query = asked(
+        RobotQuery, text=text, organisation=organisation, embodiment=embodiment, limit=limit, cursor=cursor
+    )
+    page = listed(connect(hub, token).robots, query, whole=whole)
+    robots = page.items
     if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in robots])
+        out.print_json(page.model_dump_json())
         return
     table = Table("robot", "name", "organisation", "arm", "last seen")
     for each in robots:
         seen = f"{each.last_seen_at:%Y-%m-%d %H:%M}" if each.last_seen_at else "never"
         table.add_row(each.robot_id, each.name, each.organisation, each.embodiment, seen)
     out.print(table if robots else "No robots yet: zunft token create.")
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 def _follow(client: OperatorClient, found: WithdrawalView) -> WithdrawalView:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from skills.errors import RequestError
-from skills.lists import SkillQuery
+from skills.lists import SkillQuery, VersionQuery
 from skills.messages import Channel, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 
 __all__ = ["app"]
 
@@ -84,17 +86,79 @@ def publish(
 
 
 @app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
-def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def list_skills(
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+    text: Annotated[str, typer.Option(help="Part of name, task or summary.")] = "",
+    task: Annotated[str, typer.Option(help="Only skills for this task.")] = "",
+    embodiment: Annotated[str, typer.Option(help="Only those measured on this arm.")] = "",
+    organisation: Annotated[str, typer.Option(help="Only skills of this organisation.")] = "",
+    channel: Annotated[Channel | None, typer.Option(help="Only those that have it.")] = None,
+    lowest_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Only those whose stable version reached it.")
+    ] = None,
+    sort: Annotated[Literal["name", "updated"], typer.Option(help="`updated`: the last one first.")] = "name",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show the catalogue."""
-    skills = connect(hub, token).skills(SkillQuery()).items
+    query = asked(
+        SkillQuery,
+        text=text,
+        task=task,
+        embodiment=embodiment,
+        organisation=organisation,
+        channel=channel,
+        lowest_score=lowest_score,
+        sort=sort,
+        limit=limit,
+        cursor=cursor,
+    )
+    page = listed(connect(hub, token).skills, query, whole=whole)
+    skills = page.items
     if as_json:
-        out.print_json(data=[skill.model_dump(mode="json") for skill in skills])
+        out.print_json(page.model_dump_json())
         return
     table = Table("skill", "task", "stable", "success", "versions", "owner", "seen by")
     for skill in skills:
         owner = skill.organisation, skill.visibility
         table.add_row(skill.name, skill.task, *_stable(skill), str(skill.versions), *owner)
-    out.print(table if skills else "The catalogue is empty: zunft skill publish FILE.")
+    out.print(table if skills else "No skill: zunft skill publish FILE.")
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: [bold]zunft skill versions weld-seam --limit 10[/]")
+def versions(
+    name: str,
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+    origin: Annotated[
+        Literal["initial", "upload", "merge"] | None, typer.Option(help="Only versions that came to be so.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show a skill's versions, newest first."""
+    client = connect(hub, token)
+    query = asked(VersionQuery, origin=origin, sort="newest", limit=limit, cursor=cursor)
+    page = listed(partial(client.versions, name), query, whole=whole)
+    if as_json:
+        out.print_json(page.model_dump_json())
+        return
+    table = Table("version", "channels", "origin", "success", "robots", "made (UTC)")
+    for each in page.items:
+        success = f"{each.score.score:.2f}" if each.score else "-"
+        channels = "withdrawn" if each.withdrawn else ", ".join(each.channels)
+        made = f"{each.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(f"v{each.version}", channels, each.origin, success, str(each.contributors), made)
+    out.print(table)
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 @app.command(

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fleet.lists import everything
 from skills.errors import ConflictError
 from skills.lists import TaskQuery
 from skills.messages import Visibility
@@ -63,7 +64,7 @@ def _tell(version: TaskVersionView) -> None:
 
 def list_hub_tasks(hub: str, token: str, *, as_json: bool) -> None:
     """Show a hub's tasks."""
-    tasks = connect(hub, token).tasks(TaskQuery()).items
+    tasks = list(everything(connect(hub, token).tasks, TaskQuery()))
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in tasks])
         return

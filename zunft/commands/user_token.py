@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from skills.errors import RequestError
 from skills.lists import ListQuery
 from skills.tokens import EVERY_SCOPE, Scope, TokenRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 
 __all__ = ["app"]
 
@@ -48,11 +50,21 @@ def create(
 
 
 @app.command("list", epilog="Example: [bold]zunft user token list --json[/]")
-def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False) -> None:
+def list_tokens(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    user: User = "me",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show a user's tokens: what they are for, how long, and when each was used."""
-    tokens = connect(hub, token).tokens(user, ListQuery()).items
+    query = asked(ListQuery, limit=limit, cursor=cursor)
+    page = listed(partial(connect(hub, token).tokens, user), query, whole=whole)
+    tokens = page.items
     if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in tokens])
+        out.print_json(page.model_dump_json())
         return
     table = Table("token", "for", "valid until", "last used (UTC)")
     for each in tokens:
@@ -60,6 +72,8 @@ def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json
         until = f"{each.expires_at:%Y-%m-%d}" if each.expires_at else "does not expire"
         table.add_row(each.name, scopes, until, _used(each.last_used_at))
     out.print(table)
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]zunft user token revoke dashboard[/]")

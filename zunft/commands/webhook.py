@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,10 +10,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from fleet.lists import everything
 from skills.errors import RequestError
 from skills.lists import ListQuery
 from skills.notices import RedeliverRequest, WebhookRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.listing import All, Cursor, Limit, asked, behind, listed
 
 __all__ = ["app"]
 
@@ -49,11 +52,20 @@ def add(
 
 
 @app.command("list", epilog="Example: [bold]zunft webhook list --json[/]")
-def list_webhooks(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def list_webhooks(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show all webhooks and how they fare."""
-    found = connect(hub, token).webhooks(ListQuery()).items
+    query = asked(ListQuery, limit=limit, cursor=cursor)
+    page = listed(connect(hub, token).webhooks, query, whole=whole)
+    found = page.items
     if as_json:
-        out.print_json(data=[each.model_dump(mode="json") for each in found])
+        out.print_json(page.model_dump_json())
         return
     table = Table("webhook", "address", "kinds", "last delivered", "waiting", "dead", "trouble")
     for each in found:
@@ -61,6 +73,8 @@ def list_webhooks(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -
         kinds = ", ".join(each.kinds)
         table.add_row(each.webhook_id, each.url, kinds, last, str(each.waiting), str(each.dead), each.trouble)
     out.print(table if found else "No webhooks yet: zunft webhook add URL.")
+    if page.next:
+        out.print(behind(page), highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: [bold]zunft webhook remove WEBHOOK[/]")
@@ -87,7 +101,7 @@ def try_out(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json
 @app.command(epilog="Example: [bold]zunft webhook dead WEBHOOK --json[/]")
 def dead(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show the events that were given up."""
-    letters = connect(hub, token).dead_letters(webhook_id, ListQuery()).items
+    letters = list(everything(partial(connect(hub, token).dead_letters, webhook_id), ListQuery()))
     if as_json:
         out.print_json(data=[each.model_dump(mode="json") for each in letters])
         return
