@@ -251,7 +251,8 @@ def test_rows_that_share_their_first_key_are_told_apart_by_the_last(hall: Hall) 
     for name in "abcde":
         ok(hall.publish(tiny_skill(name=f"skill-{name}")))
     order = Order("test", (SkillRow.updated_at, SkillRow.name), descending=True)
-    query, seen = ListQuery(limit=2), []
+    query = ListQuery(limit=2)
+    seen: list[str] = []
     with hall.services.database.read() as session:
         while True:
             page = page_of(

@@ -85,7 +85,7 @@ def test_robots_are_listed_until_they_are_forgotten(robots: list[Robot]) -> None
     listed = RUNNER.invoke(app, ["robot", "list", "--token", ADMIN], env={"COLUMNS": "200"}).output
     assert [robot.robot_id in listed for robot in robots] == [False, True, True]
     shown = RUNNER.invoke(app, ["robot", "list", "--json", "--token", ADMIN]).output
-    assert {each["name"] for each in json.loads(shown)} == {"robot 1", "robot 2"}
+    assert {each["name"] for each in json.loads(shown)["items"]} == {"robot 1", "robot 2"}
 
 
 def test_scripts_get_the_report_as_json(hall: Hall, robots: list[Robot]) -> None:
