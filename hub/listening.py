@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.bell import Bell
 from hub.database import Database
-from hub.events import EventLog
 
 __all__ = ["Listener"]
 
@@ -24,11 +23,17 @@ log = structlog.get_logger("zunft.hub")
 
 
 class Listener:
-    """`work` listens for a while; a background loop repeats it."""
+    """`work` listens for a while; a background loop repeats it. `newest` reads the newest event's number."""
 
-    def __init__(self, database: Database, bell: Bell, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bell: Bell,
+        newest: Callable[[], int],
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._database = database
-        self._events = EventLog(database)
+        self._newest = newest
         self._bell = bell
         self._look_seconds = look_seconds
         self._open = ExitStack()
@@ -43,7 +48,7 @@ class Listener:
         try:
             if self._wait is None:
                 self._wait = self._open.enter_context(self._database.listen()) or self._bell.rest
-            self._bell.hear(self._events.last())
+            self._bell.hear(self._newest())
             self._wait(self._look_seconds)
         except BaseException:
             self._wait = None

@@ -212,7 +212,7 @@ def open_services(
     releaser = Releaser(database, jobs, clock, seconds, stopping)
     checker = Checker(database, jobs, clock, _check_limits(settings), seconds, stopping)
     webhooks, dispatcher = _webhooks(settings, database, key, clock, metrics, stopping)
-    engine, listener = Engine(steps, running), Listener(database, bell)
+    engine, listener = Engine(steps, running), Listener(database, bell, events.last)
 
     def loop(name: str, work: Callable[[], float], *, is_woken: bool = True) -> BackgroundLoop:
         return BackgroundLoop(name, work, bell, metrics, is_woken=is_woken)

@@ -46,7 +46,7 @@ class Ear:
         self.bell = Bell()
         self.database = Database(url, self.bell)
         self.database.migrate()
-        listener = Listener(self.database, self.bell, look_seconds)
+        listener = Listener(self.database, self.bell, EventLog(self.database).last, look_seconds)
         self._listener = listener
         self._loop = BackgroundLoop(
             "listener", listener.work, self.bell, Metrics(), is_woken=False, interrupt=listener.interrupt
