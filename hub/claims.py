@@ -1,4 +1,4 @@
-"""Which user an issuer's claims make here, or why none. Pure: `hub.issuer` saw that they are true.
+"""Which user an issuer's claims make here, or why none. Pure: that they are true was seen before.
 
 Names, groups and domains are read as the settings say. Nothing is guessed: a claim that is missing or of
 another shape refuses the person.

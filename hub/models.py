@@ -81,7 +81,7 @@ class Base(DeclarativeBase):
 
 
 class Leased:
-    """Columns of rows that are worked on in the background, see `hub.leases`; times are None at first."""
+    """Columns of rows that are worked on in the background, see `hub.leases`; no times at first."""
 
     __tablename__: str
     lease_holder: Mapped[str] = mapped_column(default="")

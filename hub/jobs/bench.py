@@ -1,4 +1,4 @@
-"""Where jobs are done: what a job needs at hand. Brings the heavy libraries; what is done is `hub.jobs.job`.
+"""Where jobs are done: what a job needs at hand. Brings the heavy libraries; `hub.jobs.job` has the work.
 
 It knows neither database nor key nor web: whoever asks for the job enters its result into the journal.
 """

@@ -12,6 +12,7 @@ from hub.candidate import Received, write_candidate
 from hub.merging import choose_engine
 from hub.settings import Settings
 from hub.store import StoreError
+from skills.bounds import LOG_STD
 from skills.container import digest_of
 from skills.delta import EncodedDelta, apply
 from skills.errors import ContractError
@@ -233,6 +234,24 @@ def test_the_sample_cap_bounds_a_robots_weight(hall: Hall) -> None:
     hall.turn()
     step = hall.skill(2).tensors["log_std"] - base.tensors["log_std"]
     np.testing.assert_allclose(step, 0.3, rtol=1e-5)
+
+
+def test_one_robot_cannot_send_the_next_round_into_wild_exploration(hall: Hall) -> None:
+    base = tiny_skill()
+    ok(hall.publish(base))
+    robots = [hall.enrol(name) for name in ("one", "two", "three", "wild")]
+    hall.start(target=4)
+    hall.turn()
+    for robot in robots:
+        work = robot.assignment()
+        assert work is not None
+        learned = tensors_like(base, 0.01)
+        learned["log_std"] += 20.0 if robot is robots[-1] else 0.0
+        ok(robot.push(work.round_id, robot.delta(work, learned)))
+    hall.turn()
+    merged = hall.skill(2).tensors
+    assert (merged["log_std"] == LOG_STD[1]).all()
+    assert (merged["actor.0.bias"] > base.tensors["actor.0.bias"]).all()
 
 
 def test_a_number_taken_by_an_upload_is_not_given_twice(collecting: Collecting) -> None:
