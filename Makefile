@@ -23,7 +23,7 @@ FUZZ_EXAMPLES ?= 300
 FUZZ_SECONDS ?= 300
 
 fuzz: $(INSTALLED)   ## Look for requests and files that the hub cannot take (about twenty minutes)
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3600 tests/hub/test_fuzz_api.py tests/skills/test_fuzz_files.py
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3600 tests/hub/api/test_fuzz_api.py tests/skills/test_fuzz_files.py
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]' \
 		|| echo "Atheris has no wheel for this Python: skipped."
 	@! $(BIN)/python -c 'import atheris' 2>/dev/null || \

@@ -20,10 +20,10 @@ from envs.evaluate import evaluate_many
 from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import FLEET, fresh_workshop, load_workshop
-from fleet.crew import Crew, Line
-from fleet.ground import SimulatedGround
-from fleet.processes import Processes
-from fleet.solo import train_alone
+from fleet.local_training import train_alone
+from fleet.twin import SimulatedGround
+from fleet.workers.crew import Crew, Line
+from fleet.workers.processes import Processes
 from hub.merging import ServerMomentum, merge_arrays
 from skills.container import Tensors
 from skills.delta import apply, subtract

@@ -20,11 +20,11 @@ from pydantic import BaseModel
 from sqlalchemy import CTE, ColumnElement, Integer, String, cast, insert, literal, select, text
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
-from hub.auth import Principal
-from hub.database import Database
-from hub.jobs.job import Checked, Scored
-from hub.leaderboards.rows import ScoreRow
-from hub.models import (
+from hub.access.authenticator import Principal
+from hub.services import Services, open_services
+from hub.settings import Settings
+from hub.storage.database import Database
+from hub.storage.tables import (
     AuditRow,
     CampaignRow,
     ChannelRow,
@@ -40,12 +40,14 @@ from hub.models import (
     WebhookRow,
     WithdrawalRow,
 )
-from hub.services import Services, open_services
-from hub.settings import Settings
-from hub.tasks.models import TaskRow, TaskVersionRow
+from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.withdrawals.plan import Plan
-from skills.leaderboards import BOARD
-from skills.lists import (
+from hub.workers.job import Checked, Scored
+from skills.manifest import Channel, Contract, Manifest, Network
+from skills.messages import CampaignRequest, GateReport, ScoreView
+from skills.messages.leaderboards import BOARD
+from skills.messages.lists import (
     AuditQuery,
     BoardQuery,
     CampaignQuery,
@@ -61,8 +63,6 @@ from skills.lists import (
     VersionQuery,
     WithdrawalQuery,
 )
-from skills.manifest import Channel, Contract, Manifest, Network
-from skills.messages import CampaignRequest, GateReport, ScoreView
 
 __all__ = ["ADMIN", "FULL", "LISTS", "OPERATOR", "RESEARCHER", "Size", "fill"]
 

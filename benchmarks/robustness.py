@@ -25,10 +25,10 @@ from envs.evaluate import Evaluation, pool
 from envs.task import load_task
 from envs.vector import make_vector_env
 from envs.workshop import FLEET, fresh_workshop, load_workshop
-from fleet.crew import Crew, Line
-from fleet.ground import PARALLEL
-from fleet.processes import Processes
 from fleet.trainer import Trainer, TrainerSettings
+from fleet.twin import PARALLEL
+from fleet.workers.crew import Crew, Line
+from fleet.workers.processes import Processes
 from hub.merging import ServerMomentum, merge_arrays
 from skills.delta import apply, clip, subtract
 from skills.messages import CampaignRequest

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fleet.client import HubClient
 from fleet.membership import connect, join
-from fleet.workbench import Pending, Workbench
+from fleet.robot_folder import Pending, Workbench
 from hub.app import create_app
 from hub.log import configure_logging
 from hub.settings import Settings

@@ -20,7 +20,7 @@ from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop, fresh_workshop
 from skills.errors import ContractError
-from skills.leaderboards import Draw
+from skills.messages.leaderboards import Draw
 
 __all__ = [
     "Evaluation",

@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skills.errors import ArtefactError, RequestError
-from skills.tasks import FindingView, TaskFacts
+from skills.messages.tasks import FindingView, TaskFacts
 
 __all__ = ["ARCHIVE", "RESULT", "CheckLimits", "Checked", "Depth", "check_loads", "examined", "own_limits"]
 

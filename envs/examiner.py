@@ -17,7 +17,7 @@ from pathlib import Path
 
 from envs.examination import ARCHIVE, RESULT, Checked, CheckLimits, Depth
 from skills.errors import ZunftError
-from skills.tasks import FindingView, TaskFacts
+from skills.messages.tasks import FindingView, TaskFacts
 
 __all__ = ["limit", "main"]
 

@@ -18,8 +18,8 @@ from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop
 from skills.container import Tensors, check_finite, check_shapes, pack, unpack
 from skills.errors import ArtefactError
-from skills.leaderboards import REPLAY_LIMIT
 from skills.manifest import Digest, Name
+from skills.messages.leaderboards import REPLAY_LIMIT
 
 __all__ = ["Episode", "Replay", "read_replay", "record"]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from functools import partial
 
 from fleet.client import HubClient
+from fleet.fetch import DistrustError, Needs, pull_skill
 from fleet.interfaces import Ground, RobotError
 from fleet.progress import Voice
-from fleet.shelf import DistrustError, Needs, pull_skill
+from fleet.robot_folder import Workbench
 from fleet.sync import Verdict, judge
-from fleet.workbench import Workbench
 from skills.container import digest_of
 from skills.errors import HubUnreachableError, NotFoundError, ZunftError
 from skills.manifest import Digest

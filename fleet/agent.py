@@ -27,11 +27,11 @@ import numpy as np
 
 from fleet.adoption import Adoption
 from fleet.client import HubClient
+from fleet.fetch import DistrustError, Needs, pull_skill
 from fleet.interfaces import Ground, Iteration, RobotError, StoppedError
 from fleet.progress import Phase, Progress, Voice
-from fleet.shelf import DistrustError, Needs, pull_skill
+from fleet.robot_folder import Identity, Pending, Workbench
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
-from fleet.workbench import Identity, Pending, Workbench
 from skills.container import digest_of
 from skills.delta import Delta
 from skills.errors import (

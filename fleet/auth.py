@@ -1,6 +1,6 @@
 """Who asks, on every request to a hub: a robot by its signature, a user by a token.
 
-What a hub makes of it is `hub.auth`'s; what is asked, `fleet.client`'s.
+What a hub makes of it is `hub.access.authenticator`'s; what is asked, `fleet.client`'s.
 """
 
 from __future__ import annotations

@@ -29,7 +29,6 @@ from skills.errors import (
 )
 from skills.files import Blob
 from skills.fits import Abilities
-from skills.leaderboards import REPLAY_LIMIT
 from skills.messages import (
     API,
     BLOB,
@@ -53,25 +52,20 @@ from skills.messages import (
     VersionView,
     Visibility,
 )
-from skills.notices import (
-    Redelivered,
-    RedeliverRequest,
-    TrialView,
-    WebhookCreated,
-    WebhookRequest,
-)
-from skills.organisations import (
+from skills.messages.leaderboards import REPLAY_LIMIT
+from skills.messages.organisations import (
     OrganisationRequest,
     OrganisationSettings,
     OrganisationView,
     VisibilityChange,
 )
+from skills.messages.tasks import TaskVersionView, TaskView
+from skills.messages.tokens import TokenCreated, TokenRequest
+from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
+from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
+from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
-from skills.tasks import TaskVersionView, TaskView
-from skills.tokens import TokenCreated, TokenRequest
-from skills.uploads import DeltaPurpose, SkillPurpose, UploadRequest
-from skills.withdrawals import WithdrawalRequest, WithdrawalView
 
 __all__ = ["HubClient", "OperatorClient", "enrol"]
 

@@ -10,16 +10,16 @@ import numpy as np
 from envs.task import Task
 from fleet.abilities import abilities_of
 from fleet.agent import Agent
-from fleet.ground import OwnGround, SimulatedGround
 from fleet.home import home_workshop
 from fleet.interfaces import Ground
 from fleet.membership import connect
-from fleet.own_env import Env
+from fleet.own_robot import Env
 from fleet.progress import Progress
+from fleet.robot_folder import Identity, Workbench
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
 from fleet.trainer import TrainerSettings
-from fleet.workbench import Identity, Workbench
+from fleet.twin import OwnGround, SimulatedGround
 
 __all__ = ["make_agent"]
 

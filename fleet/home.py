@@ -6,7 +6,7 @@ from zlib import crc32
 
 from envs.task import Task
 from envs.workshop import Workshop, fresh_workshop, load_workshop
-from fleet.workbench import Identity
+from fleet.robot_folder import Identity
 
 __all__ = ["home_workshop"]
 

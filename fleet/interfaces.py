@@ -1,6 +1,6 @@
 """What the agent asks of the place where its robot practises, and how that may end before it is done.
 
-`fleet.ground` has the two places that exist.
+`fleet.twin` has the two places that exist.
 """
 
 from __future__ import annotations

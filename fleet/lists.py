@@ -10,8 +10,19 @@ from urllib.parse import urlencode
 from fleet import paths
 from fleet.connection import Connection
 from skills.fits import RobotFit
-from skills.leaderboards import Leaderboard
-from skills.lists import (
+from skills.messages import (
+    API,
+    AuditEntry,
+    CampaignView,
+    Event,
+    RobotView,
+    RoundView,
+    SkillView,
+    UserView,
+    VersionView,
+)
+from skills.messages.leaderboards import Leaderboard
+from skills.messages.lists import (
     AuditQuery,
     BoardQuery,
     CampaignQuery,
@@ -28,22 +39,11 @@ from skills.lists import (
     VersionQuery,
     WithdrawalQuery,
 )
-from skills.messages import (
-    API,
-    AuditEntry,
-    CampaignView,
-    Event,
-    RobotView,
-    RoundView,
-    SkillView,
-    UserView,
-    VersionView,
-)
-from skills.notices import DeadLetter, WebhookView
-from skills.organisations import OrganisationView
-from skills.tasks import TaskVersionView, TaskView
-from skills.tokens import TokenView
-from skills.withdrawals import WithdrawalView
+from skills.messages.organisations import OrganisationView
+from skills.messages.tasks import TaskVersionView, TaskView
+from skills.messages.tokens import TokenView
+from skills.messages.webhooks import DeadLetter, WebhookView
+from skills.messages.withdrawals import WithdrawalView
 
 __all__ = ["Lists", "everything"]
 

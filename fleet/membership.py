@@ -9,7 +9,7 @@ import httpx
 from fleet.auth import ProofAuth
 from fleet.client import HubClient, enrol
 from fleet.connection import Connection
-from fleet.workbench import Identity, Workbench
+from fleet.robot_folder import Identity, Workbench
 from skills.errors import ConflictError
 from skills.manifest import Name
 from skills.messages import EnrolmentRequest

@@ -17,11 +17,11 @@ from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
 from fleet.abilities import abilities_of
 from fleet.agent import Agent, AgentSettings, take_turns
-from fleet.crew import Crew, Line
 from fleet.membership import connect, join
 from fleet.progress import Progress
+from fleet.robot_folder import Workbench
 from fleet.tasks import find_task, kept_tasks
-from fleet.workbench import Workbench
+from fleet.workers.crew import Crew, Line
 from skills.manifest import Name
 
 __all__ = ["FleetPlan", "RobotPlan", "draw_robots", "simulate"]
@@ -127,7 +127,7 @@ def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
     identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
     hub = connect(bench)
     task = find_task(bench, hub, plan.skill)
-    from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
+    from fleet.twin import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
 
     return Agent(
         plan.skill,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from fleet.workbench import Pending
+from fleet.robot_folder import Pending
 from skills.errors import ContractError
 from skills.fits import differences
 from skills.manifest import Contract, Manifest

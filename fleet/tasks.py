@@ -19,13 +19,13 @@ from envs.examination import check_loads
 from envs.task import Task, load_task
 from fleet.client import HubClient
 from fleet.connection import Connection
+from fleet.robot_folder import Workbench
 from fleet.transfer import pull
-from fleet.workbench import Workbench
 from skills.container import digest_of
 from skills.errors import ArtefactError, ContractError, HubUnreachableError, NotFoundError
 from skills.messages import API
+from skills.messages.tasks import TaskVersionView, TaskView
 from skills.signing import VerifyKey, task_statement
-from skills.tasks import TaskVersionView, TaskView
 
 __all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "kept_tasks", "listed_version"]
 

@@ -13,7 +13,7 @@ from fleet.connection import Connection
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob
 from skills.messages import API, BLOB
-from skills.uploads import MissingPart, UploadRequest, UploadView
+from skills.messages.uploads import MissingPart, UploadRequest, UploadView
 
 __all__ = ["ONE_REQUEST", "pull", "push", "slowest"]
 

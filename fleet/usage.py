@@ -8,11 +8,11 @@ from typing import Any
 from envs.evaluate import Evaluation, evaluate
 from fleet.abilities import abilities_of
 from fleet.client import HubClient
+from fleet.fetch import Needs, pull_skill
 from fleet.home import home_workshop
-from fleet.own_env import load_env, rehearse
-from fleet.shelf import Needs, pull_skill
+from fleet.own_robot import load_env, rehearse
+from fleet.robot_folder import Workbench
 from fleet.tasks import find_task, kept_tasks
-from fleet.workbench import Workbench
 from skills.messages import VersionView
 from skills.policy import Policy
 

@@ -33,15 +33,15 @@ from hub.api import (
 from hub.api.bodies import AT_ONCE
 from hub.api.errors import install_errors, refusals
 from hub.api.headers import SecurityHeaders
+from hub.api.rate_limits import RateLimits
 from hub.api.requests import RequestLog
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
-from hub.jobs.job import Gate
-from hub.limits import RateLimits
 from hub.metrics import Metrics
+from hub.operations.gauges import Standing
 from hub.services import Services, open_services
 from hub.settings import Settings
-from hub.standing import Standing
+from hub.workers.job import Gate
 from skills.messages import API, ErrorBody
 
 __all__ = ["create_app"]

@@ -1,7 +1,8 @@
 """What a hub counts and times while it works, in a registry of its own: two hubs never share a number.
 
 Labels are words of the code (routes, states, rules, error codes), never names that somebody chose. What the
-database knows is read when it is asked for, see `hub.standing`; requests are counted by `hub.api.traffic`.
+database knows is read when it is asked for, see `hub.operations.gauges`; requests are counted by
+`hub.api.traffic`.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 
 from hub.app import create_app
 from hub.clock import Clock, utc_now
-from hub.jobs.job import Gate
 from hub.log import configure_logging
 from hub.services import Services
 from hub.settings import Settings
+from hub.workers.job import Gate
 from skills.files import keep_private
 
 __all__ = ["serve"]
@@ -36,7 +36,7 @@ class HubServer(uvicorn.Server):
                 host, port = listener.getsockname()[:2]
                 address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
                 self._announce(address)
-                structlog.get_logger("zunft.hub").info("hub.listening", address=address)
+                structlog.get_logger("zunft.hub").info("hub.storage.listening", address=address)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wake everybody who waits, then go down."""

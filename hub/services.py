@@ -10,51 +10,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from envs.examination import CheckLimits
-from hub.accounts import Accounts
-from hub.admission import Admission
-from hub.assignments import Assignments
-from hub.attendance import Attendance
-from hub.audit import AuditLog
-from hub.auth import Authenticator, Viewer
-from hub.bell import Bell
-from hub.campaigns import Campaigns
-from hub.catalogue import Catalogue
+from hub.access.authenticator import Authenticator, Viewer
+from hub.access.hub_key import signing_key
+from hub.access.oidc_issuer import Issuer
+from hub.access.sessions import Sessions
+from hub.access.sign_in import SignIn
+from hub.access.tokens import Tokens
+from hub.catalogue.catalogue import Catalogue
+from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock, utc_now
-from hub.database import Database
-from hub.discards import Discards
-from hub.engine import Engine
-from hub.enrolment import Enrolment
-from hub.events import EventLog, Told
-from hub.fits import Fits
-from hub.held import HeldRobots
-from hub.identity import signing_key
-from hub.issuer import Issuer
-from hub.jobs.job import BenchPlan, Gate, Jobs, StoreAddress
-from hub.jobs.processes import Processes
-from hub.jobs.timed import Timed
+from hub.deltas.admission import Admission
+from hub.deltas.uploads import UploadLimits, Uploads
+from hub.events.audit import AuditLog
+from hub.events.log import EventLog, Told
 from hub.leaderboards.boards import Leaderboards
 from hub.leaderboards.scorer import Scorer
-from hub.listening import Listener
 from hub.metrics import Metrics
-from hub.models import CampaignRow
-from hub.organisations import Organisations
+from hub.organisations.accounts import Accounts
+from hub.organisations.registry import Organisations
 from hub.queue.background_loop import BackgroundLoop, every
 from hub.queue.leased_queue import LeasedQueue
-from hub.regions import HOME, Stores, connect_stores
-from hub.releases import Releaser, Releases
-from hub.retention import Retention
-from hub.sessions import Sessions
+from hub.robots.attendance import Attendance
+from hub.robots.enrolment import Enrolment
+from hub.robots.fits import Fits
+from hub.rounds.assignments import Assignments
+from hub.rounds.campaigns import Campaigns
+from hub.rounds.engine import Engine
+from hub.rounds.held_robots import HeldRobots
+from hub.rounds.round_steps import Steps
 from hub.settings import Settings
-from hub.sharing import Shared
-from hub.sign_in import SignIn
-from hub.spool import Spool
-from hub.steps import Steps
-from hub.store import ObjectStore
+from hub.storage.database import Database
+from hub.storage.discards import Discards
+from hub.storage.listening import Listener
+from hub.storage.notify import Bell
+from hub.storage.objects import ObjectStore
+from hub.storage.regions import HOME, Stores, connect_stores
+from hub.storage.retention import Retention
+from hub.storage.single_flight import Shared
+from hub.storage.spool import Spool
+from hub.storage.tables import CampaignRow
 from hub.tasks.checker import Checker
 from hub.tasks.registry import Tasks
 from hub.tasks.sources import check_task
-from hub.tokens import Tokens
-from hub.uploads import UploadLimits, Uploads
 from hub.webhooks.dispatcher import Dispatcher
 from hub.webhooks.envelope import hub_urn
 from hub.webhooks.networks import parse_networks
@@ -64,7 +61,10 @@ from hub.webhooks.sending import Sender
 from hub.webhooks.vault import Vault
 from hub.withdrawals.registry import Withdrawals
 from hub.withdrawals.worker import Worker
-from skills.leaderboards import BOARD
+from hub.workers.job import BenchPlan, Gate, Jobs, StoreAddress
+from hub.workers.processes import Processes
+from hub.workers.timed import Timed
+from skills.messages.leaderboards import BOARD
 from skills.signing import SigningKey
 
 __all__ = ["SPOOL_FOLDER", "Services", "open_services"]
@@ -329,8 +329,8 @@ def _jobs(
     if gate is None:
         count, idle = 1 if background else settings.workers, settings.worker_idle_seconds
         return Processes(plan, count, idle, on_death=metrics.workers_died.inc)
-    from hub.jobs.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
-    from hub.jobs.inprocess import InProcess  # noqa: PLC0415
+    from hub.workers.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
+    from hub.workers.inprocess import InProcess  # noqa: PLC0415
 
     return InProcess(open_bench(plan, stores.of, gate))
 

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.webhooks.networks import parse_networks
 from skills.messages import Label, UserRole
-from skills.organisations import REGION
+from skills.messages.organisations import REGION
 from skills.skill import SIZE_LIMIT
 
 __all__ = ["KEY_FILE", "Settings", "StoreKeys", "is_protected"]

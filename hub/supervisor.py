@@ -18,10 +18,10 @@ from multiprocessing.context import SpawnProcess
 import structlog
 from sqlalchemy.engine import make_url
 
-from hub.database import SettingsError
 from hub.log import configure_logging
 from hub.server import serve
 from hub.settings import Settings
+from hub.storage.database import SettingsError
 
 __all__ = ["serve_with"]
 

@@ -2,7 +2,7 @@
 
 Finite is not enough: a network of weights near 3e38 overflows, and a robot told to explore with a deviation
 of twice its range goes from one end to the other. What lies outside is refused in a file that comes from
-elsewhere (`skills.skill`); what a merge makes is brought back inside (`hub.candidate`).
+elsewhere (`skills.skill`); what a merge makes is brought back inside (`hub.workers.merge_round`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Arithmetic is float64, so that `apply(base, subtract(child, base)) == child` bit for bit whenever
 a base number is less than 2**28 times its child (always, for weights). Whether a delta is welcome
-is the hub's decision (`hub.admission`), who signed it is `skills.signing`.
+is the hub's decision (`hub.deltas.admission`), who signed it is `skills.signing`.
 """
 
 from __future__ import annotations

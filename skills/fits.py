@@ -1,8 +1,8 @@
 """Which robot can run which skill: what a robot says it can serve, and a manifest held to that, in words.
 
 Pure, and from manifests alone: nobody needs the skill's file. Robots tell the hub by
-`PUT /robots/me/abilities`; which robots one sees is `hub.visibility`'s, and where a robot's contracts come
-from `fleet.abilities`'s.
+`PUT /robots/me/abilities`; which robots one sees is `hub.access.visibility`'s, and where a robot's contracts
+come from `fleet.abilities`'s.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from ray.scripts.scripts import start as ray_start
 
 from fleet.settings import RobotSettings
 from hub.settings import Settings
-from hub.store import open_store
+from hub.storage.objects import open_store
 from tests.eventually import eventually
 from tests.hub.servers import free_ports, postgres, s3_server
 from zunft.cli import app

@@ -17,13 +17,13 @@ import typer
 from pydantic_settings import BaseSettings
 
 from fleet.settings import RobotSettings
-from hub.api.doors import ANONYMOUS, CALLERS, Door, doors_of
+from hub.access.authenticator import Principal, Viewer
+from hub.access.visibility import VISIBILITIES, may_change, may_see
+from hub.api.permissions import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
-from hub.auth import Principal, Viewer
 from hub.merging.rules import RULES
-from hub.rounds import FINAL, TRANSITIONS
+from hub.rounds.states import FINAL, TRANSITIONS
 from hub.settings import Settings
-from hub.visibility import VISIBILITIES, may_change, may_see
 from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 
@@ -34,11 +34,11 @@ RESULTS = DOCS.parent / "benchmarks" / "results"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
 RULES_BEGIN = "<!-- rules: made by `python -m tools.make_docs` from each rule's card -->"
 RULES_END = "<!-- /rules -->"
-SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/visibility.py -->"
+SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/access/visibility.py -->"
 SIGHT_END = "<!-- /sight -->"
 DOORS_BEGIN = "<!-- doors: made by `python -m tools.make_docs` from the routes' dependencies -->"
 DOORS_END = "<!-- /doors -->"
-STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table in hub/rounds.py -->"
+STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table in hub/rounds/states.py -->"
 STATES_END = "<!-- /states -->"
 LOAD_BEGIN = "<!-- load: made by `python -m tools.make_docs` from its results -->"
 LOAD_END = "<!-- /load -->"

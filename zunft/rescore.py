@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from envs.evaluate import pool
 from envs.task import Task
-from hub.scoring import made_with, score_skill, score_view
+from hub.workers.scoring import made_with, score_skill, score_view
 from skills.errors import ContractError
-from skills.leaderboards import BOARD, BoardEntry, BoardPlan, Draw, Leaderboard
 from skills.messages import ScoreView
+from skills.messages.leaderboards import BOARD, BoardEntry, BoardPlan, Draw, Leaderboard
 from skills.skill import Skill
 
 __all__ = ["Repeated", "measure_again"]

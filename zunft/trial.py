@@ -14,8 +14,8 @@ from envs.examine import RandomPolicy
 from envs.scripted import controller, controller_names
 from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
-from skills.leaderboards import BoardPlan
 from skills.messages import TrainingPlan
+from skills.messages.leaderboards import BoardPlan
 from skills.policy import Policy as Learned
 from skills.skill import Skill
 from zunft.commands.skill import new_skill
@@ -41,7 +41,8 @@ class Trial(BaseModel):
 
     Attributes:
         curve: One point an iteration; with exploration, so below the skill's score.
-        held_out: By the plan of the leaderboards (`skills.leaderboards.BOARD`), so with a hub's digits
+        held_out: By the plan of the leaderboards (`skills.messages.leaderboards.BOARD`), so with a hub's
+        digits
             where as many episodes are run. Scores by player; the controllers by their names.
         home: The one workshop that it trained in.
     """
@@ -111,7 +112,7 @@ def _at_home(policy: Policy, task: Task, home: Workshop, episodes: int) -> Score
 def _train(
     task: Task, home: Workshop, iterations: int, seed: int, tell: Callable[[Point], None]
 ) -> tuple[Skill, list[Point], float]:
-    from fleet.ground import SimulatedGround  # noqa: PLC0415 - RLlib loads slowly
+    from fleet.twin import SimulatedGround  # noqa: PLC0415 - RLlib loads slowly
 
     first, plan = new_skill(task, seed=seed), TrainingPlan()
     trainer = SimulatedGround(task, home, seed=seed).trainer(first.manifest.network)

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 
 from hub.api.deps import AdminReads, ServicesDep
 from hub.api.errors import refusals
-from skills.lists import AuditQuery, Page
 from skills.messages import AuditEntry
+from skills.messages.lists import AuditQuery, Page
 
 __all__ = ["router"]
 

@@ -16,8 +16,8 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from hub.services import Services
-from hub.spool import SpoolFile
-from hub.store.contract import PIECE
+from hub.storage.objects.contract import PIECE
+from hub.storage.spool import SpoolFile
 from skills.container import digest_of
 from skills.errors import TooLargeError
 

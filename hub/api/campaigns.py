@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from hub.api.deps import AnyLogin, Operator, ServicesDep
-from hub.api.doors import OWN, SEEN, SEEN_LISTED
 from hub.api.errors import refusals
 from hub.api.examples import CampaignBody
-from skills.lists import CampaignQuery, Page, RoundQuery
+from hub.api.permissions import OWN, SEEN, SEEN_LISTED
 from skills.messages import CampaignView, RoundView
+from skills.messages.lists import CampaignQuery, Page, RoundQuery
 
 __all__ = ["router"]
 

@@ -13,15 +13,15 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from hub.access.authenticator import Principal, Signed
 from hub.api.bodies import body_digest
 from hub.api.cookies import SESSION, Browser
-from hub.auth import Principal, Signed
-from hub.limits import RateLimits
+from hub.api.rate_limits import RateLimits
 from hub.services import Services
 from skills.errors import SignatureError, TooLargeError, UnauthorizedError
 from skills.messages import Role
+from skills.messages.tokens import Scope
 from skills.signing import RequestProof
-from skills.tokens import Scope
 
 __all__ = [
     "REQUIRED",
@@ -246,7 +246,7 @@ def known(principal: Principal | None) -> Principal:
 
 @dataclass(frozen=True)
 class Right:
-    """What a dependency asks for, see `hub.api.doors`."""
+    """What a dependency asks for, see `hub.api.permissions`."""
 
     role: Role
     scope: Scope

@@ -21,11 +21,11 @@ from skills.messages import (
     TrainingPlan,
     UserRequest,
 )
-from skills.notices import RedeliverRequest, WebhookRequest
-from skills.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
-from skills.tokens import SessionRequest, TokenRequest
-from skills.uploads import SkillPurpose, UploadRequest
-from skills.withdrawals import WithdrawalRequest
+from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
+from skills.messages.tokens import SessionRequest, TokenRequest
+from skills.messages.uploads import SkillPurpose, UploadRequest
+from skills.messages.webhooks import RedeliverRequest, WebhookRequest
+from skills.messages.withdrawals import WithdrawalRequest
 
 __all__ = [
     "AbilitiesBody",

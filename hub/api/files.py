@@ -15,7 +15,7 @@ from typing import Protocol
 from fastapi import Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from hub.store.contract import damaged
+from hub.storage.objects.contract import damaged
 from skills.errors import RequestError
 from skills.messages import BLOB
 

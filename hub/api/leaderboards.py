@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Response
 
 from hub.api.bodies import FILE
 from hub.api.deps import BrowserDep, Reader, ServicesDep
-from hub.api.doors import SEEN, SEEN_LISTED
 from hub.api.errors import refusals
+from hub.api.permissions import SEEN, SEEN_LISTED
 from skills.container import digest_of
-from skills.leaderboards import Leaderboard
-from skills.lists import BoardQuery
 from skills.messages import BLOB
+from skills.messages.leaderboards import Leaderboard
+from skills.messages.lists import BoardQuery
 
 __all__ = ["router"]
 

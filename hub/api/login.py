@@ -16,10 +16,10 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from hub.access.oidc_issuer import Attempt, Issuer
 from hub.api.cookies import ATTEMPT, SESSION, Browser
 from hub.api.deps import BrowserDep, ServicesDep, count_stranger
 from hub.api.errors import refusals
-from hub.issuer import Attempt, Issuer
 from hub.services import Services
 from skills.errors import NotFoundError, UnauthorizedError, ZunftError
 

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from hub.api.deps import Admin, ServicesDep, UserReads
-from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import OrganisationBody, SettingsBody
-from skills.lists import OrganisationQuery, Page
-from skills.organisations import OrganisationView
+from hub.api.permissions import OWN_LISTED, heeds
+from skills.messages.lists import OrganisationQuery, Page
+from skills.messages.organisations import OrganisationView
 
 __all__ = ["router"]
 

@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_stranger
-from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
-from skills.lists import Page, RobotQuery
+from hub.api.permissions import OWN_LISTED, heeds
 from skills.manifest import Name
 from skills.messages import (
     Assignment,
@@ -19,6 +18,7 @@ from skills.messages import (
     EnrolmentToken,
     RobotView,
 )
+from skills.messages.lists import Page, RobotQuery
 
 __all__ = ["router"]
 

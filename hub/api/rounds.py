@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from hub.api.bodies import FILE, File, expect_delta, heavy_lifting
 from hub.api.deps import AnyLogin, ServicesDep, SignedRobot
-from hub.api.doors import SEEN
 from hub.api.errors import refusals
+from hub.api.permissions import SEEN
 from skills.messages import BLOB, DELTA_SIGNATURE_HEADER, DeltaReceipt, RoundView
 
 __all__ = ["delta_router", "router"]

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from hub.api.bodies import FILE, File, expect_skill, heavy_lifting
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
-from hub.api.doors import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
 from hub.api.files import file_answer
+from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from skills.fits import RobotFit
-from skills.lists import Page, RobotQuery, SkillQuery, VersionQuery
 from skills.messages import API, BLOB, Channel, ReleaseView, SkillView, VersionView, Visibility
+from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
 
 __all__ = ["router", "skill_router"]
 

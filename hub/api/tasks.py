@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from envs.bundle import TOTAL_LIMIT
 from hub.api.bodies import FILE, File, expect_task, heavy_lifting
 from hub.api.deps import Reader, Researcher, ServicesDep
-from hub.api.doors import SEEN, SEEN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.files import file_answer
-from skills.lists import Page, TaskQuery, TaskVersionQuery
+from hub.api.permissions import SEEN, SEEN_LISTED, heeds
 from skills.messages import BLOB, Visibility
-from skills.tasks import TaskVersionView, TaskView
+from skills.messages.lists import Page, TaskQuery, TaskVersionQuery
+from skills.messages.tasks import TaskVersionView, TaskView
 
 __all__ = ["ARCHIVE_LIMIT", "router", "task_router"]
 

@@ -12,7 +12,7 @@ from hub.api.deps import Bringer, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import UploadBody
 from skills.messages import BLOB, DeltaReceipt, VersionView
-from skills.uploads import UploadView
+from skills.messages.uploads import UploadView
 
 __all__ = ["part_router", "router"]
 

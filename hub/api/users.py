@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
-from hub.api.doors import heeds
 from hub.api.errors import refusals
 from hub.api.examples import TokenBody, UserBody
-from skills.lists import ListQuery, Page, UserQuery
+from hub.api.permissions import heeds
 from skills.messages import UserCreated, UserView
-from skills.tokens import TokenCreated, TokenView
+from skills.messages.lists import ListQuery, Page, UserQuery
+from skills.messages.tokens import TokenCreated, TokenView
 
 __all__ = ["router"]
 

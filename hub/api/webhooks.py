@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
-from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import RedeliverBody, WebhookBody
-from skills.lists import ListQuery, Page
+from hub.api.permissions import OWN_LISTED, heeds
 from skills.messages import API
-from skills.notices import DeadLetter, Redelivered, TrialView, WebhookCreated, WebhookView
+from skills.messages.lists import ListQuery, Page
+from skills.messages.webhooks import DeadLetter, Redelivered, TrialView, WebhookCreated, WebhookView
 
 __all__ = ["router"]
 

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
-from hub.api.doors import OWN_LISTED, heeds
 from hub.api.errors import refusals
 from hub.api.examples import WithdrawalBody
-from skills.lists import Page, WithdrawalQuery
-from skills.withdrawals import WithdrawalView
+from hub.api.permissions import OWN_LISTED, heeds
+from skills.messages.lists import Page, WithdrawalQuery
+from skills.messages.withdrawals import WithdrawalView
 
 __all__ = ["router"]
 

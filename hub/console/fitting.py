@@ -1,4 +1,4 @@
-"""Which of the viewer's robots can run a skill, as a part of its page. Asked is `hub.fits`."""
+"""Which of the viewer's robots can run a skill, as a part of its page. Asked is `hub.robots.fits`."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
+from hub.access.authenticator import Viewer
 from hub.api.cookies import SESSION, Browser
 from hub.api.login import login_page
-from hub.auth import Viewer
 from hub.console.acting import Act
 from hub.console.elements import block, described, link, text
 from hub.console.reading import SCOPE_KEY

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hub.auth import Viewer
+from hub.access.authenticator import Viewer
+from hub.access.visibility import may_change
 from hub.services import Services
-from hub.visibility import may_change
 from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
-from skills.leaderboards import Leaderboard
-from skills.lists import (
+from skills.messages import CampaignView, ReleaseView, SkillView, VersionView
+from skills.messages.leaderboards import Leaderboard
+from skills.messages.lists import (
     LARGEST_PAGE,
     BoardQuery,
     CampaignQuery,
@@ -20,8 +21,7 @@ from skills.lists import (
     TaskVersionQuery,
     VersionQuery,
 )
-from skills.messages import CampaignView, ReleaseView, SkillView, VersionView
-from skills.tasks import TaskVersionView, TaskView
+from skills.messages.tasks import TaskVersionView, TaskView
 
 __all__ = [
     "SCOPE_KEY",

@@ -10,18 +10,18 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from hub.auth import Viewer
-from hub.catalogue import find_skill
-from hub.database import Database
-from hub.jobs.job import Scored
+from hub.access.authenticator import Viewer
+from hub.catalogue.catalogue import find_skill
 from hub.leaderboards.lines import BOARD_ORDER, Counting, best_lines, lines, unscored_lines
-from hub.leaderboards.rows import ScoreRow
-from hub.paging import page_of
-from hub.regions import Stores, region_of
+from hub.storage.database import Database
+from hub.storage.paging import page_of
+from hub.storage.regions import Stores, region_of
+from hub.storage.tables.scores import ScoreRow
 from hub.tasks.sources import board_task
+from hub.workers.job import Scored
 from skills.errors import NotFoundError
-from skills.leaderboards import REPLAY_LIMIT, BoardEntry, BoardPlan, Leaderboard, Unscored
-from skills.lists import BoardQuery
+from skills.messages.leaderboards import REPLAY_LIMIT, BoardEntry, BoardPlan, Leaderboard, Unscored
+from skills.messages.lists import BoardQuery
 
 __all__ = ["Leaderboards"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from hub.auth import Viewer
-from hub.leaderboards.rows import ScoreRow
-from hub.models import ChannelRow, SkillRow, VersionRow
-from hub.paging import Order, Statement
-from hub.visibility import seen
-from skills.leaderboards import BoardPlan
+from hub.access.authenticator import Viewer
+from hub.access.visibility import seen
+from hub.storage.paging import Order, Statement
+from hub.storage.tables import ChannelRow, SkillRow, VersionRow
+from hub.storage.tables.scores import ScoreRow
+from skills.messages.leaderboards import BoardPlan
 
 __all__ = ["BOARD_ORDER", "Counting", "best_lines", "lines", "unscored_lines"]
 

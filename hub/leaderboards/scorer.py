@@ -14,19 +14,19 @@ import structlog
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from hub.auth import THE_HUB
+from hub.access.authenticator import THE_HUB
 from hub.clock import Clock
-from hub.database import Database
-from hub.jobs.job import Jobs, Scored, ScoreJob
-from hub.leaderboards.rows import REASON_LENGTH, ScoreRow
-from hub.leases import LeaseLostError
-from hub.models import VersionRow
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
-from hub.regions import Stores, region_of
+from hub.queue.leases import LeaseLostError
+from hub.storage.database import Database
+from hub.storage.regions import Stores, region_of
+from hub.storage.tables import VersionRow
+from hub.storage.tables.scores import REASON_LENGTH, ScoreRow
 from hub.tasks.sources import board_task
+from hub.workers.job import Jobs, Scored, ScoreJob
 from skills.errors import ZunftError
-from skills.leaderboards import BoardPlan
+from skills.messages.leaderboards import BoardPlan
 
 __all__ = ["Scorer"]
 

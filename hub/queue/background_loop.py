@@ -14,8 +14,8 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.bell import Bell
 from hub.metrics import Metrics
+from hub.storage.notify import Bell
 from skills.errors import ZunftError
 
 __all__ = ["LOOK_SECONDS", "BackgroundLoop", "beat", "every"]

@@ -1,8 +1,9 @@
 """Rows that are worked on in the background: the next one is taken under a lease, and entered under it.
 
-A table is a queue where its rows have the columns of `hub.models.Leased`. What is due, what is done with it
-and what becomes of what failed is its wing's; when a lease may be taken is `hub.leases`' rule, by one clock:
-the database server's where there is one, else the hub's own, which all processes on a SQLite file share.
+A table is a queue where its rows have the columns of `hub.storage.tables.Leased`. What is due, what is done
+with it and what becomes of what failed is its wing's; when a lease may be taken is `hub.queue.leases`' rule,
+by one clock: the database server's where there is one, else the hub's own, which all processes on a SQLite
+file share.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from hub import leases
 from hub.clock import Clock
-from hub.database import Database
-from hub.leases import JobAbandonedError, Lease, LeaseLostError
-from hub.models import NOTE_LENGTH, Leased
+from hub.queue import leases
 from hub.queue.background_loop import beat
+from hub.queue.leases import JobAbandonedError, Lease, LeaseLostError
+from hub.storage.database import Database
+from hub.storage.tables import NOTE_LENGTH, Leased
 from skills.errors import ZunftError
 
 __all__ = ["Held", "LeasedQueue", "lease_of"]
@@ -140,7 +141,7 @@ class LeasedQueue(Generic[Row]):
             held.put_down()
 
     def free(self, session: Session) -> ColumnElement[bool]:
-        """Rows that nobody holds: `hub.leases.free`, for the database."""
+        """Rows that nobody holds: `hub.queue.leases.free`, for the database."""
         now, until = self._now(session), self._table.lease_expires_at
         return or_(until.is_(None), until <= now, until > now + timedelta(seconds=self._seconds))
 

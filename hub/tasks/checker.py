@@ -15,17 +15,17 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from envs.examination import CheckLimits
-from hub.audit import HUB, note
 from hub.clock import Clock
-from hub.database import Database
-from hub.events import record, take_turn
-from hub.jobs.job import Checked, CheckJob, Jobs, TaskSource
-from hub.models import OrganisationRow
+from hub.events.audit import HUB, note
+from hub.events.log import record, take_turn
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
-from hub.tasks.models import TaskRow, TaskVersionRow
+from hub.storage.database import Database
+from hub.storage.tables import OrganisationRow
+from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.workers.job import Checked, CheckJob, Jobs, TaskSource
 from skills.errors import ZunftError
-from skills.tasks import FindingView, TaskState
+from skills.messages.tasks import FindingView, TaskState
 
 __all__ = ["Checker"]
 

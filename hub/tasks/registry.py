@@ -1,7 +1,8 @@
 """Published tasks: taking a bundle in, and showing what there is; no web framework.
 
 A bundle is only looked into here. Whether it is listed is decided by `hub.tasks.checker`, who may see it by
-`hub.visibility`. An archive is in the store of its organisation's region before its row is in the database.
+`hub.access.visibility`. An archive is in the store of its organisation's region before its row is in the
+database.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from sqlalchemy.orm import Session
 
 from envs.archive import Head, read_head
 from envs.bundle import BUNDLES, bundle_names, digest_folder
-from hub.audit import note
-from hub.auth import Principal, Viewer
+from hub.access.authenticator import Principal, Viewer
+from hub.access.visibility import must_change, seen_task_versions, seen_tasks
 from hub.clock import Clock
-from hub.database import Database, announce
-from hub.discards import Discards
-from hub.events import take_turn
-from hub.models import OrganisationRow
-from hub.paging import page_of
-from hub.quotas import check_room, check_uploads, hold, keep
-from hub.regions import Stores
-from hub.spool import SpoolFile
-from hub.store import ObjectStore
-from hub.tasks.models import README_LENGTH, TaskRow, TaskVersionRow
+from hub.events.audit import note
+from hub.events.log import take_turn
+from hub.organisations.quotas import check_room, check_uploads, hold, keep
+from hub.storage.database import Database, announce
+from hub.storage.discards import Discards
+from hub.storage.objects import ObjectStore
+from hub.storage.paging import page_of
+from hub.storage.regions import Stores
+from hub.storage.spool import SpoolFile
+from hub.storage.tables import OrganisationRow
+from hub.storage.tables.tasks import README_LENGTH, TaskRow, TaskVersionRow
 from hub.tasks.views import (
     TASK_ORDER,
     TASK_VERSION_ORDER,
@@ -38,12 +40,11 @@ from hub.tasks.views import (
     task_version_view,
     task_views,
 )
-from hub.visibility import must_change, seen_task_versions, seen_tasks
 from skills.errors import ConflictError, ContractError, NotFoundError, ZunftError
-from skills.lists import Page, TaskQuery, TaskVersionQuery
 from skills.messages import Visibility
+from skills.messages.lists import Page, TaskQuery, TaskVersionQuery
+from skills.messages.tasks import TaskVersionView, TaskView
 from skills.signing import SigningKey, task_statement
-from skills.tasks import TaskVersionView, TaskView
 
 __all__ = ["TaskFile", "Tasks"]
 
@@ -246,7 +247,7 @@ def _check_name(head: Head) -> None:
 
 
 def _owner_for(session: Session, name: str, by: Principal) -> OrganisationRow:
-    """Whose a version of this name would be; see `hub.publishing.owner_for`.
+    """Whose a version of this name would be; see `hub.catalogue.publishing.owner_for`.
 
     Raises:
         ConflictError: The name is taken by a task that one does not see.

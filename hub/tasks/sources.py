@@ -1,6 +1,6 @@
 """Which bundle a skill's task is: the package's own, this machine's own, or one that was published here.
 
-Inside the caller's transaction. Fetching it is left to `hub.jobs.bundles`.
+Inside the caller's transaction. Fetching it is left to `hub.workers.bundles`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from envs.bundle import bundle_names, digest_folder, find_bundle, own_tasks
-from hub.auth import Viewer
-from hub.jobs.job import TaskSource
-from hub.models import OrganisationRow, SkillRow, VersionRow
-from hub.tasks.models import TaskRow, TaskVersionRow
-from hub.visibility import seen_task_versions
+from hub.access.authenticator import Viewer
+from hub.access.visibility import seen_task_versions
+from hub.storage.tables import OrganisationRow, SkillRow, VersionRow
+from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.workers.job import TaskSource
 from skills.errors import ContractError
 from skills.manifest import Manifest
 

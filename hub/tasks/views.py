@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
-from hub.auth import Viewer
-from hub.jobs.job import Checked
-from hub.paging import Line, Order, Statement, containing
-from hub.tasks.models import TaskRow, TaskVersionRow
-from hub.visibility import seen_task_versions
-from skills.lists import TaskQuery, TaskVersionQuery
-from skills.tasks import TaskVersionView, TaskView
+from hub.access.authenticator import Viewer
+from hub.access.visibility import seen_task_versions
+from hub.storage.paging import Line, Order, Statement, containing
+from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.workers.job import Checked
+from skills.messages.lists import TaskQuery, TaskVersionQuery
+from skills.messages.tasks import TaskVersionView, TaskView
 
 __all__ = [
     "TASK_ORDER",

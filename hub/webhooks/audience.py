@@ -6,12 +6,12 @@ from typing import get_args
 
 from sqlalchemy import ColumnElement
 
-from hub.auth import Principal
-from hub.events import event_view
-from hub.models import EventRow
-from hub.visibility import seen_events
+from hub.access.authenticator import Principal
+from hub.access.visibility import seen_events
+from hub.events.log import event_view
+from hub.storage.tables import EventRow
 from skills.messages import Event
-from skills.notices import NoticeKind
+from skills.messages.webhooks import NoticeKind
 
 __all__ = ["KINDS", "hears", "told"]
 

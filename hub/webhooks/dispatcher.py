@@ -20,11 +20,11 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.database import Database
 from hub.metrics import Metrics
-from hub.models import EventRow, UndeliveredRow, WebhookRow
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
+from hub.storage.database import Database
+from hub.storage.tables import EventRow, UndeliveredRow, WebhookRow
 from hub.webhooks.audience import hears, told
 from hub.webhooks.envelope import cloud_event, signed_headers
 from hub.webhooks.schedule import Schedule
@@ -32,7 +32,7 @@ from hub.webhooks.sending import Sender, host_of
 from hub.webhooks.vault import Vault
 from skills.errors import ConflictError
 from skills.messages import Event
-from skills.notices import DeliveryReport
+from skills.messages.webhooks import DeliveryReport
 
 __all__ = ["Dispatcher"]
 

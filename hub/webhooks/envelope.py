@@ -12,7 +12,7 @@ import hmac
 import secrets
 
 from skills.messages import Event
-from skills.notices import CloudEvent
+from skills.messages.webhooks import CloudEvent
 
 __all__ = ["CONTENT_TYPE", "cloud_event", "hub_urn", "new_secret", "signed_headers"]
 

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from hub.audit import note
-from hub.auth import Principal
+from hub.access.authenticator import Principal
+from hub.access.visibility import may_change, of_organisation
 from hub.clock import Clock
-from hub.database import Database, announce
-from hub.models import EventRow, UndeliveredRow, WebhookRow
-from hub.paging import Order, page_of
-from hub.visibility import may_change, of_organisation
+from hub.events.audit import note
+from hub.storage.database import Database, announce
+from hub.storage.paging import Order, page_of
+from hub.storage.tables import EventRow, UndeliveredRow, WebhookRow
 from hub.webhooks.audience import KINDS
 from hub.webhooks.envelope import new_secret
 from hub.webhooks.sending import Sender, host_of
 from hub.webhooks.vault import Vault
 from skills.errors import ConflictError, NotFoundError
-from skills.lists import ListQuery, Page
-from skills.notices import (
+from skills.messages.lists import ListQuery, Page
+from skills.messages.webhooks import (
     DeadLetter,
     DeliveryReport,
     Redelivered,

@@ -21,7 +21,7 @@ import httpx
 
 from hub.webhooks.networks import Network, is_allowed
 from skills.errors import ZunftError
-from skills.notices import DeliveryReport
+from skills.messages.webhooks import DeliveryReport
 
 __all__ = ["AddressError", "Sender", "host_of"]
 

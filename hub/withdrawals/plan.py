@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from skills.withdrawals import RoundChange, SkillChange
+from skills.messages.withdrawals import RoundChange, SkillChange
 
 __all__ = ["FROM_THE_START", "Blob", "Plan", "Task", "changed_round", "changed_skill"]
 

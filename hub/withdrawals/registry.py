@@ -14,19 +14,19 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.audit import note
-from hub.auth import Principal
+from hub.access.authenticator import Principal
+from hub.access.visibility import may_change, of_organisation, seen_robots, seen_skills
 from hub.clock import Clock
-from hub.database import Database, announce
-from hub.events import record
-from hub.models import RobotRow, SkillRow, WithdrawalRow
-from hub.paging import Line, Order, page_of
-from hub.visibility import may_change, of_organisation, seen_robots, seen_skills
+from hub.events.audit import note
+from hub.events.log import record
+from hub.storage.database import Database, announce
+from hub.storage.paging import Line, Order, page_of
+from hub.storage.tables import RobotRow, SkillRow, WithdrawalRow
 from hub.withdrawals.plan import FROM_THE_START, Plan, Task
 from hub.withdrawals.taking_back import skills_given_to, take_back
 from skills.errors import NotFoundError
-from skills.lists import Page, WithdrawalQuery
-from skills.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
+from skills.messages.lists import Page, WithdrawalQuery
+from skills.messages.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
 
 __all__ = ["Withdrawals"]
 

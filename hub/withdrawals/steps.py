@@ -16,29 +16,29 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.auth import THE_HUB
-from hub.blobs import blobs_of
-from hub.catalogue import add_version, point_channel
-from hub.channels import is_fit, least_of
+from hub.access.authenticator import THE_HUB
+from hub.catalogue.catalogue import add_version, point_channel
+from hub.catalogue.channels import is_fit, least_of
+from hub.catalogue.publishing import next_number
 from hub.clock import Clock
-from hub.database import Database
-from hub.discards import discard
-from hub.jobs.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
-from hub.journal import deltas_of, merge_job, order_of
-from hub.leases import LeaseLostError
-from hub.models import CampaignRow, ChannelRow, RoundRow, SkillRow, VersionRow, WithdrawalRow
-from hub.publishing import next_number
+from hub.organisations.quotas import hold, keep
 from hub.queue.leased_queue import Held
-from hub.quotas import hold, keep
-from hub.regions import Stores, region_of
-from hub.store import StoreError
+from hub.queue.leases import LeaseLostError
+from hub.rounds.journal import deltas_of, merge_job, order_of
+from hub.storage.blobs import blobs_of
+from hub.storage.database import Database
+from hub.storage.discards import discard
+from hub.storage.objects import StoreError
+from hub.storage.regions import Stores, region_of
+from hub.storage.tables import CampaignRow, ChannelRow, RoundRow, SkillRow, VersionRow, WithdrawalRow
 from hub.tasks.sources import task_source
 from hub.withdrawals.plan import FROM_THE_START, Plan, Task, changed_round, changed_skill
 from hub.withdrawals.taking_back import drop_round, take_back
+from hub.workers.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
 from skills.errors import TooLargeError, ZunftError
 from skills.manifest import Manifest
 from skills.messages import GateReport
-from skills.withdrawals import WithdrawalView
+from skills.messages.withdrawals import WithdrawalView
 
 __all__ = ["Entry", "Steps"]
 

@@ -14,15 +14,16 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from hub.audit import HUB, note
-from hub.candidate import chain_of
-from hub.catalogue import point_channel
-from hub.channels import is_fit
-from hub.events import record
-from hub.journal import deltas_of, enter_state, order_of, state_of
-from hub.leaderboards.rows import ScoreRow
+from hub.catalogue.catalogue import point_channel
+from hub.catalogue.channels import is_fit
+from hub.events.audit import HUB, note
+from hub.events.log import record
 from hub.merging import MergeError
-from hub.models import (
+from hub.organisations.quotas import hold, keep
+from hub.rounds.journal import deltas_of, enter_state, order_of, state_of
+from hub.rounds.states import FINAL
+from hub.storage.regions import region_of
+from hub.storage.tables import (
     AssignmentRow,
     CampaignRow,
     ChannelRow,
@@ -34,13 +35,12 @@ from hub.models import (
     UploadRow,
     VersionRow,
 )
-from hub.quotas import hold, keep
-from hub.regions import region_of
-from hub.rounds import FINAL
+from hub.storage.tables.scores import ScoreRow
 from hub.withdrawals.lineage import Link, chain_to, touched_by
 from hub.withdrawals.plan import Blob, Plan, Task
+from hub.workers.merge_round import chain_of
 from skills.messages import CampaignRequest, Channel, ScoreView
-from skills.withdrawals import RoundChange, SkillChange, WithdrawalView
+from skills.messages.withdrawals import RoundChange, SkillChange, WithdrawalView
 
 __all__ = ["drop_round", "skills_given_to", "take_back"]
 

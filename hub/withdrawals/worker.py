@@ -12,19 +12,19 @@ from collections.abc import Callable
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from hub.audit import HUB, note
-from hub.catalogue import Catalogue
+from hub.catalogue.catalogue import Catalogue
 from hub.clock import Clock
-from hub.database import Database, announce
-from hub.jobs.job import Jobs
-from hub.models import SkillRow, WithdrawalRow
+from hub.events.audit import HUB, note
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
-from hub.regions import Stores
+from hub.storage.database import Database, announce
+from hub.storage.regions import Stores
+from hub.storage.tables import SkillRow, WithdrawalRow
 from hub.withdrawals.plan import Plan
 from hub.withdrawals.steps import Entry, Steps
+from hub.workers.job import Jobs
 from skills.errors import ZunftError
-from skills.withdrawals import WithdrawalState, WithdrawalView
+from skills.messages.withdrawals import WithdrawalState, WithdrawalView
 
 __all__ = ["Worker"]
 

@@ -19,7 +19,7 @@ import numpy as np
 from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.client import HubClient
 from fleet.membership import connect, join
-from fleet.workbench import Workbench
+from fleet.robot_folder import Workbench
 from skills.delta import Delta
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from skills.errors import ZunftError
-from skills.lists import CampaignQuery
 from skills.messages import CampaignView
+from skills.messages.lists import CampaignQuery
 from tests.chaos.faults import FAULTS
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.world import World, build

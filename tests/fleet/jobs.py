@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from fleet.crew import Line
 from fleet.progress import Progress
+from fleet.workers.crew import Line
 from skills.errors import ContractError
 
 

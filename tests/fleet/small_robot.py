@@ -13,7 +13,7 @@ from fleet.agent import Agent, AgentSettings
 from fleet.interfaces import Ground, Iteration
 from fleet.membership import connect, join
 from fleet.progress import Progress
-from fleet.workbench import Workbench
+from fleet.robot_folder import Workbench
 from skills.delta import Delta, DeltaHeader
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill

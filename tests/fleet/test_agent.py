@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fleet.agent import AgentSettings, take_turns
-from fleet.workbench import Memory, Workbench
+from fleet.robot_folder import Memory, Workbench
 from skills.errors import ConflictError, UnauthorizedError
 from skills.manifest import Channel
 from skills.messages import ErrorDetail

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from fleet.membership import join
+from fleet.robot_folder import Memory, Workbench
 from fleet.settings import RobotSettings
-from fleet.workbench import Memory, Workbench
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 from tests.fleet.lying_hub import LyingHub

@@ -12,7 +12,7 @@ from fleet.auth import ProofAuth
 from fleet.client import HubClient, OperatorClient
 from fleet.connection import Connection
 from fleet.membership import connect, join
-from fleet.workbench import Workbench
+from fleet.robot_folder import Workbench
 from skills.errors import (
     ArtefactError,
     ConflictError,
@@ -24,8 +24,8 @@ from skills.errors import (
     UnauthorizedError,
     ZunftError,
 )
-from skills.lists import CampaignQuery, RobotQuery, SkillQuery, VersionQuery
 from skills.messages import EnrolmentTokenRequest, ErrorBody, ErrorDetail, UserRequest
+from skills.messages.lists import CampaignQuery, RobotQuery, SkillQuery, VersionQuery
 from skills.signing import SigningKey
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild

@@ -18,9 +18,9 @@ from envs.workshop import fresh_workshop
 from fleet.abilities import abilities_of
 from fleet.membership import connect, join
 from fleet.progress import Progress
+from fleet.robot_folder import Workbench
 from fleet.simulate import FleetPlan, RobotPlan, _agent
 from fleet.usage import use_skill
-from fleet.workbench import Workbench
 from hub.settings import Settings
 from skills.errors import ContractError
 from skills.fits import Abilities, Ability, RobotFit, fit_of

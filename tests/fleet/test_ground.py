@@ -10,10 +10,10 @@ import pytest
 
 from envs.task import load_task
 from envs.workshop import fleet_workshops
-from fleet.ground import OwnGround, SimulatedGround
 from fleet.interfaces import RobotError, StoppedError
-from fleet.own_env import Guarded
+from fleet.own_robot import Guarded
 from fleet.trainer import TrainerSettings
+from fleet.twin import OwnGround, SimulatedGround
 from skills.messages import TrainingPlan
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from envs.task import load_task
-from fleet.crew import Crew, WorkerDiedError
+from fleet.local_training import train_all_alone
 from fleet.membership import connect
-from fleet.processes import Processes
 from fleet.progress import Progress
+from fleet.robot_folder import Workbench
 from fleet.simulate import FleetPlan, draw_robots, simulate
-from fleet.solo import train_all_alone
-from fleet.workbench import Workbench
+from fleet.workers.crew import Crew, WorkerDiedError
+from fleet.workers.processes import Processes
 from skills.errors import UnauthorizedError
 from skills.messages import TrainingPlan
 from tests.eventually import eventually
@@ -79,8 +79,8 @@ def test_a_killed_worker_ends_the_fleet_and_says_which_robots_it_had(guild: Guil
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     script = (
         "import os, signal\n"
-        "from fleet.crew import Crew\n"
-        "from fleet.processes import Processes\n"
+        "from fleet.workers.crew import Crew\n"
+        "from fleet.workers.processes import Processes\n"
         "from tests.fleet import jobs\n"
         "if __name__ == '__main__':\n"
         "    workers = Processes(1)\n"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet.robot_folder import Pending
 from fleet.sync import Drop, Push, Train, Wait, backoff, check_fit, decide, judge
-from fleet.workbench import Pending
 from skills.errors import ContractError
 from skills.manifest import Channel
 from skills.messages import Assignment, TrainingPlan

@@ -18,16 +18,16 @@ import pytest
 from fleet.client import OperatorClient
 from fleet.connection import Connection
 from fleet.membership import connect, join
+from fleet.robot_folder import Pending, Workbench
 from fleet.transfer import push
-from fleet.workbench import Pending, Workbench
 from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ArtefactError, HubUnreachableError
 from skills.manifest import Network
 from skills.messages import API, DeltaReceipt, ErrorBody, ErrorDetail
+from skills.messages.uploads import SkillPurpose, UploadRequest
 from skills.skill import Skill
-from skills.uploads import SkillPurpose, UploadRequest
 from tests.fleet import doomed_transfer
 from tests.hub.bringing import open_yard
 from tests.hub.conftest import ADMIN, Hall, Hands, ok, small_settings, tiny_skill, with_store

@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 from hub.settings import Settings
-from hub.store import FileStore
-from hub.store.s3 import S3Store
+from hub.storage.objects import FileStore
+from hub.storage.objects.s3 import S3Store
 from skills.container import digest_of
 from skills.manifest import Network
 from skills.messages import API, Assignment
+from skills.messages.uploads import UploadView
 from skills.signing import delta_statement
 from skills.skill import Skill
-from skills.uploads import UploadView
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill
 
 PART = 4096

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
+from hub.access.authenticator import Principal
 from hub.app import create_app
-from hub.auth import Principal
-from hub.discards import GRACE
 from hub.services import Services
 from hub.settings import Settings
+from hub.storage.discards import GRACE
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill

@@ -22,21 +22,25 @@ from typing import Any
 import numpy as np
 import structlog
 
-from hub import admission, candidate, engine, merger, offers, steps, uploads, withdrawals
-from hub.auth import Principal
-from hub.jobs import bench, job
+from hub import withdrawals
+from hub.access.authenticator import Principal
+from hub.deltas import admission, offers, uploads
 from hub.merging import merge_arrays
 from hub.queue import leased_queue
+from hub.rounds import engine
+from hub.rounds import round_steps as steps
 from hub.services import Services, open_services
 from hub.settings import Settings
+from hub.workers import bench, job, merger
+from hub.workers import merge_round as candidate
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
-from skills.lists import VersionQuery, WithdrawalQuery
 from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
+from skills.messages.lists import VersionQuery, WithdrawalQuery
+from skills.messages.uploads import DeltaPurpose, UploadRequest
+from skills.messages.withdrawals import WithdrawalRequest
 from skills.signing import SigningKey, delta_statement
-from skills.uploads import DeltaPurpose, UploadRequest
-from skills.withdrawals import WithdrawalRequest
 from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
 
 Line = tuple[str, int]

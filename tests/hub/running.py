@@ -56,7 +56,7 @@ class RunningHub:
     def _read_address(self) -> str:
         for line in self._stderr():
             self.log.append(json.loads(line))
-            if self.log[-1]["event"] == "hub.listening":
+            if self.log[-1]["event"] == "hub.storage.listening":
                 return str(self.log[-1]["address"])
         raise RuntimeError(f"the hub did not start: {self.log}")
 

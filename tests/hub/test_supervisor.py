@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hub.database import SettingsError
 from hub.settings import Settings
+from hub.storage.database import SettingsError
 from hub.supervisor import serve_with
 from skills.messages import API
 from tests.hub.conftest import ADMIN, empty, ok
@@ -22,7 +22,7 @@ OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
 
 def listening(hub: RunningHub, many: int) -> None:
     """Until so many processes have said that they listen; the hub's end is one of the test, too."""
-    hub.wait(lambda: sum(line["event"] == "hub.listening" for line in hub.log) >= many, PATIENCE)
+    hub.wait(lambda: sum(line["event"] == "hub.storage.listening" for line in hub.log) >= many, PATIENCE)
 
 
 def children(pid: int) -> list[int]:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skills.leaderboards import BOARD, BoardPlan, draws_of
+from skills.messages.leaderboards import BOARD, BoardPlan, draws_of
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 10_000))

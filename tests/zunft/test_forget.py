@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.errors import RequestError
-from skills.withdrawals import WithdrawalView
+from skills.messages.withdrawals import WithdrawalView
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, ok
 from tests.hub.withdrawals.guild import BASE, GrowingGate, train
 from tests.zunft.test_campaign import _Within

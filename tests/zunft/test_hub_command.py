@@ -14,10 +14,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from hub.auth import Principal
-from hub.database import SettingsError
+from hub.access.authenticator import Principal
 from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
+from hub.storage.database import SettingsError
 from skills.errors import SignatureError
 from skills.signing import SigningKey, skill_statement
 from tests.hub.conftest import ADMIN, tiny_skill

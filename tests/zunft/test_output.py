@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from fleet.client import OperatorClient
 from hub.settings import Settings
-from skills.organisations import OrganisationRequest
+from skills.messages.organisations import OrganisationRequest
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from tests.hub.serving import serving
 from tools.make_docs import leaf_commands

@@ -17,8 +17,8 @@ from envs.replay import read_replay, record
 from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import data_sheet
-from hub.leaderboards.rows import ScoreRow
 from hub.settings import Settings
+from hub.storage.tables.scores import ScoreRow
 from skills.container import pack
 from skills.errors import ArtefactError, ContractError, NotFoundError
 from tests.eventually import eventually
@@ -26,7 +26,7 @@ from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings, tiny_s
 from tests.hub.leaderboards.samples import SMALL
 from tests.hub.serving import serving
 from tests.hub.tasks.samples import publish, states, template_bundle
-from tests.hub.test_gate import weld_skill
+from tests.hub.workers.test_gate import weld_skill
 from zunft.cli import app
 from zunft.commands.skill import new_skill
 

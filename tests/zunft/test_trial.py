@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from envs.evaluate import pool
-from hub.scoring import score_skill
-from skills.leaderboards import BOARD
+from hub.workers.scoring import score_skill
+from skills.messages.leaderboards import BOARD
 from tests.envs.bundles import small_task
 from zunft.trial import try_task
 

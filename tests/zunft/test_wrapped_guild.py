@@ -9,13 +9,13 @@ import pytest
 from envs.task import Task, load_task
 from envs.wrapped import save_wrapped, wrap
 from fleet.client import OperatorClient
-from fleet.crew import Crew
-from fleet.processes import Processes
+from fleet.robot_folder import Workbench
 from fleet.simulate import FleetPlan, draw_robots, simulate
-from fleet.workbench import Workbench
-from hub.gate import HeldOutGate
-from skills.lists import RobotQuery
+from fleet.workers.crew import Crew
+from fleet.workers.processes import Processes
+from hub.workers.gate import HeldOutGate
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan, TrainingPlan
+from skills.messages.lists import RobotQuery
 from tests.hub.conftest import Hall, Hands, ok, small_settings
 from zunft.commands.skill import new_skill
 from zunft.hub_process import run_hub

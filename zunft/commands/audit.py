@@ -14,8 +14,8 @@ from zunft.commands.connection import Json
 from zunft.commands.output import table, tell
 
 if TYPE_CHECKING:
-    from hub.audit import AuditLog
-from skills.lists import LARGEST_PAGE, AuditQuery
+    from hub.events.audit import AuditLog
+from skills.messages.lists import LARGEST_PAGE, AuditQuery
 
 __all__ = ["app"]
 
@@ -78,9 +78,9 @@ def show(
 @contextmanager
 def _log(data_dir: Path | None) -> Iterator[AuditLog]:
     # Imported here: the other commands should not wait for the hub's modules.
-    from hub.audit import AuditLog  # noqa: PLC0415
-    from hub.database import existing_database  # noqa: PLC0415
+    from hub.events.audit import AuditLog  # noqa: PLC0415
     from hub.settings import Settings  # noqa: PLC0415
+    from hub.storage.database import existing_database  # noqa: PLC0415
 
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     with existing_database(settings.database) as database:

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.errors import RequestError
-from skills.lists import CampaignQuery
 from skills.messages import CampaignRequest, CampaignView, OptimiserName, RuleName
+from skills.messages.lists import CampaignQuery
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.merge import Clip, Options, parse_options
 from zunft.commands.output import err, facts, out, table, tell

@@ -19,8 +19,8 @@ from fleet.display import FleetDisplay
 from fleet.progress import Progress
 from skills.errors import HubUnreachableError, RequestError
 from skills.files import keep_private
-from skills.lists import CampaignQuery
 from skills.messages import EnrolmentTokenRequest
+from skills.messages.lists import CampaignQuery
 from zunft.commands.connection import Json
 from zunft.commands.output import err, out
 
@@ -108,14 +108,14 @@ def _campaign_over(operator: OperatorClient, skill: str) -> Callable[[], bool]:
 
 
 def _open_crew(count: int, *, ray: bool, address: str | None) -> Any:
-    from fleet.crew import Crew  # noqa: PLC0415
+    from fleet.workers.crew import Crew  # noqa: PLC0415
 
     if ray:
-        from fleet.cluster import RayActors  # noqa: PLC0415
+        from fleet.workers.cluster import RayActors  # noqa: PLC0415
 
         return Crew(RayActors(count, address))
     if address:
         raise RequestError("a Ray address needs --ray.", where="--ray-address")
-    from fleet.processes import Processes  # noqa: PLC0415
+    from fleet.workers.processes import Processes  # noqa: PLC0415
 
     return Crew(Processes(count))

@@ -16,7 +16,7 @@ from zunft.commands.connection import Json
 from zunft.commands.output import err, tell
 
 if TYPE_CHECKING:
-    from hub.archive import BackupManifest
+    from hub.operations.archive import BackupManifest
     from hub.settings import Settings
 
 __all__ = ["app"]
@@ -96,7 +96,7 @@ def backup(
 ) -> None:
     """Back a hub up, running or not: rows of one moment and their blobs; status 1 where blobs are lost."""
     # Imported here: the other commands should not wait for the hub's modules.
-    from hub.backup import back_up  # noqa: PLC0415
+    from hub.operations.backup import back_up  # noqa: PLC0415
 
     with _progress("blobs copied") as progress:
         path, manifest = back_up(
@@ -136,7 +136,7 @@ def restore(
 ) -> None:
     """Fill a new hub from a backup, before its first start. Databases and stores may be of other kinds."""
     # Imported here: the other commands should not wait for the hub's modules.
-    from hub.restore import restore as restore_hub  # noqa: PLC0415
+    from hub.operations.restore import restore as restore_hub  # noqa: PLC0415
 
     with _progress("blobs restored") as progress:
         restored = restore_hub(_settings(data_dir), file, progress=progress)
@@ -158,7 +158,7 @@ def restore(
 @app.command("new-key", epilog="Example: [bold]zunft hub new-key --data-dir zunft-data[/]")
 def new_key(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Give a stopped hub whose signing key is lost a new one, and sign its skills; robots enrol again."""
-    from hub.identity import replace_key  # noqa: PLC0415 - as above
+    from hub.access.hub_key import replace_key  # noqa: PLC0415 - as above
 
     key = replace_key(_settings(data_dir), datetime.now(UTC))
     tell({"hub_key": key.text}, f"the hub signs with {key.text}", as_json=as_json)

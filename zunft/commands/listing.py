@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from fleet.lists import everything
 from skills.errors import RequestError
-from skills.lists import LARGEST_PAGE, ListQuery, Page
+from skills.messages.lists import LARGEST_PAGE, ListQuery, Page
 
 __all__ = ["All", "Cursor", "Limit", "asked", "behind", "listed"]
 

@@ -17,7 +17,7 @@ from zunft.commands.connection import Json, split_reference
 from zunft.commands.output import err, tell
 
 if TYPE_CHECKING:
-    from hub.rebuild import Rebuilt
+    from hub.operations.rebuild import Rebuilt
 
 __all__ = ["Clip", "Options", "app", "parse_options"]
 
@@ -72,8 +72,8 @@ def files(
 ) -> None:
     """Merge skill files into one."""
     # Imported here: the other commands should not wait for the compiled kernels.
-    from hub.lineages import merge_skills  # noqa: PLC0415
     from hub.merging import choose_engine, make_chain  # noqa: PLC0415
+    from hub.operations.merge_skills import merge_skills  # noqa: PLC0415
 
     chain = make_chain(rule, parse_options(option), clip=clip)
     loaded = [_load(path) for path in skills]
@@ -97,7 +97,7 @@ def rebuild(
     as_json: Json = False,
 ) -> None:
     """Merge a round again from its stored deltas and compare; exit status 1 where the result differs."""
-    from hub.rebuild import rebuild as merge_again  # noqa: PLC0415 - as above
+    from hub.operations.rebuild import rebuild as merge_again  # noqa: PLC0415 - as above
     from hub.settings import Settings  # noqa: PLC0415
 
     name, ref = split_reference(version)

@@ -22,7 +22,7 @@ from skills.messages import ErrorBody, ErrorDetail
 
 if TYPE_CHECKING:
     from envs.examine import Finding
-    from skills.tasks import FindingView
+    from skills.messages.tasks import FindingView
 
 __all__ = ["err", "facts", "finding_line", "out", "show_error", "show_findings", "table", "tell"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 from rich.markup import escape
 
-from fleet.workbench import Workbench
+from fleet.robot_folder import Workbench
 from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
-from skills.lists import RobotQuery, SkillQuery, VersionQuery
 from skills.manifest import Manifest, Network
 from skills.messages import Channel, ReleaseView, ScoreView, SkillView, Visibility
+from skills.messages.lists import RobotQuery, SkillQuery, VersionQuery
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import (
@@ -331,7 +331,7 @@ def _here(file: Path, home: Path, own_env: str) -> RobotFit:
     """The robot whose folder this is."""
     from envs.task import load_task  # noqa: PLC0415 - MuJoCo
     from fleet.abilities import abilities_of  # noqa: PLC0415
-    from fleet.own_env import load_env  # noqa: PLC0415
+    from fleet.own_robot import load_env  # noqa: PLC0415
     from fleet.tasks import kept_tasks  # noqa: PLC0415
 
     manifest, bench = Skill.load(file).manifest, Workbench(home)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from skills.lists import ListQuery
-from skills.notices import RedeliverRequest, WebhookRequest
+from skills.messages.lists import ListQuery
+from skills.messages.webhooks import RedeliverRequest, WebhookRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.output import err, table, tell
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from envs.evaluate import Evaluation, evaluate
 from envs.task import load_task
 from envs.workshop import Workshop
+from fleet.fetch import Needs, pull_skill
 from fleet.membership import connect, join
-from fleet.shelf import Needs, pull_skill
-from fleet.workbench import Workbench
+from fleet.robot_folder import Workbench
 from skills.errors import ContractError
 from skills.messages import EnrolmentToken
 from skills.policy import Policy

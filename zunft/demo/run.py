@@ -21,14 +21,14 @@ from envs.scripted import controller_names
 from envs.task import Task, load_task
 from envs.workshop import Workshop, fleet_workshops, fresh_workshop
 from fleet.client import OperatorClient
-from fleet.crew import Crew
+from fleet.fetch import Needs, pull_skill
+from fleet.local_training import train_all_alone
 from fleet.membership import connect
-from fleet.processes import Processes
 from fleet.progress import Progress
-from fleet.shelf import Needs, pull_skill
+from fleet.robot_folder import Workbench
 from fleet.simulate import FleetPlan, RobotPlan, simulate
-from fleet.solo import train_all_alone
-from fleet.workbench import Workbench
+from fleet.workers.crew import Crew
+from fleet.workers.processes import Processes
 from skills.errors import ZunftError
 from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest, GatePlan, TrainingPlan
 from skills.skill import Skill

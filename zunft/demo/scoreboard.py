@@ -14,8 +14,8 @@ from envs.evaluate import Evaluation, evaluate
 from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import Workshop
-from fleet.crew import Crew, Line
 from fleet.progress import Progress
+from fleet.workers.crew import Crew, Line
 from skills.policy import Policy
 from skills.skill import Skill
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.auth import Viewer
+from hub.access.authenticator import Viewer
 from hub.console.acting import Act
 from hub.console.charts import Options, campaign_chart
 from hub.console.elements import (

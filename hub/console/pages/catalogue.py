@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
-from hub.auth import Viewer
+from hub.access.authenticator import Viewer
 from hub.console.elements import (
     Badge,
     Entries,

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
-from hub.auth import Viewer
+from hub.access.authenticator import Viewer
 from hub.console.acting import Act, field, form
 from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
 from hub.console.elements import (

@@ -12,7 +12,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.auth import Viewer
+from hub.access.authenticator import Viewer
 from hub.console.elements import (
     Badge,
     Command,
@@ -31,7 +31,7 @@ from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import TaskPage, read_task
 from hub.console.words import ago, amount, short_digest
 from skills.manifest import Channel
-from skills.tasks import FindingView, TaskFacts, TaskVersionView
+from skills.messages.tasks import FindingView, TaskFacts, TaskVersionView
 
 __all__ = ["page"]
 

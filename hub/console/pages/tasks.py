@@ -9,12 +9,12 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.auth import Viewer
+from hub.access.authenticator import Viewer
 from hub.console.elements import Badge, Entries, block, cell, described, empty, link, number_cell, table, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import read_tasks
 from hub.console.words import ago, plural
-from skills.tasks import TaskView
+from skills.messages.tasks import TaskView
 
 __all__ = ["page"]
 

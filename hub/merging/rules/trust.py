@@ -1,7 +1,7 @@
 """FLTrust: a root update that the hub trusts decides how far each robot is believed.
 
 Where the root comes from is the caller's business: an update of its own, or numbers for each update
-(`hub.candidate` makes them from the gate's own rollouts).
+(`hub.workers.merge_round` makes them from the gate's own rollouts).
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hub.auth import THE_HUB
-from hub.jobs.job import Scored
-from hub.leaderboards.rows import ScoreRow
+from hub.access.authenticator import THE_HUB
+from hub.storage.tables.scores import ScoreRow
 from hub.tasks.sources import board_task
+from hub.workers.job import Scored
 from skills.container import digest_of
-from skills.leaderboards import BOARD, BoardPlan
 from skills.messages import ScoreView
+from skills.messages.leaderboards import BOARD, BoardPlan
 from skills.skill import Skill
 from tests.hub.conftest import Hall
 

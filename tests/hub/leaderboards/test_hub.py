@@ -8,15 +8,15 @@ from pathlib import Path
 from envs.replay import read_replay
 from envs.task import load_task
 from fleet.client import OperatorClient
-from hub.scoring import score_skill, score_view
-from skills.leaderboards import BOARD, Leaderboard
-from skills.lists import BoardQuery
+from hub.workers.scoring import score_skill, score_view
+from skills.messages.leaderboards import BOARD, Leaderboard
+from skills.messages.lists import BoardQuery
 from tests.eventually import eventually
+from tests.hub.api.test_web_process import heavy_libraries
 from tests.hub.conftest import ADMIN
-from tests.hub.jobs.test_processes import workers_of
 from tests.hub.running import running_hub
-from tests.hub.test_gate import weld_skill
-from tests.hub.test_web_process import heavy_libraries
+from tests.hub.workers.test_gate import weld_skill
+from tests.hub.workers.test_processes import workers_of
 
 HUB = {"ZUNFT_LEADERBOARDS": "true", "ZUNFT_LEASE_SECONDS": "0.5"}
 

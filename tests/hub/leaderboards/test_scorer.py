@@ -15,21 +15,21 @@ from envs.bundle import BUNDLES
 from envs.replay import read_replay
 from envs.task import load_task
 from hub.clock import utc_now
-from hub.jobs.job import JobAbandonedError, Jobs, Scored, ScoreJob, never
 from hub.leaderboards.boards import Leaderboards
-from hub.leaderboards.rows import ScoreRow
 from hub.leaderboards.scorer import Scorer
-from hub.models import VersionRow
-from hub.scoring import score_skill, score_view
 from hub.settings import Settings
-from hub.store import StoreError
-from skills.leaderboards import BoardPlan, Leaderboard
-from skills.lists import BoardQuery
+from hub.storage.objects import StoreError
+from hub.storage.tables import VersionRow
+from hub.storage.tables.scores import ScoreRow
+from hub.workers.job import JobAbandonedError, Jobs, Scored, ScoreJob, never
+from hub.workers.scoring import score_skill, score_view
 from skills.messages import API
+from skills.messages.leaderboards import BoardPlan, Leaderboard
+from skills.messages.lists import BoardQuery
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, tiny_skill
 from tests.hub.leaderboards.samples import SMALL
-from tests.hub.test_gate import weld_skill
+from tests.hub.workers.test_gate import weld_skill
 
 
 def board_of(hall: Hall, task: str = "weld-seam", **query: str) -> Leaderboard:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from hub.bell import Bell
 from hub.metrics import Metrics
 from hub.queue import background_loop
 from hub.queue.background_loop import STUCK_SECONDS, BackgroundLoop, beat, every
-from hub.store import StoreError
+from hub.storage.notify import Bell
+from hub.storage.objects import StoreError
 from tests.hub.conftest import Hall
 
 PATIENCE = 30.0

@@ -10,11 +10,11 @@ import httpx
 
 import envs
 from envs.archive import pack
-from hub.jobs.job import Checked, CheckJob, Job, never
+from hub.storage.tables.tasks import TaskVersionRow
 from hub.tasks.checker import Checker
-from hub.tasks.models import TaskVersionRow
+from hub.workers.job import Checked, CheckJob, Job, never
 from skills.messages import API, BLOB
-from skills.tasks import FindingView, TaskFacts
+from skills.messages.tasks import FindingView, TaskFacts
 from tests.envs.bundles import SCENE, SMALL, small_bundle
 from tests.hub.conftest import CONTRACT, Hall, Headers
 

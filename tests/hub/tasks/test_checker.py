@@ -9,11 +9,11 @@ import pytest
 from envs.archive import pack
 from envs.bundle import BUNDLES
 from fleet.client import OperatorClient
-from hub.auth import Principal
-from hub.jobs.job import Checked, JobAbandonedError
+from hub.access.authenticator import Principal
 from hub.queue.leased_queue import Held
 from hub.settings import Settings
-from skills.tasks import TaskVersionView
+from hub.workers.job import Checked, JobAbandonedError
+from skills.messages.tasks import TaskVersionView
 from tests.envs.bundles import SCENE, SMALL
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok

@@ -9,8 +9,8 @@ import pytest
 from envs.archive import pack
 from fleet.client import OperatorClient
 from fleet.membership import connect, join
+from fleet.robot_folder import Workbench
 from fleet.tasks import fetch_task, find_task, listed_version
-from fleet.workbench import Workbench
 from skills.errors import ArtefactError, SignatureError, ZunftError
 from skills.messages import CampaignRequest, EnrolmentTokenRequest, GatePlan
 from skills.signing import SigningKey

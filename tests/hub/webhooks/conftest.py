@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hub.bell import Bell
-from hub.database import Database
 from hub.settings import Settings
-from skills.notices import NoticeKind, WebhookCreated
+from hub.storage.database import Database
+from hub.storage.notify import Bell
+from skills.messages.webhooks import NoticeKind, WebhookCreated
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from tests.hub.servers import postgres
 from tests.hub.webhooks.receiver import Receiver, receiving

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler
 
 from sqlalchemy import text
 
-from hub.events import record
-from hub.models import HubRow, WebhookRow
+from hub.events.log import record
+from hub.storage.tables import HubRow, WebhookRow
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, ok, tensors_like, tiny_skill
 from tests.hub.webhooks.conftest import OpenHall, listen, on_both, publish, tell

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.webhooks.envelope import new_secret, signed_headers
 from hub.webhooks.sending import AddressError, Sender
-from skills.notices import DeliveryReport
+from skills.messages.webhooks import DeliveryReport
 from tests.hub.webhooks.receiver import Answer, Receiver, answer, hang_up, receiving
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from hub.bell import Bell
-from hub.database import Database
 from hub.settings import Settings
+from hub.storage.database import Database
+from hub.storage.notify import Bell
 from tests.hub.conftest import Hall, Hands, Robot, ok
 from tests.hub.servers import postgres
 from tests.hub.withdrawals.guild import BASE, GrowingGate

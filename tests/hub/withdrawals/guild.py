@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hub.models import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
+from hub.storage.tables import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
 from skills.messages import GatePlan, GateReport
+from skills.messages.withdrawals import WithdrawalView
 from skills.skill import Skill
-from skills.withdrawals import WithdrawalView
 from tests.hub.conftest import Hall, Robot, StubGate, ok, random_tensors, tiny_skill
 
 BASE = tiny_skill()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text
 
-from hub.backup import back_up
-from hub.leaderboards.rows import ScoreRow
-from hub.models import DeltaRow, RoundRow
-from hub.rebuild import rebuild
-from hub.restore import restore
+from hub.operations.backup import back_up
+from hub.operations.rebuild import rebuild
+from hub.operations.restore import restore
 from hub.settings import Settings
+from hub.storage.tables import DeltaRow, RoundRow
+from hub.storage.tables.scores import ScoreRow
 from skills.errors import ContractError, NotFoundError
 from skills.messages import API
 from skills.skill import Skill

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hub.jobs.job import Job, MergeJob
-from hub.models import WithdrawalRow
 from hub.queue.leased_queue import Held
 from hub.settings import Settings
-from hub.store import StoreError
+from hub.storage.objects import StoreError
+from hub.storage.tables import WithdrawalRow
+from hub.workers.job import Job, MergeJob
 from tests.hub.conftest import Hall, Hands, Robot, ok, tiny_skill
 from tests.hub.withdrawals.conftest import on_both
 from tests.hub.withdrawals.guild import GrowingGate, must_be_sound, train

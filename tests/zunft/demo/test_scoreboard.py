@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from envs.workshop import FLEET, load_workshop
-from fleet.crew import Crew
-from fleet.processes import Processes
+from fleet.workers.crew import Crew
+from fleet.workers.processes import Processes
 from tests.zunft.samples import untrained
 from zunft.demo.scoreboard import Cell, episodes_seed, measure
 

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from fleet.client import OperatorClient
 from skills.errors import RequestError
-from skills.lists import RobotQuery
 from skills.messages import ScoreView
-from skills.withdrawals import WithdrawalRequest, WithdrawalView
+from skills.messages.lists import RobotQuery
+from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 from zunft.commands.output import err, out, table, tell
 

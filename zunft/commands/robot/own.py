@@ -22,8 +22,8 @@ from fleet.display import describe
 from fleet.interfaces import StoppedError
 from fleet.membership import connect, join
 from fleet.progress import Progress
+from fleet.robot_folder import Workbench
 from fleet.settings import RobotSettings
-from fleet.workbench import Workbench
 from skills.errors import HubUnreachableError
 from zunft.commands.connection import Json
 from zunft.commands.output import out, tell
@@ -195,7 +195,7 @@ def _introduce(bench: Workbench) -> None:
 
 
 def _own_env(bench: Workbench, settings: RobotSettings) -> Any:
-    from fleet.own_env import load_env  # noqa: PLC0415 - MuJoCo
+    from fleet.own_robot import load_env  # noqa: PLC0415 - MuJoCo
     from fleet.tasks import find_task  # noqa: PLC0415
 
     if not settings.env:

@@ -1,0 +1,114 @@
+"""The comparison without a guild: each robot trains on its own, with the same number of own steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from envs.task import Task, load_task
+from envs.workshop import Workshop
+from fleet.progress import Progress
+from fleet.simulate import FleetPlan
+from fleet.workers.crew import Crew, Line
+from skills.messages import TrainingPlan
+from skills.skill import Skill
+
+__all__ = ["train_all_alone", "train_alone"]
+
+
+def train_all_alone(
+    crew: Crew,
+    fleet: FleetPlan,
+    skill: Skill,
+    plan: TrainingPlan,
+    rounds: int,
+    on_progress: Callable[[Progress], None],
+) -> list[Skill]:
+    """`train_alone` for each robot of a fleet, with the seed that it has in the fleet; skills in their order.
+
+    Raises:
+        WorkerDiedError: Says which robot was lost.
+        ArtefactError: Training diverged.
+    """
+    names = [robot.name for robot in fleet.robots]
+    arguments = [(fleet, number, skill, plan, rounds) for number in range(len(names))]
+    return crew.run(_train, arguments, labels=names, on_progress=on_progress)
+
+
+def train_alone(
+    skill: Skill,
+    task: Task,
+    workshop: Workshop,
+    plan: TrainingPlan,
+    rounds: int,
+    *,
+    seed: int,
+    on_iteration: Callable[[int, float | None], None] = lambda _steps, _success: None,
+) -> Skill:
+    """Train from `skill` for as many iterations as a campaign of `rounds` asks of each robot.
+
+    The learning rate falls as in the campaign; Adam is kept from first to last, as by one who trains
+    alone.
+
+    Args:
+        skill: Where training starts.
+        task: What is practised.
+        workshop: Where.
+        plan: Iterations of a round, and the learning rates.
+        rounds: How many rounds' worth.
+        seed: Of the training.
+        on_iteration: Told the steps of each iteration and the share of episodes that succeeded.
+
+    Raises:
+        ArtefactError: Training diverged.
+    """
+    from fleet.twin import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
+
+    trainer = SimulatedGround(task, workshop, seed=seed).trainer(skill.manifest.network)
+    trainer.set_weights(skill.tensors)
+    steps = 0
+    for rate in (plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)):
+        report = trainer.train(
+            plan.iterations,
+            rate,
+            on_iteration=lambda report: on_iteration(report.steps, report.success_rate),
+        )
+        steps += report.steps
+    changes = {
+        "version": skill.manifest.version + 1,
+        "parents": (skill.digest,),
+        "origin": "upload",
+        "contributors": 1,
+        "samples": steps,
+        "summary": f"Trained alone in {workshop.name}",
+    }
+    return Skill(skill.manifest.model_copy(update=changes), trainer.get_weights())
+
+
+def _train(line: Line, fleet: FleetPlan, number: int, skill: Skill, plan: TrainingPlan, rounds: int) -> Skill:
+    robot = fleet.robots[number]
+    done, total = 0, 0
+
+    def tell(steps: int, success: float | None) -> None:
+        nonlocal done, total
+        done, total = done + 1, total + steps
+        line.report(
+            Progress(
+                robot=robot.name,
+                phase="training",
+                round=(done - 1) // plan.iterations + 1,
+                iteration=done,
+                steps=total,
+                success=success,
+                text="alone",
+            )
+        )
+
+    return train_alone(
+        skill,
+        load_task(fleet.skill),
+        robot.workshop,
+        plan,
+        rounds,
+        seed=fleet.seed + number,
+        on_iteration=tell,
+    )

@@ -1,0 +1,149 @@
+"""A robot's own `gymnasium.Env`, named on the command line: loaded, checked, guarded, and tried.
+
+It runs only what whoever owns the robot installed there; nothing comes from a hub. What a task asks of
+an environment is `envs.check`'s to say; training in one is `fleet.twin`'s. Needs no torch and no Ray.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.check import check_env
+from envs.evaluate import Evaluation, Policy
+from envs.task import Task
+from fleet.interfaces import RobotError
+from skills.errors import ContractError, ZunftError
+
+__all__ = ["Env", "Guarded", "load_env", "rehearse"]
+
+Env = gymnasium.Env[Any, Any]
+PATIENCE = 10  # an episode may last so many times the task's horizon
+
+
+class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """A robot's environment whose failures have a name, whatever its maker raises: `RobotError`."""
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode.
+
+        Raises:
+            RobotError: The robot failed, or a sensor gives no number.
+        """
+        with _named("reset"):
+            observation, info = self.env.reset(**options)
+        _check_sensed(observation)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Act once.
+
+        Raises:
+            RobotError: The robot failed, or a sensor gives no number.
+        """
+        with _named("step"):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        _check_sensed(observation)
+        return observation, reward, terminated, truncated, info
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ZunftError:
+        raise
+    except Exception as error:
+        raise RobotError(
+            f"the robot's environment failed ({type(error).__name__}: {error}).",
+            where=f"env.{what}",
+            remedy="Look at the robot and its controller.",
+        ) from error
+
+
+def _check_sensed(observation: Any) -> None:
+    if not np.isfinite(observation).all():
+        raise RobotError("an observation is not finite.", where="env", remedy="Look at the robot's sensors.")
+
+
+def load_env(reference: str, task: Task) -> Env:
+    """Import `package.module:make_env`, call it, and hold what it returns to the task's contract.
+
+    Raises:
+        ContractError: No such module or function, it fails, or it returns something else than an
+            environment that fits the contract.
+    """
+    make = _find(reference)
+    try:
+        env = make()
+    except Exception as error:
+        raise _refusal(reference, f"calling it failed ({type(error).__name__}: {error}).") from error
+    if not isinstance(env, gymnasium.Env):
+        raise _refusal(reference, f"it returned {type(env).__name__}, not a gymnasium.Env.")
+    check_env(env, task.contract)
+    return Guarded(env)
+
+
+def _find(reference: str) -> Callable[[], object]:
+    module_name, colon, name = reference.partition(":")
+    if not (module_name and colon and name):
+        raise _refusal(reference, "this does not name a function.")
+    # The robot's own code lies where the command is started; last, so that it shadows none of ours.
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        text = f"the module cannot be imported ({type(error).__name__}: {error})."
+        raise _refusal(reference, text) from error
+    make = getattr(module, name, None)
+    if not callable(make):
+        raise _refusal(reference, f"{module.__file__} has no function {name!r}.")
+    return make  # type: ignore[no-any-return]
+
+
+def _refusal(reference: str, message: str) -> ContractError:
+    return ContractError(
+        message,
+        where=f"--env {reference}",
+        remedy="Write package.module:make_env, a function without arguments that returns a gymnasium.Env.",
+    )
+
+
+def rehearse(env: Env, policy: Policy, task: Task, episodes: int, seed: int) -> Evaluation:
+    """Run a skill in the robot's own environment and count the episodes that end with `info["success"]`.
+
+    Raises:
+        ContractError: The environment does not say whether an episode succeeded.
+    """
+    limit = PATIENCE * task.horizon
+    return Evaluation.count(
+        sum(_episode(env, policy, limit, seed + number) for number in range(episodes)), episodes
+    )
+
+
+def _episode(env: Env, policy: Policy, limit: int, seed: int) -> bool:
+    observation, _ = env.reset(seed=seed)
+    for _ in range(limit):
+        observation, _, terminated, truncated, info = env.step(policy.act(observation))
+        if terminated or truncated:
+            return _success(info)
+    return False
+
+
+def _success(info: dict[str, Any]) -> bool:
+    if "success" not in info:
+        raise ContractError(
+            "the last step of an episode does not say whether it succeeded.",
+            where='info["success"]',
+            remedy="Add it to the info of the step that ends an episode.",
+        )
+    return bool(info["success"])

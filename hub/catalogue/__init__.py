@@ -1,0 +1,1 @@
+"""Skills, their versions, and the channels that point at them."""

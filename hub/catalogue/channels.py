@@ -1,0 +1,94 @@
+"""What a channel may point at, what a round begins from, and releases that wait to be measured.
+
+Inside the caller's transaction. Moving a channel is `hub.catalogue.catalogue.point_channel`, measuring
+`hub.catalogue.releases`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.events.log import record
+from hub.storage.tables import ChannelRow, ReleaseRow, RoundRow, SkillRow, VersionRow
+from hub.workers.job import Least
+from skills.messages import Channel
+
+__all__ = ["ask_release", "base_of", "is_fit", "least_of", "stable_of"]
+
+
+def stable_of(session: Session, skill: str) -> VersionRow | None:
+    """The stable version of a skill, if there is one."""
+    channel = session.get(ChannelRow, (skill, "stable"))
+    return session.get_one(VersionRow, (skill, channel.number)) if channel is not None else None
+
+
+def base_of(session: Session, skill: str) -> VersionRow | None:
+    """What a round of a skill begins from: the stable version.
+
+    Where nothing is stable yet it is the newest version that no gate has found worse than its base, measured
+    or not: an untrained first version, or the campaign's last candidate.
+    """
+    stable = stable_of(session, skill)
+    if stable is not None:
+        return stable
+    worse = select(RoundRow.candidate).where(RoundRow.candidate.is_not(None), RoundRow.state != "published")
+    sound = VersionRow.skill == skill, VersionRow.withdrawn_at.is_(None), VersionRow.digest.not_in(worse)
+    return session.scalar(select(VersionRow).where(*sound).order_by(VersionRow.number.desc()).limit(1))
+
+
+def is_fit(version: VersionRow) -> bool:
+    """Whether a version may be stable: a gate has measured it, and it reached what it was held to."""
+    return version.gate is not None and version.gate.get("reached") is not False
+
+
+def least_of(session: Session, skill: str) -> Least | None:
+    """The minimum that a round's candidate is held to; None where it is compared with a stable version."""
+    if stable_of(session, skill) is not None:
+        return None
+    return Least(success=session.get_one(SkillRow, skill).minimum)
+
+
+def ask_release(
+    session: Session,
+    version: VersionRow,
+    channel: Channel,
+    now: datetime,
+    *,
+    by: str,
+    if_none: bool = False,
+) -> ReleaseRow:
+    """Have a version measured so that the channel may point at it; one that waits already is the same.
+
+    Args:
+        session: A transaction.
+        version: Which one.
+        channel: Where.
+        now: The time.
+        by: Who asks.
+        if_none: Whether it is to take the place of no other version.
+    """
+    wanted = ReleaseRow.skill == version.skill, ReleaseRow.number == version.number
+    waiting = ReleaseRow.channel == channel, ReleaseRow.state == "queued"
+    known = session.scalar(select(ReleaseRow).where(*wanted, *waiting))
+    if known is not None:
+        known.if_none = known.if_none and if_none
+        return known
+    row = ReleaseRow(
+        release_id=f"r-{secrets.token_hex(6)}",
+        skill=version.skill,
+        number=version.number,
+        channel=channel,
+        if_none=if_none,
+        asked_by=by,
+        asked_at=now,
+        state="queued",
+        reason="",
+    )
+    session.add(row)
+    session.flush()
+    record(session, "release.queued", now, skill=row.skill, version=row.number, release_id=row.release_id)
+    return row

@@ -1,0 +1,194 @@
+"""Releases and rollbacks: a channel moves at once to what was measured; the rest is measured first, as a job.
+
+What waits is in the rows: a hub that was killed at any line goes on from there, or another process does once
+the lease is over. The gate that compares candidates of a campaign is the engine's business, see
+`hub.rounds.round_steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from hub.access.authenticator import Principal, Viewer
+from hub.catalogue.catalogue import find_skill, own_skill, point_channel, resolve
+from hub.catalogue.channels import ask_release, is_fit, stable_of
+from hub.clock import Clock
+from hub.events.log import record, take_turn
+from hub.queue.background_loop import LOOK_SECONDS
+from hub.queue.leased_queue import Held, LeasedQueue
+from hub.storage.database import Database
+from hub.storage.regions import region_of
+from hub.storage.tables import ReleaseRow, SkillRow, VersionRow
+from hub.tasks.sources import task_source
+from hub.workers.job import GateJob, Jobs, Least
+from skills.errors import ConflictError, NotFoundError, ZunftError
+from skills.manifest import Manifest
+from skills.messages import Channel, GatePlan, GateReport, ReleaseView
+
+__all__ = ["Releaser", "Releases"]
+
+NEWEST = 20
+"""Releases of a skill that are shown."""
+REASON_LENGTH = 2000
+INTERNAL = "an internal error, see the hub's log."
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Takes orders and shows what became of them; each call is its own transaction."""
+
+    database: Database
+    clock: Clock
+
+    def move(self, name: str, channel: Channel, number: int, *, by: Principal) -> ReleaseView:
+        """Have a channel point at a version: at once, or when it has been measured.
+
+        Raises:
+            NotFoundError: No such skill or version.
+            ForbiddenError: It is another organisation's.
+            ConflictError: It was withdrawn.
+        """
+        now = self.clock()
+        with self.database.write() as session:
+            own_skill(session, name, by)
+            version = resolve(session, name, str(number), by)
+            if version.withdrawn_at is not None:
+                raise ConflictError(
+                    f"v{number} of {name} was withdrawn: it contains a robot that was.",
+                    where="version",
+                    remedy="Choose another version.",
+                    code="withdrawn",
+                )
+            row = ask_release(session, version, channel, now, by=by.actor)
+            if channel != "stable" or is_fit(version):
+                _finish(session, row, version, "", now)
+            return _view(row)
+
+    def release(self, name: str, release_id: str, viewer: Viewer) -> ReleaseView:
+        """One of them.
+
+        Raises:
+            NotFoundError: No such skill or release.
+        """
+        with self.database.read() as session:
+            find_skill(session, name, viewer)
+            row = session.get(ReleaseRow, release_id)
+            if row is None or row.skill != name:
+                raise NotFoundError(f"{name} has no release {release_id[:64]!r}.", where="release_id")
+            return _view(row)
+
+    def releases(self, name: str, viewer: Viewer) -> list[ReleaseView]:
+        """The newest first.
+
+        Raises:
+            NotFoundError: No such skill.
+        """
+        with self.database.read() as session:
+            find_skill(session, name, viewer)
+            theirs = select(ReleaseRow).where(ReleaseRow.skill == name)
+            newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.number.desc()).limit(NEWEST)
+            return [_view(row) for row in session.scalars(newest)]
+
+
+class Releaser:
+    """`work` measures all that waits and moves its channels; it is called again and again.
+
+    Args:
+        database: Where the rows are.
+        jobs: Who measures.
+        clock: The time.
+        seconds: How long a lease lasts unless it is renewed.
+        stopping: Whether this process is going down.
+    """
+
+    def __init__(
+        self, database: Database, jobs: Jobs, clock: Clock, seconds: float, stopping: Callable[[], bool]
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._clock = clock
+        self._queue = LeasedQueue(database, ReleaseRow, clock, seconds, due=_waiting, stopping=stopping)
+
+    def work(self) -> float:
+        """Measure what waits."""
+        while self.step():
+            pass
+        return LOOK_SECONDS
+
+    def step(self) -> bool:
+        """Measure the version that has waited longest; whether there was one."""
+        return self._queue.do(self._measure, self._refuse)
+
+    def _measure(self, held: Held[ReleaseRow]) -> None:
+        with self._database.read() as session:
+            job = _job(session, held.row)
+        self._enter(held, self._jobs.run(job, held.given_up), "")
+
+    def _refuse(self, held: Held[ReleaseRow], error: Exception) -> None:
+        known = error.message if isinstance(error, ZunftError) else INTERNAL
+        self._enter(held, None, f"It cannot be measured: {known}")
+
+    def _enter(self, held: Held[ReleaseRow], report: GateReport | None, reason: str) -> None:
+        now = self._clock()
+        with held.commit() as session:
+            take_turn(session)  # before the version is locked: whoever has the turn may want it, too
+            row = held.row
+            version = session.get_one(VersionRow, (row.skill, row.number))
+            if report is not None:
+                reason = report.reason
+                row.gate = version.gate = report.model_dump(mode="json")
+                version.score = report.candidate.model_dump(mode="json")
+            if version.withdrawn_at is not None:
+                reason = "It was withdrawn meanwhile."
+            _finish(session, row, version, reason, now)
+
+
+def _waiting(_: Session) -> Select[ReleaseRow]:
+    waiting = select(ReleaseRow).where(ReleaseRow.state == "queued")
+    return waiting.order_by(ReleaseRow.asked_at, ReleaseRow.number)
+
+
+def _job(session: Session, row: ReleaseRow) -> GateJob:
+    version = session.get_one(VersionRow, (row.skill, row.number))
+    return GateJob(
+        candidate=version.digest,
+        current=None,
+        plan=GatePlan(),
+        least=Least(success=session.get_one(SkillRow, row.skill).minimum),
+        region=region_of(session, row.skill),
+        task=task_source(session, row.skill, Manifest.model_validate(version.manifest)),
+    )
+
+
+def _finish(session: Session, row: ReleaseRow, version: VersionRow, reason: str, now: datetime) -> None:
+    """Move the channel, if it may point there."""
+    may_move = version.withdrawn_at is None and (row.channel != "stable" or is_fit(version))
+    if may_move and row.if_none and stable_of(session, row.skill) is not None:
+        may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
+    row.state, row.finished_at = "released" if may_move else "refused", now
+    row.reason = reason[:REASON_LENGTH]
+    if may_move:
+        point_channel(session, row.skill, row.channel, row.number, now, by=row.asked_by)
+    else:
+        record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
+
+
+def _view(row: ReleaseRow) -> ReleaseView:
+    return ReleaseView.model_validate(
+        {
+            "release_id": row.release_id,
+            "skill": row.skill,
+            "version": row.number,
+            "channel": row.channel,
+            "state": "measuring" if row.state == "queued" and row.lease_holder else row.state,
+            "reason": row.reason,
+            "gate": row.gate,
+            "asked_at": row.asked_at,
+            "finished_at": row.finished_at,
+        }
+    )

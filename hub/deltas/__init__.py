@@ -1,0 +1,1 @@
+"""What robots send: large files in parts, and the admission of deltas."""

@@ -1,0 +1,441 @@
+"""Deltas that robots offer, against the database: many at once, in a number of statements that does not grow.
+
+What never changes of a round is read once. `judge` looks before anything is kept, `enter` once more with
+everything locked, and writes. What is in a delta, and where it lies, is `hub.deltas.admission`'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy.orm import Session
+
+from hub.access.authenticator import Principal
+from hub.access.nonces import Nonces
+from hub.access.visibility import may_see
+from hub.clock import Clock
+from hub.events.log import record_many
+from hub.organisations.eligibility import contributors
+from hub.organisations.quotas import check_room, check_uploads, hold, keep
+from hub.rounds.journal import newest_rounds, order_of, state_of, unknown_round
+from hub.rounds.staleness import place
+from hub.storage.facts import Facts
+from hub.storage.tables import (
+    CampaignRow,
+    DeltaRow,
+    DiscardRow,
+    OrganisationRow,
+    RobotRow,
+    RoundRow,
+    SkillRow,
+    VersionRow,
+)
+from skills.errors import ConflictError, ForbiddenError, ZunftError
+from skills.manifest import Manifest, Parameters
+from skills.messages import CampaignRequest, DeltaReceipt, RoundState
+from skills.signing import VerifyKey
+
+__all__ = ["BetweenRoundsError", "Known", "Offer", "Offers", "RoundFacts", "Welcome"]
+
+WITHDRAWN = "robot_withdrawn"
+ROUNDS = 1000
+"""So many rounds are kept in memory."""
+
+
+class BetweenRoundsError(ZunftError):
+    """A late delta is welcome, but no round is open at this moment."""
+
+    code = "between_rounds"
+    status = 503
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A robot offers a delta for a round.
+
+    Attributes:
+        made: What is to be written of it, once it was looked at; round and staleness are added then.
+        nonce: Of the request, where it has still to be used up.
+    """
+
+    round_id: str
+    digest: str
+    size: int
+    robot: Principal
+    made: DeltaRow | None = field(default=None, compare=False)
+    nonce: str = ""
+
+
+@dataclass(frozen=True)
+class RoundFacts:
+    """What a round was opened with, which never changes."""
+
+    round_id: str
+    campaign_id: str
+    number: int
+    base: str
+    order: CampaignRequest
+    shapes: Parameters
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """What a delta that may come is held to, in whose region's store it will lie, and where it counts.
+
+    `is_discarded`: there it lies already, and is to be deleted.
+    """
+
+    facts: RoundFacts
+    region: str
+    is_discarded: bool
+    key: VerifyKey
+    counting: RoundRow
+    skill: SkillRow
+
+
+@dataclass(frozen=True)
+class Known:
+    """A delta that is in already."""
+
+    receipt: DeltaReceipt
+    region: str
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """A delta that is in: made for the round with the number, counting in the round."""
+
+    digest: str
+    round_id: str
+    campaign_id: str
+    made_for: int
+    staleness: int
+
+
+@dataclass
+class _Scene:
+    """All that the offers of one go are held to, as it is now."""
+
+    now: datetime
+    rounds: Mapping[str, RoundRow]
+    newest: Mapping[str, RoundRow]
+    campaigns: Mapping[str, tuple[CampaignRow, SkillRow]]
+    organisations: Mapping[str, OrganisationRow]
+    robots: Mapping[str, RobotRow]
+    contributors: frozenset[tuple[str, str]]
+    brought: dict[str, list[_Brought]]
+    uploads: Counter[str]
+    discarded: frozenset[str]
+
+
+class Offers:
+    """What the database says to offers."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._facts = Facts[str, RoundFacts](ROUNDS)
+
+    def judge(self, session: Session, offers: Sequence[Offer]) -> list[Known | Welcome | ZunftError]:
+        """For each, whether it is in, may come, or why not."""
+        facts = self._facts_of(session, {each.round_id for each in offers})
+        scene = self._scene(session, offers, facts, lock=False)
+        return [self._judge(session, scene, facts, each) for each in offers]
+
+    def enter(
+        self, session: Session, offers: Sequence[Offer], nonces: Nonces
+    ) -> list[DeltaReceipt | ZunftError]:
+        """Write down those that may come, in the caller's transaction, and use up all nonces."""
+        facts = self._facts_of(session, {each.round_id for each in offers})
+        scene = self._scene(session, offers, facts, lock=True)
+        uses = [(each.robot.name, each.nonce) for each in offers if each.nonce]
+        refusals = iter(nonces.use_up(session, uses) if uses else [])
+        outcomes: list[DeltaReceipt | ZunftError] = []
+        entered: list[tuple[DeltaRow, SkillRow, str]] = []
+        for each in offers:
+            found = self._judge(session, scene, facts, each)
+            refusal = next(refusals) if each.nonce else None
+            if refusal is not None and refusal.code != WITHDRAWN:
+                found = refusal
+            if isinstance(found, Welcome) and each.made is not None:
+                made = each.made
+                keep(scene.organisations[found.skill.organisation], each.size)
+                scene.uploads[each.robot.organisation] += 1
+                made.round_id = found.counting.round_id
+                made.staleness = found.counting.number - found.facts.number
+                scene.brought.setdefault(each.robot.name, []).append(_brought(made, found.facts))
+                entered.append((made, found.skill, each.robot.organisation))
+                outcomes.append(_receipt(made.round_id, made.digest, made.staleness, "admitted"))
+            elif isinstance(found, Known):
+                outcomes.append(found.receipt)
+            elif isinstance(found, ZunftError):
+                outcomes.append(found)
+        _write(session, entered, scene.now)
+        return outcomes
+
+    def region(self, session: Session, round_id: str, robot: Principal) -> str:
+        """In whose store the deltas of a round lie.
+
+        Raises:
+            NotFoundError: No such round, or none that the robot sees.
+        """
+        facts = self._facts_of(session, {round_id})
+        offer = Offer(round_id, "", 0, robot)
+        scene = self._scene(session, [offer], facts, lock=False)
+        _, skill = _seen(scene, facts, offer)
+        return scene.organisations[skill.organisation].region
+
+    def _facts_of(self, session: Session, round_ids: set[str]) -> dict[str, RoundFacts]:
+        found = {each: self._facts.get(each) for each in round_ids}
+        new = [each for each, facts in found.items() if facts is None]
+        if new:
+            both = select(RoundRow, CampaignRow).join(
+                CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
+            )
+            for row, campaign in session.execute(both.where(RoundRow.round_id.in_(new))):
+                facts = RoundFacts(
+                    round_id=row.round_id,
+                    campaign_id=row.campaign_id,
+                    number=row.number,
+                    base=row.base,
+                    order=order_of(campaign),
+                    shapes=_shapes_of(session, row.base),
+                )
+                found[row.round_id] = self._facts.keep(row.round_id, facts)
+        return {each: facts for each, facts in found.items() if facts is not None}
+
+    def _scene(
+        self, session: Session, offers: Sequence[Offer], facts: Mapping[str, RoundFacts], *, lock: bool
+    ) -> _Scene:
+        """Locked in the order in which all do: rounds, robots, organisations."""
+        asked = select(RoundRow).where(RoundRow.round_id.in_(facts)).order_by(RoundRow.round_id)
+        # No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
+        rounds = session.scalars(asked.with_for_update(key_share=True) if lock else asked).all()
+        campaign_ids = {each.campaign_id for each in facts.values()}
+        newest = newest_rounds(campaign_ids)
+        newest_rows = session.scalars(newest.with_for_update(key_share=True) if lock else newest).all()
+        both = select(CampaignRow, SkillRow).join(SkillRow, SkillRow.name == CampaignRow.skill)
+        pairs = session.execute(both.where(CampaignRow.campaign_id.in_(campaign_ids))).all()
+        campaigns = {row.campaign_id: (row, skill) for row, skill in pairs}
+        names = {each.robot.name for each in offers}
+        robots = select(RobotRow).where(RobotRow.robot_id.in_(names)).order_by(RobotRow.robot_id)
+        robot_rows = session.scalars(robots.with_for_update(key_share=True) if lock else robots).all()
+        owners = {each.robot.organisation for each in offers} | {skill.organisation for _, skill in pairs}
+        latest = {row.campaign_id: row for row in newest_rows}
+        return _Scene(
+            now=self._clock(),
+            rounds={row.round_id: row for row in rounds},
+            newest=latest,
+            campaigns=campaigns,
+            organisations=hold(session, *owners) if lock else _organisations(session, owners),
+            robots={row.robot_id: row for row in robot_rows},
+            contributors=_contributors(session, {skill.name: skill for _, skill in pairs}, names),
+            brought=_brought_before(session, facts.values(), latest, names),
+            uploads=Counter(),
+            discarded=frozenset() if lock else _discarded(session, {each.digest for each in offers}),
+        )
+
+    def _judge(
+        self, session: Session, scene: _Scene, facts: Mapping[str, RoundFacts], offer: Offer
+    ) -> Known | Welcome | ZunftError:
+        try:
+            campaign, skill = _seen(scene, facts, offer)
+            mine, robot = facts[offer.round_id], scene.robots.get(offer.robot.name)
+            if robot is None or robot.closed_at is not None:
+                raise ForbiddenError("this robot was withdrawn.", remedy="Drop this delta.", code=WITHDRAWN)
+            region = scene.organisations[skill.organisation].region
+            known = _known(scene, mine, offer)
+            if known is not None:
+                return Known(_receipt(known.round_id, known.digest, known.staleness, "duplicate"), region)
+            counting = _place(scene, mine, campaign)
+            _check_first(scene, mine, counting, offer)
+            if counting.base != mine.base and _shapes_of(session, counting.base) != mine.shapes:
+                raise _another_network(mine, counting)
+            if (skill.name, offer.robot.name) not in scene.contributors:
+                raise _wrong_region()
+            theirs = scene.organisations[offer.robot.organisation]
+            check_uploads(session, theirs, scene.now, scene.uploads[theirs.name])
+            check_room(scene.organisations[skill.organisation], offer.size)
+            return Welcome(
+                mine, region, offer.digest in scene.discarded, VerifyKey(robot.public_key), counting, skill
+            )
+        except ZunftError as error:
+            return error
+
+
+def _seen(scene: _Scene, facts: Mapping[str, RoundFacts], offer: Offer) -> tuple[CampaignRow, SkillRow]:
+    """The campaign of a round that the robot sees, and its skill."""
+    if offer.round_id in facts and offer.round_id in scene.rounds:
+        campaign, skill = scene.campaigns[facts[offer.round_id].campaign_id]
+        if may_see(offer.robot, skill.organisation, skill.visibility):
+            return campaign, skill
+    raise unknown_round(offer.round_id)
+
+
+def _known(scene: _Scene, facts: RoundFacts, offer: Offer) -> _Brought | None:
+    """This robot's very delta for this round, if it is here already."""
+    theirs = scene.brought.get(offer.robot.name, [])
+    return next((each for each in theirs if each.digest == offer.digest and _is_for(each, facts)), None)
+
+
+def _is_for(brought: _Brought, facts: RoundFacts) -> bool:
+    return (brought.campaign_id, brought.made_for) == (facts.campaign_id, facts.number)
+
+
+def _place(scene: _Scene, facts: RoundFacts, campaign: CampaignRow) -> RoundRow:
+    """The round in which a delta made for this one counts now."""
+    row = scene.rounds[facts.round_id]
+    newest = scene.newest.get(facts.campaign_id, row)
+    staleness, allowed = newest.number - row.number, facts.order.merge.max_staleness
+    found = place(
+        state=_state_at(row, scene.now),
+        newest=_state_at(newest, scene.now),
+        staleness=staleness,
+        allowed=allowed,
+        rounds_left=facts.order.rounds - newest.number,
+        running=campaign.state == "running",
+    )
+    if found == "closed":
+        raise ConflictError(
+            f"round {row.round_id} no longer takes deltas: {_why_closed(row, staleness, allowed)}.",
+            where="round_id",
+            remedy="Drop this delta and ask for a new assignment.",
+            code="round_closed",
+        )
+    if found == "later":
+        raise BetweenRoundsError(
+            f"no round of campaign {row.campaign_id} is open: the last one is {newest.state}.",
+            where="round_id",
+            remedy="Send it again in a moment: it counts in the next round.",
+        )
+    return row if found == "in time" else newest
+
+
+def _check_first(scene: _Scene, facts: RoundFacts, counting: RoundRow, offer: Offer) -> None:
+    """Hold a robot to one delta made for each round and one counting in each."""
+    theirs = scene.brought.get(offer.robot.name, [])
+    if any(_is_for(each, facts) or each.round_id == counting.round_id for each in theirs):
+        raise ConflictError(
+            "this robot's delta for this round is in already, and it is another one.",
+            where="round_id",
+            remedy="Wait for the next round; a delta cannot be exchanged.",
+            code="second_delta",
+        )
+
+
+def _another_network(facts: RoundFacts, counting: RoundRow) -> ConflictError:
+    return ConflictError(
+        f"round {counting.round_id} improves another network than round {facts.round_id} did.",
+        where="delta.base",
+        remedy="Drop this delta and ask for a new assignment.",
+        code="unknown_base",
+    )
+
+
+def _wrong_region() -> ConflictError:
+    return ConflictError(
+        "this robot's deltas may not lie in the store of this skill's organisation.",
+        where="round_id",
+        remedy="Drop this delta; this robot works on skills of its own region.",
+        code="wrong_region",
+    )
+
+
+def _organisations(session: Session, names: Iterable[str]) -> dict[str, OrganisationRow]:
+    rows = session.scalars(select(OrganisationRow).where(OrganisationRow.name.in_(names)))
+    return {row.name: row for row in rows}
+
+
+def _discarded(session: Session, digests: set[str]) -> frozenset[str]:
+    return frozenset(session.scalars(select(DiscardRow.digest).where(DiscardRow.digest.in_(digests))))
+
+
+def _contributors(
+    session: Session, skills: Mapping[str, SkillRow], robots: set[str]
+) -> frozenset[tuple[str, str]]:
+    """Skills, and which of these robots may work on them."""
+    found: set[tuple[str, str]] = set()
+    for name, skill in skills.items():
+        may = select(RobotRow.robot_id).where(RobotRow.robot_id.in_(robots), contributors(skill))
+        found |= {(name, robot_id) for robot_id in session.scalars(may)}
+    return frozenset(found)
+
+
+def _brought_before(
+    session: Session, facts: Iterable[RoundFacts], newest: Mapping[str, RoundRow], robots: set[str]
+) -> dict[str, list[_Brought]]:
+    """By robot: what it made for these rounds, wherever that counts, and what counts in the newest ones."""
+    near = [_near(each, newest.get(each.campaign_id)) for each in facts]
+    if not near:
+        return {}
+    statement = (
+        select(DeltaRow.robot_id, DeltaRow.digest, DeltaRow.round_id, DeltaRow.staleness)
+        .add_columns(RoundRow.campaign_id, RoundRow.number)
+        .join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
+        .where(DeltaRow.robot_id.in_(robots), or_(*near))
+    )
+    found: dict[str, list[_Brought]] = {}
+    for robot_id, digest, round_id, staleness, campaign_id, number in session.execute(statement):
+        brought = _Brought(digest, round_id, campaign_id, number - staleness, staleness)
+        found.setdefault(robot_id, []).append(brought)
+    return found
+
+
+def _near(facts: RoundFacts, newest: RoundRow | None) -> ColumnElement[bool]:
+    """A delta made for a round counts at most `max_staleness` rounds later."""
+    last = facts.number + facts.order.merge.max_staleness
+    numbers = [*range(facts.number, last + 1), *([newest.number] if newest else [])]
+    return and_(RoundRow.campaign_id == facts.campaign_id, RoundRow.number.in_(numbers))
+
+
+def _brought(made: DeltaRow, facts: RoundFacts) -> _Brought:
+    return _Brought(made.digest, made.round_id, facts.campaign_id, facts.number, made.staleness)
+
+
+def _receipt(
+    round_id: str, digest: str, staleness: int, status: Literal["admitted", "duplicate"]
+) -> DeltaReceipt:
+    return DeltaReceipt(round_id=round_id, digest=digest, status=status, staleness=staleness)
+
+
+def _write(session: Session, entered: Sequence[tuple[DeltaRow, SkillRow, str]], now: datetime) -> None:
+    """Deltas with their skill and the organisation of their robot."""
+    if not entered:
+        return
+    session.execute(insert(DeltaRow), [_values(made) for made, _, _ in entered])
+    events: list[dict[str, Any]] = [
+        {
+            "skill": skill.name,
+            "organisation": organisation,
+            "round_id": made.round_id,
+            "robot_id": made.robot_id,
+            "digest": made.digest,
+            "samples": made.samples,
+            "staleness": made.staleness,
+        }
+        for made, skill, organisation in entered
+    ]
+    record_many(session, "delta.admitted", now, events)
+
+
+def _values(made: DeltaRow) -> dict[str, Any]:
+    return {column.key: getattr(made, column.key) for column in DeltaRow.__table__.columns}
+
+
+def _shapes_of(session: Session, digest: str) -> Parameters:
+    row = session.scalars(select(VersionRow).where(VersionRow.digest == digest)).one()
+    return Manifest.model_validate(row.manifest).network.shapes()
+
+
+def _state_at(row: RoundRow, now: datetime) -> RoundState:
+    """The round's state; beyond its deadline it is as good as closing."""
+    return "closing" if row.state == "open" and now >= row.deadline else state_of(row)
+
+
+def _why_closed(row: RoundRow, staleness: int, allowed: int) -> str:
+    why = "its deadline has passed" if row.state == "open" else f"it is {row.state}"
+    return f"{why}, and {staleness} rounds late is more than {allowed}" if staleness > allowed > 0 else why

@@ -1,0 +1,1 @@
+"""What happened, for whoever may see it, and the audit log."""

@@ -1,0 +1,179 @@
+"""The audit log: who did what, append-only, each entry chained to the one before by SHA-256.
+
+An entry is written in the transaction that does what it tells of. A chain alone shows every change
+inside it, and the head, kept in a row of its own, that its end was cut off; whoever may rewrite the
+whole database can rewrite both, which shows only against a head that was noted elsewhere
+(`zunft audit verify --head`). What happens to rounds and deltas is in `hub.events.log`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from hub.events.log import take_turn
+from hub.storage.database import Database
+from hub.storage.paging import Order, page_of
+from hub.storage.tables import AuditHeadRow, AuditRow
+from skills.messages import AuditEntry
+from skills.messages.lists import AuditQuery, Page
+
+__all__ = ["HUB", "AuditLog", "Finding", "entry_hash", "note", "verify_chain"]
+
+HUB = "hub"
+"""Who acts where nobody asked: the engine, or a start of the hub."""
+
+ORDERS = {
+    "oldest": Order("audit.oldest", (AuditRow.number,)),
+    "newest": Order("audit.newest", (AuditRow.number,), descending=True),
+}
+START = "0" * 64
+"""What the first entry is chained to."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of a chain.
+
+    Attributes:
+        entries: How many entries hold.
+        head: Hash of the last one that holds.
+        broken_at: Number of the first entry that does not hold; None where all do.
+        reason: What is wrong there.
+    """
+
+    entries: int
+    head: str
+    broken_at: int | None = None
+    reason: str = ""
+
+
+def note(
+    session: Session, action: str, at: datetime, /, *, by: str, subject: str, **details: str | int
+) -> None:
+    """Add an entry to this transaction; writers take turns until their transactions end.
+
+    Args:
+        session: A transaction of `Database.write`.
+        action: What was done, such as `user.created`.
+        at: When.
+        by: Who did it: `Principal.actor` or `HUB`.
+        subject: What it was done to.
+        details: No secrets.
+    """
+    take_turn(session)
+    head = session.get(AuditHeadRow, 1, populate_existing=True)
+    if head is None:
+        head = AuditHeadRow(id=1, number=0, hash=START)
+        session.add(head)
+    row = AuditRow(
+        number=head.number + 1,
+        at=at,
+        actor=by,
+        action=action,
+        subject=subject,
+        details=details,
+        previous=head.hash,
+    )
+    row.hash = entry_hash(row)
+    session.add(row)
+    head.number, head.hash = row.number, row.hash
+    session.flush()
+
+
+def entry_hash(row: AuditRow) -> str:
+    """SHA-256 over the hash before and this entry as canonical JSON: sorted keys, no spaces, ASCII."""
+    entry = {
+        "number": row.number,
+        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": row.actor,
+        "action": row.action,
+        "subject": row.subject,
+        "details": row.details,
+    }
+    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(f"{row.previous}\n{canonical}".encode("ascii")).hexdigest()
+
+
+def verify_chain(rows: Iterable[AuditRow], head: AuditHeadRow | None, noted: str = "") -> Finding:
+    """Follow the chain from its start.
+
+    Args:
+        rows: All entries by number.
+        head: Where the chain should end; None on a hub that has no entry.
+        noted: Hash of an entry that was written down earlier; it must still be there.
+    """
+    last, number, met = START, 0, not noted
+    for row in rows:
+        reason = _fault(row, number + 1, last)
+        if reason:
+            return Finding(number, last, number + 1, reason)
+        last, number = row.hash, row.number
+        met = met or last == noted
+    expected = (head.number, head.hash) if head else (0, START)
+    if expected != (number, last):
+        reason = f"the log ends with entry {number}; its head says that it has {expected[0]}"
+        return Finding(number, last, number + 1, reason)
+    if not met:
+        return Finding(number, last, number, f"no entry has the noted hash {noted}: the log was rewritten")
+    return Finding(number, last)
+
+
+def _fault(row: AuditRow, number: int, last: str) -> str:
+    if row.number != number:
+        return f"entry {number} is missing; the next one there is {row.number}"
+    if row.previous != last:
+        return f"entry {number} does not follow the one before it"
+    if row.hash != entry_hash(row):
+        return f"entry {number} is not what was written"
+    return ""
+
+
+class AuditLog:
+    """Reads the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def entries(self, query: AuditQuery) -> Page[AuditEntry]:
+        """Entries in their order, or the newest first."""
+        found = select(AuditRow)
+        filters = {
+            AuditRow.actor: query.actor,
+            AuditRow.action: query.action,
+            AuditRow.subject: query.subject,
+        }
+        found = found.where(*(column == value for column, value in filters.items() if value))
+        with self._database.read() as session:
+            return page_of(
+                session, found, ORDERS[query.sort], query, lambda rows: (_view(row[0]) for row in rows)
+            )
+
+    def verify(self, noted: str = "") -> Finding:
+        """Follow the whole chain in one snapshot; a few entries in memory at a time."""
+        statement = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=1000)
+        with self._database.read() as session:
+            if session.get_bind().dialect.name == "postgresql":
+                # Its default would show the head and the entries at different moments.
+                session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+            head = session.get(AuditHeadRow, 1)
+            return verify_chain(session.scalars(statement), head, noted)
+
+
+def _view(row: AuditRow) -> AuditEntry:
+    return AuditEntry(
+        number=row.number,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        details=row.details,
+        previous=row.previous,
+        hash=row.hash,
+    )

@@ -1,0 +1,1 @@
+"""What runs beside a hub or over all of it: backup, restore, rebuild, gauges."""

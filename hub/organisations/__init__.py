@@ -1,0 +1,1 @@
+"""Who belongs together, what they may use, and where their things lie."""

@@ -1,0 +1,172 @@
+"""Quotas: what an organisation may use, held to in the transaction that uses it.
+
+Each check takes a row that `hold` has locked, so that whoever comes at the same time waits and then sees what
+is used. How large a body may be is asked before it is read, by `hub.api.uploads`; limits are set by
+`hub.organisations.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, select, union_all
+from sqlalchemy.orm import Session
+
+from hub.access.authenticator import THE_HUB
+from hub.storage.tables import CampaignRow, DeltaRow, OrganisationRow, RobotRow, SkillRow, VersionRow
+from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from skills.errors import ForbiddenError, TooLargeError, TooManyRequestsError
+from skills.messages.organisations import Use
+
+__all__ = ["check_campaigns", "check_robots", "check_room", "check_uploads", "hold", "keep", "uses_of"]
+
+WINDOW = timedelta(hours=1)
+
+
+def hold(session: Session, *names: str) -> dict[str, OrganisationRow]:
+    """Organisations by name, locked until the transaction ends; in one order, so that none waits in a circle.
+
+    Leases, rounds, campaigns and enrolment tokens are locked before, the event log and skills after.
+    """
+    statement = select(OrganisationRow).where(OrganisationRow.name.in_(names)).order_by(OrganisationRow.name)
+    rows = session.scalars(statement.with_for_update().execution_options(populate_existing=True))
+    return {row.name: row for row in rows}
+
+
+def check_room(row: OrganisationRow, size: int) -> None:
+    """Hold so many more bytes to what may be stored.
+
+    Raises:
+        TooLargeError: There is no room for them.
+    """
+    if row.storage_limit is not None and row.stored_bytes + size > row.storage_limit:
+        raise TooLargeError(
+            f"the organisation that owns this has no room for {size} bytes more.",
+            remedy="Ask an admin of the hub for room: zunft organisation set NAME --storage 20GB.",
+            code="quota_storage",
+        )
+
+
+def keep(row: OrganisationRow, size: int) -> None:
+    """Count bytes that are stored for a held organisation from now on; fewer than 0 are given back.
+
+    Raises:
+        TooLargeError: There is no room for them.
+    """
+    check_room(row, size)
+    row.stored_bytes += size
+
+
+def check_uploads(session: Session, row: OrganisationRow, now: datetime, coming: int = 0) -> None:
+    """Hold one more delta or version to what may come within an hour.
+
+    Args:
+        session: A transaction.
+        row: Of the organisation.
+        now: The time.
+        coming: So many more come in this transaction, and are not written yet.
+
+    Raises:
+        TooManyRequestsError: Not yet; it says when.
+    """
+    limit = row.uploads_limit
+    if limit is None:
+        return
+    times = _uploads([row.name], now).subquery()
+    # While the oldest of the last `limit` is within the hour, there is no place for another.
+    last = select(times.c.at).order_by(times.c.at.desc())
+    oldest = session.scalar(last.offset(limit - 1 - coming).limit(1)) if limit > coming else now
+    if oldest is not None:
+        raise TooManyRequestsError(
+            f"{row.name} has sent {limit} deltas, skills and tasks within an hour, which is all that it may.",
+            remedy="Send it again later, or ask an admin of the hub for a larger quota.",
+            code="quota_uploads",
+            retry_after=(oldest + WINDOW - now).total_seconds(),
+        )
+
+
+def check_robots(session: Session, row: OrganisationRow) -> None:
+    """Hold one more robot to what may be enrolled.
+
+    Raises:
+        ForbiddenError: There may be no more.
+    """
+    _check_count("robots", _counted(session, _robots([row.name])).get(row.name), row.robots_limit)
+
+
+def check_campaigns(session: Session, row: OrganisationRow) -> None:
+    """Hold one more campaign to what may run at a time.
+
+    Raises:
+        ForbiddenError: There may be no more.
+    """
+    _check_count("campaigns", _counted(session, _campaigns([row.name])).get(row.name), row.campaigns_limit)
+
+
+def uses_of(session: Session, rows: Sequence[OrganisationRow], now: datetime) -> list[Use]:
+    """What each organisation uses."""
+    names = [row.name for row in rows]
+    robots = _counted(session, _robots(names))
+    campaigns = _counted(session, _campaigns(names))
+    uploads = _counted(session, _uploads(names, now))
+    return [
+        Use(
+            robots=robots.get(row.name, 0),
+            storage_bytes=row.stored_bytes,
+            uploads_per_hour=uploads.get(row.name, 0),
+            campaigns=campaigns.get(row.name, 0),
+        )
+        for row in rows
+    ]
+
+
+def _check_count(what: str, used: int | None, limit: int | None) -> None:
+    if limit is not None and (used or 0) >= limit:
+        raise ForbiddenError(
+            f"the organisation has {used} {what}, and may have {limit}.",
+            remedy=f"Ask an admin of the hub for more: zunft organisation set NAME --{what} {limit + 1}.",
+            code=f"quota_{what}",
+        )
+
+
+def _counted(session: Session, statement: Select[Any]) -> dict[str, int]:
+    """How many rows of each organisation; the first column is its name."""
+    found = statement.subquery()
+    name = found.c[0]
+    return dict(session.execute(select(name, func.count()).group_by(name)).tuples().all())
+
+
+def _robots(names: Sequence[str]) -> Select[Any]:
+    """The robots that organisations have."""
+    return select(RobotRow.organisation).where(RobotRow.organisation.in_(names), RobotRow.closed_at.is_(None))
+
+
+def _campaigns(names: Sequence[str]) -> Select[Any]:
+    """Their campaigns that run."""
+    of_skills = select(SkillRow.organisation).join(CampaignRow, CampaignRow.skill == SkillRow.name)
+    return of_skills.where(SkillRow.organisation.in_(names), CampaignRow.state == "running")
+
+
+def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
+    """When each upload of the last hour came: their robots' deltas, and what their users published."""
+    since = now - WINDOW
+    deltas = (
+        select(RobotRow.organisation, DeltaRow.received_at.label("at"))
+        .join(RobotRow, RobotRow.robot_id == DeltaRow.robot_id)
+        .where(RobotRow.organisation.in_(names), DeltaRow.received_at > since)
+    )
+    versions = (
+        select(SkillRow.organisation, VersionRow.created_at)
+        .join(SkillRow, SkillRow.name == VersionRow.skill)
+        .where(SkillRow.organisation.in_(names), VersionRow.created_at > since)
+        .where(VersionRow.published_by != THE_HUB.actor)
+    )
+    tasks = (
+        select(TaskRow.organisation, TaskVersionRow.created_at)
+        .join(TaskRow, TaskRow.name == TaskVersionRow.task)
+        .where(TaskRow.organisation.in_(names), TaskVersionRow.created_at > since)
+    )
+    together = union_all(deltas, versions, tasks).subquery()
+    return select(together.c.organisation, together.c.at)

@@ -1,0 +1,1 @@
+"""Robots: how they join, who is there, and what they can run."""

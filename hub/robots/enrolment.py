@@ -1,0 +1,186 @@
+"""Robots join: an operator hands out one-time tokens, a robot trades one for its identity.
+
+From then on a robot proves itself by its key, see `hub.access.authenticator`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.access.authenticator import Principal, Viewer, hash_token, make_token
+from hub.access.visibility import may_change, seen_robots
+from hub.clock import Clock
+from hub.events.audit import note
+from hub.events.log import record
+from hub.organisations.quotas import check_robots, hold
+from hub.organisations.registry import find_organisation
+from hub.storage.database import Database
+from hub.storage.paging import Order, Statement, containing, page_of
+from hub.storage.tables import EnrolmentTokenRow, RobotRow
+from skills.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
+from skills.messages import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest, RobotView
+from skills.messages.lists import Page, RobotQuery
+from skills.signing import VerifyKey
+
+__all__ = ["ROBOT_ORDER", "Enrolment", "listed_robots"]
+
+ROBOT_ORDER = Order("robots", (RobotRow.enrolled_at, RobotRow.robot_id))
+
+
+class Enrolment:
+    """Tokens and the robots that used them."""
+
+    def __init__(self, database: Database, clock: Clock, hub_key: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._hub_key = hub_key
+
+    def create_tokens(self, request: EnrolmentTokenRequest, *, by: Principal) -> list[EnrolmentToken]:
+        """New one-time tokens, shown once.
+
+        Raises:
+            ForbiddenError: Into another organisation than one's own.
+            NotFoundError: An admin names an organisation that is none.
+        """
+        organisation = request.organisation or by.organisation
+        if not may_change(by, organisation):
+            raise ForbiddenError(
+                f"{by.name} may let robots into {by.organisation} only.",
+                where="organisation",
+                remedy="Leave the organisation out.",
+                code="not_yours",
+            )
+        now = self._clock()
+        expires = now + timedelta(seconds=request.valid_seconds)
+        tokens = [make_token("ze") for _ in range(request.count)]
+        with self._database.write() as session:
+            find_organisation(session, organisation)
+            session.add_all(
+                EnrolmentTokenRow(token_hash=hash_token(token), organisation=organisation, expires_at=expires)
+                for token in tokens
+            )
+            note(session, "tokens.issued", now, by=by.actor, subject=organisation, count=request.count)
+        return [
+            EnrolmentToken(token=token, organisation=organisation, expires_at=expires) for token in tokens
+        ]
+
+    def enrol(self, request: EnrolmentRequest) -> Enrolled:
+        """Trade a token for an identity. Repeated with the same key, it gives the same answer.
+
+        Raises:
+            UnauthorizedError: The token is unknown, used by another key, or too old.
+            SignatureError: Not a public key; whether the robot holds its private half shows with its first
+                request.
+            ConflictError: The key is enrolled already with another token.
+            ForbiddenError: The organisation has as many robots as it may.
+        """
+        request = request.model_copy(update={"public_key": VerifyKey(request.public_key).canonical().text})
+        with self._database.write() as session:
+            token = session.get(EnrolmentTokenRow, hash_token(request.token), with_for_update=True)
+            if token is None:
+                raise _refusal("this enrolment token is unknown.")
+            if token.robot_id is not None:
+                return self._repeat(session, token.robot_id, request.public_key)
+            if token.expires_at < self._clock():
+                raise _refusal("this enrolment token is too old.")
+            robot = self._admit(session, request, token.organisation)
+            token.robot_id = robot.robot_id
+        return self._answer(robot)
+
+    def robots(self, viewer: Viewer, query: RobotQuery) -> Page[RobotView]:
+        """Robots that the viewer sees, in the order in which they joined."""
+        with self._database.read() as session:
+            found = listed_robots(viewer, query)
+            return page_of(session, found, ROBOT_ORDER, query, lambda rows: (_view(row[0]) for row in rows))
+
+    def robot(self, robot_id: str, viewer: Viewer) -> RobotView:
+        """One robot.
+
+        Raises:
+            NotFoundError: No such robot.
+        """
+        with self._database.read() as session:
+            row = session.scalar(select(RobotRow).where(RobotRow.robot_id == robot_id, seen_robots(viewer)))
+        if row is None:
+            raise NotFoundError(f"there is no robot {robot_id[:64]!r}.", where="robot_id")
+        return _view(row)
+
+    def _admit(self, session: Session, request: EnrolmentRequest, organisation: str) -> RobotRow:
+        if session.scalar(select(RobotRow).where(RobotRow.public_key == request.public_key)) is not None:
+            raise ConflictError(
+                "this key is enrolled already.",
+                where="public_key",
+                remedy="Give each robot its own home folder and key.",
+            )
+        check_robots(session, hold(session, organisation)[organisation])
+        robot = RobotRow(
+            robot_id=f"r-{secrets.token_hex(6)}",
+            name=request.name,
+            organisation=organisation,
+            embodiment=request.embodiment,
+            public_key=request.public_key,
+            enrolled_at=self._clock(),
+        )
+        session.add(robot)
+        session.flush()
+        record(
+            session,
+            "robot.enrolled",
+            self._clock(),
+            organisation=organisation,
+            robot_id=robot.robot_id,
+            embodiment=robot.embodiment,
+        )
+        note(
+            session,
+            "robot.enrolled",
+            robot.enrolled_at,
+            by=f"robot:{robot.robot_id}",
+            subject=robot.robot_id,
+            organisation=organisation,
+        )
+        return robot
+
+    def _repeat(self, session: Session, robot_id: str, public_key: str) -> Enrolled:
+        robot = session.get_one(RobotRow, robot_id)
+        if robot.public_key != public_key:
+            raise _refusal("this enrolment token was used before.")
+        if robot.closed_at is not None:
+            raise _refusal("the robot that used this enrolment token was withdrawn.")
+        return self._answer(robot)
+
+    def _answer(self, robot: RobotRow) -> Enrolled:
+        return Enrolled(robot_id=robot.robot_id, organisation=robot.organisation, hub_key=self._hub_key)
+
+
+def listed_robots(viewer: Viewer, query: RobotQuery) -> Statement:
+    """Robots that the viewer sees and asked for; none that was withdrawn."""
+    found = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
+    if query.text:
+        found = found.where(containing(query.text, RobotRow.robot_id, RobotRow.name))
+    if query.organisation:
+        found = found.where(RobotRow.organisation == query.organisation)
+    if query.embodiment:
+        found = found.where(RobotRow.embodiment == query.embodiment)
+    return found
+
+
+def _refusal(message: str) -> UnauthorizedError:
+    return UnauthorizedError(
+        message, where="token", remedy="Ask an operator for a new token.", code="bad_enrolment_token"
+    )
+
+
+def _view(row: RobotRow) -> RobotView:
+    return RobotView(
+        robot_id=row.robot_id,
+        name=row.name,
+        organisation=row.organisation,
+        embodiment=row.embodiment,
+        enrolled_at=row.enrolled_at,
+        last_seen_at=row.last_seen_at,
+    )

@@ -1,0 +1,1 @@
+"""Campaigns and their rounds: from an order to a published version."""

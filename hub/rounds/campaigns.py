@@ -1,0 +1,195 @@
+"""Campaigns: an operator's orders.
+
+Rounds are moved on by `hub.rounds.engine`; what robots are to do says `hub.rounds.assignments`, deltas are
+taken in by `hub.deltas.admission`. A campaign is its skill's: who may see and stop it follows from that.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.access.authenticator import Principal, Viewer
+from hub.access.visibility import must_change, seen_skills
+from hub.catalogue.catalogue import own_skill, resolve
+from hub.clock import Clock
+from hub.events.audit import note
+from hub.events.log import record
+from hub.organisations.eligibility import contributors
+from hub.organisations.quotas import check_campaigns, hold
+from hub.rounds.journal import enter_state, find_round, rounds_of, state_of
+from hub.rounds.round_views import (
+    CAMPAIGN_ORDER,
+    ROUND_ORDER,
+    campaign_view,
+    campaign_views,
+    listed_campaigns,
+    listed_rounds,
+    round_views,
+)
+from hub.rounds.states import FINAL
+from hub.storage.database import Database
+from hub.storage.paging import page_of
+from hub.storage.tables import CampaignRow, RobotRow, SkillRow
+from hub.workers.merge_round import chain_of
+from skills.codecs import parse_codec
+from skills.errors import ConflictError, NotFoundError
+from skills.manifest import Manifest
+from skills.messages import CampaignRequest, CampaignView, RoundView
+from skills.messages.lists import CampaignQuery, Page, RoundQuery
+
+__all__ = ["Campaigns"]
+
+
+class Campaigns:
+    """Orders; each call is its own transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        active_seconds: float,
+        check_task: Callable[[Session, Manifest, str], None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._active_seconds = active_seconds
+        self._check_task = check_task
+
+    def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
+        """Take an order; the engine opens its first round.
+
+        Raises:
+            NotFoundError: No such skill, or it has no version to start from.
+            ForbiddenError: It is another organisation's, or as many campaigns as may are running.
+            ConflictError: A campaign for this skill is running.
+            ContractError: This hub does not know the task.
+            CodecError: The plan names an unknown codec.
+            MergeError: The rule does not take these options, or needs a larger quorum.
+        """
+        parse_codec(request.training.codec)
+        chain_of(request.merge).check(request.quorum)
+        now = self._clock()
+        with self._database.write() as session:
+            skill = own_skill(session, request.skill, by)
+            base = resolve(session, skill.name, "base", by)
+            self._check_task(session, Manifest.model_validate(base.manifest), skill.organisation)
+            owner = hold(session, skill.organisation)[skill.organisation]
+            running = _running(session, request.skill)
+            if running is not None:
+                raise ConflictError(
+                    f"campaign {running.campaign_id} for {request.skill} is running.",
+                    where="skill",
+                    remedy="Wait for it or stop it first.",
+                )
+            check_campaigns(session, owner)
+            row = CampaignRow(
+                campaign_id=f"c-{secrets.token_hex(5)}",
+                skill=request.skill,
+                state="running",
+                reason="",
+                order=_with_embodiments(session, request, skill).model_dump(mode="json"),
+                created_at=now,
+            )
+            session.add(row)
+            session.flush()
+            record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
+            note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
+            return campaign_view(session, row, now, self._active_seconds)
+
+    def campaigns(self, viewer: Viewer, query: CampaignQuery) -> Page[CampaignView]:
+        """Campaigns that the viewer sees, newest first, each with its last round."""
+        now = self._clock()
+        with self._database.read() as session:
+            return page_of(
+                session,
+                listed_campaigns(viewer, query),
+                CAMPAIGN_ORDER,
+                query,
+                lambda rows: campaign_views(session, rows, now, self._active_seconds),
+            )
+
+    def rounds(self, campaign_id: str, viewer: Viewer, query: RoundQuery) -> Page[RoundView]:
+        """Rounds of a campaign, newest first.
+
+        Raises:
+            NotFoundError: No such campaign.
+        """
+        now = self._clock()
+        with self._database.read() as session:
+            _find(session, campaign_id, viewer)
+            return page_of(
+                session,
+                listed_rounds(campaign_id, query),
+                ROUND_ORDER,
+                query,
+                lambda rows: round_views(session, [row[0] for row in rows], now, self._active_seconds),
+            )
+
+    def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
+        """One campaign with its newest rounds.
+
+        Raises:
+            NotFoundError: No such campaign.
+        """
+        with self._database.read() as session:
+            row = _find(session, campaign_id, viewer)
+            return campaign_view(session, row, self._clock(), self._active_seconds)
+
+    def stop(self, campaign_id: str, *, by: Principal) -> CampaignView:
+        """End a campaign now; its unfinished round gives no candidate. Stopping twice is stopping once.
+
+        Raises:
+            NotFoundError: No such campaign.
+            ForbiddenError: It is another organisation's.
+        """
+        now = self._clock()
+        with self._database.write() as session:
+            row = _find(session, campaign_id, by, lock=True)
+            must_change(by, session.get_one(SkillRow, row.skill).organisation, f"campaign {campaign_id}")
+            if row.state == "running":
+                row.state, row.reason = "stopped", "Stopped by an operator."
+                for each in rounds_of(session, campaign_id):
+                    if state_of(each) not in FINAL:
+                        locked = find_round(session, each.round_id, by, lock=True)
+                        enter_state(session, locked, "stopped", now)
+                record(session, "campaign.stopped", now, campaign_id=campaign_id, skill=row.skill)
+                note(session, "campaign.stopped", now, by=by.actor, subject=campaign_id, skill=row.skill)
+            return campaign_view(session, row, now, self._active_seconds)
+
+    def round(self, round_id: str, viewer: Viewer) -> RoundView:
+        """One round.
+
+        Raises:
+            NotFoundError: No such round.
+        """
+        with self._database.read() as session:
+            row = find_round(session, round_id, viewer)
+            return round_views(session, [row], self._clock(), self._active_seconds)[0]
+
+
+def _running(session: Session, skill: str) -> CampaignRow | None:
+    statement = select(CampaignRow).where(CampaignRow.skill == skill, CampaignRow.state == "running")
+    return session.scalar(statement)
+
+
+def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRow) -> CampaignRequest:
+    """Fix now which arms the gate examines, so that scores of all rounds can be compared."""
+    if request.gate.embodiments:
+        return request
+    arms = select(RobotRow.embodiment).where(contributors(skill)).distinct()
+    enrolled = session.scalars(arms.order_by(RobotRow.embodiment))
+    gate = request.gate.model_copy(update={"embodiments": tuple(enrolled)})
+    return request.model_copy(update={"gate": gate})
+
+
+def _find(session: Session, campaign_id: str, viewer: Viewer, *, lock: bool = False) -> CampaignRow:
+    theirs = select(CampaignRow).where(CampaignRow.skill.in_(seen_skills(viewer)))
+    found = theirs.where(CampaignRow.campaign_id == campaign_id)
+    row = session.scalar(found.with_for_update() if lock else found)
+    if row is None:
+        raise NotFoundError(f"there is no campaign {campaign_id[:64]!r}.", where="campaign_id")
+    return row

@@ -1,0 +1,241 @@
+"""The journal of rounds: their rows as facts for `hub.rounds.states`, and as jobs.
+
+Every function works inside the caller's transaction. `enter_state` is the only place that changes a
+round's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from hub.access.authenticator import Viewer
+from hub.access.visibility import seen_skills
+from hub.events.log import record
+from hub.queue.leased_queue import lease_of
+from hub.rounds.states import Collection, Missing, RoundEvent, Work, next_state
+from hub.storage.tables import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
+from hub.workers.job import DeltaPart, MergeJob, TaskSource
+from skills.errors import NotFoundError
+from skills.messages import CampaignRequest, RoundState
+
+__all__ = [
+    "collection_of",
+    "collections_of",
+    "deltas_of",
+    "enter_state",
+    "find_round",
+    "merge_job",
+    "missing_of",
+    "newest_round",
+    "newest_rounds",
+    "order_of",
+    "rounds_of",
+    "running_round",
+    "state_of",
+    "unknown_round",
+    "work_of",
+]
+
+STATES: dict[str, RoundState] = {
+    "open": "open",
+    "closing": "closing",
+    "merging": "merging",
+    "gating": "gating",
+    "published": "published",
+    "rejected": "rejected",
+    "failed": "failed",
+}
+
+
+def state_of(row: RoundRow) -> RoundState:
+    """The state, typed."""
+    return STATES[row.state]
+
+
+def order_of(row: CampaignRow) -> CampaignRequest:
+    """The order as it was accepted."""
+    return CampaignRequest.model_validate(row.order)
+
+
+def find_round(session: Session, round_id: str, viewer: Viewer, *, lock: bool = False) -> RoundRow:
+    """A round of a skill that the viewer sees; `lock` holds it until the transaction ends.
+
+    Raises:
+        NotFoundError: No such round, or none that the viewer sees: in the same words.
+    """
+    row = session.get(RoundRow, round_id, with_for_update=lock, populate_existing=lock)
+    if row is None or not _sees(session, row, viewer):
+        raise unknown_round(round_id)
+    return row
+
+
+def unknown_round(round_id: str) -> NotFoundError:
+    """What is said of a round that is nowhere, or that one does not see."""
+    return NotFoundError(
+        f"there is no round {round_id[:64]!r}.",
+        where="round_id",
+        remedy="Ask for an assignment.",
+        code="unknown_round",
+    )
+
+
+def _sees(session: Session, row: RoundRow, viewer: Viewer) -> bool:
+    its = select(CampaignRow.skill).where(CampaignRow.campaign_id == row.campaign_id)
+    return session.scalar(its.where(CampaignRow.skill.in_(seen_skills(viewer)))) is not None
+
+
+def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
+    """A campaign's rounds, oldest first."""
+    statement = select(RoundRow).where(RoundRow.campaign_id == campaign_id).order_by(RoundRow.number)
+    return list(session.scalars(statement))
+
+
+def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
+    """A campaign's last round."""
+    return session.scalar(newest_rounds({campaign_id}))
+
+
+def newest_rounds(campaign_ids: AbstractSet[str]) -> Select[RoundRow]:
+    """The last round of each of these campaigns."""
+    others = aliased(RoundRow)
+    last = select(func.max(others.number)).where(others.campaign_id == RoundRow.campaign_id)
+    those = select(RoundRow).where(RoundRow.campaign_id.in_(campaign_ids))
+    return those.where(RoundRow.number == last.scalar_subquery()).order_by(RoundRow.campaign_id)
+
+
+def running_round(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
+    """The running campaign for a skill, and its last round."""
+    both = select(CampaignRow, RoundRow).join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
+    running = both.where(CampaignRow.skill == skill, CampaignRow.state == "running")
+    found = session.execute(running.order_by(RoundRow.number.desc()).limit(1)).one_or_none()
+    return (found[0], found[1]) if found else None
+
+
+def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
+    """Admitted deltas by digest: the order in which they are merged."""
+    statement = select(DeltaRow).where(DeltaRow.round_id == round_id).order_by(DeltaRow.digest)
+    return list(session.scalars(statement))
+
+
+def merge_job(
+    row: RoundRow,
+    deltas: Sequence[DeltaRow],
+    order: CampaignRequest,
+    version: int,
+    region: str,
+    task: TaskSource | None = None,
+) -> MergeJob:
+    """What is to be merged into the version with this number; `task` is for rules that ask the gate."""
+    return MergeJob(
+        round_id=row.round_id,
+        base=row.base,
+        deltas=tuple(
+            DeltaPart(
+                digest=each.digest,
+                size=each.size,
+                samples=each.samples,
+                success=each.metrics.get("success"),
+                norm=each.norm,
+                staleness=each.staleness,
+            )
+            for each in deltas
+        ),
+        plan=order.merge,
+        gate=order.gate,
+        version=version,
+        optimiser_before=row.optimiser_before,
+        region=region,
+        task=task,
+    )
+
+
+def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:
+    """Take a round where an event leads, and tell listeners.
+
+    Raises:
+        ConflictError: The event does not belong to the round's state.
+    """
+    row.state = next_state(state_of(row), event)
+    row.reason = reason[:2000] or row.reason
+    record(
+        session,
+        f"round.{row.state}",
+        now,
+        skill=session.get_one(CampaignRow, row.campaign_id).skill,
+        round_id=row.round_id,
+        campaign_id=row.campaign_id,
+        number=row.number,
+        reason=reason[:2000],
+    )
+
+
+def collections_of(
+    session: Session, rows: Sequence[RoundRow], now: datetime, active_seconds: float
+) -> dict[str, Collection]:
+    """By round: who has sent a delta, and who is still expected to."""
+    ids = [row.round_id for row in rows]
+    its = select(RoundRow.round_id, CampaignRow).join(
+        CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
+    )
+    campaigns = dict(session.execute(its.where(RoundRow.round_id.in_(ids))).tuples().all())
+    arrived: dict[str, dict[str, int]] = {round_id: {} for round_id in ids}
+    deltas = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness)
+    for round_id, robot_id, staleness in session.execute(deltas.where(DeltaRow.round_id.in_(ids))):
+        arrived[round_id][robot_id] = staleness
+    assigned: dict[str, set[str]] = {round_id: set() for round_id in ids}
+    given = select(AssignmentRow.round_id, AssignmentRow.robot_id).where(AssignmentRow.round_id.in_(ids))
+    for round_id, robot_id in session.execute(given):
+        assigned[round_id].add(robot_id)
+    asking: dict[str, set[str]] = {row.skill: set() for row in campaigns.values()}
+    lately = InterestRow.asked_at >= now - timedelta(seconds=active_seconds)
+    asked = select(InterestRow.skill, InterestRow.robot_id).where(InterestRow.skill.in_(asking), lately)
+    for skill, robot_id in session.execute(asked):
+        asking[skill].add(robot_id)
+    return {
+        row.round_id: Collection(
+            order=order_of(campaigns[row.round_id]),
+            deadline=row.deadline,
+            arrived=frozenset(arrived[row.round_id]),
+            expected=frozenset(assigned[row.round_id] | asking[campaigns[row.round_id].skill]),
+            stale=sum(staleness > 0 for staleness in arrived[row.round_id].values()),
+        )
+        for row in rows
+    }
+
+
+def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:
+    """Who has sent a delta for one round, and who is still expected to."""
+    return collections_of(session, [row], now, active_seconds)[row.round_id]
+
+
+def missing_of(
+    session: Session, collections: dict[str, Collection], now: datetime, active_seconds: float
+) -> dict[str, list[Missing]]:
+    """By round: whom it waits for, and whether they are still heard of."""
+    waits = {round_id: each.expected - each.arrived for round_id, each in collections.items()}
+    wanted = select(RobotRow).where(RobotRow.robot_id.in_(frozenset[str]().union(*waits.values())))
+    robots = {row.robot_id: _missing(row, now, active_seconds) for row in session.scalars(wanted)}
+    return {
+        round_id: [robots[name] for name in sorted(names) if name in robots]
+        for round_id, names in waits.items()
+    }
+
+
+def _missing(robot: RobotRow, now: datetime, active_seconds: float) -> Missing:
+    silent = (now - (robot.last_seen_at or robot.enrolled_at)).total_seconds()
+    return Missing(robot.embodiment, silent if silent > active_seconds else None)
+
+
+def work_of(row: CampaignRow, now: datetime) -> Work:
+    """What becomes of a campaign's next step."""
+    lease = lease_of(row)
+    if not lease.holder:
+        return Work(note=lease.note)
+    by: Literal["somebody", "gone"] = "somebody" if now < lease.expires_at else "gone"
+    return Work(by, max(0.0, (now - lease.taken_at).total_seconds()))

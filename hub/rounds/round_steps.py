@@ -1,0 +1,271 @@
+"""The engine's steps: the work of each state of a round, and its entry into the journal.
+
+Each step does its work first, blobs before rows, and then enters the result in one transaction, under its
+lease, that looks again whether the round is still where it was. Done twice, a step gives the same bits.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from hub.access.authenticator import THE_HUB
+from hub.catalogue.catalogue import Catalogue, add_version, point_channel, resolve
+from hub.catalogue.channels import is_fit, least_of, stable_of
+from hub.catalogue.publishing import next_number
+from hub.clock import Clock
+from hub.events.log import record
+from hub.organisations.quotas import hold
+from hub.queue.leased_queue import Held
+from hub.rounds.journal import (
+    collection_of,
+    deltas_of,
+    enter_state,
+    find_round,
+    merge_job,
+    missing_of,
+    newest_round,
+    order_of,
+    rounds_of,
+    state_of,
+)
+from hub.rounds.states import FINAL, collection_event, without
+from hub.storage.database import Database
+from hub.storage.discards import Discards, discard
+from hub.storage.regions import region_of
+from hub.storage.tables import CampaignRow, RoundRow, SkillRow, VersionRow
+from hub.tasks.sources import task_source
+from hub.workers.job import GateJob, Jobs
+from skills.errors import TooLargeError
+from skills.messages import GateReport, RoundState
+
+__all__ = ["Steps"]
+
+FAILURES_ALLOWED = 3
+"""Failed rounds in a row that end a campaign."""
+
+
+class Steps:
+    """One method a state."""
+
+    def __init__(
+        self,
+        database: Database,
+        discards: Discards,
+        jobs: Jobs,
+        catalogue: Catalogue,
+        clock: Clock,
+        active_seconds: float,
+    ) -> None:
+        self._database = database
+        self._discards = discards
+        self._jobs = jobs
+        self._catalogue = catalogue
+        self._clock = clock
+        self._active_seconds = active_seconds
+
+    def queued(self, _: Session) -> Select[CampaignRow]:
+        """Campaigns that run."""
+        return select(CampaignRow).where(CampaignRow.state == "running")
+
+    def due(self) -> list[str]:
+        """Ids of the campaigns in which something is to be done now."""
+        with self._database.read() as session:
+            # While a robot is being withdrawn, its skills are the withdrawal's.
+            free = CampaignRow.skill.in_(select(SkillRow.name).where(SkillRow.held_by.is_(None)))
+            running = select(CampaignRow.campaign_id).where(CampaignRow.state == "running", free)
+            ids = session.scalars(running.order_by(CampaignRow.created_at, CampaignRow.campaign_id))
+            return [each for each in ids if self._is_due(session, newest_round(session, each))]
+
+    def look(self, campaign_id: str) -> tuple[CampaignRow, RoundRow | None]:
+        """A campaign and its last round, as they are now."""
+        with self._database.read() as session:
+            return session.get_one(CampaignRow, campaign_id), newest_round(session, campaign_id)
+
+    def begin(self, held: Held[CampaignRow], campaign: CampaignRow) -> bool:
+        """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
+        with self._database.read() as session:
+            base = resolve(session, campaign.skill, "base", THE_HUB)
+            job = self._gate_job(session, campaign, base.digest, None)
+        if base.gate is None:
+            report = self._jobs.run(job, held.given_up)
+            self._catalogue.record_report(base.digest, report)
+        with held.commit() as session:
+            self._open_round(session, campaign.campaign_id, 1)
+        return True
+
+    def collect(self, held: Held[CampaignRow], row: RoundRow) -> bool:
+        """Open: close the round once all are in, or at the deadline."""
+        now = self._clock()
+        with held.commit() as session:
+            current = _still(session, row, "open")
+            if current is None:
+                return True
+            collection = collection_of(session, current, now, self._active_seconds)
+            event = collection_event(collection, now)
+            if event is None:
+                return True
+            found = missing_of(session, {current.round_id: collection}, now, self._active_seconds)
+            missing = found[current.round_id]
+            short = f"Only {len(collection.arrived)} of {collection.order.quorum} deltas by the deadline."
+            reason = {"starved": short, "late": without(missing)}.get(event, "")
+            enter_state(session, current, event, now, reason)
+            current.metrics = {**current.metrics, "missing": len(missing)}
+        return True
+
+    def close(self, held: Held[CampaignRow], row: RoundRow) -> bool:
+        """Closing: from here on the list of deltas is fixed."""
+        with held.commit() as session:
+            current = _still(session, row, "closing")
+            if current is None:
+                return True
+            enter_state(session, current, "listed", self._clock())
+        return True
+
+    def merge(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
+        """Merging: make the candidate and enter it into the catalogue."""
+        with self._database.read() as session:
+            number = next_number(session, campaign.skill)
+            deltas = deltas_of(session, row.round_id)
+            region = region_of(session, campaign.skill)
+            task = task_source(session, campaign.skill)
+        job = merge_job(row, deltas, order_of(campaign), number, region, task)
+        made = self._jobs.run(job, held.given_up)
+        try:
+            with held.commit() as session:
+                current = _still(session, row, "merging")
+                if current is None:
+                    return True
+                # Before the look at numbers: other processes publish, too.
+                hold(session, session.get_one(SkillRow, campaign.skill).organisation)
+                if next_number(session, campaign.skill) != number:
+                    # Somebody published meanwhile: the next turn makes one with the number after that.
+                    discard(session, region, made.digest, self._clock())
+                    return True
+                now, signature = self._clock(), self._catalogue.sign(made.digest)
+                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                current.candidate, current.optimiser_after = made.digest, made.optimiser_after
+                current.device, current.root = made.device, made.root
+                current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
+                enter_state(session, current, "merged", now)
+        except TooLargeError:
+            self._discards.add(region, made.digest)
+            raise
+        return True
+
+    def examine(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
+        """Gating: measure the candidate against the stable version, or else its base; publish it or not."""
+        with self._database.read() as session:
+            stable = stable_of(session, campaign.skill)
+            against = stable.digest if stable is not None else row.base
+            job = self._gate_job(session, campaign, str(row.candidate), against)
+        report = self._jobs.run(job, held.given_up)
+        with held.commit() as session:
+            current = _still(session, row, "gating")
+            if current is None:
+                return True
+            self._enter_report(session, current, report)
+        return True
+
+    def go_on(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
+        """Over: open the next round, or end the campaign."""
+        with held.commit() as session:
+            newest = rounds_of(session, campaign.campaign_id)
+            failed = [each.state == "failed" for each in newest[-FAILURES_ALLOWED:]]
+            if len(failed) == FAILURES_ALLOWED and all(failed):
+                reason = f"{FAILURES_ALLOWED} rounds in a row failed; the last: {row.reason}"
+                self._end(session, campaign.campaign_id, "failed", reason)
+            elif row.number >= order_of(campaign).rounds:
+                self._end(session, campaign.campaign_id, "finished", "")
+            else:
+                self._open_round(session, campaign.campaign_id, row.number + 1)
+        return True
+
+    def give_up(
+        self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow | None, reason: str
+    ) -> None:
+        """A step failed for good: the round fails; without a round, the campaign."""
+        with held.commit() as session:
+            if row is None:
+                self._end(session, campaign.campaign_id, "failed", reason)
+                return
+            current = find_round(session, row.round_id, THE_HUB, lock=True)
+            if state_of(current) not in FINAL:
+                enter_state(session, current, "broken", self._clock(), reason)
+
+    def _is_due(self, session: Session, row: RoundRow | None) -> bool:
+        """Whether there is more to do than to wait for deltas."""
+        if row is None or row.state != "open":
+            return True
+        now = self._clock()
+        return collection_event(collection_of(session, row, now, self._active_seconds), now) is not None
+
+    def _open_round(self, session: Session, campaign_id: str, number: int) -> None:
+        campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
+        held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
+        if campaign.state != "running" or held is not None:
+            return
+        base = resolve(session, campaign.skill, "base", THE_HUB).digest
+        # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.
+        made_base = select(RoundRow.optimiser_after).where(RoundRow.candidate == base)
+        now = self._clock()
+        row = RoundRow(
+            round_id=f"{campaign_id}-{number}",
+            campaign_id=campaign_id,
+            number=number,
+            state="open",
+            reason="",
+            base=base,
+            opened_at=now,
+            deadline=now + timedelta(seconds=order_of(campaign).deadline_seconds),
+            metrics={},
+            optimiser_before=session.scalar(made_base),
+        )
+        session.add(row)
+        session.flush()
+        record(
+            session,
+            "round.open",
+            now,
+            skill=campaign.skill,
+            round_id=row.round_id,
+            campaign_id=campaign_id,
+            number=number,
+            base=base,
+        )
+
+    def _end(self, session: Session, campaign_id: str, state: str, reason: str) -> None:
+        campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
+        if campaign.state == "running":
+            campaign.state, campaign.reason = state, reason[:2000]
+            record(session, f"campaign.{state}", self._clock(), campaign_id=campaign_id, skill=campaign.skill)
+
+    def _enter_report(self, session: Session, row: RoundRow, report: GateReport) -> None:
+        now = self._clock()
+        version = session.scalars(select(VersionRow).where(VersionRow.digest == row.candidate)).one()
+        version.gate = row.gate = report.model_dump(mode="json")
+        version.score = report.candidate.model_dump(mode="json")
+        row.metrics = {**row.metrics, "gate_seconds": report.seconds}
+        enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
+        if report.passed and is_fit(version):
+            point_channel(session, version.skill, "stable", version.number, now)
+
+    def _gate_job(
+        self, session: Session, campaign: CampaignRow, candidate: str, current: str | None
+    ) -> GateJob:
+        return GateJob(
+            candidate=candidate,
+            current=current,
+            plan=order_of(campaign).gate,
+            least=least_of(session, campaign.skill),
+            region=region_of(session, campaign.skill),
+            task=task_source(session, campaign.skill),
+        )
+
+
+def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:
+    """The round, locked, if it is where it was; else somebody moved it and the caller's work is let go."""
+    current = find_round(session, row.round_id, THE_HUB, lock=True)
+    return current if current.state == state else None

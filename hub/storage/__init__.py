@@ -1,0 +1,1 @@
+"""Database, object stores and files; what is written together, and who is told of it."""

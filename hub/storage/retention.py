@@ -1,0 +1,82 @@
+"""How long the hub remembers what it needs no longer: old events, and who was there for which round.
+
+The audit log, versions, rounds and deltas are never touched: they say where a skill came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from hub.clock import Clock
+from hub.rounds.states import FINAL
+from hub.storage.database import Database
+from hub.storage.tables import AssignmentRow, EventRow, InterestRow, RoundRow, UndeliveredRow, WebhookRow
+
+__all__ = ["Retention"]
+
+BATCH = 1000
+"""Rows that are deleted in one transaction, so that nobody waits long to write."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Deletes what is older than it has to be.
+
+    Attributes:
+        events_days: How long events are kept; 0: for ever.
+        presence_days: How long assignments of finished rounds, and interests, are kept; 0: for ever.
+    """
+
+    database: Database
+    clock: Clock
+    events_days: float
+    presence_days: float
+
+    def sweep(self) -> None:
+        """Delete all that is too old."""
+        now = self.clock()
+        if self.events_days:
+            self._repeat(_delete_events, now - timedelta(days=self.events_days))
+        if self.presence_days:
+            self._repeat(_delete_assignments, now - timedelta(days=self.presence_days))
+            self._repeat(_delete_interests, now - timedelta(days=self.presence_days))
+
+    def _repeat(self, step: Callable[[Session, datetime], int], before: datetime) -> None:
+        deleted = BATCH
+        while deleted >= BATCH:
+            with self.database.write() as session:
+                deleted = step(session, before)
+
+
+def _delete_events(session: Session, before: datetime) -> int:
+    """The oldest, but for the newest of all, after which the next is numbered, and what webhooks wait for."""
+    newest = session.scalar(select(func.max(EventRow.id))) or 0
+    heard = session.scalar(select(func.min(WebhookRow.position)))
+    last = newest - 1 if heard is None else min(newest - 1, heard)
+    kept = select(UndeliveredRow.event_id)
+    oldest = select(EventRow.id, EventRow.at).where(EventRow.id <= last, EventRow.id.not_in(kept))
+    rows = session.execute(oldest.order_by(EventRow.id).limit(BATCH)).all()
+    ids = [number for number, at in rows if at < before]
+    session.execute(delete(EventRow).where(EventRow.id.in_(ids)))
+    return len(ids)
+
+
+def _delete_assignments(session: Session, before: datetime) -> int:
+    over = select(RoundRow.round_id).where(RoundRow.state.in_(FINAL))
+    old = AssignmentRow.assigned_at < before, AssignmentRow.round_id.in_(over)
+    rows = session.scalars(select(AssignmentRow).where(*old).limit(BATCH)).all()
+    for row in rows:
+        session.delete(row)
+    return len(rows)
+
+
+def _delete_interests(session: Session, before: datetime) -> int:
+    rows = session.scalars(select(InterestRow).where(InterestRow.asked_at < before).limit(BATCH)).all()
+    for row in rows:
+        session.delete(row)
+    return len(rows)

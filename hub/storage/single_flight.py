@@ -1,0 +1,57 @@
+"""Answers that many wait for, looked up once: event streams and held questions after one ring of the bell.
+
+Whoever asks the same between two rings gets the same answer; so nobody may ask here whose answer depends on
+who asks. Who waits for what is `hub.api`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from hub.storage.notify import Bell
+
+__all__ = ["Shared"]
+
+Question = TypeVar("Question", bound=Hashable)
+Answer = TypeVar("Answer")
+
+FRESH_SECONDS = 0.5
+"""No answer is older, also without a ring: what another process writes may be heard of late."""
+
+
+class Shared(Generic[Question, Answer]):
+    """Looks up each question once a ring, in a thread of its own.
+
+    An answer of before a ring is never given after it: what rang was committed before it rang, so an answer
+    that was looked up since has it.
+    """
+
+    def __init__(self, bell: Bell, look: Callable[[Question], Answer], name: str) -> None:
+        self._bell = bell
+        self._look = look
+        self._thread = ThreadPoolExecutor(1, name)
+        self._lock = threading.Lock()
+        self._kept: dict[Question, Future[Answer]] = {}
+        self._rings = -1
+        self._until = 0.0
+
+    async def ask(self, question: Question) -> Answer:
+        """The answer, which is at least as new as the last ring."""
+        with self._lock:
+            now, rings = time.monotonic(), self._bell.rings
+            if rings != self._rings or now >= self._until:
+                self._kept, self._rings, self._until = {}, rings, now + FRESH_SECONDS
+            if question not in self._kept:
+                self._kept[question] = self._thread.submit(self._look, question)
+            found = self._kept[question]
+        # Shielded: who goes away must not take the answer from the others.
+        return await asyncio.shield(asyncio.wrap_future(found))
+
+    def close(self) -> None:
+        """End the thread after the present question."""
+        self._thread.shutdown(cancel_futures=True)

@@ -1,0 +1,57 @@
+"""The table of scores: one row for each version that is or was stable, measured or waiting for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hub.storage.tables import Base, Leased, VersionRow
+
+__all__ = ["REASON_LENGTH", "SCORE_STATES", "ScoreRow", "ScoreState", "want_score"]
+
+REASON_LENGTH = 2000
+ScoreState = Literal["waiting", "working", "done", "failed"]
+SCORE_STATES: tuple[ScoreState, ...] = get_args(ScoreState)
+
+
+class ScoreRow(Leased, Base):
+    """What a version scored by `plan` at the task with `task_digest`; while it waits, what it scored before.
+
+    `plan` is the plan as JSON; `report` is a `hub.workers.job.Scored`, whose replay lies in the region's
+    store. Whoever measures holds the lease.
+    """
+
+    __tablename__ = "scores"
+    __table_args__ = (Index("ix_scores_skill_number", "skill", "number"),)
+    digest: Mapped[str] = mapped_column(ForeignKey("versions.digest"), primary_key=True)
+    skill: Mapped[str] = mapped_column(ForeignKey("skills.name"))
+    number: Mapped[int]
+    task: Mapped[str]
+    state: Mapped[ScoreState] = mapped_column(String(128), index=True)
+    reason: Mapped[str] = mapped_column(String(REASON_LENGTH))
+    wanted_at: Mapped[datetime]
+    task_digest: Mapped[str | None]
+    plan: Mapped[str | None] = mapped_column(String(1000))
+    report: Mapped[dict[str, Any] | None]
+    replay: Mapped[str | None]
+    scored_at: Mapped[datetime | None]
+
+
+def want_score(session: Session, version: VersionRow, now: datetime) -> None:
+    """Have a version scored, once, however often it becomes stable."""
+    if session.get(ScoreRow, version.digest) is not None:
+        return
+    row = ScoreRow(
+        digest=version.digest,
+        skill=version.skill,
+        number=version.number,
+        task=version.manifest["task"],
+        state="waiting",
+        reason="",
+        wanted_at=now,
+    )
+    session.add(row)
+    session.flush()

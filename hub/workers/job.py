@@ -1,0 +1,370 @@
+"""What a job is: a plain description goes in, a plain result comes out. Blobs go through the store.
+
+A kind of job is one class here: what it is told, what comes out, and how it is done on a bench. Light, so
+that the web process may know it: the bench (`hub.workers.bench`) brings the heavy libraries.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from envs.examination import Checked, CheckLimits, examined
+from hub.queue.leases import JobAbandonedError
+from hub.storage.objects import ObjectStore, open_store
+from skills.container import digest_of
+from skills.errors import ContractError, ZunftError
+from skills.manifest import Manifest
+from skills.messages import GatePlan, GateReport, MergePlan, ScoreView
+from skills.messages.leaderboards import BoardPlan
+from skills.skill import Skill
+
+if TYPE_CHECKING:
+    from hub.workers.bench import Bench
+
+__all__ = [
+    "BenchPlan",
+    "CheckJob",
+    "Checked",
+    "DeltaPart",
+    "Gate",
+    "GateJob",
+    "Job",
+    "JobAbandonedError",
+    "Jobs",
+    "Least",
+    "MergeJob",
+    "Merged",
+    "ScoreJob",
+    "Scored",
+    "StoreAddress",
+    "TaskSource",
+    "WorkerDiedError",
+    "WorkersAwayError",
+    "never",
+]
+
+Gate = Callable[[Skill, Skill | None, GatePlan], GateReport]
+"""Candidate, current version (None: there is none), plan. May take minutes; called where jobs are done."""
+
+
+class _Plain(BaseModel):
+    """Goes over a pipe or to another machine as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Result = TypeVar("Result", bound=BaseModel)
+
+
+class Job(_Plain, Generic[Result]):
+    """A job with its result; a subclass names that, `class SomeJob(Job[Made])`, and is known by its own name.
+
+    Done twice, a job gives the same bits.
+    """
+
+    kinds: ClassVar[dict[str, type[Job[Any]]]] = {}
+    """What may be asked of a worker, by name."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Be known, as soon as the class is there."""
+        if "[" not in cls.__name__:
+            cls.kinds[cls.__name__] = cls
+
+    @abstractmethod
+    def do(self, bench: Bench) -> Result:
+        """Do it, here and now.
+
+        Raises:
+            MergeError, ArtefactError, CodecError, ContractError, NotFoundError: It cannot be done.
+            StoreError, WorkersAwayError: Not now.
+        """
+
+    @classmethod
+    def result(cls) -> type[Result]:
+        """What comes out."""
+        named: Any = cls.__mro__[1]
+        found: type[Result] = named.__pydantic_generic_metadata__["args"][0]
+        return found
+
+
+class TaskSource(_Plain):
+    """Where the archive of a published task lies: its digest, in a region's store."""
+
+    digest: str
+    region: str = ""
+
+
+class CheckJob(Job[Checked]):
+    """Examine a published bundle in a process of its own; to break the limits is a finding."""
+
+    task: TaskSource
+    limits: CheckLimits
+
+    def do(self, bench: Bench) -> Checked:
+        """See `Job`."""
+        return examined(bench.bundles.archive(self.task), self.limits, bench.spool)
+
+
+class DeltaPart(_Plain):
+    """One admitted delta, as a merge needs it.
+
+    Attributes:
+        samples: Environment steps behind it.
+        success: What its robot reported.
+        norm: Its Euclidean length.
+        staleness: Rounds that it came late.
+    """
+
+    digest: str
+    size: int
+    samples: int
+    success: float | None
+    norm: float
+    staleness: int
+
+
+class Merged(_Plain):
+    """A candidate, which is in the store.
+
+    Attributes:
+        optimiser_after: Digest of the server optimiser's state, also in the store.
+        root: How far each delta was trusted, by digest; None where the rule does not ask.
+        device: What merged.
+        metrics: See `hub.workers.merge_round.write_candidate`.
+        seconds: How long it took.
+    """
+
+    digest: str
+    size: int
+    manifest: Manifest
+    optimiser_after: str
+    root: dict[str, float] | None
+    device: str
+    metrics: dict[str, float]
+    seconds: float
+
+
+class MergeJob(Job[Merged]):
+    """Merge a round's deltas into the next version; candidate and optimiser's state go into the store.
+
+    Attributes:
+        base: Digest of the version that the update is added to.
+        version: Number of the new version.
+        optimiser_before: Digest of the server optimiser's state; None at the start.
+        region: In whose store all of this lies; empty: in the hub's own.
+        gate: How a rule that asks the gate measures.
+        task: The skill's task, where it was published through the hub.
+    """
+
+    round_id: str
+    base: str
+    deltas: tuple[DeltaPart, ...]
+    plan: MergePlan
+    gate: GatePlan
+    version: int
+    optimiser_before: str | None
+    region: str = ""
+    task: TaskSource | None = None
+
+    def do(self, bench: Bench) -> Merged:
+        """See `Job`."""
+        started = time.monotonic()
+        store, merger = bench.store(self.region), bench.merger(self.region)
+        root = merger.trust(self, bench.gate(self.task))
+        with merger.candidate(self, root=root) as made:
+            store.put_file(made.state, made.state_file)
+            store.put_file(made.skill.digest, made.skill_file)
+            return Merged(
+                digest=made.skill.digest,
+                size=made.skill.size,
+                manifest=made.skill.manifest,
+                optimiser_after=made.state,
+                root=root,
+                device=bench.engine.name,
+                metrics=made.metrics,
+                seconds=time.monotonic() - started,
+            )
+
+
+class Least(_Plain):
+    """What a version must reach to become the first stable one.
+
+    Attributes:
+        success: At least so much; None: more than doing nothing.
+    """
+
+    success: float | None
+
+
+class GateJob(Job[GateReport]):
+    """Measure a version, and the current one beside it where there is one; both lie in the region's store.
+
+    Attributes:
+        least: The minimum that the candidate is held to; None: it need not be.
+        task: The skill's task, where it was published through the hub.
+    """
+
+    candidate: str
+    current: str | None
+    plan: GatePlan
+    least: Least | None = None
+    region: str = ""
+    task: TaskSource | None = None
+
+    def do(self, bench: Bench) -> GateReport:
+        """See `Job`."""
+        from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415 - only a bench does this
+
+        merger, gate = bench.merger(self.region), bench.gate(self.task)
+        candidate = merger.skill(self.candidate)
+        current = merger.skill(self.current) if self.current else None
+        report = gate(candidate, current, self.plan)
+        if self.least is None:
+            return report
+        return held_to(self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate)
+
+
+class Scored(_Plain):
+    """What a version scored; its replay is in the region's store.
+
+    Attributes:
+        score: Over all embodiments.
+        replay: Digest of the replay; None where the task has no scene.
+        replay_size: Its bytes.
+        made_with: See `hub.workers.scoring.made_with`.
+    """
+
+    score: ScoreView
+    by_embodiment: dict[str, ScoreView]
+    replay: str | None
+    replay_size: int
+    made_with: str
+    seconds: float
+
+
+class ScoreJob(Job[Scored]):
+    """Score a version for the leaderboard of its task; it lies in the region's store, as will its replay.
+
+    Attributes:
+        task_digest: Of the task as the hub knows it: another one is refused.
+        task: Where the bundle lies, where it was published through the hub.
+    """
+
+    skill: str
+    task_digest: str
+    plan: BoardPlan
+    region: str = ""
+    task: TaskSource | None = None
+
+    def do(self, bench: Bench) -> Scored:
+        """See `Job`."""
+        from envs.evaluate import pool  # noqa: PLC0415 - only a bench does this
+        from envs.task import load_task  # noqa: PLC0415
+        from hub.workers.scoring import made_with, score_skill, score_view  # noqa: PLC0415
+
+        started = time.monotonic()
+        skill = bench.merger(self.region).skill(self.skill)
+        task = load_task(bench.bundles.folder(self.task) if self.task else skill.manifest.task)
+        if task.digest != self.task_digest:
+            raise ContractError(
+                f"whoever measures has another task {task.name} than the hub.",
+                where="task",
+                remedy="Give all machines of this hub the same version of the task.",
+            )
+        found = score_skill(skill, task, self.plan.draws(), recorded=True)
+        replay = digest_of(found.replay) if found.replay else None
+        if replay and found.replay:
+            bench.store(self.region).put(replay, found.replay)
+        return Scored(
+            score=score_view(pool(found.by_embodiment.values())),
+            by_embodiment={robot: score_view(score) for robot, score in found.by_embodiment.items()},
+            replay=replay,
+            replay_size=len(found.replay or b""),
+            made_with=made_with(),
+            seconds=time.monotonic() - started,
+        )
+
+
+class StoreAddress(_Plain):
+    """Where a store is, and its credentials."""
+
+    url: str
+    access_key: str = Field(default="", repr=False)
+    secret_key: str = Field(default="", repr=False)
+
+
+class BenchPlan(_Plain):
+    """What a bench is set up with, and whoever does jobs is told: no database, no key, no token.
+
+    Attributes:
+        stores: The object stores by region.
+        spool: Folder for what a merge lays down meanwhile; None: the machine's own for temporary files.
+        device: What merges, see `hub.merging.choose_engine`.
+        on_ray: Whether jobs go on to a Ray cluster.
+        ray_address: Of that cluster, or of the one that merges.
+        background: Whether workers on this machine give way to everything else that computes.
+    """
+
+    stores: dict[str, StoreAddress]
+    spool: Path | None
+    device: str
+    on_ray: bool = False
+    ray_address: str = ""
+    log_level: str = "INFO"
+    background: bool = False
+
+    def open_store(self, region: str = "") -> ObjectStore:
+        """The store of a region, or the hub's own.
+
+        Raises:
+            StoreError: The address or the credentials cannot be used.
+        """
+        found = self.stores[region]
+        return open_store(found.url, access_key=found.access_key, secret_key=found.secret_key)
+
+
+class WorkerDiedError(ZunftError):
+    """Whoever did the job ended without an answer, again and again: killed, or out of memory."""
+
+    code = "worker_died"
+    status = 500
+
+
+class WorkersAwayError(ZunftError):
+    """Who should do the job does not answer; it comes back, and then the same job may be done."""
+
+    code = "workers_away"
+    status = 503
+
+
+def never() -> bool:
+    """The answer to whether a job was given up, where nobody gives it up."""
+    return False
+
+
+class Jobs(Protocol):
+    """Whoever does jobs. Safe to call from many threads at once."""
+
+    def run(self, job: Job[Result], stopped: Callable[[], bool] = never) -> Result:
+        """Have it done.
+
+        Args:
+            job: What is to be done.
+            stopped: Asked a few times a second where a job can be ended half-way; once true, it is.
+
+        Raises:
+            MergeError, ArtefactError, CodecError, ContractError, NotFoundError: It cannot be done.
+            StoreError, WorkersAwayError: Not now.
+            WorkerDiedError: Whoever tried it died, several times.
+            JobAbandonedError: It was stopped.
+        """
+
+    def close(self) -> None:
+        """End all work and all who do it."""

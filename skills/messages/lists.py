@@ -1,0 +1,158 @@
+"""Lists as they travel over HTTP: what may be asked of each, and the one shape of the answers, a page.
+
+A page ends with a cursor, to ask for the next one. It is the hub's own: clients send it back as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import Field, StringConstraints
+
+from skills.messages import Channel, Message, RoundState, UserRole, Visibility
+from skills.messages.tasks import TaskState
+from skills.messages.withdrawals import WithdrawalState
+
+__all__ = [
+    "LARGEST_PAGE",
+    "AuditQuery",
+    "BoardQuery",
+    "CampaignQuery",
+    "EventQuery",
+    "ListQuery",
+    "OrganisationQuery",
+    "Page",
+    "RobotQuery",
+    "RoundQuery",
+    "SkillQuery",
+    "TaskQuery",
+    "TaskVersionQuery",
+    "UserQuery",
+    "VersionQuery",
+    "WithdrawalQuery",
+]
+
+LARGEST_PAGE = 200
+T = TypeVar("T")
+Words = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")]
+Arm = Annotated[str, StringConstraints(max_length=64, pattern="^[a-z0-9-]*$")]
+
+
+class Page(Message, Generic[T]):
+    """Part of a list; `next` is the cursor of the part behind it, None at the end."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+
+class ListQuery(Message):
+    """What every list takes; an empty filter is none.
+
+    Attributes:
+        limit: Entries on a page.
+        cursor: `next` of the page before, with the same filters and sort; empty: the first page.
+    """
+
+    limit: int = Field(default=50, ge=1, le=LARGEST_PAGE, description="Entries on a page.")
+    cursor: str = Field(
+        default="", max_length=1024, pattern="^[A-Za-z0-9_-]*$", description="`next` of the page before."
+    )
+
+
+class SkillQuery(ListQuery):
+    """Which skills, and in what order."""
+
+    text: Words = Field(default="", description="Part of name, task or summary, in any case.")
+    task: Words = ""
+    embodiment: Arm = Field(default="", description="The stable version was measured on this one.")
+    organisation: Words = ""
+    channel: Channel | None = Field(default=None, description="Only skills that have this channel.")
+    lowest_score: float | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="Of the stable version, at least."
+    )
+    sort: Literal["name", "updated"] = Field(default="name", description="`updated`: the last one first.")
+
+
+class VersionQuery(ListQuery):
+    """Which versions of a skill."""
+
+    origin: Literal["initial", "upload", "merge"] | None = None
+    withdrawn: bool | None = None
+    sort: Literal["oldest", "newest"] = "oldest"
+
+
+class RobotQuery(ListQuery):
+    """Which robots, in the order in which they joined."""
+
+    text: Words = Field(default="", description="Part of id or name, in any case.")
+    organisation: Words = ""
+    embodiment: Arm = ""
+
+
+class CampaignQuery(ListQuery):
+    """Which campaigns, newest first."""
+
+    skill: Words = ""
+    state: Literal["running", "finished", "stopped", "failed"] | None = None
+
+
+class RoundQuery(ListQuery):
+    """Which rounds of a campaign, newest first."""
+
+    state: RoundState | None = None
+
+
+class TaskQuery(ListQuery):
+    """Which tasks, by name."""
+
+    text: Words = Field(default="", description="Part of the name, in any case.")
+    organisation: Words = ""
+    visibility: Visibility | None = None
+
+
+class TaskVersionQuery(ListQuery):
+    """Which versions of a task, newest first."""
+
+    state: TaskState | None = None
+
+
+class UserQuery(ListQuery):
+    """Which users, by name."""
+
+    text: Words = Field(default="", description="Part of the name, in any case.")
+    organisation: Words = ""
+    role: UserRole | None = None
+
+
+class OrganisationQuery(ListQuery):
+    """Which organisations, by name."""
+
+    text: Words = Field(default="", description="Part of the name, in any case.")
+
+
+class WithdrawalQuery(ListQuery):
+    """Which withdrawals, newest first."""
+
+    state: WithdrawalState | None = None
+
+
+class AuditQuery(ListQuery):
+    """Which entries of the audit log, in order."""
+
+    actor: Words = Field(default="", description="As the log has it, such as `user:maria`.")
+    action: Words = ""
+    subject: Words = ""
+    sort: Literal["oldest", "newest"] = "oldest"
+
+
+class EventQuery(ListQuery):
+    """Which past events, newest first."""
+
+    kind: Words = ""
+    skill: Words = ""
+
+
+class BoardQuery(ListQuery):
+    """Which scores of a task, best first."""
+
+    skill: Arm = Field(default="", description="All scored versions of this skill instead of one of each.")

@@ -1,0 +1,329 @@
+"""Every endpoint as everybody on a real hub, about things of each visibility, compared with docs/security.md.
+
+The page has two tables: who sees what, and which role and scope pass an endpoint and what it answers about
+things that one does not see or only sees. Together they say what each of these requests must get.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from hub.access.authenticator import THE_HUB, Principal
+from hub.access.visibility import VISIBILITIES
+from hub.settings import Settings
+from skills.messages import API
+from skills.messages.lists import ListQuery
+from skills.messages.tokens import EVERY_SCOPE
+from skills.messages.webhooks import WebhookRequest
+from skills.messages.withdrawals import WithdrawalRequest
+from tests.hub.conftest import Hall, Hands, Headers, Robot, StubGate, ok, tiny_skill
+from tests.hub.leaderboards.samples import enter_score
+from tests.hub.tasks.samples import list_all, publish, small_archive
+from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END, SIGHT_BEGIN, SIGHT_END, VIEWERS
+
+Row = dict[str, str]
+TASK = "weld-seam"
+SKILL_PATHS = ("/skills", "/tasks", "/campaigns", "/rounds", "/robots/me/assignment", "/events")
+NOWHERE = {
+    "skill": "nothing-here",
+    "campaign": "c-0000000000",
+    "round": "c-0000000000-1",
+    "webhook": "w-000000000000",
+    "robot": "r-000000000000",
+    "withdrawal": "x-000000000000",
+    "release": "r-111111111111",
+    "task": TASK,
+}
+
+
+def documented(begin: str, end: str) -> list[Row]:
+    """A table of docs/security.md."""
+    lines = (DOCS / "security.md").read_text().split(begin)[1].split(end)[0].strip().splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+Door = tuple[str, str]
+
+
+def door_of(row: Row) -> Door:
+    method, path = row["endpoint"].strip("`").split(" ")
+    return method, path
+
+
+DOORS = {door_of(row): row for row in documented(DOORS_BEGIN, DOORS_END)}
+SIGHT = {row["whoever looks"]: row for row in documented(SIGHT_BEGIN, SIGHT_END)}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One line of the table of who sees what, on the hub."""
+
+    name: str
+    role: str
+    robot: Robot | None = None
+    headers: Headers | None = None
+    in_browser: bool = False
+
+    def sees(self, visibility: str) -> bool:
+        return SIGHT[self.name][f"{visibility} thing"] == "yes"
+
+    @property
+    def changes(self) -> bool:
+        return SIGHT[self.name]["changes it, if the role may"] == "yes"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """North owns a skill of each visibility with a campaign for it; whoever is called own is of North."""
+
+    hall: Hall
+    callers: tuple[Caller, ...]
+    campaigns: dict[str, str]
+    releases: dict[str, str]
+    withdrawal: str = ""
+
+    def things(self, visibility: str) -> dict[str, str]:
+        campaign = self.campaigns[visibility]
+        webhook = webhook_of(self.hall, "North")
+        return {
+            "skill": f"of-{visibility}",
+            "campaign": campaign,
+            "round": f"{campaign}-1",
+            "webhook": webhook,
+            "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
+            "withdrawal": self.withdrawal,
+            "release": self.releases[visibility],
+            "task": TASK,
+        }
+
+    def ask(self, caller: Caller, door: Door, things: dict[str, str], visibility: str) -> httpx.Response:
+        method, path = door
+        target, body = _target(path, things), _body(door, things, visibility)
+        headers = {"Zunft-Delta-Signature": "x", "Content-Type": "application/json"}
+        headers |= self._session(caller) if caller.in_browser else caller.headers or {}
+        if caller.robot is not None:
+            headers |= caller.robot.headers(method, target, body)
+        return self.hall.client.request(method, target, content=body, headers=headers)
+
+    def _session(self, caller: Caller) -> Headers:
+        """Of a session that begins with the caller's token; one request may end it."""
+        assert caller.headers is not None
+        token = caller.headers["Authorization"].removeprefix("Bearer ")
+        secret, _ = self.hall.services.sign_in.with_token(token)
+        return {"Sec-Fetch-Site": "same-origin", "Cookie": f"zunft-session={secret}"}
+
+
+def webhook_of(hall: Hall, organisation: str) -> str:
+    """Its one webhook, made again where it was removed; nobody is ever told."""
+    operator = Principal("nora", "operator", organisation)
+    found = hall.services.webhooks.webhooks(operator, ListQuery()).items
+    request = WebhookRequest(url="https://localhost:1/")
+    return (found[0] if found else hall.services.webhooks.add(request, operator).webhook).webhook_id
+
+
+def _target(path: str, things: dict[str, str]) -> str:
+    place = {
+        "round_id": things["round"],
+        "campaign_id": things["campaign"],
+        "ref": "1",
+        "channel": "candidate",
+        "token": "none",
+        "webhook_id": things["webhook"],
+        "robot_id": things["robot"],
+        "withdrawal_id": things["withdrawal"],
+        "release_id": things["release"],
+        "upload_id": "u-1",
+        "number": "1",
+        "name": things["skill"],
+        "skill": things["skill"],
+    }
+    if "/leaderboard" in path:
+        place["name"] = things["task"]
+    if "/organisations/" in path:
+        place["name"] = "North"
+    if "/users/" in path:
+        place["name"] = "nobody" if path.endswith("{name}") else "me"
+    target = re.sub(r"\{(\w+)\}", lambda match: place[match[1]], path)
+    return target + (f"?skill={things['skill']}" if path.endswith("/assignment") else "")
+
+
+def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
+    """What the endpoint takes, or nothing that does harm."""
+    method, path = door[0], door[1].removeprefix(API)
+    match method, path:
+        case "POST", "/skills":
+            return tiny_skill(name=things["skill"], version=2, seed=1, task=TASK).to_bytes()
+        case "POST", "/tasks":
+            return small_archive(things["skill"], title="Another title")
+        case "POST", "/campaigns":
+            message: dict[str, object] = {"skill": things["skill"]}
+        case "POST", "/robots/{robot_id}/withdrawal":
+            message = {"dry_run": True}
+        case "POST", "/enrolment-tokens":
+            message = {"organisation": "North"}
+        case "PUT", "/skills/{name}/channels/{channel}":
+            message = {"version": 1}
+        case "PUT", "/skills/{name}/minimum":
+            message = {"minimum": 0.5}
+        case "PUT", "/skills/{name}/visibility":
+            message = {"visibility": visibility}
+        case _:
+            message = {}
+    return json.dumps(message).encode()
+
+
+@pytest.fixture
+def scene(hall: Hall) -> Scene:
+    for name in ("North", "South"):
+        hall.organisation(name)
+    ours, theirs = "North", "South"
+    robots = {place: hall.enrol(f"of {place}", organisation=place) for place in (ours, theirs)}
+    callers = []
+    for name, (viewer, _) in VIEWERS.items():
+        role = viewer.role if viewer else "anonymous"
+        place = theirs if "other" in name else ours
+        if role == "robot":
+            callers.append(Caller(name, role, robot=robots[place]))
+        elif viewer is None:
+            callers.append(Caller(name, role))
+        else:
+            user = hall.user(viewer.name + " of the test", role, "guild" if role == "admin" else place)
+            callers.append(Caller(name, role, headers=user))
+    (publisher,) = (caller for caller in callers if caller.name.endswith("published"))
+    campaigns: dict[str, str] = {}
+    releases: dict[str, str] = {}
+    for visibility in VISIBILITIES:
+        skill = tiny_skill(name=f"of-{visibility}", task=TASK)
+        ok(hall.publish(skill, publisher.headers, visibility))
+        releases[visibility] = hall.release(name=skill.manifest.name).release_id
+        enter_score(hall, skill)
+        campaigns[visibility] = hall.start(skill=f"of-{visibility}")
+        ok(publish(hall, small_archive(f"of-{visibility}"), publisher.headers, visibility))
+    list_all(hall)
+    hall.turn()
+    gone = hall.enrol("gone", organisation="North").robot_id
+    withdrawn = hall.services.withdrawals.withdraw(gone, WithdrawalRequest(), THE_HUB)
+    hall.services.close_streams()  # so that the event stream ends
+    return Scene(hall, tuple(callers), campaigns, releases, withdrawn.withdrawal_id)
+
+
+def expected(caller: Caller, door: Door, visibility: str) -> str:
+    row = DOORS[door]
+    cell = row[caller.role].replace("if public", "yes")
+    if cell != "yes" or row["unseen"] == "-":
+        return cell
+    if not door[1].removeprefix(API).startswith(SKILL_PATHS):  # about North itself, or about oneself
+        return "yes" if caller.changes or "/users/" in door[1] else row["unseen"]
+    if not caller.sees(visibility):
+        return row["unseen"]
+    return "yes" if caller.changes else row["other's"]
+
+
+def test_the_table_has_every_endpoint(hall: Hall) -> None:
+    description: dict[str, Any] = hall.client.get("/openapi.json").json()["paths"]
+    found = {(method.upper(), path) for path, methods in description.items() for method in methods}
+    assert found == set(DOORS)
+
+
+def test_every_endpoint_about_a_thing_says_what_others_get() -> None:
+    about_nothing = {
+        ("GET", "/metrics"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("POST", f"{API}/robots"),
+        ("GET", f"{API}/robots/me"),
+        ("POST", f"{API}/webhooks"),
+        *(door for door in DOORS if "/uploads" in door[1]),  # one's own: test_uploads has the others
+        ("GET", "/login/issuer"),
+        ("GET", "/login/callback"),
+        ("POST", f"{API}/sessions"),
+        ("DELETE", f"{API}/sessions/current"),
+        ("GET", f"{API}/users/me"),
+    }
+    silent = {door for door, row in DOORS.items() if row["unseen"] == "-" and row["operator"] == "yes"}
+    assert silent <= about_nothing
+
+
+def test_every_door_answers_everybody_as_the_tables_say(scene: Scene) -> None:
+    asked = 0
+    for door in DOORS:
+        for visibility in VISIBILITIES:
+            for caller in scene.callers:
+                things = scene.things(visibility)
+                answer = scene.ask(caller, door, things, visibility)
+                check(scene, caller, door, visibility, answer)
+                asked += 1
+    assert asked == len(DOORS) * len(VISIBILITIES) * len(SIGHT)
+
+
+def test_a_session_opens_what_its_user_s_token_opens(scene: Scene) -> None:
+    users = [replace(caller, in_browser=True) for caller in scene.callers if caller.headers]
+    assert len(users) == 6
+    for door in DOORS:
+        for caller in users:
+            things = scene.things("organisation")
+            answer = scene.ask(caller, door, things, "organisation")
+            check(scene, caller, door, "organisation", answer)
+
+
+def check(scene: Scene, caller: Caller, door: Door, visibility: str, answer: httpx.Response) -> None:
+    wanted, context = expected(caller, door, visibility), (door, visibility, caller.name, answer.text)
+    things = scene.things(visibility)
+    about_things = DOORS[door]["unseen"] != "-" and "{token}" not in door[1]
+    if wanted in {"yes", "left out"}:
+        assert answer.status_code != 500, context
+        assert answer.status_code not in ({401, 403, 404} if about_things else {401, 403}), context
+        assert "name_taken" not in answer.text, context
+    else:
+        assert str(answer.status_code) == wanted, context
+    if wanted == "404":
+        nowhere = scene.ask(caller, door, NOWHERE, visibility)
+        assert _without_names(answer, things) == _without_names(nowhere, NOWHERE), context
+    if door[1].endswith("/assignment") and wanted == "yes":
+        assert answer.status_code == 200, context
+    if DOORS[door]["unseen"] == "left out" and not door[1].endswith("/events"):
+        listed = {"/skills": things["skill"], "/tasks": things["skill"], "/campaigns": things["campaign"]}
+        listed["/tasks/{name}/leaderboard"] = listed["/events/past"] = things["skill"]
+        name = listed.get(door[1].removeprefix(API), "North")
+        assert (name in answer.text) == (wanted == "yes"), context
+
+
+def _without_names(answer: httpx.Response, things: dict[str, str]) -> tuple[int, str]:
+    """Status and body of an error, without what the caller itself has said."""
+    error = {**answer.json()["error"], "request_id": ""}
+    text = json.dumps(error)
+    for kind, name in sorted(things.items(), key=lambda pair: -len(pair[1])):
+        text = text.replace(name, kind)
+    return answer.status_code, text
+
+
+def test_without_a_public_catalogue_nobody_comes_in_without_a_login(settings: Settings, clock: Hands) -> None:
+    hall = Hall(settings.model_copy(update={"public_catalogue": False}), StubGate(), clock)
+    ok(hall.publish(tiny_skill(name="of-guild")))
+    scene = Scene(hall, (), {"guild": "c-1"}, {"guild": "r-1"})
+    anonymous = Caller("anonymous", "anonymous")
+    for door, row in DOORS.items():
+        answer = scene.ask(anonymous, door, scene.things("guild"), "guild")
+        assert (answer.status_code == 401) == (row["anonymous"] != "yes"), (door, answer.text)
+    hall.close()
+
+
+def test_a_token_opens_what_its_scope_opens_and_no_more(scene: Scene) -> None:
+    hall, (admin,) = scene.hall, [caller for caller in scene.callers if caller.role == "admin"]
+    for scope in EVERY_SCOPE:
+        request = {"name": f"only {scope}", "scopes": [scope]}
+        made = ok(hall.client.post(f"{API}/users/me/tokens", json=request, headers=admin.headers)).json()
+        limited = Caller(admin.name, "admin", headers={"Authorization": f"Bearer {made['token']}"})
+        for caller in (limited, replace(limited, in_browser=True)) if scope == "read" else (limited,):
+            for door, row in DOORS.items():
+                answer = scene.ask(caller, door, scene.things("guild"), "guild")
+                if row["admin"] == "yes" and row["scope"] != "-":
+                    refused = answer.status_code == 403 and answer.json()["error"]["code"] == "token_scope"
+                    assert refused == (row["scope"] != scope), (scope, door, answer.text)
