@@ -27,7 +27,7 @@ from fleet.workers.processes import Processes
 from hub.merging import ServerMomentum, merge_arrays
 from skills.container import Tensors
 from skills.delta import apply, subtract
-from skills.messages import CampaignRequest
+from skills.messages.campaigns import CampaignRequest
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.commands.skill import new_skill

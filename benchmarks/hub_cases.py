@@ -15,7 +15,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks.hub_fleet import Fleet, Held, Robot, at_once, hold_events, hold_polls, paced
-from skills.messages import API, Assignment
+from skills.messages.base import API
+from skills.messages.rounds import Assignment
 from skills.skill import Skill
 from zunft.commands.skill import new_skill
 

@@ -23,7 +23,9 @@ from yarl import URL
 
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
-from skills.messages import API, BLOB, DELTA_SIGNATURE_HEADER, Assignment, CampaignRequest, GatePlan
+from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
+from skills.messages.campaigns import CampaignRequest, GatePlan
+from skills.messages.rounds import Assignment
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
 

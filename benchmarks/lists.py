@@ -20,32 +20,23 @@ from pydantic import BaseModel
 from sqlalchemy import CTE, ColumnElement, Integer, String, cast, insert, literal, select, text
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.services import Services, open_services
 from hub.settings import Settings
 from hub.storage.database import Database
-from hub.storage.tables import (
-    AuditRow,
-    CampaignRow,
-    ChannelRow,
-    DeltaRow,
-    EventRow,
-    OrganisationRow,
-    RobotRow,
-    RoundRow,
-    SkillRow,
-    UserRow,
-    UserTokenRow,
-    VersionRow,
-    WebhookRow,
-    WithdrawalRow,
-)
+from hub.storage.tables.events import AuditRow, EventRow
+from hub.storage.tables.people import OrganisationRow, UserRow, UserTokenRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.storage.tables.webhooks import WebhookRow
+from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import Plan
 from hub.workers.job import Checked, Scored
 from skills.manifest import Channel, Contract, Manifest, Network
-from skills.messages import CampaignRequest, GateReport, ScoreView
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.leaderboards import BOARD
 from skills.messages.lists import (
     AuditQuery,
@@ -63,6 +54,7 @@ from skills.messages.lists import (
     VersionQuery,
     WithdrawalQuery,
 )
+from skills.messages.skills import GateReport, ScoreView
 
 __all__ = ["ADMIN", "FULL", "LISTS", "OPERATOR", "RESEARCHER", "Size", "fill"]
 

@@ -31,7 +31,7 @@ from fleet.workers.crew import Crew, Line
 from fleet.workers.processes import Processes
 from hub.merging import ServerMomentum, merge_arrays
 from skills.delta import apply, clip, subtract
-from skills.messages import CampaignRequest
+from skills.messages.campaigns import CampaignRequest
 from skills.skill import Skill
 from zunft.commands.skill import new_skill
 from zunft.demo.scoreboard import Cell, measure

@@ -16,7 +16,7 @@ from fleet.sync import Verdict, judge
 from skills.container import digest_of
 from skills.errors import HubUnreachableError, NotFoundError, ZunftError
 from skills.manifest import Digest
-from skills.messages import VersionView
+from skills.messages.skills import VersionView
 from skills.skill import Skill
 
 __all__ = ["Adoption"]

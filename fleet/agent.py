@@ -43,7 +43,7 @@ from skills.errors import (
 )
 from skills.files import Blob
 from skills.fits import Abilities
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
 __all__ = ["Agent", "AgentSettings", "take_turns"]

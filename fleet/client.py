@@ -29,29 +29,9 @@ from skills.errors import (
 )
 from skills.files import Blob
 from skills.fits import Abilities
-from skills.messages import (
-    API,
-    BLOB,
-    DELTA_SIGNATURE_HEADER,
-    Assignment,
-    CampaignRequest,
-    CampaignView,
-    Channel,
-    ChannelMove,
-    DeltaReceipt,
-    Enrolled,
-    EnrolmentRequest,
-    EnrolmentToken,
-    EnrolmentTokenRequest,
-    Event,
-    MinimumChange,
-    ReleaseView,
-    SkillView,
-    UserCreated,
-    UserRequest,
-    VersionView,
-    Visibility,
-)
+from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.events import Event
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
     OrganisationRequest,
@@ -59,9 +39,21 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
+from skills.messages.robots import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest
+from skills.messages.rounds import Assignment, DeltaReceipt
+from skills.messages.skills import (
+    Channel,
+    ChannelMove,
+    MinimumChange,
+    ReleaseView,
+    SkillView,
+    VersionView,
+    Visibility,
+)
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.messages.tokens import TokenCreated, TokenRequest
 from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
+from skills.messages.users import UserCreated, UserRequest
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement

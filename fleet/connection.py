@@ -32,7 +32,7 @@ from skills.errors import (
     UnauthorizedError,
     ZunftError,
 )
-from skills.messages import ErrorBody
+from skills.messages.base import ErrorBody
 
 __all__ = ["MESSAGE_LIMIT", "Answer", "Connection", "Traffic"]
 

@@ -13,7 +13,7 @@ from fleet.robot_folder import Workbench
 from fleet.sync import check_fit
 from skills.errors import ArtefactError, SignatureError, ZunftError
 from skills.manifest import Contract, Digest, Manifest, Name
-from skills.messages import VersionView
+from skills.messages.skills import VersionView
 from skills.skill import Skill
 
 __all__ = ["DistrustError", "Needs", "pull_skill"]

@@ -11,7 +11,7 @@ from typing import Protocol
 from skills.delta import Delta
 from skills.errors import ZunftError
 from skills.manifest import Contract
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
 __all__ = ["Ground", "Iteration", "RobotError", "StoppedError"]

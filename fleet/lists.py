@@ -10,17 +10,9 @@ from urllib.parse import urlencode
 from fleet import paths
 from fleet.connection import Connection
 from skills.fits import RobotFit
-from skills.messages import (
-    API,
-    AuditEntry,
-    CampaignView,
-    Event,
-    RobotView,
-    RoundView,
-    SkillView,
-    UserView,
-    VersionView,
-)
+from skills.messages.base import API
+from skills.messages.campaigns import CampaignView
+from skills.messages.events import AuditEntry, Event
 from skills.messages.leaderboards import Leaderboard
 from skills.messages.lists import (
     AuditQuery,
@@ -40,8 +32,12 @@ from skills.messages.lists import (
     WithdrawalQuery,
 )
 from skills.messages.organisations import OrganisationView
+from skills.messages.robots import RobotView
+from skills.messages.rounds import RoundView
+from skills.messages.skills import SkillView, VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.messages.tokens import TokenView
+from skills.messages.users import UserView
 from skills.messages.webhooks import DeadLetter, WebhookView
 from skills.messages.withdrawals import WithdrawalView
 

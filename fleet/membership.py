@@ -12,7 +12,7 @@ from fleet.connection import Connection
 from fleet.robot_folder import Identity, Workbench
 from skills.errors import ConflictError
 from skills.manifest import Name
-from skills.messages import EnrolmentRequest
+from skills.messages.robots import EnrolmentRequest
 
 __all__ = ["connect", "join"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from skills.messages import API
+from skills.messages.base import API
 
 __all__ = ["board", "campaign", "organisation", "skill", "task", "tokens", "version", "webhook"]
 

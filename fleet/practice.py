@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from fleet.trainer import Trainer, TrainingReport
 from skills.delta import Delta, DeltaHeader, clip, norm, subtract
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
 __all__ = ["practise"]

@@ -16,7 +16,7 @@ from fleet.robot_folder import Pending
 from skills.errors import ContractError
 from skills.fits import differences
 from skills.manifest import Contract, Manifest
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 
 __all__ = ["Action", "Drop", "Push", "Train", "Verdict", "Wait", "backoff", "check_fit", "decide", "judge"]
 

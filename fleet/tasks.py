@@ -23,7 +23,7 @@ from fleet.robot_folder import Workbench
 from fleet.transfer import pull
 from skills.container import digest_of
 from skills.errors import ArtefactError, ContractError, HubUnreachableError, NotFoundError
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.signing import VerifyKey, task_statement
 

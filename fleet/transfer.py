@@ -12,7 +12,7 @@ from typing import TypeVar
 from fleet.connection import Connection
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob
-from skills.messages import API, BLOB
+from skills.messages.base import API, BLOB
 from skills.messages.uploads import MissingPart, UploadRequest, UploadView
 
 __all__ = ["ONE_REQUEST", "pull", "push", "slowest"]

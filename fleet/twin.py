@@ -24,7 +24,7 @@ from fleet.sampler import vectorise
 from fleet.trainer import Trainer, TrainerSettings, TrainingReport
 from skills.delta import Delta
 from skills.manifest import Network
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 from skills.policy import Policy
 from skills.skill import Skill
 

@@ -13,7 +13,7 @@ from fleet.home import home_workshop
 from fleet.own_robot import load_env, rehearse
 from fleet.robot_folder import Workbench
 from fleet.tasks import find_task, kept_tasks
-from skills.messages import VersionView
+from skills.messages.skills import VersionView
 from skills.policy import Policy
 
 __all__ = ["Usage", "use_skill"]

@@ -42,7 +42,7 @@ from hub.operations.gauges import Standing
 from hub.services import Services, open_services
 from hub.settings import Settings
 from hub.workers.job import Gate
-from skills.messages import API, ErrorBody
+from skills.messages.base import API, ErrorBody
 
 __all__ = ["create_app"]
 

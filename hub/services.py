@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from envs.examination import CheckLimits
-from hub.access.authenticator import Authenticator, Viewer
+from hub.access.authenticator import Authenticator
 from hub.access.hub_key import signing_key
 from hub.access.oidc_issuer import Issuer
+from hub.access.principal import Viewer
 from hub.access.sessions import Sessions
 from hub.access.sign_in import SignIn
 from hub.access.tokens import Tokens
@@ -38,23 +39,21 @@ from hub.rounds.campaigns import Campaigns
 from hub.rounds.engine import Engine
 from hub.rounds.held_robots import HeldRobots
 from hub.rounds.round_steps import Steps
-from hub.settings import Settings
+from hub.settings import SPOOL_FOLDER, Settings, parse_networks
 from hub.storage.database import Database
 from hub.storage.discards import Discards
-from hub.storage.listening import Listener
-from hub.storage.notify import Bell
+from hub.storage.notify import Bell, Listener
 from hub.storage.objects import ObjectStore
 from hub.storage.regions import HOME, Stores, connect_stores
 from hub.storage.retention import Retention
 from hub.storage.single_flight import Shared
 from hub.storage.spool import Spool
-from hub.storage.tables import CampaignRow
+from hub.storage.tables.rounds import CampaignRow
 from hub.tasks.checker import Checker
 from hub.tasks.registry import Tasks
 from hub.tasks.sources import check_task
 from hub.webhooks.dispatcher import Dispatcher
 from hub.webhooks.envelope import hub_urn
-from hub.webhooks.networks import parse_networks
 from hub.webhooks.registry import Webhooks
 from hub.webhooks.schedule import Schedule
 from hub.webhooks.sending import Sender
@@ -67,9 +66,11 @@ from hub.workers.timed import Timed
 from skills.messages.leaderboards import BOARD
 from skills.signing import SigningKey
 
-__all__ = ["SPOOL_FOLDER", "Services", "open_services"]
+__all__ = [
+    "Services",
+    "open_services",
+]
 
-SPOOL_FOLDER = "spool"
 SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
 REQUEST_THREADS = 40

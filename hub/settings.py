@@ -5,7 +5,7 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -21,12 +21,20 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from hub.webhooks.networks import parse_networks
-from skills.messages import Label, UserRole
+from skills.messages.base import Label
 from skills.messages.organisations import REGION
+from skills.messages.users import UserRole
 from skills.skill import SIZE_LIMIT
 
-__all__ = ["KEY_FILE", "Settings", "StoreKeys", "is_protected"]
+__all__ = [
+    "KEY_FILE",
+    "SPOOL_FOLDER",
+    "Network",
+    "Settings",
+    "StoreKeys",
+    "is_protected",
+    "parse_networks",
+]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
@@ -375,3 +383,18 @@ def _place(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     endpoint = parse_qs(parts.query).get("endpoint", [""])
     return parts.scheme, parts.netloc, parts.path.strip("/"), *endpoint
+
+
+SPOOL_FOLDER = "spool"
+
+
+Network = IPv4Network | IPv6Network
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Networks such as `10.0.0.0/8, fd00::/8`.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())

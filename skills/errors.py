@@ -11,7 +11,7 @@
     └── HubUnreachableError   the hub did not answer; nothing is known about what it did
 
 Each says what was wrong (message), where, and what to do about it (remedy). The hub turns them
-into its one error shape (`skills.messages.ErrorBody`), the client turns that back into them.
+into its one error shape (`skills.messages.base.ErrorBody`), the client turns that back into them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from skills.manifest import Contract, Digest, Manifest, Name
-from skills.messages import Message
+from skills.messages.base import Message
 
 __all__ = ["TASKS_LIMIT", "Abilities", "Ability", "Fit", "RobotFit", "differences", "fit_of"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from skills.messages import API
+from skills.messages.base import API
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok, tiny_skill
 from tests.hub.running import RunningHub, running_hub

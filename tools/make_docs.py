@@ -17,13 +17,14 @@ import typer
 from pydantic_settings import BaseSettings
 
 from fleet.settings import RobotSettings
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.visibility import VISIBILITIES, may_change, may_see
 from hub.api.permissions import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
 from hub.merging.rules import RULES
-from hub.rounds.states import FINAL, TRANSITIONS
+from hub.rounds.states import TRANSITIONS
 from hub.settings import Settings
+from skills.messages.rounds import FINAL
 from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 

@@ -10,8 +10,8 @@ from envs.evaluate import pool
 from envs.task import Task
 from hub.workers.scoring import made_with, score_skill, score_view
 from skills.errors import ContractError
-from skills.messages import ScoreView
 from skills.messages.leaderboards import BOARD, BoardEntry, BoardPlan, Draw, Leaderboard
+from skills.messages.skills import ScoreView
 from skills.skill import Skill
 
 __all__ = ["Repeated", "measure_again"]

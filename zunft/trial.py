@@ -14,7 +14,7 @@ from envs.examine import RandomPolicy
 from envs.scripted import controller, controller_names
 from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
-from skills.messages import TrainingPlan
+from skills.messages.campaigns import TrainingPlan
 from skills.messages.leaderboards import BoardPlan
 from skills.policy import Policy as Learned
 from skills.skill import Skill

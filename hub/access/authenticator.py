@@ -7,121 +7,39 @@ needed. Sessions of browsers are `hub.access.sessions`; which route needs which 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
 
 from hub.access.nonces import Nonces, withdrawn_robot
+from hub.access.principal import INCLUDES, Principal, hash_token
 from hub.clock import Clock
 from hub.storage.database import Database
 from hub.storage.facts import Facts
 from hub.storage.group_commit import Together
-from hub.storage.tables import RobotRow, SessionRow, UserRow, UserTokenRow
-from skills.errors import ForbiddenError, UnauthorizedError
-from skills.messages import Role
+from hub.storage.tables.people import SessionRow, UserRow, UserTokenRow
+from hub.storage.tables.robots import RobotRow
+from skills.errors import UnauthorizedError
 from skills.messages.tokens import EVERY_SCOPE, Scope
+from skills.messages.users import Role
 from skills.signing import RequestProof, VerifyKey
 
 __all__ = [
-    "INCLUDES",
-    "THE_HUB",
     "Authenticator",
     "Claim",
-    "Principal",
     "Signed",
-    "Viewer",
-    "hash_token",
-    "make_token",
     "principal_of",
     "scopes_of",
 ]
 
-INCLUDES: dict[Role, frozenset[Role]] = {
-    "robot": frozenset({"robot"}),
-    "researcher": frozenset({"researcher"}),
-    "operator": frozenset({"operator", "researcher"}),
-    "admin": frozenset({"admin", "operator", "researcher"}),
-}
 NONCE_LENGTH = range(8, 65)
 ROBOTS = 50_000
 """So many robots' keys are kept in memory, a third of a kB each."""
 USED_PRECISION = timedelta(minutes=1)
 """How much later a token must be used again for that to be written down."""
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Who asks, once proven.
-
-    Attributes:
-        name: The robot's id or the user's name.
-        role: What it may do.
-        organisation: Whose it is.
-        scopes: What its token is limited to; a robot, and a user who signed in at an issuer, have all.
-        token: Name of the token that was shown, now or to open the session; empty where there is none.
-        token_hash: What the hub keeps of it.
-        session_hash: What the hub keeps of the session's secret; empty where there is no session.
-        expires_at: When the proof ends; None: it does not. A session's moves on with its use.
-    """
-
-    name: str
-    role: Role
-    organisation: str
-    scopes: frozenset[Scope] = frozenset(EVERY_SCOPE)
-    token: str = ""
-    token_hash: str = field(default="", repr=False)
-    session_hash: str = field(default="", repr=False)
-    expires_at: datetime | None = field(default=None, compare=False)
-
-    @property
-    def actor(self) -> str:
-        """This one in the audit log."""
-        if self == THE_HUB:
-            return self.name
-        return f"{'robot' if self.role == 'robot' else 'user'}:{self.name}"
-
-    def may_act_as(self, role: Role, scope: Scope) -> bool:
-        """Whether this one's role includes another, and its proof is for that."""
-        return role in INCLUDES[self.role] and scope in self.scopes
-
-    def must_be(self, role: Role, scope: Scope) -> None:
-        """Hold to a role and a scope.
-
-        Raises:
-            ForbiddenError: This one's role does not include it, or its token is not for that.
-        """
-        if role not in INCLUDES[self.role]:
-            raise ForbiddenError(
-                f"this needs the role {role}; {self.name} is a {self.role}.",
-                remedy="Ask an operator of the hub, or use another token.",
-            )
-        self.must_have(scope)
-
-    def must_have(self, scope: Scope) -> None:
-        """Hold to a scope.
-
-        Raises:
-            ForbiddenError: This one's token is not for that.
-        """
-        if scope not in self.scopes:
-            raise ForbiddenError(
-                f"the token {self.token!r} of {self.name} is not for this: it lacks the scope {scope}.",
-                where="Authorization",
-                remedy="Use another token: zunft user token create.",
-                code="token_scope",
-            )
-
-
-THE_HUB = Principal("hub", "admin", "")
-"""Who acts and looks where nobody asked: the engine, a start of the hub, a command on its own machine."""
-
-Viewer = Principal | None
-"""Who looks; None is anybody, where the catalogue is public."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +57,6 @@ class Signed:
 
     principal: Principal
     nonce: str
-
-
-def make_token(prefix: str) -> str:
-    """A new secret with 256 bits of entropy."""
-    return f"{prefix}_{secrets.token_urlsafe(32)}"
-
-
-def hash_token(token: str) -> str:
-    """What the hub keeps of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Authenticator:

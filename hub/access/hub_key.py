@@ -12,11 +12,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.events.audit import HUB, note
-from hub.events.log import take_turn
 from hub.settings import Settings
 from hub.storage.database import Database, SettingsError, existing_database
-from hub.storage.tables import HubRow, VersionRow
+from hub.storage.record import HUB, note, take_turn
+from hub.storage.tables.events import HubRow
+from hub.storage.tables.skills import VersionRow
 from skills.errors import ConflictError
 from skills.signing import SigningKey, VerifyKey, skill_statement
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from hub.clock import Clock
 from hub.storage.database import Database, insert_of
 from hub.storage.group_commit import Together
-from hub.storage.tables import NonceRow, RobotRow
+from hub.storage.tables.robots import NonceRow, RobotRow
 from skills.errors import UnauthorizedError
 
 __all__ = ["Nonces", "Use", "withdrawn_robot"]

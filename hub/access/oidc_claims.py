@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.access.authenticator import INCLUDES
-from hub.organisations.accounts import FIRST_ADMIN
+from hub.access.principal import FIRST_ADMIN, INCLUDES
 from hub.settings import Settings
 from skills.errors import ForbiddenError
-from skills.messages import UserRole
+from skills.messages.users import UserRole
 
 __all__ = ["Person", "person_of"]
 

@@ -14,10 +14,11 @@ from typing import cast
 from sqlalchemy import CursorResult, Select, delete, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, hash_token, make_token, principal_of
+from hub.access.authenticator import principal_of
+from hub.access.principal import Principal, hash_token, make_token
 from hub.clock import Clock
 from hub.storage.database import Database
-from hub.storage.tables import SessionRow, UserRow, UserTokenRow
+from hub.storage.tables.people import SessionRow, UserRow, UserTokenRow
 from skills.errors import UnauthorizedError
 
 __all__ = ["Sessions", "end_sessions"]

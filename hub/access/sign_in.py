@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Authenticator, Principal, principal_of
+from hub.access.authenticator import Authenticator, principal_of
 from hub.access.oidc_claims import Person, person_of
+from hub.access.principal import Principal
 from hub.access.sessions import Sessions
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import take_turn
 from hub.settings import Settings
 from hub.storage.database import Database
-from hub.storage.tables import IdentityRow, OrganisationRow, UserRow
+from hub.storage.record import note, take_turn
+from hub.storage.tables.people import IdentityRow, OrganisationRow, UserRow
 from skills.errors import ConflictError, ForbiddenError
 
 __all__ = ["SignIn"]

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, hash_token, make_token, scopes_of
+from hub.access.authenticator import scopes_of
+from hub.access.principal import Principal, hash_token, make_token
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import take_turn
 from hub.storage.database import Database
 from hub.storage.paging import Order, page_of
-from hub.storage.tables import IdentityRow, UserRow, UserTokenRow
+from hub.storage.record import note, take_turn
+from hub.storage.tables.people import IdentityRow, UserRow, UserTokenRow
 from skills.errors import ConflictError, ForbiddenError, NotFoundError
 from skills.messages.lists import ListQuery, Page
 from skills.messages.tokens import EVERY_SCOPE, Scope, TokenCreated, TokenRequest, TokenView

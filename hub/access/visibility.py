@@ -22,11 +22,13 @@ from typing import get_args
 from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from hub.access.authenticator import Principal, Viewer
-from hub.storage.tables import EventRow, RobotRow, SkillRow, VersionRow
+from hub.access.principal import Principal, Viewer
+from hub.storage.tables.events import EventRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError
-from skills.messages import Visibility
+from skills.messages.skills import Visibility
 
 __all__ = [
     "VISIBILITIES",

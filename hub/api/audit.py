@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from hub.api.deps import AdminReads, ServicesDep
 from hub.api.errors import refusals
-from skills.messages import AuditEntry
+from skills.messages.events import AuditEntry
 from skills.messages.lists import AuditQuery, Page
 
 __all__ = ["router"]

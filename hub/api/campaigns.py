@@ -10,8 +10,9 @@ from hub.api.deps import AnyLogin, Operator, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import CampaignBody
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED
-from skills.messages import CampaignView, RoundView
+from skills.messages.campaigns import CampaignView
 from skills.messages.lists import CampaignQuery, Page, RoundQuery
+from skills.messages.rounds import RoundView
 
 __all__ = ["router"]
 

@@ -13,14 +13,15 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from hub.access.authenticator import Principal, Signed
+from hub.access.authenticator import Signed
+from hub.access.principal import Principal
 from hub.api.bodies import body_digest
 from hub.api.cookies import SESSION, Browser
 from hub.api.rate_limits import RateLimits
 from hub.services import Services
 from skills.errors import SignatureError, TooLargeError, UnauthorizedError
-from skills.messages import Role
 from skills.messages.tokens import Scope
+from skills.messages.users import Role
 from skills.signing import RequestProof
 
 __all__ = [

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from skills.errors import ZunftError
-from skills.messages import ErrorBody, ErrorDetail
+from skills.messages.base import ErrorBody, ErrorDetail
 
 __all__ = [
     "error_response",

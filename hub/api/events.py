@@ -11,13 +11,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.api.deps import AnyLogin, ServicesDep
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN_LISTED
 from hub.events.log import audience, news
 from hub.services import Services
-from skills.messages import Event
+from skills.messages.events import Event
 from skills.messages.lists import EventQuery, Page
 
 __all__ = ["router"]

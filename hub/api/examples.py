@@ -10,20 +10,13 @@ from pydantic import BaseModel
 
 from skills.fits import Abilities, Ability
 from skills.manifest import Channel, Contract
-from skills.messages import (
-    CampaignRequest,
-    ChannelMove,
-    EnrolmentRequest,
-    EnrolmentTokenRequest,
-    GatePlan,
-    MergePlan,
-    MinimumChange,
-    TrainingPlan,
-    UserRequest,
-)
+from skills.messages.campaigns import CampaignRequest, GatePlan, MergePlan, TrainingPlan
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
+from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
+from skills.messages.skills import ChannelMove, MinimumChange
 from skills.messages.tokens import SessionRequest, TokenRequest
 from skills.messages.uploads import SkillPurpose, UploadRequest
+from skills.messages.users import UserRequest
 from skills.messages.webhooks import RedeliverRequest, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest
 

@@ -17,7 +17,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from hub.storage.objects.contract import damaged
 from skills.errors import RequestError
-from skills.messages import BLOB
+from skills.messages.base import BLOB
 
 __all__ = ["file_answer"]
 

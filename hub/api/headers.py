@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from skills.messages import API
+from skills.messages.base import API
 from skills.signing import RequestProof
 
 __all__ = ["SecurityHeaders"]

@@ -11,7 +11,7 @@ from hub.api.deps import BrowserDep, Reader, ServicesDep
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN, SEEN_LISTED
 from skills.container import digest_of
-from skills.messages import BLOB
+from skills.messages.base import BLOB
 from skills.messages.leaderboards import Leaderboard
 from skills.messages.lists import BoardQuery
 

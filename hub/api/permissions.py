@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
-from hub.access.authenticator import INCLUDES
+from hub.access.principal import INCLUDES
 from hub.api.deps import REQUIRED, bring, login, reader
 from skills.messages.tokens import Scope
 

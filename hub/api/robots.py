@@ -12,13 +12,9 @@ from hub.api.errors import refusals
 from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
 from hub.api.permissions import OWN_LISTED, heeds
 from skills.manifest import Name
-from skills.messages import (
-    Assignment,
-    Enrolled,
-    EnrolmentToken,
-    RobotView,
-)
 from skills.messages.lists import Page, RobotQuery
+from skills.messages.robots import Enrolled, EnrolmentToken, RobotView
+from skills.messages.rounds import Assignment
 
 __all__ = ["router"]
 

@@ -11,7 +11,8 @@ from hub.api.bodies import FILE, File, expect_delta, heavy_lifting
 from hub.api.deps import AnyLogin, ServicesDep, SignedRobot
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN
-from skills.messages import BLOB, DELTA_SIGNATURE_HEADER, DeltaReceipt, RoundView
+from skills.messages.base import BLOB, DELTA_SIGNATURE_HEADER
+from skills.messages.rounds import DeltaReceipt, RoundView
 
 __all__ = ["delta_router", "router"]
 

@@ -13,7 +13,7 @@ from hub.api.deps import BrowserDep, ServicesDep, UserReads, count_stranger
 from hub.api.errors import refusals
 from hub.api.examples import SessionBody
 from skills.errors import UnauthorizedError
-from skills.messages import UserView
+from skills.messages.users import UserView
 
 __all__ = ["router"]
 

@@ -14,8 +14,9 @@ from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
 from hub.api.files import file_answer
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from skills.fits import RobotFit
-from skills.messages import API, BLOB, Channel, ReleaseView, SkillView, VersionView, Visibility
+from skills.messages.base import API, BLOB
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
+from skills.messages.skills import Channel, ReleaseView, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
 

@@ -13,8 +13,9 @@ from hub.api.deps import Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
 from hub.api.files import file_answer
 from hub.api.permissions import SEEN, SEEN_LISTED, heeds
-from skills.messages import BLOB, Visibility
+from skills.messages.base import BLOB
 from skills.messages.lists import Page, TaskQuery, TaskVersionQuery
+from skills.messages.skills import Visibility
 from skills.messages.tasks import TaskVersionView, TaskView
 
 __all__ = ["ARCHIVE_LIMIT", "router", "task_router"]

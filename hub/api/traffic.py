@@ -12,7 +12,7 @@ from http import HTTPMethod
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.metrics import Metrics
-from skills.messages import API
+from skills.messages.base import API
 
 __all__ = ["Traffic"]
 

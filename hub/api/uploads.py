@@ -11,7 +11,9 @@ from hub.api.bodies import FILE, File, expect_part, heavy_lifting
 from hub.api.deps import Bringer, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import UploadBody
-from skills.messages import BLOB, DeltaReceipt, VersionView
+from skills.messages.base import BLOB
+from skills.messages.rounds import DeltaReceipt
+from skills.messages.skills import VersionView
 from skills.messages.uploads import UploadView
 
 __all__ = ["part_router", "router"]

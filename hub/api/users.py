@@ -10,9 +10,9 @@ from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
 from hub.api.errors import refusals
 from hub.api.examples import TokenBody, UserBody
 from hub.api.permissions import heeds
-from skills.messages import UserCreated, UserView
 from skills.messages.lists import ListQuery, Page, UserQuery
 from skills.messages.tokens import TokenCreated, TokenView
+from skills.messages.users import UserCreated, UserView
 
 __all__ = ["router"]
 

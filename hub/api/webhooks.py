@@ -10,7 +10,7 @@ from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import RedeliverBody, WebhookBody
 from hub.api.permissions import OWN_LISTED, heeds
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.lists import ListQuery, Page
 from skills.messages.webhooks import DeadLetter, Redelivered, TrialView, WebhookCreated, WebhookView
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen, seen_skills
 from hub.catalogue.channels import ask_release, base_of, is_fit, stable_of
 from hub.catalogue.publishing import add_skill, check_origin, check_succession, owner_for
@@ -31,22 +31,22 @@ from hub.catalogue.skill_views import (
     version_views,
 )
 from hub.clock import Clock
-from hub.events.audit import HUB, note
-from hub.events.log import record, take_turn
 from hub.organisations.eligibility import dismiss_others
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.storage.database import Database
 from hub.storage.discards import Discards
 from hub.storage.objects import ObjectStore
 from hub.storage.paging import page_of
+from hub.storage.record import HUB, note, record, take_turn
 from hub.storage.regions import Stores, region_of
 from hub.storage.spool import SpoolFile
-from hub.storage.tables import ChannelRow, OrganisationRow, SkillRow, VersionRow
-from hub.storage.tables.scores import want_score
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
-from skills.messages import Channel, GateReport, SkillView, VersionView, Visibility
 from skills.messages.lists import Page, SkillQuery, VersionQuery
+from skills.messages.skills import Channel, GateReport, SkillView, VersionView, Visibility
 from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
@@ -58,6 +58,7 @@ __all__ = [
     "own_skill",
     "point_channel",
     "resolve",
+    "want_score",
 ]
 
 URL_SECONDS = 600.0
@@ -411,3 +412,20 @@ def _version_of(session: Session, digest: str) -> VersionRow | None:
 
 def _skill_view(session: Session, row: SkillRow) -> SkillView:
     return skill_views(session, session.execute(one_skill(row.name)).all())[0]
+
+
+def want_score(session: Session, version: VersionRow, now: datetime) -> None:
+    """Have a version scored, once, however often it becomes stable."""
+    if session.get(ScoreRow, version.digest) is not None:
+        return
+    row = ScoreRow(
+        digest=version.digest,
+        skill=version.skill,
+        number=version.number,
+        task=version.manifest["task"],
+        state="waiting",
+        reason="",
+        wanted_at=now,
+    )
+    session.add(row)
+    session.flush()

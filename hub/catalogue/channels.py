@@ -12,10 +12,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.events.log import record
-from hub.storage.tables import ChannelRow, ReleaseRow, RoundRow, SkillRow, VersionRow
+from hub.storage.record import record
+from hub.storage.tables.rounds import RoundRow
+from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.workers.job import Least
-from skills.messages import Channel
+from skills.messages.skills import Channel
 
 __all__ = ["ask_release", "base_of", "is_fit", "least_of", "stable_of"]
 

@@ -11,12 +11,13 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.access.visibility import must_change, seen_skills
-from hub.storage.tables import OrganisationRow, SkillRow, VersionRow
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from skills.errors import ArtefactError, ConflictError, ContractError
 from skills.manifest import Manifest
-from skills.messages import Visibility
+from skills.messages.skills import Visibility
 
 __all__ = ["add_skill", "check_origin", "check_succession", "next_number", "owner_for"]
 

@@ -14,21 +14,22 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.catalogue.catalogue import find_skill, own_skill, point_channel, resolve
 from hub.catalogue.channels import ask_release, is_fit, stable_of
 from hub.clock import Clock
-from hub.events.log import record, take_turn
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database
+from hub.storage.record import record, take_turn
 from hub.storage.regions import region_of
-from hub.storage.tables import ReleaseRow, SkillRow, VersionRow
+from hub.storage.tables.skills import ReleaseRow, SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
-from skills.messages import Channel, GatePlan, GateReport, ReleaseView
+from skills.messages.campaigns import GatePlan
+from skills.messages.skills import Channel, GateReport, ReleaseView
 
 __all__ = ["Releaser", "Releases"]
 

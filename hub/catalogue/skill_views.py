@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import seen
 from hub.storage.paging import Line, Order, Statement, containing
-from hub.storage.tables import ChannelRow, SkillRow, VersionRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from skills.manifest import Manifest
-from skills.messages import GateReport, ScoreView, SkillView, VersionView
 from skills.messages.lists import SkillQuery, VersionQuery
+from skills.messages.skills import GateReport, ScoreView, SkillView, VersionView
 
 __all__ = [
     "SKILL_ORDERS",

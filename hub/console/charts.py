@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from hub.console.words import percent, score_in_words, short_digest, state_in_words
-from skills.messages import CampaignView, RoundView, ScoreView, VersionView
+from skills.messages.campaigns import CampaignView
+from skills.messages.rounds import RoundView
+from skills.messages.skills import ScoreView, VersionView
 
 __all__ = ["Options", "campaign_chart", "embodiment_chart", "lineage_chart", "success_chart"]
 

@@ -16,7 +16,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from hub.console.charts import Options
 from hub.console.words import NO_SCORE, interval, percent, score_in_words, state_in_words
-from skills.messages import ScoreView
+from skills.messages.skills import ScoreView
 
 __all__ = [
     "Badge",

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.api.cookies import SESSION, Browser
 from hub.api.login import login_page
 from hub.console.acting import Act
@@ -21,7 +21,7 @@ from hub.console.reading import SCOPE_KEY
 from hub.console.theme import MARK
 from hub.services import Services
 from skills.errors import UnauthorizedError, ZunftError
-from skills.messages import API
+from skills.messages.base import API
 
 __all__ = ["frame", "hub_address", "live", "reading_of", "viewer_of"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import may_change
 from hub.services import Services
 from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
-from skills.messages import CampaignView, ReleaseView, SkillView, VersionView
+from skills.messages.campaigns import CampaignView
 from skills.messages.leaderboards import Leaderboard
 from skills.messages.lists import (
     LARGEST_PAGE,
@@ -21,6 +21,7 @@ from skills.messages.lists import (
     TaskVersionQuery,
     VersionQuery,
 )
+from skills.messages.skills import ReleaseView, SkillView, VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
 
 __all__ = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from skills.messages import CampaignView, ReleaseView, ScoreView
+from skills.messages.campaigns import CampaignView
+from skills.messages.skills import ReleaseView, ScoreView
 
 __all__ = [
     "NO_SCORE",

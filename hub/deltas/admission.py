@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from hub.access.authenticator import Principal, Signed
+from hub.access.authenticator import Signed
 from hub.access.nonces import Nonces
+from hub.access.principal import Principal
 from hub.clock import Clock
 from hub.deltas.offers import BetweenRoundsError, Known, Offer, Offers, Welcome
 from hub.storage.database import Database
@@ -25,10 +26,10 @@ from hub.storage.discards import Discards
 from hub.storage.group_commit import Together
 from hub.storage.regions import Stores
 from hub.storage.spool import Spool, SpoolFile
-from hub.storage.tables import DeltaRow
+from hub.storage.tables.rounds import DeltaRow
 from skills.delta import EncodedDelta
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
-from skills.messages import DeltaReceipt
+from skills.messages.rounds import DeltaReceipt
 from skills.signing import delta_statement
 
 __all__ = ["Admission", "BetweenRoundsError"]

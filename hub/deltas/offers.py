@@ -15,29 +15,25 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, insert, or_, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal
 from hub.access.nonces import Nonces
+from hub.access.principal import Principal
 from hub.access.visibility import may_see
 from hub.clock import Clock
-from hub.events.log import record_many
 from hub.organisations.eligibility import contributors
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.rounds.journal import newest_rounds, order_of, state_of, unknown_round
 from hub.rounds.staleness import place
 from hub.storage.facts import Facts
-from hub.storage.tables import (
-    CampaignRow,
-    DeltaRow,
-    DiscardRow,
-    OrganisationRow,
-    RobotRow,
-    RoundRow,
-    SkillRow,
-    VersionRow,
-)
+from hub.storage.record import record_many
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.skills import SkillRow, VersionRow
+from hub.storage.tables.uploads import DiscardRow
 from skills.errors import ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest, Parameters
-from skills.messages import CampaignRequest, DeltaReceipt, RoundState
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.rounds import DeltaReceipt, RoundState
 from skills.signing import VerifyKey
 
 __all__ = ["BetweenRoundsError", "Known", "Offer", "Offers", "RoundFacts", "Welcome"]

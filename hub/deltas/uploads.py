@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.catalogue.catalogue import Catalogue
 from hub.clock import Clock
 from hub.deltas.admission import Admission
@@ -27,9 +27,10 @@ from hub.storage.database import Database
 from hub.storage.objects.contract import Parts
 from hub.storage.regions import HOME, Stores
 from hub.storage.spool import Spool, SpoolFile
-from hub.storage.tables import UploadRow
+from hub.storage.tables.uploads import UploadRow
 from skills.errors import ArtefactError, ConflictError, NotFoundError, TooLargeError, ZunftError
-from skills.messages import DeltaReceipt, VersionView
+from skills.messages.rounds import DeltaReceipt
+from skills.messages.skills import VersionView
 from skills.messages.uploads import DeltaPurpose, MissingPart, Purpose, UploadRequest, UploadView
 
 __all__ = ["UploadLimits", "Uploads"]

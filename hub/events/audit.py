@@ -8,33 +8,29 @@ whole database can rewrite both, which shows only against a head that was noted 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
 
-from hub.events.log import take_turn
 from hub.storage.database import Database
 from hub.storage.paging import Order, page_of
-from hub.storage.tables import AuditHeadRow, AuditRow
-from skills.messages import AuditEntry
+from hub.storage.record import START, entry_hash
+from hub.storage.tables.events import AuditHeadRow, AuditRow
+from skills.messages.events import AuditEntry
 from skills.messages.lists import AuditQuery, Page
 
-__all__ = ["HUB", "AuditLog", "Finding", "entry_hash", "note", "verify_chain"]
+__all__ = [
+    "AuditLog",
+    "Finding",
+    "verify_chain",
+]
 
-HUB = "hub"
-"""Who acts where nobody asked: the engine, or a start of the hub."""
 
 ORDERS = {
     "oldest": Order("audit.oldest", (AuditRow.number,)),
     "newest": Order("audit.newest", (AuditRow.number,), descending=True),
 }
-START = "0" * 64
-"""What the first entry is chained to."""
 
 
 @dataclass(frozen=True)
@@ -52,53 +48,6 @@ class Finding:
     head: str
     broken_at: int | None = None
     reason: str = ""
-
-
-def note(
-    session: Session, action: str, at: datetime, /, *, by: str, subject: str, **details: str | int
-) -> None:
-    """Add an entry to this transaction; writers take turns until their transactions end.
-
-    Args:
-        session: A transaction of `Database.write`.
-        action: What was done, such as `user.created`.
-        at: When.
-        by: Who did it: `Principal.actor` or `HUB`.
-        subject: What it was done to.
-        details: No secrets.
-    """
-    take_turn(session)
-    head = session.get(AuditHeadRow, 1, populate_existing=True)
-    if head is None:
-        head = AuditHeadRow(id=1, number=0, hash=START)
-        session.add(head)
-    row = AuditRow(
-        number=head.number + 1,
-        at=at,
-        actor=by,
-        action=action,
-        subject=subject,
-        details=details,
-        previous=head.hash,
-    )
-    row.hash = entry_hash(row)
-    session.add(row)
-    head.number, head.hash = row.number, row.hash
-    session.flush()
-
-
-def entry_hash(row: AuditRow) -> str:
-    """SHA-256 over the hash before and this entry as canonical JSON: sorted keys, no spaces, ASCII."""
-    entry = {
-        "number": row.number,
-        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "actor": row.actor,
-        "action": row.action,
-        "subject": row.subject,
-        "details": row.details,
-    }
-    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(f"{row.previous}\n{canonical}".encode("ascii")).hexdigest()
 
 
 def verify_chain(rows: Iterable[AuditRow], head: AuditHeadRow | None, noted: str = "") -> Finding:

@@ -6,20 +6,17 @@ not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, insert, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.visibility import may_see_robots, seen_events
-from hub.storage.database import Database, announce
+from hub.storage.database import Database
 from hub.storage.paging import Order, page_of
-from hub.storage.tables import EventRow
-from skills.messages import Event
+from hub.storage.tables.events import EventRow
+from skills.messages.events import Event
 from skills.messages.lists import EventQuery, Page
 
 __all__ = [
@@ -29,62 +26,13 @@ __all__ = [
     "audience",
     "event_view",
     "news",
-    "record",
-    "record_many",
-    "take_turn",
 ]
 
 PAGE = 500
 ORDER = Order("events", (EventRow.id,), descending=True)
-POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
 
 
 ROBOT = "robot_id"
-
-
-def record(
-    session: Session,
-    kind: str,
-    at: datetime,
-    /,
-    *,
-    skill: str | None = None,
-    organisation: str | None = None,
-    **data: Any,
-) -> None:
-    """Add an event to this transaction; listeners are woken after the commit.
-
-    Args:
-        session: A transaction of `Database.write`.
-        kind: Such as `round.open`.
-        at: When.
-        skill: What it is about: who may see the skill may see the event. None: who may see the robot.
-        organisation: Of the robot that `data` names as `robot_id`. Without either only admins see the event.
-        data: No secrets.
-    """
-    record_many(session, kind, at, [{"skill": skill, "organisation": organisation, **data}])
-
-
-def record_many(session: Session, kind: str, at: datetime, those: Sequence[Mapping[str, Any]]) -> None:
-    """Add events of one kind; each has what `record` takes by name."""
-    take_turn(session)
-    rows = []
-    for each in those:
-        skill, organisation = each.get("skill"), each.get("organisation")
-        data = {name: value for name, value in each.items() if name not in {"skill", "organisation"}}
-        data |= {} if skill is None else {"skill": skill}
-        rows.append({"kind": kind, "at": at, "skill": skill, "organisation": organisation, "data": data})
-    announce(session, max(session.scalars(insert(EventRow).returning(EventRow.id), rows)))
-
-
-def take_turn(session: Session) -> None:
-    """Wait until no other transaction writes to a log, and hold the turn until this one ends.
-
-    Numbers must become visible in their order, or a listener would pass over a late one. One lock for all
-    logs, so that two transactions that write to several never wait for each other in a circle.
-    """
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        session.execute(text(POSTGRES_LOCK))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.catalogue.catalogue import find_skill
 from hub.leaderboards.lines import BOARD_ORDER, Counting, best_lines, lines, unscored_lines
 from hub.storage.database import Database

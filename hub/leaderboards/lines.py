@@ -8,11 +8,11 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import seen
 from hub.storage.paging import Order, Statement
-from hub.storage.tables import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from skills.messages.leaderboards import BoardPlan
 
 __all__ = ["BOARD_ORDER", "Counting", "best_lines", "lines", "unscored_lines"]

@@ -14,15 +14,15 @@ import structlog
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.clock import Clock
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.queue.leases import LeaseLostError
 from hub.storage.database import Database
 from hub.storage.regions import Stores, region_of
-from hub.storage.tables import VersionRow
 from hub.storage.tables.scores import REASON_LENGTH, ScoreRow
+from hub.storage.tables.skills import VersionRow
 from hub.tasks.sources import board_task
 from hub.workers.job import Jobs, Scored, ScoreJob
 from skills.errors import ZunftError

@@ -21,7 +21,7 @@ from sqlalchemy import Column, Table
 import hub.storage.tables.tasks  # noqa: F401 - its tables
 from hub.storage.objects.contract import path_of
 from hub.storage.regions import HOME
-from hub.storage.tables import Base, Moment
+from hub.storage.tables.base import Base, Moment
 from skills.errors import ZunftError
 
 __all__ = [

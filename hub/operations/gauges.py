@@ -18,12 +18,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.clock import Clock
 from hub.queue.background_loop import BackgroundLoop
-from hub.rounds.states import FINAL
 from hub.storage.database import Database
-from hub.storage.tables import CampaignRow, EventRow, RobotRow, RoundRow
+from hub.storage.tables.events import EventRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.scores import SCORE_STATES, ScoreRow
 from hub.webhooks.arrears import dead_letters, oldest_undelivered
-from skills.messages import CampaignView, RoundState
+from skills.messages.campaigns import CampaignView
+from skills.messages.rounds import FINAL, RoundState
 
 __all__ = ["Standing"]
 

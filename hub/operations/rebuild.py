@@ -12,21 +12,21 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.catalogue.catalogue import resolve
 from hub.merging import Engine, MergeError, choose_engine
 from hub.rounds.journal import deltas_of, merge_job, order_of
-from hub.services import SPOOL_FOLDER
-from hub.settings import Settings
+from hub.settings import SPOOL_FOLDER, Settings
 from hub.storage.database import existing_database
 from hub.storage.regions import connect_stores, region_of
 from hub.storage.spool import Spool
-from hub.storage.tables import CampaignRow, DeltaRow, RoundRow, VersionRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.skills import VersionRow
 from hub.workers.merger import Merger
 from skills.delta import EncodedDelta
 from skills.errors import NotFoundError
 from skills.manifest import Parameters
-from skills.messages import CampaignRequest
+from skills.messages.campaigns import CampaignRequest
 from skills.skill import Skill
 
 __all__ = ["Rebuilt", "rebuild"]

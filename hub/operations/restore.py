@@ -32,8 +32,7 @@ from hub.operations.archive import (
     tables,
 )
 from hub.operations.backup import Progress
-from hub.services import SPOOL_FOLDER
-from hub.settings import Settings
+from hub.settings import SPOOL_FOLDER, Settings
 from hub.storage.blobs import blobs_of
 from hub.storage.database import Database, SettingsError, open_database
 from hub.storage.objects.contract import PIECE

@@ -13,25 +13,25 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import hash_token, make_token
+from hub.access.principal import FIRST_ADMIN, hash_token, make_token
 from hub.access.sessions import end_sessions
 from hub.access.tokens import FIRST, add_token, check_admin_left, valid_admins
 from hub.clock import Clock
-from hub.events.audit import HUB, note
-from hub.events.log import take_turn
 from hub.organisations.registry import find_organisation
 from hub.storage.database import Database
 from hub.storage.paging import Order, Statement, containing, page_of
-from hub.storage.tables import IdentityRow, UserRow, UserTokenRow
+from hub.storage.record import HUB, note, take_turn
+from hub.storage.tables.people import IdentityRow, UserRow, UserTokenRow
 from skills.errors import ConflictError, NotFoundError
 from skills.files import write_atomically
-from skills.messages import UserCreated, UserRequest, UserView
 from skills.messages.lists import Page, UserQuery
 from skills.messages.tokens import EVERY_SCOPE
+from skills.messages.users import UserCreated, UserRequest, UserView
 
-__all__ = ["FIRST_ADMIN", "Accounts"]
+__all__ = [
+    "Accounts",
+]
 
-FIRST_ADMIN = "admin"
 ORDER = Order("users", (UserRow.name,))
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name, not a secret
 

@@ -8,17 +8,12 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, delete, not_, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.storage.regions import HOME
-from hub.storage.tables import (
-    AssignmentRow,
-    CampaignRow,
-    InterestRow,
-    OrganisationRow,
-    RobotRow,
-    RoundRow,
-    SkillRow,
-)
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.robots import InterestRow, RobotRow
+from hub.storage.tables.rounds import AssignmentRow, CampaignRow, RoundRow
+from hub.storage.tables.skills import SkillRow
 
 __all__ = ["contributors", "dismiss_others", "may_contribute"]
 

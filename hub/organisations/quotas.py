@@ -14,8 +14,11 @@ from typing import Any
 from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import THE_HUB
-from hub.storage.tables import CampaignRow, DeltaRow, OrganisationRow, RobotRow, SkillRow, VersionRow
+from hub.access.principal import THE_HUB
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError, TooLargeError, TooManyRequestsError
 from skills.messages.organisations import Use

@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.visibility import may_change, of_organisation
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import take_turn
 from hub.organisations.quotas import hold, uses_of
 from hub.storage.database import Database, SettingsError
 from hub.storage.group_commit import Together
 from hub.storage.paging import Order, containing, page_of
+from hub.storage.record import note, take_turn
 from hub.storage.regions import HOME, Stores
-from hub.storage.tables import DeltaRow, OrganisationRow, RobotRow, SkillRow, UserRow
+from hub.storage.tables.people import OrganisationRow, UserRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import DeltaRow
+from hub.storage.tables.skills import SkillRow
 from hub.storage.tables.tasks import TaskRow
 from skills.errors import ConflictError, NotFoundError
 from skills.messages.lists import OrganisationQuery, Page

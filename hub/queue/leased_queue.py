@@ -1,9 +1,9 @@
 """Rows that are worked on in the background: the next one is taken under a lease, and entered under it.
 
-A table is a queue where its rows have the columns of `hub.storage.tables.Leased`. What is due, what is done
-with it and what becomes of what failed is its wing's; when a lease may be taken is `hub.queue.leases`' rule,
-by one clock: the database server's where there is one, else the hub's own, which all processes on a SQLite
-file share.
+A table is a queue where its rows have the columns of `hub.storage.tables.base.Leased`. What is due, what is
+done with it and what becomes of what failed is its wing's; when a lease may be taken is `hub.queue.leases`'
+rule, by one clock: the database server's where there is one, else the hub's own, which all processes on a
+SQLite file share.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hub.queue import leases
 from hub.queue.background_loop import beat
 from hub.queue.leases import JobAbandonedError, Lease, LeaseLostError
 from hub.storage.database import Database
-from hub.storage.tables import NOTE_LENGTH, Leased
+from hub.storage.tables.base import NOTE_LENGTH, Leased
 from skills.errors import ZunftError
 
 __all__ = ["Held", "LeasedQueue", "lease_of"]

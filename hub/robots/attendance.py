@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.events.log import record
-from hub.rounds.states import FINAL
 from hub.storage.database import Database
-from hub.storage.tables import AssignmentRow, RobotRow, RoundRow
+from hub.storage.record import record
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import AssignmentRow, RoundRow
+from skills.messages.rounds import FINAL
 
 __all__ = ["Attendance"]
 

@@ -11,19 +11,24 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, Viewer, hash_token, make_token
+from hub.access.principal import Principal, Viewer, hash_token, make_token
 from hub.access.visibility import may_change, seen_robots
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import record
 from hub.organisations.quotas import check_robots, hold
 from hub.organisations.registry import find_organisation
 from hub.storage.database import Database
 from hub.storage.paging import Order, Statement, containing, page_of
-from hub.storage.tables import EnrolmentTokenRow, RobotRow
+from hub.storage.record import note, record
+from hub.storage.tables.robots import EnrolmentTokenRow, RobotRow
 from skills.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
-from skills.messages import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest, RobotView
 from skills.messages.lists import Page, RobotQuery
+from skills.messages.robots import (
+    Enrolled,
+    EnrolmentRequest,
+    EnrolmentToken,
+    EnrolmentTokenRequest,
+    RobotView,
+)
 from skills.signing import VerifyKey
 
 __all__ = ["ROBOT_ORDER", "Enrolment", "listed_robots"]

@@ -9,12 +9,12 @@ import json
 
 from sqlalchemy.orm import undefer
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.catalogue.catalogue import resolve
 from hub.robots.enrolment import ROBOT_ORDER, listed_robots
 from hub.storage.database import Database
 from hub.storage.paging import page_of
-from hub.storage.tables import RobotRow
+from hub.storage.tables.robots import RobotRow
 from skills.fits import Abilities, RobotFit, fit_of
 from skills.manifest import Manifest
 from skills.messages.lists import Page, RobotQuery

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from hub.clock import Clock
 from hub.storage.database import insert_of
-from hub.storage.tables import AssignmentRow, InterestRow, RobotRow, RoundRow
+from hub.storage.tables.robots import InterestRow, RobotRow
+from hub.storage.tables.rounds import AssignmentRow, RoundRow
 
 __all__ = ["Presence", "Presences"]
 

@@ -14,8 +14,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, Signed
+from hub.access.authenticator import Signed
 from hub.access.nonces import Nonces
+from hub.access.principal import Principal
 from hub.catalogue.skill_views import version_view
 from hub.clock import Clock
 from hub.organisations.eligibility import contributors
@@ -23,9 +24,11 @@ from hub.robots.presence import Presence, Presences
 from hub.rounds.journal import order_of, running_round
 from hub.storage.database import Database
 from hub.storage.group_commit import Together
-from hub.storage.tables import CampaignRow, DeltaRow, RobotRow, RoundRow, SkillRow, VersionRow
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from skills.errors import UnauthorizedError
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 
 __all__ = ["Answer", "Assignments"]
 

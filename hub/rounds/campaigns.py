@@ -12,12 +12,10 @@ from collections.abc import Callable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen_skills
 from hub.catalogue.catalogue import own_skill, resolve
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import record
 from hub.organisations.eligibility import contributors
 from hub.organisations.quotas import check_campaigns, hold
 from hub.rounds.journal import enter_state, find_round, rounds_of, state_of
@@ -30,16 +28,19 @@ from hub.rounds.round_views import (
     listed_rounds,
     round_views,
 )
-from hub.rounds.states import FINAL
 from hub.storage.database import Database
 from hub.storage.paging import page_of
-from hub.storage.tables import CampaignRow, RobotRow, SkillRow
+from hub.storage.record import note, record
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import CampaignRow
+from hub.storage.tables.skills import SkillRow
 from hub.workers.merge_round import chain_of
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.manifest import Manifest
-from skills.messages import CampaignRequest, CampaignView, RoundView
+from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery, Page, RoundQuery
+from skills.messages.rounds import FINAL, RoundView
 
 __all__ = ["Campaigns"]
 

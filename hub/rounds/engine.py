@@ -11,7 +11,7 @@ from __future__ import annotations
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.rounds.round_steps import Steps
-from hub.storage.tables import CampaignRow
+from hub.storage.tables.rounds import CampaignRow
 from skills.errors import ZunftError
 
 __all__ = ["Engine"]

@@ -14,15 +14,17 @@ from typing import Literal
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import seen_skills
-from hub.events.log import record
 from hub.queue.leased_queue import lease_of
 from hub.rounds.states import Collection, Missing, RoundEvent, Work, next_state
-from hub.storage.tables import AssignmentRow, CampaignRow, DeltaRow, InterestRow, RobotRow, RoundRow
+from hub.storage.record import record
+from hub.storage.tables.robots import InterestRow, RobotRow
+from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
 from hub.workers.job import DeltaPart, MergeJob, TaskSource
 from skills.errors import NotFoundError
-from skills.messages import CampaignRequest, RoundState
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.rounds import RoundState
 
 __all__ = [
     "collection_of",

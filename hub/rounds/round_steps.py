@@ -11,12 +11,11 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.catalogue.catalogue import Catalogue, add_version, point_channel, resolve
 from hub.catalogue.channels import is_fit, least_of, stable_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
-from hub.events.log import record
 from hub.organisations.quotas import hold
 from hub.queue.leased_queue import Held
 from hub.rounds.journal import (
@@ -31,15 +30,18 @@ from hub.rounds.journal import (
     rounds_of,
     state_of,
 )
-from hub.rounds.states import FINAL, collection_event, without
+from hub.rounds.states import collection_event, without
 from hub.storage.database import Database
 from hub.storage.discards import Discards, discard
+from hub.storage.record import record
 from hub.storage.regions import region_of
-from hub.storage.tables import CampaignRow, RoundRow, SkillRow, VersionRow
+from hub.storage.tables.rounds import CampaignRow, RoundRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.workers.job import GateJob, Jobs
 from skills.errors import TooLargeError
-from skills.messages import GateReport, RoundState
+from skills.messages.rounds import FINAL, RoundState
+from skills.messages.skills import GateReport
 
 __all__ = ["Steps"]
 

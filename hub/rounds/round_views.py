@@ -11,14 +11,17 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import seen_skills
 from hub.rounds.journal import collections_of, missing_of, order_of, state_of, work_of
-from hub.rounds.states import FINAL, Collection, Work, campaign_waits, waiting_for
+from hub.rounds.states import Collection, Work, campaign_waits, waiting_for
 from hub.storage.paging import Line, Order, Statement
-from hub.storage.tables import CampaignRow, DeltaRow, RoundRow, SkillRow
-from skills.messages import CampaignView, GateReport, RoundView
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.skills import SkillRow
+from skills.messages.campaigns import CampaignView
 from skills.messages.lists import CampaignQuery, RoundQuery
+from skills.messages.rounds import FINAL, RoundView
+from skills.messages.skills import GateReport
 
 __all__ = [
     "CAMPAIGN_ORDER",

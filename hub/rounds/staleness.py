@@ -8,12 +8,14 @@ an older base, which is what the smaller weight is for.
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Literal
 
-from skills.messages import RoundState
+from skills.messages.rounds import RoundState
 
-__all__ = ["Place", "discount", "place"]
+__all__ = [
+    "Place",
+    "place",
+]
 
 Place = Literal["in time", "late", "later", "closed"]
 """Counts in its own round; in the newest one; not yet, send it again soon; never."""
@@ -40,8 +42,3 @@ def place(
         return "late"
     # Between two rounds: in the next one it will be staler by one.
     return "later" if rounds_left and staleness < allowed else "closed"
-
-
-def discount(staleness: int) -> float:
-    """Factor on the weight of a delta that comes so many rounds late."""
-    return 1 / sqrt(1 + staleness)

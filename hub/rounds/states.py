@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Literal
 
 from skills.errors import ConflictError
-from skills.messages import CampaignRequest, RoundState
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.rounds import FINAL, FINISHED, UNFINISHED, RoundState
 
 __all__ = [
-    "FINAL",
     "TRANSITIONS",
     "Collection",
     "Missing",
@@ -33,9 +33,6 @@ RoundEvent = Literal[
     "full", "late", "starved", "listed", "merged", "passed", "refused", "broken", "stopped", "withdrawn"
 ]
 
-UNFINISHED: tuple[RoundState, ...] = ("open", "closing", "merging", "gating")
-FINISHED: tuple[RoundState, ...] = ("published", "rejected", "failed")
-FINAL: frozenset[RoundState] = frozenset(FINISHED)
 
 TRANSITIONS: dict[tuple[RoundState, RoundEvent], RoundState] = {
     ("open", "full"): "closing",

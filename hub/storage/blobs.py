@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import CompoundSelect, select, union
 from sqlalchemy.orm import Session
 
-from hub.storage.tables import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 
 __all__ = ["blobs_of", "is_named"]

@@ -19,7 +19,7 @@ from hub.storage.blobs import is_named
 from hub.storage.database import Database
 from hub.storage.objects import StoreError
 from hub.storage.regions import Stores
-from hub.storage.tables import DiscardRow
+from hub.storage.tables.uploads import DiscardRow
 
 __all__ = ["GRACE", "Discards", "discard"]
 

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from hub.settings import Settings, StoreKeys
 from hub.storage.objects import ObjectStore, StoreError, open_store
-from hub.storage.tables import OrganisationRow, SkillRow
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.skills import SkillRow
 
 __all__ = ["HOME", "Stores", "connect_stores", "region_of"]
 

@@ -13,9 +13,12 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.rounds.states import FINAL
 from hub.storage.database import Database
-from hub.storage.tables import AssignmentRow, EventRow, InterestRow, RoundRow, UndeliveredRow, WebhookRow
+from hub.storage.tables.events import EventRow
+from hub.storage.tables.robots import InterestRow
+from hub.storage.tables.rounds import AssignmentRow, RoundRow
+from hub.storage.tables.webhooks import UndeliveredRow, WebhookRow
+from skills.messages.rounds import FINAL
 
 __all__ = ["Retention"]
 

@@ -16,12 +16,11 @@ from sqlalchemy.orm import Session
 
 from envs.examination import CheckLimits
 from hub.clock import Clock
-from hub.events.audit import HUB, note
-from hub.events.log import record, take_turn
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database
-from hub.storage.tables import OrganisationRow
+from hub.storage.record import HUB, note, record, take_turn
+from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.workers.job import Checked, CheckJob, Jobs, TaskSource
 from skills.errors import ZunftError

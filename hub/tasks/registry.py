@@ -18,19 +18,18 @@ from sqlalchemy.orm import Session
 
 from envs.archive import Head, read_head
 from envs.bundle import BUNDLES, bundle_names, digest_folder
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen_task_versions, seen_tasks
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import take_turn
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.storage.database import Database, announce
 from hub.storage.discards import Discards
 from hub.storage.objects import ObjectStore
 from hub.storage.paging import page_of
+from hub.storage.record import note, take_turn
 from hub.storage.regions import Stores
 from hub.storage.spool import SpoolFile
-from hub.storage.tables import OrganisationRow
+from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.tasks import README_LENGTH, TaskRow, TaskVersionRow
 from hub.tasks.views import (
     TASK_ORDER,
@@ -41,8 +40,8 @@ from hub.tasks.views import (
     task_views,
 )
 from skills.errors import ConflictError, ContractError, NotFoundError, ZunftError
-from skills.messages import Visibility
 from skills.messages.lists import Page, TaskQuery, TaskVersionQuery
+from skills.messages.skills import Visibility
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.signing import SigningKey, task_statement
 

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from envs.bundle import bundle_names, digest_folder, find_bundle, own_tasks
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import seen_task_versions
-from hub.storage.tables import OrganisationRow, SkillRow, VersionRow
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.workers.job import TaskSource
 from skills.errors import ContractError

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.access.visibility import seen_task_versions
 from hub.storage.paging import Line, Order, Statement, containing
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.storage.tables import EventRow, UndeliveredRow, WebhookRow
+from hub.storage.tables.events import EventRow
+from hub.storage.tables.webhooks import UndeliveredRow, WebhookRow
 from hub.webhooks.audience import hears
 
 __all__ = ["dead_letters", "oldest_undelivered"]

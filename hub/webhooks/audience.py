@@ -6,11 +6,11 @@ from typing import get_args
 
 from sqlalchemy import ColumnElement
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.access.visibility import seen_events
 from hub.events.log import event_view
-from hub.storage.tables import EventRow
-from skills.messages import Event
+from hub.storage.tables.events import EventRow
+from skills.messages.events import Event
 from skills.messages.webhooks import NoticeKind
 
 __all__ = ["KINDS", "hears", "told"]

@@ -24,14 +24,15 @@ from hub.metrics import Metrics
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database
-from hub.storage.tables import EventRow, UndeliveredRow, WebhookRow
+from hub.storage.tables.events import EventRow
+from hub.storage.tables.webhooks import UndeliveredRow, WebhookRow
 from hub.webhooks.audience import hears, told
 from hub.webhooks.envelope import cloud_event, signed_headers
 from hub.webhooks.schedule import Schedule
 from hub.webhooks.sending import Sender, host_of
 from hub.webhooks.vault import Vault
 from skills.errors import ConflictError
-from skills.messages import Event
+from skills.messages.events import Event
 from skills.messages.webhooks import DeliveryReport
 
 __all__ = ["Dispatcher"]

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 
-from skills.messages import Event
+from skills.messages.events import Event
 from skills.messages.webhooks import CloudEvent
 
 __all__ = ["CONTENT_TYPE", "cloud_event", "hub_urn", "new_secret", "signed_headers"]

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
-__all__ = ["Network", "is_allowed", "parse_networks"]
+from hub.settings import Network
 
-Network = IPv4Network | IPv6Network
+__all__ = [
+    "is_allowed",
+]
+
 
 NOT_PUBLIC = tuple(
     ip_network(each)
     for each in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10")
 )
 """IPv6 that stands for some IPv4 address (compatible, NAT64, Teredo, 6to4), and the site-local of old."""
-
-
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Networks such as `10.0.0.0/8, fd00::/8`.
-
-    Raises:
-        ValueError: One of them is none.
-    """
-    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
 def is_allowed(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.access.visibility import may_change, of_organisation
 from hub.clock import Clock
-from hub.events.audit import note
 from hub.storage.database import Database, announce
 from hub.storage.paging import Order, page_of
-from hub.storage.tables import EventRow, UndeliveredRow, WebhookRow
+from hub.storage.record import note
+from hub.storage.tables.events import EventRow
+from hub.storage.tables.webhooks import UndeliveredRow, WebhookRow
 from hub.webhooks.audience import KINDS
 from hub.webhooks.envelope import new_secret
 from hub.webhooks.sending import Sender, host_of

@@ -19,7 +19,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from hub.webhooks.networks import Network, is_allowed
+from hub.settings import Network
+from hub.webhooks.networks import is_allowed
 from skills.errors import ZunftError
 from skills.messages.webhooks import DeliveryReport
 

@@ -14,14 +14,15 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.access.visibility import may_change, of_organisation, seen_robots, seen_skills
 from hub.clock import Clock
-from hub.events.audit import note
-from hub.events.log import record
 from hub.storage.database import Database, announce
 from hub.storage.paging import Line, Order, page_of
-from hub.storage.tables import RobotRow, SkillRow, WithdrawalRow
+from hub.storage.record import note, record
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.skills import SkillRow
+from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import FROM_THE_START, Plan, Task
 from hub.withdrawals.taking_back import skills_given_to, take_back
 from skills.errors import NotFoundError

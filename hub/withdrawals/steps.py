@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.catalogue.catalogue import add_version, point_channel
 from hub.catalogue.channels import is_fit, least_of
 from hub.catalogue.publishing import next_number
@@ -30,14 +30,16 @@ from hub.storage.database import Database
 from hub.storage.discards import discard
 from hub.storage.objects import StoreError
 from hub.storage.regions import Stores, region_of
-from hub.storage.tables import CampaignRow, ChannelRow, RoundRow, SkillRow, VersionRow, WithdrawalRow
+from hub.storage.tables.rounds import CampaignRow, RoundRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
+from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.tasks.sources import task_source
 from hub.withdrawals.plan import FROM_THE_START, Plan, Task, changed_round, changed_skill
 from hub.withdrawals.taking_back import drop_round, take_back
 from hub.workers.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
 from skills.errors import TooLargeError, ZunftError
 from skills.manifest import Manifest
-from skills.messages import GateReport
+from skills.messages.skills import GateReport
 from skills.messages.withdrawals import WithdrawalView
 
 __all__ = ["Entry", "Steps"]

@@ -16,30 +16,22 @@ from sqlalchemy.orm import Session
 
 from hub.catalogue.catalogue import point_channel
 from hub.catalogue.channels import is_fit
-from hub.events.audit import HUB, note
-from hub.events.log import record
 from hub.merging import MergeError
 from hub.organisations.quotas import hold, keep
 from hub.rounds.journal import deltas_of, enter_state, order_of, state_of
-from hub.rounds.states import FINAL
+from hub.storage.record import HUB, note, record
 from hub.storage.regions import region_of
-from hub.storage.tables import (
-    AssignmentRow,
-    CampaignRow,
-    ChannelRow,
-    DeltaRow,
-    InterestRow,
-    NonceRow,
-    RoundRow,
-    SkillRow,
-    UploadRow,
-    VersionRow,
-)
+from hub.storage.tables.robots import InterestRow, NonceRow
+from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
+from hub.storage.tables.uploads import UploadRow
 from hub.withdrawals.lineage import Link, chain_to, touched_by
 from hub.withdrawals.plan import Blob, Plan, Task
 from hub.workers.merge_round import chain_of
-from skills.messages import CampaignRequest, Channel, ScoreView
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.rounds import FINAL
+from skills.messages.skills import Channel, ScoreView
 from skills.messages.withdrawals import RoundChange, SkillChange, WithdrawalView
 
 __all__ = ["drop_round", "skills_given_to", "take_back"]

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from hub.catalogue.catalogue import Catalogue
 from hub.clock import Clock
-from hub.events.audit import HUB, note
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database, announce
+from hub.storage.record import HUB, note
 from hub.storage.regions import Stores
-from hub.storage.tables import SkillRow, WithdrawalRow
+from hub.storage.tables.skills import SkillRow
+from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import Plan
 from hub.withdrawals.steps import Entry, Steps
 from hub.workers.job import Jobs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, prod
+from math import hypot, prod, sqrt
 from typing import BinaryIO
 
 import numpy as np
@@ -18,16 +18,21 @@ from numpy.typing import NDArray
 from hub.merging import Chain, Engine, Merged, make_chain, merge
 from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
-from hub.rounds.staleness import discount
 from skills.bounds import bounded
 from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
 from skills.delta import apply, norm
 from skills.files import Blob
 from skills.manifest import Manifest, Parameters
-from skills.messages import MergePlan
+from skills.messages.campaigns import MergePlan
 from skills.skill import Skill
 
-__all__ = ["Received", "chain_of", "length_of_sum", "write_candidate"]
+__all__ = [
+    "Received",
+    "chain_of",
+    "discount",
+    "length_of_sum",
+    "write_candidate",
+]
 
 
 @dataclass(frozen=True)
@@ -207,3 +212,8 @@ def _cosine(
     else:
         square = float(inverse @ gram @ inverse)
     return {"cosine": (square - n) / (n * (n - 1))}
+
+
+def discount(staleness: int) -> float:
+    """Factor on the weight of a delta that comes so many rounds late."""
+    return 1 / sqrt(1 + staleness)

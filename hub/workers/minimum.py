@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hub.workers.job import Least
-from skills.messages import GateReport, ScoreView
+from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 
 __all__ = ["held_to", "idle_skill"]

@@ -21,8 +21,8 @@ from envs.task import Task
 from envs.workshop import Workshop, fresh_workshop
 from envs.wrapped import WrappedFile
 from skills.errors import ContractError
-from skills.messages import ScoreView
 from skills.messages.leaderboards import Draw
+from skills.messages.skills import ScoreView
 from skills.policy import Policy
 from skills.skill import Skill
 

@@ -20,7 +20,8 @@ from hub.workers.job import Gate
 from hub.workers.merge_round import Received, length_of_sum
 from skills.codecs import decode
 from skills.delta import apply
-from skills.messages import GatePlan, ScoreView
+from skills.messages.campaigns import GatePlan
+from skills.messages.skills import ScoreView
 from skills.skill import Skill
 
 __all__ = ["root_factors"]

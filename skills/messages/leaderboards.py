@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from skills.manifest import Digest, Name
-from skills.messages import Message, ScoreView
+from skills.messages.base import Message
+from skills.messages.skills import ScoreView
 
 __all__ = ["BOARD", "REPLAY_LIMIT", "BoardEntry", "BoardPlan", "Draw", "Leaderboard", "Unscored", "draws_of"]
 

@@ -9,8 +9,11 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from skills.messages import Channel, Message, RoundState, UserRole, Visibility
+from skills.messages.base import Message
+from skills.messages.rounds import RoundState
+from skills.messages.skills import Channel, Visibility
 from skills.messages.tasks import TaskState
+from skills.messages.users import UserRole
 from skills.messages.withdrawals import WithdrawalState
 
 __all__ = [

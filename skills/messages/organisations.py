@@ -9,7 +9,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from skills.messages import Label, Message, Visibility
+from skills.messages.base import Label, Message
+from skills.messages.skills import Visibility
 
 __all__ = [
     "REGION",

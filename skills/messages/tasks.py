@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from skills.manifest import Contract, Digest, Name
-from skills.messages import Message, Visibility
+from skills.messages.base import Message
+from skills.messages.skills import Visibility
 
 __all__ = [
     "FindingView",

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from skills.messages import Label, Message
+from skills.messages.base import Label, Message
 
 __all__ = ["EVERY_SCOPE", "Scope", "SessionRequest", "TokenCreated", "TokenRequest", "TokenView"]
 

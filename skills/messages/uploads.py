@@ -16,7 +16,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from skills.manifest import Digest
-from skills.messages import Message, Visibility
+from skills.messages.base import Message
+from skills.messages.skills import Visibility
 
 __all__ = ["DeltaPurpose", "MissingPart", "Purpose", "SkillPurpose", "UploadRequest", "UploadView"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from skills.messages import Message
+from skills.messages.base import Message
 
 __all__ = [
     "CloudEvent",

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from skills.messages import GateReport, Message, ScoreView
+from skills.messages.base import Message
+from skills.messages.skills import GateReport, ScoreView
 
 __all__ = ["RoundChange", "SkillChange", "WithdrawalRequest", "WithdrawalState", "WithdrawalView"]
 

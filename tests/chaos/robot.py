@@ -24,7 +24,7 @@ from skills.delta import Delta
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob
 from skills.fits import Abilities
-from skills.messages import DeltaReceipt
+from skills.messages.rounds import DeltaReceipt
 from tests.fleet.small_robot import SmallGround
 
 SETTINGS = AgentSettings(poll_seconds=0.05, look_seconds=0.5, backoff_seconds=0.1, backoff_cap=1.0)

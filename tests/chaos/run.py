@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from skills.errors import ZunftError
-from skills.messages import CampaignView
+from skills.messages.campaigns import CampaignView
 from skills.messages.lists import CampaignQuery
 from tests.chaos.faults import FAULTS
 from tests.chaos.verdict import Verdict, judge

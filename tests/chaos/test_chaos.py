@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.services import open_services
 from hub.settings import Settings
-from skills.messages import DeltaReceipt
+from skills.messages.rounds import DeltaReceipt
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import Plan, run
 from tests.chaos.verdict import judge

@@ -16,9 +16,10 @@ from hub.settings import Settings
 from hub.storage.database import Database, existing_database
 from hub.storage.objects import ObjectStore
 from hub.storage.regions import HOME, connect_stores
-from hub.storage.tables import CampaignRow, ChannelRow, DeltaRow, RoundRow, VersionRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.skills import ChannelRow, VersionRow
 from skills.errors import ZunftError
-from skills.messages import DeltaReceipt
+from skills.messages.rounds import DeltaReceipt
 
 __all__ = ["Verdict", "judge"]
 

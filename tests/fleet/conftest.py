@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fleet.client import OperatorClient
-from skills.messages import CampaignRequest, CampaignView, EnrolmentTokenRequest, GatePlan, TrainingPlan
+from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan, TrainingPlan
+from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub, serve
 from zunft.commands.skill import new_skill

@@ -15,17 +15,11 @@ from typing import Literal
 from skills.container import digest_of
 from skills.delta import Delta
 from skills.fits import Abilities
-from skills.messages import (
-    API,
-    DELTA_SIGNATURE_HEADER,
-    Assignment,
-    DeltaReceipt,
-    Enrolled,
-    ErrorBody,
-    ErrorDetail,
-    TrainingPlan,
-    VersionView,
-)
+from skills.messages.base import API, DELTA_SIGNATURE_HEADER, ErrorBody, ErrorDetail
+from skills.messages.campaigns import TrainingPlan
+from skills.messages.robots import Enrolled
+from skills.messages.rounds import Assignment, DeltaReceipt
+from skills.messages.skills import VersionView
 from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import Skill
 

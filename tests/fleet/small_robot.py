@@ -18,7 +18,7 @@ from skills.delta import Delta, DeltaHeader
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
-from skills.messages import Assignment
+from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
 CONTRACT = Contract(

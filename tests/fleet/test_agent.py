@@ -12,7 +12,7 @@ from fleet.agent import AgentSettings, take_turns
 from fleet.robot_folder import Memory, Workbench
 from skills.errors import ConflictError, UnauthorizedError
 from skills.manifest import Channel
-from skills.messages import ErrorDetail
+from skills.messages.base import ErrorDetail
 from skills.signing import SigningKey
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.small_robot import CONTRACT, STEPS, SmallGround, SmallRobot, make_robot, small_skill

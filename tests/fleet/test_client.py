@@ -24,8 +24,10 @@ from skills.errors import (
     UnauthorizedError,
     ZunftError,
 )
-from skills.messages import EnrolmentTokenRequest, ErrorBody, ErrorDetail, UserRequest
+from skills.messages.base import ErrorBody, ErrorDetail
 from skills.messages.lists import CampaignQuery, RobotQuery, SkillQuery, VersionQuery
+from skills.messages.robots import EnrolmentTokenRequest
+from skills.messages.users import UserRequest
 from skills.signing import SigningKey
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild

@@ -25,7 +25,8 @@ from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ArtefactError, HubUnreachableError
 from skills.manifest import Network
-from skills.messages import API, DeltaReceipt, ErrorBody, ErrorDetail
+from skills.messages.base import API, ErrorBody, ErrorDetail
+from skills.messages.rounds import DeltaReceipt
 from skills.messages.uploads import SkillPurpose, UploadRequest
 from skills.skill import Skill
 from tests.fleet import doomed_transfer

@@ -14,7 +14,8 @@ from hub.storage.objects import FileStore
 from hub.storage.objects.s3 import S3Store
 from skills.container import digest_of
 from skills.manifest import Network
-from skills.messages import API, Assignment
+from skills.messages.base import API
+from skills.messages.rounds import Assignment
 from skills.messages.uploads import UploadView
 from skills.signing import delta_statement
 from skills.skill import Skill

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.app import create_app
 from hub.services import Services
 from hub.settings import Settings
@@ -30,19 +30,10 @@ from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
-from skills.messages import (
-    API,
-    DELTA_SIGNATURE_HEADER,
-    Assignment,
-    CampaignView,
-    GatePlan,
-    GateReport,
-    ReleaseView,
-    RoundView,
-    ScoreView,
-    VersionView,
-    Visibility,
-)
+from skills.messages.base import API, DELTA_SIGNATURE_HEADER
+from skills.messages.campaigns import CampaignView, GatePlan
+from skills.messages.rounds import Assignment, RoundView
+from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
 from tests.hub.idle import NOTHING, does_nothing

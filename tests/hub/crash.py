@@ -23,7 +23,7 @@ import numpy as np
 import structlog
 
 from hub import withdrawals
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.deltas import admission, offers, uploads
 from hub.merging import merge_arrays
 from hub.queue import leased_queue
@@ -36,8 +36,9 @@ from hub.workers import merge_round as candidate
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
-from skills.messages import CampaignRequest, EnrolmentRequest, EnrolmentTokenRequest
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.lists import VersionQuery, WithdrawalQuery
+from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.uploads import DeltaPurpose, UploadRequest
 from skills.messages.withdrawals import WithdrawalRequest
 from skills.signing import SigningKey, delta_statement

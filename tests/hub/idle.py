@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skills.messages import GateReport, ScoreView
+from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 
 NOTHING = GateReport(

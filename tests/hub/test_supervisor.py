@@ -12,7 +12,7 @@ import pytest
 from hub.settings import Settings
 from hub.storage.database import SettingsError
 from hub.supervisor import serve_with
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import ADMIN, empty, ok
 from tests.hub.running import PATIENCE, RunningHub, running_hub
 

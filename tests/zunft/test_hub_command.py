@@ -14,7 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
 from hub.storage.database import SettingsError

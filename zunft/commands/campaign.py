@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.errors import RequestError
-from skills.messages import CampaignRequest, CampaignView, OptimiserName, RuleName
+from skills.messages.campaigns import CampaignRequest, CampaignView, OptimiserName, RuleName
 from skills.messages.lists import CampaignQuery
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.merge import Clip, Options, parse_options

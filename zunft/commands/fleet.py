@@ -19,8 +19,8 @@ from fleet.display import FleetDisplay
 from fleet.progress import Progress
 from skills.errors import HubUnreachableError, RequestError
 from skills.files import keep_private
-from skills.messages import EnrolmentTokenRequest
 from skills.messages.lists import CampaignQuery
+from skills.messages.robots import EnrolmentTokenRequest
 from zunft.commands.connection import Json
 from zunft.commands.output import err, out
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from skills.errors import RequestError
-from skills.messages import Visibility
 from skills.messages.lists import OrganisationQuery
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, OrganisationView
+from skills.messages.skills import Visibility
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.output import table, tell
 

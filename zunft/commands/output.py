@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skills.errors import ZunftError
-from skills.messages import ErrorBody, ErrorDetail
+from skills.messages.base import ErrorBody, ErrorDetail
 
 if TYPE_CHECKING:
     from envs.examine import Finding

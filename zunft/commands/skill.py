@@ -14,8 +14,8 @@ from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
-from skills.messages import Channel, ReleaseView, ScoreView, SkillView, Visibility
 from skills.messages.lists import RobotQuery, SkillQuery, VersionQuery
+from skills.messages.skills import Channel, ReleaseView, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import (

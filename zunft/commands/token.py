@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from skills.messages import EnrolmentTokenRequest
+from skills.messages.robots import EnrolmentTokenRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.output import tell
 

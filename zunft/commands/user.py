@@ -9,9 +9,9 @@ import typer
 from rich.markup import escape
 
 from skills.errors import RequestError
-from skills.messages import UserRequest, UserView
 from skills.messages.lists import ListQuery, UserQuery
 from skills.messages.tokens import EVERY_SCOPE, Scope, TokenRequest
+from skills.messages.users import UserRequest, UserView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.output import table, tell
 

@@ -19,7 +19,7 @@ from fleet.fetch import Needs, pull_skill
 from fleet.membership import connect, join
 from fleet.robot_folder import Workbench
 from skills.errors import ContractError
-from skills.messages import EnrolmentToken
+from skills.messages.robots import EnrolmentToken
 from skills.policy import Policy
 from zunft.demo.scoreboard import episodes_seed
 

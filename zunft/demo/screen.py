@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from fleet.progress import Progress as Said
-from skills.messages import CampaignView
+from skills.messages.campaigns import CampaignView
 from zunft.demo.run import Screen
 
 __all__ = ["LiveScreen"]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.console.acting import Act
 from hub.console.charts import Options, campaign_chart
 from hub.console.elements import (
@@ -33,7 +33,9 @@ from hub.console.elements import (
 from hub.console.frame import frame, live, reading_of
 from hub.console.reading import CampaignPage, may_operate, read_campaign
 from hub.console.words import ago, amount, count, interval, percent, plural, progress, score_in_words
-from skills.messages import API, CampaignRequest, CampaignView, RoundView
+from skills.messages.base import API
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.rounds import RoundView
 
 __all__ = ["page"]
 

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.console.elements import (
     Badge,
     Entries,
@@ -29,7 +29,9 @@ from hub.console.elements import (
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import CataloguePage, read_catalogue
 from hub.console.words import ago, amount, count, plural, progress
-from skills.messages import CampaignView, RoundView, SkillView
+from skills.messages.campaigns import CampaignView
+from skills.messages.rounds import RoundView
+from skills.messages.skills import SkillView
 
 __all__ = ["page"]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.console.charts import embodiment_chart
 from hub.console.elements import (
     Chart,
@@ -31,8 +31,9 @@ from hub.console.elements import (
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import read_leaderboard
 from hub.console.words import ago, count, plural, score_in_words
-from skills.messages import API, ScoreView
+from skills.messages.base import API
 from skills.messages.leaderboards import BoardEntry, Leaderboard, Unscored
+from skills.messages.skills import ScoreView
 
 __all__ = ["page"]
 

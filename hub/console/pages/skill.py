@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.console.acting import Act, field, form
 from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
 from hub.console.elements import (
@@ -47,7 +47,9 @@ from hub.console.words import (
     short_digest,
 )
 from skills.manifest import Channel, Contract
-from skills.messages import API, CampaignView, ScoreView, SkillView, VersionView
+from skills.messages.base import API
+from skills.messages.campaigns import CampaignView
+from skills.messages.skills import ScoreView, SkillView, VersionView
 
 __all__ = ["page"]
 

@@ -12,7 +12,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.console.elements import (
     Badge,
     Command,

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from hub.access.authenticator import Viewer
+from hub.access.principal import Viewer
 from hub.console.elements import Badge, Entries, block, cell, described, empty, link, number_cell, table, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import read_tasks

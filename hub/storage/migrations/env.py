@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 import hub.storage.tables.tasks  # noqa: F401 - its tables
-from hub.storage.tables import Base
+from hub.storage.tables.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -6,11 +6,16 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.storage.tables import Base, Leased, VersionRow
+from hub.storage.tables.base import Base, Leased
 
-__all__ = ["REASON_LENGTH", "SCORE_STATES", "ScoreRow", "ScoreState", "want_score"]
+__all__ = [
+    "REASON_LENGTH",
+    "SCORE_STATES",
+    "ScoreRow",
+    "ScoreState",
+]
 
 REASON_LENGTH = 2000
 ScoreState = Literal["waiting", "working", "done", "failed"]
@@ -38,20 +43,3 @@ class ScoreRow(Leased, Base):
     report: Mapped[dict[str, Any] | None]
     replay: Mapped[str | None]
     scored_at: Mapped[datetime | None]
-
-
-def want_score(session: Session, version: VersionRow, now: datetime) -> None:
-    """Have a version scored, once, however often it becomes stable."""
-    if session.get(ScoreRow, version.digest) is not None:
-        return
-    row = ScoreRow(
-        digest=version.digest,
-        skill=version.skill,
-        number=version.number,
-        task=version.manifest["task"],
-        state="waiting",
-        reason="",
-        wanted_at=now,
-    )
-    session.add(row)
-    session.flush()

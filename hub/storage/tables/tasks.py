@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.storage.tables import Base, Leased
-from skills.messages import Visibility
+from hub.storage.tables.base import Base, Leased
+from skills.messages.skills import Visibility
 from skills.messages.tasks import TaskState
 
 __all__ = ["README_LENGTH", "TaskRow", "TaskVersionRow"]

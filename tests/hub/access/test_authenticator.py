@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from hub.app import create_app
 from hub.settings import Settings
-from skills.messages import API
+from skills.messages.base import API
 from skills.signing import RequestProof, SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, StubGate, ok, tiny_skill
 

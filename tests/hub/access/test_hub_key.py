@@ -16,7 +16,8 @@ from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
 from hub.storage.database import Database, SettingsError
 from hub.storage.notify import Bell
-from hub.storage.tables import AuditRow, UserRow
+from hub.storage.tables.events import AuditRow
+from hub.storage.tables.people import UserRow
 from tests.hub.conftest import ADMIN
 from tests.hub.servers import postgres
 

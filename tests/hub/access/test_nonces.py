@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from hub.access.nonces import Nonces
 from hub.storage.database import Database
 from hub.storage.notify import Bell
-from hub.storage.tables import NonceRow, RobotRow
+from hub.storage.tables.robots import NonceRow, RobotRow
 from skills.errors import UnauthorizedError
 from tests.eventually import eventually
 from tests.hub.conftest import Hands

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from hub.access.oidc_issuer import Attempt
 from hub.settings import Settings
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from tests.hub.issuer import CLIENT, SECRET, RunningIssuer, running_issuer
 

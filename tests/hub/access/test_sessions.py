@@ -11,10 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.services import open_services
 from hub.settings import Settings, is_protected
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.access.test_oidc_issuer import browser, me
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok
 

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from fleet.client import OperatorClient
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.api import events
 from skills.errors import UnauthorizedError
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.lists import CampaignQuery
 from skills.messages.tokens import EVERY_SCOPE, TokenRequest
 from tests.hub.conftest import ADMIN, Hall, Headers, ok, tiny_skill

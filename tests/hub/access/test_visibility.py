@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from sqlalchemy import update
 
-from hub.access.authenticator import Principal, Viewer
+from hub.access.principal import Principal, Viewer
 from hub.access.tokens import Tokens
 from hub.access.visibility import VISIBILITIES, may_change, may_see, may_see_robots
 from hub.catalogue.catalogue import Catalogue, VersionFile
@@ -26,9 +26,9 @@ from hub.robots.enrolment import Enrolment
 from hub.rounds.campaigns import Campaigns
 from hub.services import Services
 from hub.settings import Settings
-from hub.storage.tables import SkillRow, VersionRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from skills.errors import ZunftError
-from skills.messages import CampaignRequest, Role, Visibility
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,
@@ -39,6 +39,8 @@ from skills.messages.lists import (
     SkillQuery,
     VersionQuery,
 )
+from skills.messages.skills import Visibility
+from skills.messages.users import Role
 from tests.hub.conftest import (
     ADMIN,
     Collecting,

@@ -15,11 +15,14 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from hub.access.authenticator import THE_HUB, Principal, Signed
+from hub.access.authenticator import Signed
+from hub.access.principal import THE_HUB, Principal
 from hub.api.events import _stream
 from hub.rounds.assignments import Answer
 from hub.storage.objects import StoreError
-from skills.messages import API, Assignment, Event
+from skills.messages.base import API
+from skills.messages.events import Event
+from skills.messages.rounds import Assignment
 from skills.signing import SigningKey
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Collecting, Hall, Robot, ok, random_tensors, tiny_skill

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.storage.objects import StoreError
 from skills.container import digest_of, pack
-from skills.messages import API, DELTA_SIGNATURE_HEADER
+from skills.messages.base import API, DELTA_SIGNATURE_HEADER
 from skills.signing import SigningKey, delta_statement
 from tests.hub.conftest import Collecting, Hall, Robot, ok, random_tensors, tensors_like, tiny_skill
 

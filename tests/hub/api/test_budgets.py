@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from hub.access.authenticator import Principal, Signed
+from hub.access.authenticator import Signed
+from hub.access.principal import Principal
 from skills.container import digest_of
-from skills.messages import DeltaReceipt
+from skills.messages.rounds import DeltaReceipt
 from skills.signing import delta_statement
 from tests.hub.conftest import Collecting, Hall, Robot, ok, random_tensors, tiny_skill
 from tests.hub.counting import Counted, counting

@@ -22,7 +22,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from hub.settings import Settings
-from skills.messages import BLOB
+from skills.messages.base import BLOB
 from tests.hub.api.test_permissions import DOORS
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, StubGate, ok, tensors_like, tiny_skill
 from tests.hub.servers import postgres

@@ -6,7 +6,7 @@ import pytest
 
 from hub.catalogue.releases import Releases
 from hub.settings import Settings
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok
 from tests.hub.console.test_console import hub_with_pages
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import Hall
 
 PUBLIC = {

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from hub.access.authenticator import THE_HUB, Principal
+from hub.access.principal import THE_HUB, Principal
 from hub.access.visibility import VISIBILITIES
 from hub.settings import Settings
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.lists import ListQuery
 from skills.messages.tokens import EVERY_SCOPE
 from skills.messages.webhooks import WebhookRequest

@@ -7,7 +7,7 @@ import pytest
 from hub.api.rate_limits import Buckets, address_key
 from hub.settings import Settings
 from hub.storage.spool import SpoolFile
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok
 
 

@@ -9,8 +9,8 @@ from fleet.client import OperatorClient
 from hub.settings import Settings
 from hub.storage.database import Database
 from hub.storage.notify import Bell
-from hub.storage.tables import CampaignRow
-from skills.messages import CampaignRequest, CampaignView, GatePlan
+from hub.storage.tables.rounds import CampaignRow
+from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
 from tests.hub.running import running_hub

@@ -12,7 +12,7 @@ from hub.storage.objects import StoreError
 from skills.container import pack
 from skills.errors import ConflictError, ContractError
 from skills.manifest import Channel, Contract, Network
-from skills.messages import API, BLOB
+from skills.messages.base import API, BLOB
 from skills.skill import Skill
 from tests.hub.conftest import CONTRACT, Hall, ok, tiny_skill
 

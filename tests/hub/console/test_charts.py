@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from hub.console.charts import NEWEST, campaign_chart, embodiment_chart, lineage_chart, success_chart
 from hub.console.words import ago, amount, interval, percent, plural, score_in_words
-from skills.messages import CampaignRequest, CampaignView, GateReport, RoundView, ScoreView, VersionView
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.rounds import RoundView
+from skills.messages.skills import GateReport, ScoreView, VersionView
 from tests.hub.conftest import tiny_skill
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -17,11 +17,11 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.app import create_app
 from hub.settings import Settings
 from skills.fits import Abilities, Ability
-from skills.messages import API
+from skills.messages.base import API
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, CONTRACT, Headers, StubGate, ok, tiny_skill
 from zunft.cli import app

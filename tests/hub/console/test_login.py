@@ -13,12 +13,13 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from hub.access.authenticator import THE_HUB, Principal
+from hub.access.principal import THE_HUB, Principal
 from hub.app import create_app
 from hub.services import Services
 from hub.settings import Settings
-from skills.messages import CampaignRequest, UserRequest
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.organisations import OrganisationRequest
+from skills.messages.users import UserRequest
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Hands, StubGate, publish_file, tiny_skill

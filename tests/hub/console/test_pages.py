@@ -12,15 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from fleet.client import OperatorClient, enrol
 from hub.console.words import percent
-from skills.messages import (
-    CampaignRequest,
-    CampaignView,
-    EnrolmentRequest,
-    EnrolmentTokenRequest,
-    GatePlan,
-    MergePlan,
-)
+from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan, MergePlan
 from skills.messages.lists import BoardQuery, VersionQuery
+from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey
 from skills.skill import Skill
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from envs.archive import pack
-from skills.messages import API, BLOB
+from skills.messages.base import API, BLOB
 from tests.envs.bundles import SMALL, small_bundle
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.settings import Settings
 from hub.storage.discards import GRACE
 from hub.storage.regions import HOME
 from skills.container import digest_of
-from skills.messages import DeltaReceipt
+from skills.messages.rounds import DeltaReceipt
 from tests.hub.bringing import Yard, open_yard
 from tests.hub.conftest import Collecting, Hands, Robot, ok, random_tensors
 from tests.hub.serving import serving

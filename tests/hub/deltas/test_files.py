@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.api.files import file_answer
 from hub.settings import Settings
 from hub.storage.objects import StoreError
-from skills.messages import API
+from skills.messages.base import API
 from skills.skill import Skill
 from tests.hub.bringing import PART, open_yard, publish_in_parts, user, wide_skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, tiny_skill

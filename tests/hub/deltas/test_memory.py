@@ -13,12 +13,13 @@ import httpx
 import numpy as np
 import pytest
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors
 from skills.manifest import Network
-from skills.messages import API, DeltaReceipt
+from skills.messages.base import API
+from skills.messages.rounds import DeltaReceipt
 from skills.messages.uploads import DeltaPurpose, UploadRequest
 from skills.signing import delta_statement
 from skills.skill import Skill

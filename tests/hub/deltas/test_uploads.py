@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.settings import Settings
 from hub.storage.objects import StoreError
 from skills.container import digest_of, pack, unpack
-from skills.messages import API
+from skills.messages.base import API
 from skills.signing import SigningKey, delta_statement
 from tests.hub.bringing import PART, Yard, open_yard, publish_in_parts, send_json, user, wide_skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, tiny_skill

@@ -11,11 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
-from hub.events.audit import AuditLog, note
-from hub.events.log import record
+from hub.events.audit import AuditLog
 from hub.storage.database import Database
 from hub.storage.notify import Bell
-from skills.messages import API
+from hub.storage.record import note, record
+from skills.messages.base import API
 from skills.messages.lists import AuditQuery
 from tests.hub.conftest import Collecting, Hall, Hands, ok, tiny_skill
 from tests.hub.servers import postgres

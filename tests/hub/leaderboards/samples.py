@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.storage.tables.scores import ScoreRow
 from hub.tasks.sources import board_task
 from hub.workers.job import Scored
 from skills.container import digest_of
-from skills.messages import ScoreView
 from skills.messages.leaderboards import BOARD, BoardPlan
+from skills.messages.skills import ScoreView
 from skills.skill import Skill
 from tests.hub.conftest import Hall
 

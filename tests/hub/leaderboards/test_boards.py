@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skills.container import digest_of
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.leaderboards import Leaderboard
 from tests.hub.conftest import Hall, ok, tiny_skill
 from tests.hub.leaderboards.samples import enter_score

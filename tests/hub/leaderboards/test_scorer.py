@@ -19,11 +19,11 @@ from hub.leaderboards.boards import Leaderboards
 from hub.leaderboards.scorer import Scorer
 from hub.settings import Settings
 from hub.storage.objects import StoreError
-from hub.storage.tables import VersionRow
 from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.skills import VersionRow
 from hub.workers.job import JobAbandonedError, Jobs, Scored, ScoreJob, never
 from hub.workers.scoring import score_skill, score_view
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.leaderboards import BoardPlan, Leaderboard
 from skills.messages.lists import BoardQuery
 from skills.skill import Skill

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.exc import OperationalError
 
 from hub.settings import Settings
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import ADMIN, Collecting, Hall, Hands, StubGate, ok, random_tensors
 
 SCRAPER = "zt_only-for-the-scraper"

@@ -11,9 +11,10 @@ from sqlalchemy import select, text
 
 from hub.operations.rebuild import Rebuilt, rebuild
 from hub.settings import Settings
-from hub.storage.tables import RoundRow
+from hub.storage.tables.rounds import RoundRow
 from skills.errors import NotFoundError
-from skills.messages import GatePlan, GateReport
+from skills.messages.campaigns import GatePlan
+from skills.messages.skills import GateReport
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres, s3_server

@@ -9,8 +9,9 @@ from fleet.client import OperatorClient
 from hub.services import open_services
 from hub.settings import Settings
 from skills.errors import UnauthorizedError
-from skills.messages import API, UserRequest
+from skills.messages.base import API
 from skills.messages.lists import CampaignQuery
+from skills.messages.users import UserRequest
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok
 from tests.hub.running import running_hub
 from zunft.cli import app

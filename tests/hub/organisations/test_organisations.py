@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skills.errors import RequestError
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import ADMIN, Hall, Headers, ok, tiny_skill
 from tests.hub.running import running_hub
 from zunft.cli import app

@@ -13,13 +13,16 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.settings import Settings
 from hub.storage.database import Database
 from hub.storage.notify import Bell
-from hub.storage.tables import DeltaRow, VersionRow
+from hub.storage.tables.rounds import DeltaRow
+from hub.storage.tables.skills import VersionRow
 from skills.errors import ZunftError
-from skills.messages import API, CampaignRequest, EnrolmentRequest
+from skills.messages.base import API
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.robots import EnrolmentRequest
 from skills.signing import SigningKey, delta_statement
 from tests.hub.conftest import (
     ADMIN,

@@ -19,7 +19,8 @@ from hub.queue.leases import Lease, LeaseLostError, free, held, put_down, renewe
 from hub.storage.database import Database
 from hub.storage.notify import Bell
 from hub.storage.objects import StoreError
-from hub.storage.tables import CampaignRow, SkillRow
+from hub.storage.tables.rounds import CampaignRow
+from hub.storage.tables.skills import SkillRow
 from hub.workers.job import never
 from tests.eventually import eventually
 from tests.hub.servers import postgres

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.robots.attendance import Attendance
-from skills.messages import Event
+from skills.messages.events import Event
 from tests.hub.conftest import Collecting, Hall, Hands
 
 LOST_AFTER = 900

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from skills.messages import API
+from skills.messages.base import API
 from skills.signing import SigningKey, VerifyKey, skill_statement
 from tests.hub.conftest import Hall, ok, tiny_skill
 from tests.skills.samples import other_spelling

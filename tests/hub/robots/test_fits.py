@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.settings import Settings
 from skills.fits import Abilities, Ability, RobotFit
 from skills.manifest import Contract

@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 from sqlalchemy import select
 
-from hub.access.authenticator import THE_HUB, Principal
+from hub.access.principal import THE_HUB, Principal
 from hub.robots.presence import Presence, Presences
-from hub.storage.tables import AssignmentRow, InterestRow, RobotRow
+from hub.storage.tables.robots import InterestRow, RobotRow
+from hub.storage.tables.rounds import AssignmentRow
 from tests.hub.conftest import Collecting, Hall
 
 ACTIVE = 120.0

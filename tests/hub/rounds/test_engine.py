@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.merging import choose_engine
 from hub.settings import Settings
 from hub.storage.objects import StoreError
@@ -16,7 +16,7 @@ from skills.bounds import LOG_STD
 from skills.container import digest_of
 from skills.delta import EncodedDelta, apply
 from skills.errors import ContractError
-from skills.messages import MergePlan
+from skills.messages.campaigns import MergePlan
 from tests.hub.conftest import (
     MERGE,
     Collecting,

@@ -14,21 +14,15 @@ import httpx
 import pytest
 
 from fleet.client import OperatorClient
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.clock import utc_now
 from hub.events.log import EventLog
 from hub.storage.database import Database
 from hub.storage.notify import Bell
 from skills.container import digest_of
-from skills.messages import (
-    API,
-    CampaignRequest,
-    CampaignView,
-    EnrolmentRequest,
-    EnrolmentTokenRequest,
-    MergePlan,
-    RuleName,
-)
+from skills.messages.base import API
+from skills.messages.campaigns import CampaignRequest, CampaignView, MergePlan, RuleName
+from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Robot, ok, random_tensors, tiny_skill

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.rounds.states import (
-    FINAL,
     Collection,
     Missing,
     Work,
@@ -20,7 +19,8 @@ from hub.rounds.states import (
 )
 from hub.rounds.states import RoundEvent as Event
 from skills.errors import ConflictError
-from skills.messages import CampaignRequest, RoundState
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.rounds import FINAL, RoundState
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 EVENTS: list[Event] = [

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from hub.access.authenticator import THE_HUB
+from hub.access.principal import THE_HUB
 from hub.settings import Settings
-from hub.storage.tables import CampaignRow
-from skills.messages import GatePlan, GateReport
+from hub.storage.tables.rounds import CampaignRow
+from skills.messages.campaigns import GatePlan
+from skills.messages.skills import GateReport
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import fresh_database, postgres

@@ -12,13 +12,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from hub.access.authenticator import THE_HUB
-from hub.events.log import EventLog, record
+from hub.access.principal import THE_HUB
+from hub.events.log import EventLog
 from hub.services import OTHER_THREADS, REQUEST_THREADS, open_services
 from hub.settings import Settings
 from hub.storage.database import Database, SettingsError
 from hub.storage.notify import Bell
-from hub.storage.tables import Base, UserRow
+from hub.storage.record import record
+from hub.storage.tables.base import Base
+from hub.storage.tables.people import UserRow
 from skills.errors import UnauthorizedError
 from skills.messages.lists import UserQuery
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill

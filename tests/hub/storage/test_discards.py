@@ -14,7 +14,7 @@ from envs.bundle import digest_folder
 from hub.storage.discards import GRACE
 from hub.tasks import sources
 from hub.workers.job import Job, MergeJob
-from skills.messages import API
+from skills.messages.base import API
 from skills.skill import Skill
 from tests.hub.conftest import Collecting, Hall, ok, random_tensors, tiny_skill
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.events.log import record
+from hub.storage.record import record
 from tests.hub.conftest import Hall, Robot, ok, tiny_skill
 from tests.hub.tasks.samples import publish, small_archive
 from tests.hub.withdrawals.guild import train

@@ -13,11 +13,11 @@ from sqlalchemy import event, select
 from sqlalchemy.engine import Engine
 
 from benchmarks.lists import ADMIN, LISTS, OPERATOR, RESEARCHER, TASK, Size, fill
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.services import Services, open_services
 from hub.settings import Settings
 from hub.storage.paging import CursorError, Order, page_of
-from hub.storage.tables import SkillRow
+from hub.storage.tables.skills import SkillRow
 from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from skills.messages import API, BLOB
+from skills.messages.base import API, BLOB
 from tests.hub.conftest import ADMIN, ok, tiny_skill
 from tests.hub.running import START, running_hub
 

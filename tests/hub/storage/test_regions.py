@@ -23,7 +23,7 @@ from hub.storage.notify import Bell
 from hub.storage.objects import StoreError
 from hub.storage.regions import HOME, connect_stores
 from skills.errors import NotFoundError
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.servers import S3Server, s3_server
 from zunft.cli import app

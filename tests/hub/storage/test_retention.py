@@ -9,7 +9,11 @@ from sqlalchemy import func, select
 
 from hub.settings import Settings
 from hub.storage import retention
-from hub.storage.tables import AssignmentRow, AuditRow, Base, DeltaRow, EventRow, InterestRow, VersionRow
+from hub.storage.tables.base import Base
+from hub.storage.tables.events import AuditRow, EventRow
+from hub.storage.tables.robots import InterestRow
+from hub.storage.tables.rounds import AssignmentRow, DeltaRow
+from hub.storage.tables.skills import VersionRow
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.webhooks.conftest import listen, publish, tell
 from tests.hub.webhooks.receiver import answer, receiving

@@ -16,7 +16,7 @@ from hub.settings import Settings
 from hub.storage.objects import bucket
 from skills.container import digest_of
 from skills.manifest import Network
-from skills.messages import API
+from skills.messages.base import API
 from skills.messages.uploads import UploadView
 from skills.skill import Skill
 from tests.hub.bringing import Yard, open_yard

@@ -13,7 +13,7 @@ from envs.archive import pack
 from hub.storage.tables.tasks import TaskVersionRow
 from hub.tasks.checker import Checker
 from hub.workers.job import Checked, CheckJob, Job, never
-from skills.messages import API, BLOB
+from skills.messages.base import API, BLOB
 from skills.messages.tasks import FindingView, TaskFacts
 from tests.envs.bundles import SCENE, SMALL, small_bundle
 from tests.hub.conftest import CONTRACT, Hall, Headers

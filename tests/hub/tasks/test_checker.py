@@ -9,7 +9,7 @@ import pytest
 from envs.archive import pack
 from envs.bundle import BUNDLES
 from fleet.client import OperatorClient
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.queue.leased_queue import Held
 from hub.settings import Settings
 from hub.workers.job import Checked, JobAbandonedError

@@ -15,14 +15,16 @@ from sqlalchemy import select
 
 from envs.archive import pack
 from envs.bundle import BUNDLES, TOTAL_LIMIT, bundle_names, digest_folder
-from hub.access.authenticator import Principal
+from hub.access.principal import Principal
 from hub.access.visibility import may_see, seen_task_versions
-from hub.storage.tables import OrganisationRow
+from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.workers.job import Checked
 from skills.container import digest_of
-from skills.messages import API, Role, Visibility
+from skills.messages.base import API
+from skills.messages.skills import Visibility
 from skills.messages.tasks import FindingView, TaskVersionView, TaskView
+from skills.messages.users import Role
 from skills.signing import SigningKey, task_statement
 from tests.hub.conftest import Hall, Robot, ok
 from tests.hub.tasks.samples import Found, checker_of, list_all, publish, small_archive, states

@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler
 
 from sqlalchemy import text
 
-from hub.events.log import record
-from hub.storage.tables import HubRow, WebhookRow
+from hub.storage.record import record
+from hub.storage.tables.events import HubRow
+from hub.storage.tables.webhooks import WebhookRow
 from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, ok, tensors_like, tiny_skill
 from tests.hub.webhooks.conftest import OpenHall, listen, on_both, publish, tell

@@ -12,7 +12,7 @@ from typing import get_args
 
 from hub.webhooks.envelope import cloud_event, new_secret, signed_headers
 from hub.webhooks.sending import Sender
-from skills.messages import Event
+from skills.messages.events import Event
 from skills.messages.webhooks import NoticeKind
 from tests.eventually import eventually
 from tests.hub.conftest import Hands

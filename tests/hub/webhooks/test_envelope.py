@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.webhooks.envelope import cloud_event, hub_urn, new_secret, signed_headers
-from skills.messages import Event
+from skills.messages.events import Event
 from skills.signing import SigningKey
 from tests.hub.conftest import Hands
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from hub.operations.backup import back_up
 from hub.settings import Settings
 from hub.webhooks import registry
-from skills.messages import API
+from skills.messages.base import API
 from tests.hub.conftest import Hall, ok, tiny_skill
 from tests.hub.webhooks.conftest import tell
 from tests.hub.webhooks.receiver import Receiver, answer, receiving

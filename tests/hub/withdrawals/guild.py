@@ -6,8 +6,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hub.storage.tables import CampaignRow, DeltaRow, OrganisationRow, RoundRow, SkillRow, VersionRow
-from skills.messages import GatePlan, GateReport
+from hub.storage.tables.people import OrganisationRow
+from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.skills import SkillRow, VersionRow
+from skills.messages.campaigns import GatePlan
+from skills.messages.skills import GateReport
 from skills.messages.withdrawals import WithdrawalView
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Robot, StubGate, ok, random_tensors, tiny_skill

@@ -10,10 +10,10 @@ from hub.operations.backup import back_up
 from hub.operations.rebuild import rebuild
 from hub.operations.restore import restore
 from hub.settings import Settings
-from hub.storage.tables import DeltaRow, RoundRow
+from hub.storage.tables.rounds import DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
 from skills.errors import ContractError, NotFoundError
-from skills.messages import API
+from skills.messages.base import API
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Robot, ok, random_tensors, tiny_skill
 from tests.hub.leaderboards.samples import enter_score

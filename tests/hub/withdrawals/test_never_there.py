@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import make_transient
 
 from hub.settings import Settings
-from hub.storage.tables import DeltaRow, RoundRow
+from hub.storage.tables.rounds import DeltaRow, RoundRow
 from skills.skill import Skill
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, ok, random_tensors, tiny_skill
 from tests.hub.withdrawals.guild import BASE, GrowingGate, forget

@@ -10,7 +10,7 @@ import pytest
 from hub.queue.leased_queue import Held
 from hub.settings import Settings
 from hub.storage.objects import StoreError
-from hub.storage.tables import WithdrawalRow
+from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.workers.job import Job, MergeJob
 from tests.hub.conftest import Hall, Hands, Robot, ok, tiny_skill
 from tests.hub.withdrawals.conftest import on_both

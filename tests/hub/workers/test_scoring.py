@@ -12,7 +12,7 @@ from envs.wrapped import save_wrapped, wrap
 from hub.workers.gate import HeldOutGate
 from hub.workers.scoring import made_with, score_skill, score_view
 from skills.errors import ContractError
-from skills.messages import GatePlan
+from skills.messages.campaigns import GatePlan
 from skills.messages.leaderboards import BoardPlan
 from tests.hub.conftest import tiny_skill
 from tests.hub.workers.test_gate import weld_skill

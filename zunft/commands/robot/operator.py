@@ -10,8 +10,8 @@ from rich.table import Table
 
 from fleet.client import OperatorClient
 from skills.errors import RequestError
-from skills.messages import ScoreView
 from skills.messages.lists import RobotQuery
+from skills.messages.skills import ScoreView
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
 from zunft.commands.output import err, out, table, tell

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from skills.errors import ConflictError, RequestError
-from skills.messages import Visibility
 from skills.messages.lists import TaskQuery
+from skills.messages.skills import Visibility
 from skills.signing import VerifyKey
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, split_reference
 from zunft.commands.output import err, finding_line, table, tell

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from skills.errors import NotFoundError
-from skills.messages import ScoreView
 from skills.messages.leaderboards import BOARD, REPLAY_LIMIT, Leaderboard
 from skills.messages.lists import BoardQuery
+from skills.messages.skills import ScoreView
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, is_file, split_reference

@@ -1,0 +1,62 @@
+"""What is said when robots join, and of robots."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from skills.manifest import Name
+from skills.messages.base import Label, Message
+
+__all__ = [
+    "Enrolled",
+    "EnrolmentRequest",
+    "EnrolmentToken",
+    "EnrolmentTokenRequest",
+    "RobotView",
+]
+
+
+class EnrolmentTokenRequest(Message):
+    """An operator asks for tokens that each enrol one robot, by default into the operator's organisation."""
+
+    organisation: Label | None = None
+    count: int = Field(default=1, ge=1, le=1000)
+    valid_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
+
+
+class EnrolmentToken(Message):
+    """Shown once; the hub keeps only its hash."""
+
+    token: str
+    organisation: str
+    expires_at: datetime
+
+
+class EnrolmentRequest(Message):
+    """A robot joins with a one-time token and the public half of its own key."""
+
+    token: str = Field(min_length=16, max_length=256)
+    name: Label
+    embodiment: Name
+    public_key: str = Field(min_length=20, max_length=128)
+
+
+class Enrolled(Message):
+    """The hub's answer: the robot's name for all time, and the key that signs the guild's skills."""
+
+    robot_id: str
+    organisation: str
+    hub_key: str
+
+
+class RobotView(Message):
+    """A robot as operators see it."""
+
+    robot_id: str
+    name: str
+    organisation: str
+    embodiment: str
+    enrolled_at: datetime
+    last_seen_at: datetime | None = None

@@ -1,0 +1,137 @@
+"""What is said of skills, their versions, channels and scores."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from skills.manifest import Digest, Manifest
+from skills.messages.base import Message
+
+__all__ = [
+    "Channel",
+    "ChannelMove",
+    "GateReport",
+    "MinimumChange",
+    "ReleaseState",
+    "ReleaseView",
+    "ScoreView",
+    "SkillView",
+    "VersionView",
+    "Visibility",
+]
+
+
+Channel = Literal["candidate", "stable"]
+
+
+ReleaseState = Literal["queued", "measuring", "released", "refused"]
+
+
+Visibility = Literal["private", "organisation", "guild"]
+
+
+class ScoreView(Message):
+    """Success rate with a Wilson 95 % interval over held-out episodes, and their mean sum of rewards."""
+
+    score: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    episodes: int = Field(ge=1)
+    mean_return: float | None = None
+
+
+class GateReport(Message):
+    """What the gate measured: candidate and current version on the same seeds, per embodiment.
+
+    Attributes:
+        reached: Whether it reached the skill's minimum; None: it was not held to it.
+        nothing: What doing nothing scores, where that is the minimum.
+        exploring: How the candidate did with the noise with which its training would begin, in few episodes.
+        current_exploring: The same of the current version.
+    """
+
+    passed: bool
+    reason: str
+    candidate: ScoreView
+    current: ScoreView | None = None
+    reached: bool | None = None
+    nothing: ScoreView | None = None
+    by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
+    exploring: ScoreView | None = None
+    current_exploring: ScoreView | None = None
+    seconds: float = Field(ge=0)
+
+
+class VersionView(Message):
+    """One version of a skill in the catalogue."""
+
+    skill: str
+    version: int
+    digest: Digest
+    size: int
+    origin: str
+    task: str
+    parents: tuple[Digest, ...] = ()
+    round_id: str | None = None
+    contributors: int = 0
+    samples: int = 0
+    created_at: datetime
+    channels: tuple[str, ...] = ()
+    score: ScoreView | None = None
+    gate: GateReport | None = None
+    withdrawn: bool = False
+    signature: str
+    manifest: Manifest
+
+
+class SkillView(Message):
+    """A skill with its newest stable version, its owner, and who may see it.
+
+    Attributes:
+        minimum: Success that a version must reach before it becomes stable; None: more than doing nothing.
+    """
+
+    name: str
+    organisation: str
+    visibility: Visibility
+    task: str
+    summary: str
+    versions: int
+    stable: VersionView | None
+    candidate: VersionView | None
+    minimum: float | None = None
+    updated_at: datetime
+
+
+class MinimumChange(Message):
+    """What a version must reach before it becomes stable; None: more success than doing nothing."""
+
+    minimum: float | None = Field(ge=0, le=1)
+
+
+class ChannelMove(Message):
+    """An operator points a channel at a version: a release or a rollback."""
+
+    version: int = Field(ge=1, le=1_000_000_000)
+
+
+class ReleaseView(Message):
+    """What becomes of a release or a rollback: the version is measured first, if it never was.
+
+    Attributes:
+        reason: Why it was refused, or what the measurement said.
+        gate: What was measured for it; None where nothing had to be.
+    """
+
+    release_id: str
+    skill: str
+    version: int
+    channel: Channel
+    state: ReleaseState
+    reason: str = ""
+    gate: GateReport | None = None
+    asked_at: datetime
+    finished_at: datetime | None = None
