@@ -24,7 +24,8 @@ from yarl import URL
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
-from skills.messages.campaigns import CampaignRequest, GatePlan
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.plans import GatePlan
 from skills.messages.rounds import Assignment
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill

@@ -35,7 +35,8 @@ from rich.console import Console
 
 from benchmarks.transfer_ends import NAME, make_skill
 from fleet.client import OperatorClient
-from skills.messages.campaigns import CampaignRequest, TrainingPlan
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.plans import TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
 

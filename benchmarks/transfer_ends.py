@@ -27,7 +27,7 @@ from skills.container import Spec, TensorWriter, digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors
 from skills.files import atomic_file
 from skills.manifest import Channel, Contract, Manifest, Network
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.rounds import Assignment
 from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill

@@ -9,7 +9,7 @@ from envs.workshop import Workshop
 from fleet.progress import Progress
 from fleet.simulate import FleetPlan
 from fleet.workers.crew import Crew, Line
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from skills.skill import Skill
 
 __all__ = ["train_all_alone", "train_alone"]

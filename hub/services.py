@@ -42,7 +42,8 @@ from hub.rounds.round_steps import Steps
 from hub.settings import SPOOL_FOLDER, Settings, parse_networks
 from hub.storage.database import Database
 from hub.storage.discards import Discards
-from hub.storage.notify import Bell, Listener
+from hub.storage.listening import Listener
+from hub.storage.notify import Bell
 from hub.storage.objects import ObjectStore
 from hub.storage.regions import HOME, Stores, connect_stores
 from hub.storage.retention import Retention
@@ -66,10 +67,7 @@ from hub.workers.timed import Timed
 from skills.messages.leaderboards import BOARD
 from skills.signing import SigningKey
 
-__all__ = [
-    "Services",
-    "open_services",
-]
+__all__ = ["Services", "open_services"]
 
 SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0

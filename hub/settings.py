@@ -26,15 +26,7 @@ from skills.messages.organisations import REGION
 from skills.messages.users import UserRole
 from skills.skill import SIZE_LIMIT
 
-__all__ = [
-    "KEY_FILE",
-    "SPOOL_FOLDER",
-    "Network",
-    "Settings",
-    "StoreKeys",
-    "is_protected",
-    "parse_networks",
-]
+__all__ = ["KEY_FILE", "SPOOL_FOLDER", "Network", "Settings", "StoreKeys", "is_protected", "parse_networks"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16

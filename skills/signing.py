@@ -24,14 +24,7 @@ from skills.container import digest_of
 from skills.errors import SignatureError
 from skills.files import write_atomically
 
-__all__ = [
-    "RequestProof",
-    "SigningKey",
-    "VerifyKey",
-    "delta_statement",
-    "skill_statement",
-    "task_statement",
-]
+__all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement", "task_statement"]
 
 KEY_PREFIX = "ed25519:"
 

@@ -14,8 +14,8 @@ from envs.examine import RandomPolicy
 from envs.scripted import controller, controller_names
 from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
-from skills.messages.campaigns import TrainingPlan
 from skills.messages.leaderboards import BoardPlan
+from skills.messages.plans import TrainingPlan
 from skills.policy import Policy as Learned
 from skills.skill import Skill
 from zunft.commands.skill import new_skill

@@ -27,13 +27,7 @@ from skills.messages.tokens import EVERY_SCOPE, Scope
 from skills.messages.users import Role
 from skills.signing import RequestProof, VerifyKey
 
-__all__ = [
-    "Authenticator",
-    "Claim",
-    "Signed",
-    "principal_of",
-    "scopes_of",
-]
+__all__ = ["Authenticator", "Claim", "Signed", "principal_of", "scopes_of"]
 
 NONCE_LENGTH = range(8, 65)
 ROBOTS = 50_000

@@ -11,15 +11,7 @@ from skills.errors import ForbiddenError
 from skills.messages.tokens import EVERY_SCOPE, Scope
 from skills.messages.users import Role
 
-__all__ = [
-    "FIRST_ADMIN",
-    "INCLUDES",
-    "THE_HUB",
-    "Principal",
-    "Viewer",
-    "hash_token",
-    "make_token",
-]
+__all__ = ["FIRST_ADMIN", "INCLUDES", "THE_HUB", "Principal", "Viewer", "hash_token", "make_token"]
 
 
 INCLUDES: dict[Role, frozenset[Role]] = {

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from skills.fits import Abilities, Ability
 from skills.manifest import Channel, Contract
-from skills.messages.campaigns import CampaignRequest, GatePlan, MergePlan, TrainingPlan
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
+from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.skills import ChannelMove, MinimumChange
 from skills.messages.tokens import SessionRequest, TokenRequest

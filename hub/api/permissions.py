@@ -18,17 +18,7 @@ from hub.access.principal import INCLUDES
 from hub.api.deps import REQUIRED, bring, login, reader
 from skills.messages.tokens import Scope
 
-__all__ = [
-    "ANONYMOUS",
-    "CALLERS",
-    "OWN",
-    "OWN_LISTED",
-    "SEEN",
-    "SEEN_LISTED",
-    "Door",
-    "doors_of",
-    "heeds",
-]
+__all__ = ["ANONYMOUS", "CALLERS", "OWN", "OWN_LISTED", "SEEN", "SEEN_LISTED", "Door", "doors_of", "heeds"]
 
 ANONYMOUS = "anonymous"
 CALLERS = (ANONYMOUS, *INCLUDES)

@@ -28,7 +28,7 @@ from hub.tasks.sources import task_source
 from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import Channel, GateReport, ReleaseView
 
 __all__ = ["Releaser", "Releases"]

@@ -19,14 +19,7 @@ from hub.storage.tables.events import EventRow
 from skills.messages.events import Event
 from skills.messages.lists import EventQuery, Page
 
-__all__ = [
-    "EventLog",
-    "Heard",
-    "Told",
-    "audience",
-    "event_view",
-    "news",
-]
+__all__ = ["EventLog", "Heard", "Told", "audience", "event_view", "news"]
 
 PAGE = 500
 ORDER = Order("events", (EventRow.id,), descending=True)

@@ -28,9 +28,7 @@ from skills.messages.lists import Page, UserQuery
 from skills.messages.tokens import EVERY_SCOPE
 from skills.messages.users import UserCreated, UserRequest, UserView
 
-__all__ = [
-    "Accounts",
-]
+__all__ = ["Accounts"]
 
 ORDER = Order("users", (UserRow.name,))
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name, not a secret

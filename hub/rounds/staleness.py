@@ -12,10 +12,7 @@ from typing import Literal
 
 from skills.messages.rounds import RoundState
 
-__all__ = [
-    "Place",
-    "place",
-]
+__all__ = ["Place", "place"]
 
 Place = Literal["in time", "late", "later", "closed"]
 """Counts in its own round; in the newest one; not yet, send it again soon; never."""

@@ -17,14 +17,7 @@ from sqlalchemy.orm import Session
 from hub.storage.database import announce
 from hub.storage.tables.events import AuditHeadRow, AuditRow, EventRow
 
-__all__ = [
-    "HUB",
-    "entry_hash",
-    "note",
-    "record",
-    "record_many",
-    "take_turn",
-]
+__all__ = ["HUB", "entry_hash", "note", "record", "record_many", "take_turn"]
 
 
 POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"

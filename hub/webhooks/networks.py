@@ -7,9 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from hub.settings import Network
 
-__all__ = [
-    "is_allowed",
-]
+__all__ = ["is_allowed"]
 
 
 NOT_PUBLIC = tuple(

@@ -17,8 +17,8 @@ from envs.task import Task, load_task
 from hub.workers.job import Gate
 from hub.workers.scoring import score_skill, score_view
 from skills.errors import ContractError
-from skills.messages.campaigns import GatePlan
 from skills.messages.leaderboards import draws_of
+from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport
 from skills.skill import Skill
 

@@ -20,8 +20,8 @@ from hub.storage.objects import ObjectStore, open_store
 from skills.container import digest_of
 from skills.errors import ContractError, ZunftError
 from skills.manifest import Manifest
-from skills.messages.campaigns import GatePlan, MergePlan
 from skills.messages.leaderboards import BoardPlan
+from skills.messages.plans import GatePlan, MergePlan
 from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 

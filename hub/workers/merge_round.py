@@ -23,16 +23,10 @@ from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, u
 from skills.delta import apply, norm
 from skills.files import Blob
 from skills.manifest import Manifest, Parameters
-from skills.messages.campaigns import MergePlan
+from skills.messages.plans import MergePlan
 from skills.skill import Skill
 
-__all__ = [
-    "Received",
-    "chain_of",
-    "discount",
-    "length_of_sum",
-    "write_candidate",
-]
+__all__ = ["Received", "chain_of", "discount", "length_of_sum", "write_candidate"]
 
 
 @dataclass(frozen=True)

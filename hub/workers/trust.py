@@ -20,7 +20,7 @@ from hub.workers.job import Gate
 from hub.workers.merge_round import Received, length_of_sum
 from skills.codecs import decode
 from skills.delta import apply
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import ScoreView
 from skills.skill import Skill
 

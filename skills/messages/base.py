@@ -6,15 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = [
-    "API",
-    "BLOB",
-    "DELTA_SIGNATURE_HEADER",
-    "ErrorBody",
-    "ErrorDetail",
-    "Label",
-    "Message",
-]
+__all__ = ["API", "BLOB", "DELTA_SIGNATURE_HEADER", "ErrorBody", "ErrorDetail", "Label", "Message"]
 
 
 API = "/api/v1"

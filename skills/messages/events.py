@@ -7,10 +7,7 @@ from typing import Any
 
 from skills.messages.base import Message
 
-__all__ = [
-    "AuditEntry",
-    "Event",
-]
+__all__ = ["AuditEntry", "Event"]
 
 
 class AuditEntry(Message):

@@ -9,13 +9,7 @@ from pydantic import Field
 from skills.manifest import Name
 from skills.messages.base import Label, Message
 
-__all__ = [
-    "Enrolled",
-    "EnrolmentRequest",
-    "EnrolmentToken",
-    "EnrolmentTokenRequest",
-    "RobotView",
-]
+__all__ = ["Enrolled", "EnrolmentRequest", "EnrolmentToken", "EnrolmentTokenRequest", "RobotView"]
 
 
 class EnrolmentTokenRequest(Message):

@@ -9,16 +9,10 @@ from pydantic import Field
 
 from skills.manifest import Digest
 from skills.messages.base import Message
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from skills.messages.skills import GateReport, VersionView
 
-__all__ = [
-    "FINAL",
-    "Assignment",
-    "DeltaReceipt",
-    "RoundState",
-    "RoundView",
-]
+__all__ = ["FINAL", "Assignment", "DeltaReceipt", "RoundState", "RoundView"]
 
 
 RoundState = Literal["open", "closing", "merging", "gating", "published", "rejected", "failed"]

@@ -14,13 +14,7 @@ from skills.manifest import Contract, Digest, Name
 from skills.messages.base import Message
 from skills.messages.skills import Visibility
 
-__all__ = [
-    "FindingView",
-    "TaskFacts",
-    "TaskState",
-    "TaskVersionView",
-    "TaskView",
-]
+__all__ = ["FindingView", "TaskFacts", "TaskState", "TaskVersionView", "TaskView"]
 
 TaskState = Literal["checking", "listed", "refused"]
 Words = Annotated[str, StringConstraints(max_length=4000)]

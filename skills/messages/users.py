@@ -9,13 +9,7 @@ from pydantic import Field
 
 from skills.messages.base import Label, Message
 
-__all__ = [
-    "Role",
-    "UserCreated",
-    "UserRequest",
-    "UserRole",
-    "UserView",
-]
+__all__ = ["Role", "UserCreated", "UserRequest", "UserRole", "UserView"]
 
 
 Role = Literal["robot", "researcher", "operator", "admin"]

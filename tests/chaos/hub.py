@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hub.server import serve
 from hub.settings import Settings
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 from tests.hub.idle import NOTHING, does_nothing

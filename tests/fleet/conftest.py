@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fleet.client import OperatorClient
-from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan, TrainingPlan
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub, serve

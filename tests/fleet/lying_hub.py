@@ -16,7 +16,7 @@ from skills.container import digest_of
 from skills.delta import Delta
 from skills.fits import Abilities
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER, ErrorBody, ErrorDetail
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from skills.messages.robots import Enrolled
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView

@@ -14,7 +14,7 @@ from fleet.interfaces import RobotError, StoppedError
 from fleet.own_robot import Guarded
 from fleet.trainer import TrainerSettings
 from fleet.twin import OwnGround, SimulatedGround
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind
 from tests.fleet.small_robot import SmallRobot, make_robot

@@ -11,7 +11,7 @@ from skills.delta import Delta, apply, norm
 from skills.errors import ArtefactError
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.messages.skills import VersionView
 from skills.skill import Skill

@@ -18,7 +18,7 @@ from fleet.simulate import FleetPlan, draw_robots, simulate
 from fleet.workers.crew import Crew, WorkerDiedError
 from fleet.workers.processes import Processes
 from skills.errors import UnauthorizedError
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 

@@ -12,7 +12,7 @@ from fleet.robot_folder import Pending
 from fleet.sync import Drop, Push, Train, Wait, backoff, check_fit, decide, judge
 from skills.errors import ContractError
 from skills.manifest import Channel
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.small_robot import CONTRACT, small_skill

@@ -31,7 +31,8 @@ from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest, Network
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER
-from skills.messages.campaigns import CampaignView, GatePlan
+from skills.messages.campaigns import CampaignView
+from skills.messages.plans import GatePlan
 from skills.messages.rounds import Assignment, RoundView
 from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
 from skills.signing import RequestProof, SigningKey, delta_statement

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skills.messages.campaigns import TrainingPlan
+from skills.messages.plans import TrainingPlan
 
 PLAN = TrainingPlan(learning_rate=1e-3, final_learning_rate=1e-4)
 

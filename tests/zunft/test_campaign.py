@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.errors import ZunftError
-from skills.messages.campaigns import MergePlan
+from skills.messages.plans import MergePlan
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from zunft.cli import app
 from zunft.commands import campaign

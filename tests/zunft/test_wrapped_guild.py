@@ -14,8 +14,9 @@ from fleet.simulate import FleetPlan, draw_robots, simulate
 from fleet.workers.crew import Crew
 from fleet.workers.processes import Processes
 from hub.workers.gate import HeldOutGate
-from skills.messages.campaigns import CampaignRequest, GatePlan, TrainingPlan
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.lists import RobotQuery
+from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from tests.hub.conftest import Hall, Hands, ok, small_settings
 from zunft.commands.skill import new_skill

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skills.errors import RequestError
-from skills.messages.campaigns import CampaignRequest, CampaignView, OptimiserName, RuleName
+from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery
+from skills.messages.plans import OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.merge import Clip, Options, parse_options
 from zunft.commands.output import err, facts, out, table, tell

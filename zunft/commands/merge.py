@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
 from skills.errors import RequestError
-from skills.messages.campaigns import RuleName
+from skills.messages.plans import RuleName
 from skills.skill import Skill
 from zunft.commands.connection import Json, split_reference
 from zunft.commands.output import err, tell

@@ -30,7 +30,8 @@ from fleet.simulate import FleetPlan, RobotPlan, simulate
 from fleet.workers.crew import Crew
 from fleet.workers.processes import Processes
 from skills.errors import ZunftError
-from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan, TrainingPlan
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
 from zunft.commands.skill import new_skill

@@ -10,12 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-__all__ = [
-    "NOTE_LENGTH",
-    "Base",
-    "Leased",
-    "Moment",
-]
+__all__ = ["NOTE_LENGTH", "Base", "Leased", "Moment"]
 
 
 NOTE_LENGTH = 2000

@@ -10,12 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base
 
-__all__ = [
-    "AuditHeadRow",
-    "AuditRow",
-    "EventRow",
-    "HubRow",
-]
+__all__ = ["AuditHeadRow", "AuditRow", "EventRow", "HubRow"]
 
 
 class HubRow(Base):

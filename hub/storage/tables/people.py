@@ -10,13 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.storage.tables.base import Base
 from skills.messages.skills import Visibility
 
-__all__ = [
-    "IdentityRow",
-    "OrganisationRow",
-    "SessionRow",
-    "UserRow",
-    "UserTokenRow",
-]
+__all__ = ["IdentityRow", "OrganisationRow", "SessionRow", "UserRow", "UserTokenRow"]
 
 
 class OrganisationRow(Base):

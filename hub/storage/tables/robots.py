@@ -10,12 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base
 
-__all__ = [
-    "EnrolmentTokenRow",
-    "InterestRow",
-    "NonceRow",
-    "RobotRow",
-]
+__all__ = ["EnrolmentTokenRow", "InterestRow", "NonceRow", "RobotRow"]
 
 
 class EnrolmentTokenRow(Base):

@@ -10,12 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = [
-    "AssignmentRow",
-    "CampaignRow",
-    "DeltaRow",
-    "RoundRow",
-]
+__all__ = ["AssignmentRow", "CampaignRow", "DeltaRow", "RoundRow"]
 
 
 class CampaignRow(Leased, Base):

@@ -10,12 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = [
-    "REASON_LENGTH",
-    "SCORE_STATES",
-    "ScoreRow",
-    "ScoreState",
-]
+__all__ = ["REASON_LENGTH", "SCORE_STATES", "ScoreRow", "ScoreState"]
 
 REASON_LENGTH = 2000
 ScoreState = Literal["waiting", "working", "done", "failed"]

@@ -11,12 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.storage.tables.base import Base, Leased
 from skills.messages.skills import Channel, Visibility
 
-__all__ = [
-    "ChannelRow",
-    "ReleaseRow",
-    "SkillRow",
-    "VersionRow",
-]
+__all__ = ["ChannelRow", "ReleaseRow", "SkillRow", "VersionRow"]
 
 
 class SkillRow(Base):

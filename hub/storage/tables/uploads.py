@@ -10,10 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base
 
-__all__ = [
-    "DiscardRow",
-    "UploadRow",
-]
+__all__ = ["DiscardRow", "UploadRow"]
 
 
 class UploadRow(Base):

@@ -10,10 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = [
-    "UndeliveredRow",
-    "WebhookRow",
-]
+__all__ = ["UndeliveredRow", "WebhookRow"]
 
 
 class WebhookRow(Leased, Base):

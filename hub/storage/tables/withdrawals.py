@@ -10,9 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = [
-    "WithdrawalRow",
-]
+__all__ = ["WithdrawalRow"]
 
 
 class WithdrawalRow(Leased, Base):

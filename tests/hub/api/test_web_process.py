@@ -10,7 +10,8 @@ from hub.settings import Settings
 from hub.storage.database import Database
 from hub.storage.notify import Bell
 from hub.storage.tables.rounds import CampaignRow
-from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.plans import GatePlan
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
 from tests.hub.running import running_hub

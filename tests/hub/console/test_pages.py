@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from fleet.client import OperatorClient, enrol
 from hub.console.words import percent
-from skills.messages.campaigns import CampaignRequest, CampaignView, GatePlan, MergePlan
+from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import BoardQuery, VersionQuery
+from skills.messages.plans import GatePlan, MergePlan
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey
 from skills.skill import Skill

@@ -10,7 +10,7 @@ import pytest
 from hub.merging import MergeError, merge_arrays
 from hub.merging.rules import RULES, make_rule
 from skills.errors import ArtefactError, ZunftError
-from skills.messages.campaigns import RuleName
+from skills.messages.plans import RuleName
 from tests.hub.merging.samples import matrix_updates
 
 NEEDED = {  # the least number of updates against f bad ones, from the papers

@@ -13,7 +13,7 @@ from hub.operations.rebuild import Rebuilt, rebuild
 from hub.settings import Settings
 from hub.storage.tables.rounds import RoundRow
 from skills.errors import NotFoundError
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill

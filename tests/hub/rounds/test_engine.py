@@ -16,7 +16,7 @@ from skills.bounds import LOG_STD
 from skills.container import digest_of
 from skills.delta import EncodedDelta, apply
 from skills.errors import ContractError
-from skills.messages.campaigns import MergePlan
+from skills.messages.plans import MergePlan
 from tests.hub.conftest import (
     MERGE,
     Collecting,

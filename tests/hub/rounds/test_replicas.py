@@ -21,7 +21,8 @@ from hub.storage.database import Database
 from hub.storage.notify import Bell
 from skills.container import digest_of
 from skills.messages.base import API
-from skills.messages.campaigns import CampaignRequest, CampaignView, MergePlan, RuleName
+from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.plans import MergePlan, RuleName
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.signing import SigningKey
 from tests.eventually import eventually

@@ -11,7 +11,7 @@ import pytest
 from hub.access.principal import THE_HUB
 from hub.settings import Settings
 from hub.storage.tables.rounds import CampaignRow
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill

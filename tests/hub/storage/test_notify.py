@@ -12,7 +12,8 @@ from hub.events.log import EventLog
 from hub.metrics import Metrics
 from hub.queue.background_loop import BackgroundLoop
 from hub.storage.database import Database
-from hub.storage.notify import Bell, Listener
+from hub.storage.listening import Listener
+from hub.storage.notify import Bell
 from hub.storage.record import record
 from tests.eventually import eventually
 from tests.hub.conftest import Hands

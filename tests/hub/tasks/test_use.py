@@ -12,7 +12,8 @@ from fleet.membership import connect, join
 from fleet.robot_folder import Workbench
 from fleet.tasks import fetch_task, find_task, listed_version
 from skills.errors import ArtefactError, SignatureError, ZunftError
-from skills.messages.campaigns import CampaignRequest, GatePlan
+from skills.messages.campaigns import CampaignRequest
+from skills.messages.plans import GatePlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.signing import SigningKey
 from tests.eventually import eventually

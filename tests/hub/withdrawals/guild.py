@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport
 from skills.messages.withdrawals import WithdrawalView
 from skills.skill import Skill

@@ -10,8 +10,8 @@ from hub.workers.inprocess import InProcess
 from hub.workers.job import BenchPlan, DeltaPart, GateJob, MergeJob, ScoreJob, StoreAddress
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
-from skills.messages.campaigns import GatePlan, MergePlan
 from skills.messages.leaderboards import BoardPlan
+from skills.messages.plans import GatePlan, MergePlan
 from tests.hub.conftest import random_tensors, tiny_skill
 from tests.hub.workers.test_gate import weld_skill
 

@@ -14,7 +14,7 @@ from hub.workers.gate import HeldOutGate, judge
 from skills.errors import ContractError
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.skill import Skill
 from tests.hub.conftest import tiny_skill
 

@@ -14,7 +14,7 @@ import pytest
 from hub.workers.job import GateJob, JobAbandonedError, WorkerDiedError
 from hub.workers.processes import Processes
 from skills.errors import ContractError, NotFoundError
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from tests.eventually import eventually
 from tests.hub.conftest import tiny_skill
 from tests.hub.workers.samples import bench_plan, gate_job, in_process, merge_job, score_job

@@ -12,8 +12,8 @@ from envs.wrapped import save_wrapped, wrap
 from hub.workers.gate import HeldOutGate
 from hub.workers.scoring import made_with, score_skill, score_view
 from skills.errors import ContractError
-from skills.messages.campaigns import GatePlan
 from skills.messages.leaderboards import BoardPlan
+from skills.messages.plans import GatePlan
 from tests.hub.conftest import tiny_skill
 from tests.hub.workers.test_gate import weld_skill
 from zunft.commands.skill import new_skill

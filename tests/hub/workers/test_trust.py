@@ -12,7 +12,7 @@ from hub.settings import Settings
 from hub.workers.merge_round import Received
 from hub.workers.trust import root_factors
 from skills.delta import norm
-from skills.messages.campaigns import GatePlan
+from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, StubGate, Tensors, ok, random_tensors, tensors_like, tiny_skill

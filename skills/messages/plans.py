@@ -1,0 +1,115 @@
+"""How a campaign is carried out: training, merging and measuring, as an operator may order them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from skills.manifest import Name
+from skills.messages.base import Finite, Message, Whole
+
+__all__ = ["GatePlan", "MergePlan", "OptimiserName", "RuleName", "TrainingPlan"]
+
+
+RuleName = Literal[
+    "mean",
+    "median",
+    "trimmed-mean",
+    "krum",
+    "multi-krum",
+    "bulyan",
+    "geometric-median",
+    "centred-clipping",
+    "mda",
+    "fltrust",
+    "task-arithmetic",
+    "ties",
+    "dare",
+]
+
+
+OptimiserName = Literal["momentum", "adam", "yogi", "adagrad"]
+
+
+class TrainingPlan(Message):
+    """What each robot does in a round; the learning rate falls from first to last over the campaign.
+
+    Attributes:
+        iterations: Batches collected and learned from before the delta is sent.
+        proximal: FedProx mu (Li et al. 2020); 0 leaves it out.
+        clip_norm: Largest Euclidean norm of a delta.
+    """
+
+    iterations: int = Field(default=3, ge=1, le=10_000)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    final_learning_rate: float = Field(default=1e-4, gt=0, le=1)
+    proximal: float = Field(default=0.0, ge=0, le=100)
+    clip_norm: float = Field(default=50.0, gt=0, le=1e6)
+    codec: str = Field(default="fp16", max_length=32)
+
+    def rate_of_round(self, number: int, rounds: int) -> float:
+        """The rate of round `number` (from 1) of `rounds`: a straight line from first to last."""
+        share = (number - 1) / max(1, rounds - 1)
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * share
+
+
+class MergePlan(Message):
+    """How deltas become one update: clip, mix, rule, and the server's step. See docs/merging.md.
+
+    Attributes:
+        rule: What is done with the deltas of a round; `fltrust` costs the gate one measurement a delta.
+        options: The rule's own, such as `trim` or `byzantine`.
+        clip: Deltas longer than so many times the median length are scaled down to it; None: none is.
+        mixing: Whether each delta is first replaced by the mean of its nearest; needs `byzantine`.
+        sample_cap: Environment steps beyond which a robot's weight no longer grows.
+        max_staleness: How many rounds late a delta may come and still count, with weight / sqrt(1 + rounds).
+        optimiser: What turns the merged delta into a step; `momentum` with momentum 0 only scales it.
+        momentum: Share of the last step that is taken again.
+        step: Factor on the merged delta; robots' deltas are nearly orthogonal, so their mean is short.
+        learning_rate: Of `adam`, `yogi` and `adagrad`: about how far a weight moves in a round.
+        beta1: Of the same: share of the merged delta's running mean that is kept.
+        beta2: Of `adam` and `yogi`: share of its running square that is kept.
+        tau: Of the same: merged deltas far below it hardly move a weight.
+    """
+
+    rule: RuleName = "mean"
+    options: dict[str, Whole | Finite] = Field(default_factory=dict, max_length=16)
+    clip: float | None = Field(default=None, gt=0, le=1e6)
+    mixing: bool = False
+    sample_cap: int = Field(default=100_000, ge=1, le=10**12)
+    max_staleness: int = Field(default=0, ge=0, le=1000)
+    optimiser: OptimiserName = "momentum"
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    step: float = Field(default=1.5, gt=0, le=10)
+    learning_rate: float = Field(default=0.01, gt=0, le=10)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    tau: float = Field(default=1e-3, gt=0, le=10)
+
+    def rule_in_words(self) -> str:
+        """Chain and rule on one line: `clip 3, mixing, trimmed-mean (trim 0.2)`."""
+        options = ", ".join(f"{name} {value:g}" for name, value in self.options.items())
+        rule = f"{self.rule} ({options})" if options else self.rule
+        clip = [] if self.clip is None else [f"clip {self.clip:g}"]
+        return ", ".join([*clip, *(["mixing"] if self.mixing else []), rule])
+
+    def optimiser_in_words(self) -> str:
+        """The server optimiser on one line: `momentum 0.5, step 1.5`."""
+        if self.optimiser == "momentum":
+            return f"momentum {self.momentum:g}, step {self.step:g}"
+        return f"{self.optimiser}, learning rate {self.learning_rate:g}"
+
+
+class GatePlan(Message):
+    """How a candidate is examined on held-out variations.
+
+    Attributes:
+        episodes: For each embodiment.
+        tolerance: How far the candidate's score may lie below the current version's.
+    """
+
+    embodiments: tuple[Name, ...] = ()
+    episodes: int = Field(default=32, ge=1, le=10_000)
+    seed: int = Field(default=20_000, ge=0, le=2**63 - 1)
+    tolerance: float = Field(default=0.05, ge=0, le=1)
