@@ -76,7 +76,8 @@ def fit_of(manifest: Manifest, said: Abilities | None, embodiment: str) -> Fit:
     else:
         # It may have several bundles of one task: that which comes nearest counts.
         all_found = [differences(manifest, each.contract, each.task_digest) for each in served]
-        found += min(all_found, key=len)
+        nearest = min(all_found, key=len)
+        found += nearest
     told = found[:MOST] + ([f"and {len(found) - MOST} more"] if len(found) > MOST else [])
     return Fit(fits="no" if found else "yes", differences=tuple(told))
 

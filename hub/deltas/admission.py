@@ -37,7 +37,7 @@ __all__ = ["Admission", "BetweenRoundsError"]
 NORM_ALLOWANCE = 1.01
 """A robot clips before it encodes: a codec's rounding may lengthen the delta by so much."""
 
-Result = TypeVar("Result")
+Result = TypeVar("Result", Known | Welcome, DeltaReceipt)
 Lift = Callable[..., Awaitable[Any]]
 """Does file work in a thread: `await lift(work, *arguments)`."""
 
