@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import CTE, ColumnElement, Integer, String, cast, insert, literal, select, text
+from sqlalchemy import CTE, BigInteger, ColumnElement, String, cast, insert, literal, select, text
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 from hub.access.principal import Principal
@@ -58,7 +57,6 @@ from skills.messages.skills import GateReport, ScoreView
 
 __all__ = ["ADMIN", "FULL", "LISTS", "OPERATOR", "RESEARCHER", "Size", "fill"]
 
-RESULTS = Path(__file__).parent / "results" / "lists.md"
 REPEATS = 15
 OWNER = "North"
 ADMIN = Principal("admin", "admin", "guild")
@@ -124,18 +122,16 @@ def _add(session: Session, table: type[DeclarativeBase], rows: Iterable[dict[str
 
 def _put(session: Session, table: type[DeclarativeBase], source: Any, **values: Any) -> None:
     """Rows made by the database from others: a value for each column, fixed or an expression."""
-    columns = table.__table__.columns
+    columns, given = table.__table__.columns, (ColumnElement, InstrumentedAttribute)
     made = [
-        value
-        if isinstance(value, ColumnElement | InstrumentedAttribute)
-        else literal(value, columns[name].type)
+        value if isinstance(value, given) else literal(value, columns[name].type)
         for name, value in values.items()
     ]
     session.execute(insert(table).from_select(list(values), select(*made).select_from(source)))
 
 
 def _numbers(name: str, count: int) -> CTE:
-    first = select(literal(1, Integer).label("n")).cte(name, recursive=True)
+    first = select(literal(1, BigInteger).label("n")).cte(name, recursive=True)
     return first.union_all(select(first.c.n + 1).where(first.c.n < count))
 
 
@@ -144,7 +140,7 @@ def _text(before: str, number: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _digest(kind: int, number: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Seventeen digits behind zeros, another one for each kind and number below 10^12."""
+    """Fourteen digits behind zeros, another one for each kind and number below 10^13."""
     return _text("sha256:" + "0" * 50, kind * 10_000_000_000_000 + number)
 
 
@@ -467,7 +463,7 @@ def measure(hub: Services, by: Principal) -> dict[str, tuple[float, float]]:
 
 
 def main() -> None:
-    """Fill, measure, and write the table."""
+    """Fill, measure, and print the table; results/lists.md has one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", default="", help="An empty one; else SQLite in a folder of its own.")
     parser.add_argument("--skills", type=int, default=FULL.skills)
