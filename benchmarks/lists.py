@@ -406,44 +406,56 @@ def _logs(session: Session, size: Size) -> None:
 Call = Callable[[Services, Principal, int], BaseModel]
 
 LISTS: dict[str, Call] = {
-    "skills": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n)),
-    "skills, last changed first": lambda hub, by, n: hub.catalogue.skills(
+    "skills": lambda hub, by, n: hub.catalogue.skills.skills(by, SkillQuery(limit=n)),
+    "skills, last changed first": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, sort="updated")
     ),
-    "skills with a text": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n, text="ILL-1")),
-    "skills of a task": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n, task=TASK)),
-    "skills of an organisation": lambda hub, by, n: hub.catalogue.skills(
+    "skills with a text": lambda hub, by, n: hub.catalogue.skills.skills(
+        by, SkillQuery(limit=n, text="ILL-1")
+    ),
+    "skills of a task": lambda hub, by, n: hub.catalogue.skills.skills(by, SkillQuery(limit=n, task=TASK)),
+    "skills of an organisation": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, organisation=OWNER)
     ),
-    "skills with a channel": lambda hub, by, n: hub.catalogue.skills(
+    "skills with a channel": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, channel="stable")
     ),
-    "skills for an arm": lambda hub, by, n: hub.catalogue.skills(by, SkillQuery(limit=n, embodiment="ur5e")),
-    "skills with a lowest score": lambda hub, by, n: hub.catalogue.skills(
+    "skills for an arm": lambda hub, by, n: hub.catalogue.skills.skills(
+        by, SkillQuery(limit=n, embodiment="ur5e")
+    ),
+    "skills with a lowest score": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, lowest_score=0.7)
     ),
-    "versions of a skill": lambda hub, by, n: hub.catalogue.versions(
+    "versions of a skill": lambda hub, by, n: hub.catalogue.skills.versions(
         "skill-1003", by, VersionQuery(limit=n, sort="newest")
     ),
-    "campaigns": lambda hub, by, n: hub.campaigns.campaigns(by, CampaignQuery(limit=n)),
-    "campaigns that run": lambda hub, by, n: hub.campaigns.campaigns(
+    "campaigns": lambda hub, by, n: hub.rounds.campaigns.campaigns(by, CampaignQuery(limit=n)),
+    "campaigns that run": lambda hub, by, n: hub.rounds.campaigns.campaigns(
         by, CampaignQuery(limit=n, state="running")
     ),
-    "rounds of a campaign": lambda hub, by, n: hub.campaigns.rounds("c-10033", by, RoundQuery(limit=n)),
-    "robots": lambda hub, by, n: hub.enrolment.robots(by, RobotQuery(limit=n)),
-    "robots that fit": lambda hub, by, n: hub.fits.fits("skill-1003", "stable", by, RobotQuery(limit=n)),
-    "tasks": lambda hub, by, n: hub.tasks.tasks(by, TaskQuery(limit=n)),
-    "versions of a task": lambda hub, by, n: hub.tasks.versions("task-3", by, TaskVersionQuery(limit=n)),
-    "leaderboard": lambda hub, by, n: hub.leaderboards.board(TASK, by, BoardQuery(limit=n), hub=""),
-    "users": lambda hub, _, n: hub.accounts.users(UserQuery(limit=n)),
-    "tokens of a user": lambda hub, _, n: hub.tokens.tokens("user-1", ListQuery(limit=n), by=ADMIN),
-    "organisations": lambda hub, _, n: hub.organisations.organisations(ADMIN, OrganisationQuery(limit=n)),
-    "webhooks": lambda hub, by, n: hub.webhooks.webhooks(by, ListQuery(limit=n)),
-    "withdrawals": lambda hub, by, n: hub.withdrawals.withdrawals(by, WithdrawalQuery(limit=n)),
-    "events": lambda hub, by, n: hub.events.past(by, EventQuery(limit=n)),
-    "events of a skill": lambda hub, by, n: hub.events.past(by, EventQuery(limit=n, skill="skill-1003")),
-    "audit": lambda hub, _, n: hub.audit.entries(AuditQuery(limit=n)),
-    "audit of a user": lambda hub, _, n: hub.audit.entries(AuditQuery(limit=n, actor="user:rita")),
+    "rounds of a campaign": lambda hub, by, n: hub.rounds.campaigns.rounds(
+        "c-10033", by, RoundQuery(limit=n)
+    ),
+    "robots": lambda hub, by, n: hub.robots.enrolment.robots(by, RobotQuery(limit=n)),
+    "robots that fit": lambda hub, by, n: hub.robots.fits.fits(
+        "skill-1003", "stable", by, RobotQuery(limit=n)
+    ),
+    "tasks": lambda hub, by, n: hub.tasks.registry.tasks(by, TaskQuery(limit=n)),
+    "versions of a task": lambda hub, by, n: hub.tasks.registry.versions(
+        "task-3", by, TaskVersionQuery(limit=n)
+    ),
+    "leaderboard": lambda hub, by, n: hub.leaderboards.boards.board(TASK, by, BoardQuery(limit=n), hub=""),
+    "users": lambda hub, _, n: hub.organisations.accounts.users(UserQuery(limit=n)),
+    "tokens of a user": lambda hub, _, n: hub.access.tokens.tokens("user-1", ListQuery(limit=n), by=ADMIN),
+    "organisations": lambda hub, _, n: hub.organisations.registry.organisations(
+        ADMIN, OrganisationQuery(limit=n)
+    ),
+    "webhooks": lambda hub, by, n: hub.webhooks.registry.webhooks(by, ListQuery(limit=n)),
+    "withdrawals": lambda hub, by, n: hub.withdrawals.registry.withdrawals(by, WithdrawalQuery(limit=n)),
+    "events": lambda hub, by, n: hub.events.log.past(by, EventQuery(limit=n)),
+    "events of a skill": lambda hub, by, n: hub.events.log.past(by, EventQuery(limit=n, skill="skill-1003")),
+    "audit": lambda hub, _, n: hub.events.audit.entries(AuditQuery(limit=n)),
+    "audit of a user": lambda hub, _, n: hub.events.audit.entries(AuditQuery(limit=n, actor="user:rita")),
 }
 """Every list of the hub: who looks, how many entries."""
 
@@ -472,9 +484,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         given = {"database_url": options.database} if options.database else {}
         hub = open_services(Settings.model_validate({"data_dir": folder, **given}))
-        board = hub.leaderboards.board(TASK, ADMIN, BoardQuery(), hub="")
+        board = hub.leaderboards.boards.board(TASK, ADMIN, BoardQuery(), hub="")
         began = time.perf_counter()
-        fill(hub.database, size, board.task_digest)
+        fill(hub.storage.database, size, board.task_digest)
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
         columns = [measure(hub, by) for by in (ADMIN, OPERATOR, RESEARCHER)]
         hub.close()

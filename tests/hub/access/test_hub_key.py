@@ -25,7 +25,7 @@ START = """
 from hub.services import open_services
 from hub.settings import Settings
 services = open_services(Settings())
-services.store.check()
+services.storage.store.check()
 print(services.enrolment._hub_key)
 services.close()
 """
