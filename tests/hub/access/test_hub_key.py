@@ -26,7 +26,7 @@ from hub.services import open_services
 from hub.settings import Settings
 services = open_services(Settings())
 services.storage.store.check()
-print(services.enrolment._hub_key)
+print(services.robots.enrolment._hub_key)
 services.close()
 """
 AT_ONCE = 3
