@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import tempfile
+import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -33,6 +35,8 @@ __all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 PACKAGES = ("skills", "envs", "fleet", "hub", "zunft")
+WINGS_BEGIN = "<!-- wings: made by `python -m tools.make_docs` from the contract in pyproject.toml -->"
+WINGS_END = "<!-- /wings -->"
 RULES_BEGIN = "<!-- rules: made by `python -m tools.make_docs` from each rule's card -->"
 RULES_END = "<!-- /rules -->"
 SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/access/visibility.py -->"
@@ -101,6 +105,26 @@ def endpoints_page() -> str:
             rows.append(f"| `{method.upper()} {path}` | {operation['summary']} | {answers} |")
     intro = "The hub serves its OpenAPI with examples at `/docs`. Every error has the shape of `ErrorBody`."
     return "\n\n".join(["# Endpoints", ORIGIN, intro, "\n".join(rows)]) + "\n"
+
+
+def architecture_page() -> str:
+    """The page as it stands, with its table of wings made anew."""
+    return _with_block(_standing("architecture.md"), WINGS_BEGIN, _wings_table(), WINGS_END)
+
+
+def _wings_table() -> str:
+    contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = (each["layers"] for each in contracts if each.get("containers") == ["hub"])
+    rows = ["| wing | what is in it |", "|---|---|"]
+    for layer in layers:
+        for name in re.split(r" [|:] ", layer):
+            folder = DOCS.parent / "hub" / name
+            path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+            shown = f"`{name}/`" if folder.is_dir() else f"`{name}.py`"
+            rows.append(f"| {shown}{' ‖' if '|' in layer else ''} | {_first_line(path)} |")
+    return "\n".join(rows)
 
 
 def files_page() -> str:
@@ -224,6 +248,7 @@ def _option_text(field: Field[Any]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "architecture.md": architecture_page,
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "files.md": files_page,
