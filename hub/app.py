@@ -117,7 +117,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     limits = [(module.router, settings.message_limit) for module in NOUNS]
     limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
     limits += [(tasks.task_router, tasks.ARCHIVE_LIMIT)]
-    limits += [(uploads.part_router, services.uploads.largest_part)]
+    limits += [(uploads.part_router, services.deltas.uploads.largest_part)]
     for router, limit in limits:
         app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429, 503))
     if settings.console:
@@ -129,7 +129,9 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
 
 def _measure(app: FastAPI, services: Services, counted: Metrics, clock: Clock) -> None:
     """Count requests, and answer those who scrape."""
-    standing = Standing(services.database, services.loops, clock, services.settings.robot_active_seconds)
+    standing = Standing(
+        services.storage.database, services.loops, clock, services.settings.robot_active_seconds
+    )
     counted.registry.register(standing)
     app.state.metrics = counted
     app.add_middleware(Traffic, metrics=counted)

@@ -69,7 +69,7 @@ def serve(
     configure_logging(settings.log_level)
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
-    services.stores.check()
+    services.storage.stores.check()
     HubServer(_uvicorn_config(app, settings), services, announce).run([listener] if listener else None)
 
 

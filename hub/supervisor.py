@@ -1,7 +1,7 @@
 """A hub of several processes that serve one port: it opens the port, starts them, and starts anew what died.
 
 They are equal: each takes requests, moves rounds on, and has workers of its own. What they share is the
-database, the store and the folder; each keeps its own rate limits and metrics.
+database, the store and the folder; each keeps its own rate limits and metrics. None shows the console.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ def serve_with(
             remedy="Set ZUNFT_DATABASE_URL to a PostgreSQL database, or run one process.",
         )
     configure_logging(settings.log_level)
+    if settings.console:  # a page lives in the process that made it, and no request says which that was
+        log.warning("hub.without_console", reason="several processes serve this port")
+        settings = settings.model_copy(update={"console": False})
     with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
         announce(f"http://{settings.host}:{listener.getsockname()[1]}")
         _Supervisor(settings, listener, processes).run()

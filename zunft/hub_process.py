@@ -49,12 +49,13 @@ def _peak_mb(pid: str) -> float:
 
 
 @contextmanager
-def run_hub(data_dir: Path, *, leaderboards: bool = False) -> Iterator[HubProcess]:
-    """Start a hub with SQLite and files in `data_dir`; stop it gracefully at the end.
+def run_hub(data_dir: Path, *, leaderboards: bool = False, processes: int = 1) -> Iterator[HubProcess]:
+    """Start a hub in `data_dir`, on SQLite unless the environment names PostgreSQL; stop it at the end.
 
     Args:
         data_dir: Its folder.
         leaderboards: Whether it scores what becomes stable, beside the robots that want the cores.
+        processes: So many serve it; more than one need PostgreSQL.
 
     Raises:
         HubUnreachableError: It did not come up; its log is named.
@@ -72,7 +73,7 @@ def run_hub(data_dir: Path, *, leaderboards: bool = False) -> Iterator[HubProces
         "ZUNFT_LEADERBOARDS": str(leaderboards).lower(),
     }
     with log.open("wb") as log_file:
-        command = [sys.executable, "-m", "zunft", "hub"]
+        command = [sys.executable, "-m", "zunft", "hub", "--processes", str(processes)]
         process = subprocess.Popen(command, env=environment, stdout=log_file, stderr=log_file)  # noqa: S603
     hub = HubProcess(f"http://127.0.0.1:{port}", token, process.pid, log)
     try:

@@ -21,4 +21,4 @@ def list_audit(
     services: ServicesDep, _: AdminReads, query: Annotated[AuditQuery, Query()]
 ) -> Page[AuditEntry]:
     """Who did what."""
-    return services.audit.entries(query)
+    return services.events.audit.entries(query)

@@ -75,7 +75,7 @@ class _Incoming:
         if self._kind in {"part", "task"}:
             return inf  # a whole was announced, and held to its limit then; a bundle is small
         services: Services = request.app.state.services
-        limit = await services.organisations.body_limit_async(organisation, self._kind)
+        limit = await services.organisations.registry.body_limit_async(organisation, self._kind)
         return inf if limit is None else limit
 
     def _too_large(self) -> TooLargeError:
@@ -91,7 +91,7 @@ def _expect(kind: Kind) -> Callable[[Request], AsyncIterator[None]]:
     async def expect(request: Request) -> AsyncIterator[None]:
         """Have a file ready for the body; it is gone when the answer is."""
         services: Services = request.app.state.services
-        with services.spool.file() as file:
+        with services.storage.spool.file() as file:
             request.state.incoming = _Incoming(file, kind)
             yield
 

@@ -22,7 +22,7 @@ router = APIRouter(tags=["campaigns"])
 @router.post("/campaigns", status_code=201, responses=refusals(401, 403, 404, 409, 413), openapi_extra=OWN)
 def start_campaign(request: CampaignBody, services: ServicesDep, operator: Operator) -> CampaignView:
     """Order rounds for a skill, starting from its stable version."""
-    return services.campaigns.start(request, by=operator)
+    return services.rounds.campaigns.start(request, by=operator)
 
 
 @router.get("/campaigns", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
@@ -30,13 +30,13 @@ def list_campaigns(
     services: ServicesDep, viewer: AnyLogin, query: Annotated[CampaignQuery, Query()]
 ) -> Page[CampaignView]:
     """Campaigns that one sees, newest first, each with its last round."""
-    return services.campaigns.campaigns(viewer, query)
+    return services.rounds.campaigns.campaigns(viewer, query)
 
 
 @router.get("/campaigns/{campaign_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_campaign(campaign_id: str, services: ServicesDep, viewer: AnyLogin) -> CampaignView:
     """One campaign with its newest rounds, at most 100."""
-    return services.campaigns.campaign(campaign_id, viewer)
+    return services.rounds.campaigns.campaign(campaign_id, viewer)
 
 
 @router.get("/campaigns/{campaign_id}/rounds", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -44,10 +44,10 @@ def list_rounds(
     campaign_id: str, services: ServicesDep, viewer: AnyLogin, query: Annotated[RoundQuery, Query()]
 ) -> Page[RoundView]:
     """Rounds of a campaign, newest first."""
-    return services.campaigns.rounds(campaign_id, viewer, query)
+    return services.rounds.campaigns.rounds(campaign_id, viewer, query)
 
 
 @router.post("/campaigns/{campaign_id}/stop", responses=refusals(401, 403, 404), openapi_extra=OWN)
 def stop_campaign(campaign_id: str, services: ServicesDep, operator: Operator) -> CampaignView:
     """End it now; a round that is under way gives no candidate."""
-    return services.campaigns.stop(campaign_id, by=operator)
+    return services.rounds.campaigns.stop(campaign_id, by=operator)

@@ -125,7 +125,7 @@ async def caller(request: Request, services: ServicesDep, shown: CredentialsDep)
     if shown.robot_id is not None:
         signed = await _signed(request, services)
         try:
-            return await services.authenticator.use(signed)
+            return await services.access.authenticator.use(signed)
         except UnauthorizedError:
             _count_stranger(request)
             raise
@@ -153,10 +153,10 @@ async def _signed(request: Request, services: Services) -> Signed:
     """
     limits: RateLimits = request.app.state.limits
     try:
-        claim = await services.authenticator.claim(_read_proof(request))
+        claim = await services.access.authenticator.claim(_read_proof(request))
         limits.expect(claim.principal.actor)
         digest = await body_digest(request, claim.principal.organisation)
-        signed = services.authenticator.verify(
+        signed = services.access.authenticator.verify(
             claim, method=request.method, target=_target(request), body_digest=digest
         )
     except (UnauthorizedError, SignatureError, TooLargeError):
@@ -174,9 +174,9 @@ async def _user(request: Request, services: Services, shown: Credentials) -> Pri
         ForbiddenError: Another site sent it with this browser's cookie.
     """
     if shown.token is not None:
-        return await run_in_threadpool(services.authenticator.user, shown.token)
+        return await run_in_threadpool(services.access.authenticator.user, shown.token)
     if shown.session is not None:
-        principal = await run_in_threadpool(services.sessions.principal, shown.session)
+        principal = await run_in_threadpool(services.access.sessions.principal, shown.session)
         Browser(request, services.settings).check_origin()
         return principal
     return None

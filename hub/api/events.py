@@ -55,7 +55,7 @@ async def stream_events(
     """What one may see of what happens, from now on or from after a number; ends with hub or login."""
     last = last_event_id if last_event_id is not None else after
     if last is None:
-        last = await run_in_threadpool(services.events.last)
+        last = await run_in_threadpool(services.events.log.last)
     return StreamingResponse(_stream(services, listener, last), media_type=KIND, headers=HEADERS)
 
 
@@ -64,22 +64,22 @@ def list_events(
     services: ServicesDep, viewer: AnyLogin, query: Annotated[EventQuery, Query()]
 ) -> Page[Event]:
     """What one may see of what happened, newest first."""
-    return services.events.past(viewer, query)
+    return services.events.log.past(viewer, query)
 
 
 async def _stream(services: Services, listener: Principal, last: int) -> AsyncIterator[bytes]:
     # FastAPI's own generator routes take two tasks and a timer for each listener, and several times as long.
     looked = time.monotonic()
-    while not services.bell.closed:
-        seen = services.bell.rings
+    while not services.storage.bell.closed:
+        seen = services.storage.bell.rings
         if time.monotonic() - looked > PROOF_SECONDS:
             looked = time.monotonic()
-            if not await run_in_threadpool(services.authenticator.still_holds, listener):
+            if not await run_in_threadpool(services.access.authenticator.still_holds, listener):
                 return
-        told = await services.news.ask((last, audience(listener)))
+        told = await services.events.news.ask((last, audience(listener)))
         last = told.last
         text = news(told, listener)
         if text:
             yield text
-        elif not await services.bell.wait_async(seen, LONGEST_SILENCE):
+        elif not await services.storage.bell.wait_async(seen, LONGEST_SILENCE):
             yield KEEPALIVE_COMMENT

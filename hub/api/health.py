@@ -41,12 +41,12 @@ def show_health() -> Health:
 def show_readiness(services: ServicesDep) -> Health:
     """Database, stores and everything that works in the background are well."""
     try:
-        services.database.check()
+        services.storage.database.check()
     except SQLAlchemyError as error:
         raise NotReadyError(
             "the database does not answer.", where="database_url", remedy="See the hub's log."
         ) from error
-    services.stores.check_lately(FRESH_SECONDS)
+    services.storage.stores.check_lately(FRESH_SECONDS)
     for loop in services.loops:
         trouble = loop.trouble()
         if trouble:

@@ -29,7 +29,7 @@ def show_leaderboard(
     query: Annotated[BoardQuery, Query()],
 ) -> Leaderboard:
     """The skills that one sees, best first, with plan and seeds, and the command that repeats each score."""
-    return services.leaderboards.board(name, viewer, query, hub=browser.address)
+    return services.leaderboards.boards.board(name, viewer, query, hub=browser.address)
 
 
 @router.get(
@@ -51,6 +51,6 @@ def fetch_replay(
     ] = None,
 ) -> Response:
     """How the bodies moved in the best, the median and the worst episode; the ETag is the file's digest."""
-    data = services.leaderboards.replay(name, skill, viewer, version=version)
+    data = services.leaderboards.boards.replay(name, skill, viewer, version=version)
     headers = {"ETag": f'"{digest_of(data)}"', "Cache-Control": "no-cache"}
     return Response(data, headers=headers, media_type=BLOB)

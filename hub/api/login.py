@@ -101,7 +101,7 @@ async def come_back(
             raise _broken(f"the issuer says {error or 'nothing'!r}")
         claims = await issuer.claims(code, attempt, _callback(browser))
         session, _user = await run_in_threadpool(
-            services.sign_in.with_claims, claims, instead_of=browser.read(SESSION)
+            services.access.sign_in.with_claims, claims, instead_of=browser.read(SESSION)
         )
     except ZunftError as refusal:
         return _refuse(browser, refusal, goal)
@@ -112,12 +112,12 @@ async def come_back(
 
 
 def _issuer(services: Services) -> Issuer:
-    if services.issuer is None:
+    if services.access.issuer is None:
         raise NotFoundError(
             "this hub has no issuer to sign in at.",
             remedy="Sign in with your token, or set ZUNFT_OIDC_ISSUER.",
         )
-    return services.issuer
+    return services.access.issuer
 
 
 def _callback(browser: Browser) -> str:

@@ -21,7 +21,7 @@ router = APIRouter(tags=["organisations"])
 @router.post("/organisations", status_code=201, responses=refusals(401, 403, 404, 409, 413))
 def create_organisation(request: OrganisationBody, services: ServicesDep, admin: Admin) -> OrganisationView:
     """Make an organisation."""
-    return services.organisations.create(request, by=admin)
+    return services.organisations.registry.create(request, by=admin)
 
 
 @router.get("/organisations", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
@@ -29,7 +29,7 @@ def list_organisations(
     services: ServicesDep, viewer: UserReads, query: Annotated[OrganisationQuery, Query()]
 ) -> Page[OrganisationView]:
     """One's own organisation; all for admins."""
-    return services.organisations.organisations(viewer, query)
+    return services.organisations.registry.organisations(viewer, query)
 
 
 @router.get(
@@ -39,7 +39,7 @@ def list_organisations(
 )
 def show_organisation(name: str, services: ServicesDep, viewer: UserReads) -> OrganisationView:
     """What an organisation may use, and what it uses."""
-    return services.organisations.organisation(name, viewer)
+    return services.organisations.registry.organisation(name, viewer)
 
 
 @router.put("/organisations/{name}", responses=refusals(401, 403, 404, 409, 413))
@@ -47,4 +47,4 @@ def change_organisation(
     name: str, request: SettingsBody, services: ServicesDep, admin: Admin
 ) -> OrganisationView:
     """Give an organisation other settings: all of them."""
-    return services.organisations.change(name, request, by=admin)
+    return services.organisations.registry.change(name, request, by=admin)

@@ -37,12 +37,12 @@ async def show_assignment(
 ) -> Response:
     """What to do now: train from this base, push to this round."""
     last = time.monotonic() + wait_seconds
-    answer = await services.assignments.ask(signed, skill)
+    answer = await services.rounds.assignments.ask(signed, skill)
     while answer.work is None:
         left = last - time.monotonic()
-        if not await services.held.another_round(skill, answer.open_round, left):
+        if not await services.rounds.held.another_round(skill, answer.open_round, left):
             return Response(status_code=204)
-        answer = await services.assignments.ask_again(signed.principal, skill)
+        answer = await services.rounds.assignments.ask_again(signed.principal, skill)
     return Response(answer.json, media_type="application/json")
 
 
@@ -56,7 +56,7 @@ def create_enrolment_tokens(
     request: TokensBody, services: ServicesDep, operator: Operator
 ) -> list[EnrolmentToken]:
     """Hand out one-time tokens; each is shown only here and enrols one robot."""
-    return services.enrolment.create_tokens(request, by=operator)
+    return services.robots.enrolment.create_tokens(request, by=operator)
 
 
 @router.post(
@@ -67,7 +67,7 @@ def create_enrolment_tokens(
 )
 def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
     """Join with a one-time token and a public key; asked again with both, the answer is the same."""
-    return services.enrolment.enrol(request)
+    return services.robots.enrolment.enrol(request)
 
 
 @router.get("/robots", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
@@ -75,16 +75,16 @@ def list_robots(
     services: ServicesDep, viewer: OperatorReads, query: Annotated[RobotQuery, Query()]
 ) -> Page[RobotView]:
     """Robots of one's organisation, in the order in which they joined."""
-    return services.enrolment.robots(viewer, query)
+    return services.robots.enrolment.robots(viewer, query)
 
 
 @router.get("/robots/me", responses=refusals(401, 403))
 def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
     """The robot that asks."""
-    return services.enrolment.robot(robot.name, robot)
+    return services.robots.enrolment.robot(robot.name, robot)
 
 
 @router.put("/robots/me/abilities", status_code=204, responses=refusals(401, 403, 413))
 def tell_abilities(said: AbilitiesBody, services: ServicesDep, robot: Robot) -> None:
     """Say what one serves, in place of what one said before."""
-    services.fits.tell(said, by=robot)
+    services.robots.fits.tell(said, by=robot)

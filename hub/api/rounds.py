@@ -23,7 +23,7 @@ delta_router = APIRouter(tags=["rounds"])
 @router.get("/rounds/{round_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_round(round_id: str, services: ServicesDep, viewer: AnyLogin) -> RoundView:
     """A round, and in words why it is where it is."""
-    return services.campaigns.round(round_id, viewer)
+    return services.rounds.campaigns.round(round_id, viewer)
 
 
 @delta_router.post(
@@ -57,6 +57,6 @@ async def push_delta(
 ) -> Response:
     """Bring what this robot learned. The answer comes when the delta is safe on disk."""
     lift = partial(heavy_lifting, request, file.size)
-    receipt = await services.admission.take(round_id, file, signature, signed, lift)
+    receipt = await services.deltas.admission.take(round_id, file, signature, signed, lift)
     status = 200 if receipt.status == "duplicate" else 201
     return Response(receipt.model_dump_json(), status, media_type="application/json")

@@ -35,19 +35,19 @@ def open_session(
     browser.check_line()
     browser.check_origin()
     try:
-        secret, user = services.sign_in.with_token(request.token, instead_of=browser.read(SESSION))
+        secret, user = services.access.sign_in.with_token(request.token, instead_of=browser.read(SESSION))
     except UnauthorizedError as error:
         log.warning("sign_in.refused", code=error.code, reason=error.message)
         remedy = "See that it is whole, or ask an admin for a new one."
         raise UnauthorizedError(error.message, where="token", remedy=remedy, code=error.code) from error
     browser.write(response, SESSION, secret, services.settings.session_seconds)
-    return services.accounts.user(user.name)
+    return services.organisations.accounts.user(user.name)
 
 
 @router.delete("/sessions/current", status_code=204, responses=refusals(401, 403))
 def end_session(services: ServicesDep, browser: BrowserDep, _: UserReads) -> Response:
     """Sign out: the session of this browser ends."""
-    services.sessions.end(browser.read(SESSION))
+    services.access.sessions.end(browser.read(SESSION))
     response = Response(status_code=204)
     browser.drop(response, SESSION)
     return response

@@ -53,7 +53,7 @@ async def publish_skill(
     ] = None,
 ) -> VersionView:
     """Take a skill file into the catalogue; the hub signs its digest. A new name is one's organisation's."""
-    publish = partial(services.catalogue.publish, file, by=researcher, visibility=visibility)
+    publish = partial(services.catalogue.skills.publish, file, by=researcher, visibility=visibility)
     version, is_new = await heavy_lifting(request, file.size, publish)
     if not is_new:
         response.status_code = 200
@@ -65,13 +65,13 @@ def list_skills(
     services: ServicesDep, viewer: Reader, query: Annotated[SkillQuery, Query()]
 ) -> Page[SkillView]:
     """Skills that one sees."""
-    return services.catalogue.skills(viewer, query)
+    return services.catalogue.skills.skills(viewer, query)
 
 
 @router.get("/skills/{name}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_skill(name: str, services: ServicesDep, viewer: Reader) -> SkillView:
     """One skill with its stable version and its candidate."""
-    return services.catalogue.skill(name, viewer)
+    return services.catalogue.skills.skill(name, viewer)
 
 
 @router.get("/skills/{name}/versions", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -79,13 +79,13 @@ def list_versions(
     name: str, services: ServicesDep, viewer: Reader, query: Annotated[VersionQuery, Query()]
 ) -> Page[VersionView]:
     """Versions of a skill; parents give the lineage."""
-    return services.catalogue.versions(name, viewer, query)
+    return services.catalogue.skills.versions(name, viewer, query)
 
 
 @router.get("/skills/{name}/versions/{ref}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_version(name: str, ref: str, services: ServicesDep, viewer: Reader) -> VersionView:
     """One version, by number or channel."""
-    return services.catalogue.version(name, ref, viewer)
+    return services.catalogue.skills.version(name, ref, viewer)
 
 
 @router.get("/skills/{name}/versions/{ref}/fits", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -93,7 +93,7 @@ def show_fits(
     name: str, ref: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[RobotQuery, Query()]
 ) -> Page[RobotFit]:
     """Which of one's organisation's robots can run a version, and why the others cannot."""
-    return services.fits.fits(name, ref, viewer, query)
+    return services.robots.fits.fits(name, ref, viewer, query)
 
 
 @router.get(
@@ -118,7 +118,7 @@ def fetch_file(
     if_range: Annotated[str, Header(description="Digest in quotes of which a range is wanted.")] = "",
 ) -> Response:
     """The file itself; its ETag is its digest. Whoever lost the connection goes on with `Range`."""
-    file = services.catalogue.file(services.catalogue.version(name, ref, viewer), viewer)
+    file = services.catalogue.skills.file(services.catalogue.skills.version(name, ref, viewer), viewer)
     return file_answer(file, if_none_match=if_none_match, asked=asked, if_range=if_range)
 
 
@@ -140,7 +140,7 @@ def move_channel(
 
     What was measured is released at once. What becomes stable for the first time is measured before.
     """
-    release = services.releases.move(name, channel, move.version, by=operator)
+    release = services.catalogue.releases.move(name, channel, move.version, by=operator)
     response.headers["Location"] = f"{API}/skills/{name}/releases/{release.release_id}"
     return release
 
@@ -148,19 +148,19 @@ def move_channel(
 @router.get("/skills/{name}/releases", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def list_releases(name: str, services: ServicesDep, viewer: Reader) -> list[ReleaseView]:
     """The newest releases and rollbacks, and the first version's own, newest first."""
-    return services.releases.releases(name, viewer)
+    return services.catalogue.releases.releases(name, viewer)
 
 
 @router.get("/skills/{name}/releases/{release_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_release(name: str, release_id: str, services: ServicesDep, viewer: Reader) -> ReleaseView:
     """What became of a release: `queued`, `measuring`, `released`, or `refused` with the reason."""
-    return services.releases.release(name, release_id, viewer)
+    return services.catalogue.releases.release(name, release_id, viewer)
 
 
 @router.put("/skills/{name}/minimum", responses=refusals(401, 403, 404, 413), openapi_extra=OWN)
 def change_minimum(name: str, change: MinimumBody, services: ServicesDep, operator: Operator) -> SkillView:
     """Say what success the first stable version must reach; null: more than doing nothing does."""
-    return services.catalogue.set_minimum(name, change.minimum, by=operator)
+    return services.catalogue.skills.set_minimum(name, change.minimum, by=operator)
 
 
 @router.put("/skills/{name}/visibility", responses=refusals(401, 403, 404, 413), openapi_extra=OWN)
@@ -168,4 +168,4 @@ def change_visibility(
     name: str, change: VisibilityBody, services: ServicesDep, operator: Operator
 ) -> SkillView:
     """Say who may see a skill from now on; what others have of it already they keep."""
-    return services.catalogue.show_to(name, change.visibility, by=operator)
+    return services.catalogue.skills.show_to(name, change.visibility, by=operator)

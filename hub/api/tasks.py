@@ -56,7 +56,7 @@ async def publish_task(
     ] = None,
 ) -> TaskVersionView:
     """Take a task's bundle in; the hub signs it, and lists it once its checker has found nothing wrong."""
-    publish = partial(services.tasks.publish, file, by=researcher, visibility=visibility)
+    publish = partial(services.tasks.registry.publish, file, by=researcher, visibility=visibility)
     version, is_new = await heavy_lifting(request, file.size, publish)
     if not is_new:
         response.status_code = 200
@@ -66,13 +66,13 @@ async def publish_task(
 @router.get("/tasks", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
 def list_tasks(services: ServicesDep, viewer: Reader, query: Annotated[TaskQuery, Query()]) -> Page[TaskView]:
     """Tasks that one sees, each with its newest version; of other organisations' only what is listed."""
-    return services.tasks.tasks(viewer, query)
+    return services.tasks.registry.tasks(viewer, query)
 
 
 @router.get("/tasks/{name}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_task(name: str, services: ServicesDep, viewer: Reader) -> TaskView:
     """One task and the numbers of its versions."""
-    return services.tasks.task(name, viewer)
+    return services.tasks.registry.task(name, viewer)
 
 
 @router.get("/tasks/{name}/versions", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -80,13 +80,13 @@ def list_task_versions(
     name: str, services: ServicesDep, viewer: Reader, query: Annotated[TaskVersionQuery, Query()]
 ) -> Page[TaskVersionView]:
     """Versions of a task, newest first."""
-    return services.tasks.versions(name, viewer, query)
+    return services.tasks.registry.versions(name, viewer, query)
 
 
 @router.get("/tasks/{name}/versions/{number}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_task_version(name: str, number: Number, services: ServicesDep, viewer: Reader) -> TaskVersionView:
     """One version, with what the checker found."""
-    return services.tasks.version(name, number, viewer)
+    return services.tasks.registry.version(name, number, viewer)
 
 
 @router.get(
@@ -111,5 +111,5 @@ def fetch_archive(
     if_range: Annotated[str, Header(description="Digest in quotes of which a range is wanted.")] = "",
 ) -> Response:
     """The archive; its ETag is its digest."""
-    file = services.tasks.file(name, number, viewer)
+    file = services.tasks.registry.file(name, number, viewer)
     return file_answer(file, if_none_match=if_none_match, asked=asked, if_range=if_range)

@@ -31,7 +31,7 @@ def announce_upload(request: UploadBody, services: ServicesDep, principal: Bring
 
     Robots announce deltas, researchers skills. The same announcement finds the same upload again.
     """
-    return services.uploads.announce(request, principal)
+    return services.deltas.uploads.announce(request, principal)
 
 
 @part_router.put(
@@ -45,7 +45,7 @@ async def put_part(
     upload_id: UploadId, number: Number, services: ServicesDep, principal: Bringer, file: File
 ) -> None:
     """Bring a part, in any order, again where in doubt; unless the announcement named an address for it."""
-    await run_in_threadpool(services.uploads.take_part, upload_id, number, file, principal)
+    await run_in_threadpool(services.deltas.uploads.take_part, upload_id, number, file, principal)
 
 
 @router.post(
@@ -60,9 +60,11 @@ async def complete_upload(
     upload_id: UploadId, request: Request, response: Response, services: ServicesDep, principal: Bringer
 ) -> DeltaReceipt | VersionView:
     """All parts are there: take the file in, as if it had come in one request, with the same answer."""
-    upload = await run_in_threadpool(services.uploads.find, upload_id, principal)
+    upload = await run_in_threadpool(services.deltas.uploads.find, upload_id, principal)
     request.state.is_delta = principal.role == "robot"  # for whoever counts them
-    done, is_new = await heavy_lifting(request, upload.size, services.uploads.complete, upload, principal)
+    done, is_new = await heavy_lifting(
+        request, upload.size, services.deltas.uploads.complete, upload, principal
+    )
     if not is_new:
         response.status_code = 200
     return done
@@ -71,4 +73,4 @@ async def complete_upload(
 @router.delete("/uploads/{upload_id}", status_code=204, responses=refusals(401, 403, 404, 503))
 def cancel_upload(upload_id: UploadId, services: ServicesDep, principal: Bringer) -> None:
     """Give up; the parts are thrown away."""
-    services.uploads.cancel(upload_id, principal)
+    services.deltas.uploads.cancel(upload_id, principal)

@@ -24,31 +24,31 @@ OWN_TOKENS = heeds(unseen="403", others="403")
 @router.post("/users", status_code=201, responses=refusals(401, 403, 404, 409, 413))
 def create_user(request: UserBody, services: ServicesDep, admin: Admin) -> UserCreated:
     """Make a user; the user's first token is shown only here."""
-    return services.accounts.create(request, by=admin.actor)
+    return services.organisations.accounts.create(request, by=admin.actor)
 
 
 @router.get("/users", responses=refusals(401, 403))
 def list_users(services: ServicesDep, _: AdminReads, query: Annotated[UserQuery, Query()]) -> Page[UserView]:
     """Users, and how long their tokens are valid."""
-    return services.accounts.users(query)
+    return services.organisations.accounts.users(query)
 
 
 @router.get("/users/me", responses=refusals(401, 403))
 def show_me(services: ServicesDep, user: UserReads) -> UserView:
     """The user that asks, by token or by session."""
-    return services.accounts.user(user.name)
+    return services.organisations.accounts.user(user.name)
 
 
 @router.delete("/users/{name}/sessions", status_code=204, responses=refusals(401, 403, 404))
 def end_sessions(name: str, services: ServicesDep, admin: Admin) -> None:
     """Sign a user out of all browsers."""
-    services.accounts.end_sessions(name, by=admin.actor)
+    services.organisations.accounts.end_sessions(name, by=admin.actor)
 
 
 @router.delete("/users/{name}", status_code=204, responses=refusals(401, 403, 404, 409))
 def revoke_user(name: str, services: ServicesDep, admin: Admin) -> None:
     """Revoke a user with all tokens and sessions for good."""
-    services.accounts.revoke(name, by=admin.actor)
+    services.organisations.accounts.revoke(name, by=admin.actor)
 
 
 @router.post(
@@ -59,7 +59,7 @@ def revoke_user(name: str, services: ServicesDep, admin: Admin) -> None:
 )
 def create_token(name: str, request: TokenBody, services: ServicesDep, user: TokenHolder) -> TokenCreated:
     """Make a token for oneself (`me`) that opens and lasts no more than the one shown; admins for anybody."""
-    return services.tokens.create(name, request, by=user)
+    return services.access.tokens.create(name, request, by=user)
 
 
 @router.get("/users/{name}/tokens", responses=refusals(401, 403, 404), openapi_extra=OWN_TOKENS)
@@ -67,7 +67,7 @@ def list_tokens(
     name: str, services: ServicesDep, user: TokenHolder, query: Annotated[ListQuery, Query()]
 ) -> Page[TokenView]:
     """One's own tokens (`me`) without their secrets; admins see everybody's."""
-    return services.tokens.tokens(name, query, by=user)
+    return services.access.tokens.tokens(name, query, by=user)
 
 
 @router.delete(
@@ -78,4 +78,4 @@ def list_tokens(
 )
 def revoke_token(name: str, token: str, services: ServicesDep, user: TokenHolder) -> None:
     """Revoke one of one's own tokens (`me`) for good; admins anybody's."""
-    services.tokens.revoke(name, token, by=user)
+    services.access.tokens.revoke(name, token, by=user)

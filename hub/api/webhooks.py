@@ -23,7 +23,7 @@ OURS = heeds(unseen="404", others="404")
 @router.post("/webhooks", status_code=201, responses=refusals(401, 403, 409, 413))
 def add_webhook(request: WebhookBody, services: ServicesDep, operator: Operator) -> WebhookCreated:
     """Tell an address of what happens from now on; the secret that signs is shown only here."""
-    return services.webhooks.add(request, operator)
+    return services.webhooks.registry.add(request, operator)
 
 
 @router.get("/webhooks", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
@@ -31,7 +31,7 @@ def list_webhooks(
     services: ServicesDep, operator: OperatorReads, query: Annotated[ListQuery, Query()]
 ) -> Page[WebhookView]:
     """The organisation's webhooks, and how they fare."""
-    return services.webhooks.webhooks(operator, query)
+    return services.webhooks.registry.webhooks(operator, query)
 
 
 @router.delete(
@@ -39,7 +39,7 @@ def list_webhooks(
 )
 def remove_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -> None:
     """Tell it nothing more; what it has not taken is forgotten."""
-    services.webhooks.remove(webhook_id, operator)
+    services.webhooks.registry.remove(webhook_id, operator)
 
 
 @router.post(
@@ -50,7 +50,7 @@ def remove_webhook(webhook_id: str, services: ServicesDep, operator: Operator) -
 )
 def test_webhook(webhook_id: str, response: Response, services: ServicesDep, operator: Operator) -> TrialView:
     """Have one message sent next; `Location` says where to ask what became of it."""
-    trial = services.webhooks.test(webhook_id, operator)
+    trial = services.webhooks.registry.test(webhook_id, operator)
     response.headers["Location"] = f"{API}/webhooks/{webhook_id}/test"
     return trial
 
@@ -58,7 +58,7 @@ def test_webhook(webhook_id: str, response: Response, services: ServicesDep, ope
 @router.get("/webhooks/{webhook_id}/test", responses=refusals(401, 403, 404), openapi_extra=OURS)
 def show_trial(webhook_id: str, services: ServicesDep, operator: OperatorReads) -> TrialView:
     """What became of the last trial."""
-    return services.webhooks.trial(webhook_id, operator)
+    return services.webhooks.registry.trial(webhook_id, operator)
 
 
 @router.get("/webhooks/{webhook_id}/dead", responses=refusals(401, 403, 404), openapi_extra=OURS)
@@ -66,7 +66,7 @@ def list_dead_letters(
     webhook_id: str, services: ServicesDep, operator: OperatorReads, query: Annotated[ListQuery, Query()]
 ) -> Page[DeadLetter]:
     """Events that were given up, oldest first."""
-    return services.webhooks.dead(webhook_id, operator, query)
+    return services.webhooks.registry.dead(webhook_id, operator, query)
 
 
 @router.post("/webhooks/{webhook_id}/redeliver", responses=refusals(401, 403, 404, 413), openapi_extra=OURS)
@@ -74,4 +74,4 @@ def redeliver(
     webhook_id: str, request: RedeliverBody, services: ServicesDep, operator: Operator
 ) -> Redelivered:
     """Try dead letters again."""
-    return services.webhooks.redeliver(webhook_id, request, operator)
+    return services.webhooks.registry.redeliver(webhook_id, request, operator)

@@ -27,7 +27,7 @@ def withdraw_robot(
 
     Asked again, it is the same withdrawal: so it also tells how far that is, and purges files later.
     """
-    return services.withdrawals.withdraw(robot_id, request, operator)
+    return services.withdrawals.registry.withdraw(robot_id, request, operator)
 
 
 @router.get("/withdrawals", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
@@ -35,10 +35,10 @@ def list_withdrawals(
     services: ServicesDep, operator: OperatorReads, query: Annotated[WithdrawalQuery, Query()]
 ) -> Page[WithdrawalView]:
     """Withdrawals of the organisation's robots, newest first."""
-    return services.withdrawals.withdrawals(operator, query)
+    return services.withdrawals.registry.withdrawals(operator, query)
 
 
 @router.get("/withdrawals/{withdrawal_id}", responses=refusals(401, 403, 404), openapi_extra=OURS)
 def show_withdrawal(withdrawal_id: str, services: ServicesDep, operator: OperatorReads) -> WithdrawalView:
     """How far it is, and what it changed."""
-    return services.withdrawals.withdrawal(withdrawal_id, operator)
+    return services.withdrawals.registry.withdrawal(withdrawal_id, operator)

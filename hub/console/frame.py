@@ -46,7 +46,7 @@ def viewer_of(request: Request, *, in_use: bool = True) -> Viewer:
     hub = reading_of(request)
     secret = Browser(request, hub.settings).read(SESSION)
     try:
-        return hub.sessions.principal(secret, in_use=in_use) if secret else None
+        return hub.access.sessions.principal(secret, in_use=in_use) if secret else None
     except UnauthorizedError:
         return None
 

@@ -103,22 +103,24 @@ class TaskPage:
 def read_tasks(hub: Services, viewer: Viewer) -> tuple[TaskView, ...]:
     """Tasks by name; raises UnauthorizedError."""
     _check(hub, viewer)
-    return hub.tasks.tasks(viewer, TaskQuery(limit=LARGEST_PAGE)).items
+    return hub.tasks.registry.tasks(viewer, TaskQuery(limit=LARGEST_PAGE)).items
 
 
 def read_task(hub: Services, name: str, viewer: Viewer) -> TaskPage:
     """One task with its newest versions; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
-    task = hub.tasks.task(name, viewer)
-    return TaskPage(task, hub.tasks.versions(name, viewer, TaskVersionQuery(limit=SHOWN_VERSIONS)).items)
+    task = hub.tasks.registry.task(name, viewer)
+    return TaskPage(
+        task, hub.tasks.registry.versions(name, viewer, TaskVersionQuery(limit=SHOWN_VERSIONS)).items
+    )
 
 
 def read_catalogue(hub: Services, viewer: Viewer) -> CataloguePage:
     """Skills and campaigns; raises UnauthorizedError."""
     _check(hub, viewer)
-    skills = hub.catalogue.skills(viewer, SkillQuery(limit=LARGEST_PAGE))
-    running = hub.campaigns.campaigns(viewer, CampaignQuery(state="running", limit=LARGEST_PAGE)).items
-    newest = hub.campaigns.campaigns(viewer, CampaignQuery()).items
+    skills = hub.catalogue.skills.skills(viewer, SkillQuery(limit=LARGEST_PAGE))
+    running = hub.rounds.campaigns.campaigns(viewer, CampaignQuery(state="running", limit=LARGEST_PAGE)).items
+    newest = hub.rounds.campaigns.campaigns(viewer, CampaignQuery()).items
     ended = tuple(campaign for campaign in newest if campaign.state != "running")
     return CataloguePage(skills.items, running + ended, more=skills.next is not None)
 
@@ -137,10 +139,12 @@ class SkillReader:
         """The skill with its history; raises NotFoundError, UnauthorizedError."""
         hub, name = self._hub, self._name
         _check(hub, viewer)
-        versions = hub.catalogue.versions(name, viewer, VersionQuery(sort="newest", limit=HISTORY)).items
-        campaigns = hub.campaigns.campaigns(viewer, CampaignQuery(skill=name)).items
-        newest = next(iter(hub.releases.releases(name, viewer)), None)
-        page = SkillPage(hub.catalogue.skill(name, viewer), versions, campaigns, (), newest)
+        versions = hub.catalogue.skills.versions(
+            name, viewer, VersionQuery(sort="newest", limit=HISTORY)
+        ).items
+        campaigns = hub.rounds.campaigns.campaigns(viewer, CampaignQuery(skill=name)).items
+        newest = next(iter(hub.catalogue.releases.releases(name, viewer)), None)
+        page = SkillPage(hub.catalogue.skills.skill(name, viewer), versions, campaigns, (), newest)
         return replace(page, fits=self._ask(page.to_run, viewer))
 
     def _ask(self, version: int, viewer: Viewer) -> tuple[RobotFit, ...]:
@@ -148,7 +152,7 @@ class SkillReader:
             return ()
         if self._fits[0] != (version, viewer):
             query = RobotQuery(limit=LARGEST_PAGE)
-            found = self._hub.fits.fits(self._name, str(version), viewer, query)
+            found = self._hub.robots.fits.fits(self._name, str(version), viewer, query)
             self._fits = ((version, viewer), found.items)
         return self._fits[1]
 
@@ -156,14 +160,14 @@ class SkillReader:
 def read_campaign(hub: Services, campaign_id: str, viewer: Viewer) -> CampaignPage:
     """One campaign; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
-    campaign = hub.campaigns.campaign(campaign_id, viewer)
-    return CampaignPage(campaign, hub.catalogue.skill(campaign.order.skill, viewer).organisation)
+    campaign = hub.rounds.campaigns.campaign(campaign_id, viewer)
+    return CampaignPage(campaign, hub.catalogue.skills.skill(campaign.order.skill, viewer).organisation)
 
 
 def read_leaderboard(hub: Services, task: str, address: str, viewer: Viewer) -> Leaderboard:
     """Scores of a task's skills; raises NotFoundError, UnauthorizedError."""
     _check(hub, viewer)
-    return hub.leaderboards.board(task, viewer, BoardQuery(limit=LARGEST_PAGE), hub=address)
+    return hub.leaderboards.boards.board(task, viewer, BoardQuery(limit=LARGEST_PAGE), hub=address)
 
 
 def may_operate(viewer: Viewer, owner: str) -> bool:

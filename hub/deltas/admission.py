@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from hub.access.authenticator import Signed
 from hub.access.nonces import Nonces
@@ -37,7 +37,6 @@ __all__ = ["Admission", "BetweenRoundsError"]
 NORM_ALLOWANCE = 1.01
 """A robot clips before it encodes: a codec's rounding may lengthen the delta by so much."""
 
-Result = TypeVar("Result", Known | Welcome, DeltaReceipt)
 Lift = Callable[..., Awaitable[Any]]
 """Does file work in a thread: `await lift(work, *arguments)`."""
 
@@ -73,7 +72,7 @@ class Admission:
             NotFoundError, SignatureError, ConflictError, BetweenRoundsError: As `admit`.
             TooLargeError, TooManyRequestsError: As `admit`.
         """
-        found = _of(self._looks.do(Offer(round_id, digest, size, robot)))
+        found = _found(self._looks.do(Offer(round_id, digest, size, robot)))
         if isinstance(found, Known):
             return found.receipt
         found.key.verify(signature, delta_statement(digest))
@@ -104,12 +103,12 @@ class Admission:
             StoreError: Nothing was kept; send it again.
         """
         offer = Offer(round_id, file.digest, file.size, robot)
-        found = _of(self._looks.do(offer))
+        found = _found(self._looks.do(offer))
         made = self._examine(offer, found, file, signature)
         if isinstance(found, Known):
             return found.receipt
         try:
-            receipt = _of(self._entries.do(made))
+            receipt = _entered(self._entries.do(made))
         except ZunftError:
             self._discards.add(found.region, file.digest)
             raise
@@ -126,7 +125,7 @@ class Admission:
         """
         offer = Offer(round_id, file.digest, file.size, signed.principal)
         try:
-            found = _of(await self._looks.ask(offer))
+            found = _found(await self._looks.ask(offer))
             made = await lift(self._examine, offer, found, file, signature)
         except ZunftError:
             await self._nonces.use_async(signed.principal.name, signed.nonce)
@@ -135,7 +134,7 @@ class Admission:
             await self._nonces.use_async(signed.principal.name, signed.nonce)
             return found.receipt
         try:
-            receipt = _of(await self._entries.ask(replace(made, nonce=signed.nonce)))
+            receipt = _entered(await self._entries.ask(replace(made, nonce=signed.nonce)))
         except ZunftError:
             await lift(self._discards.add, found.region, file.digest)
             raise
@@ -178,7 +177,13 @@ class Admission:
             return self._offers.enter(session, offers, self._nonces)
 
 
-def _of(outcome: Result | ZunftError) -> Result:
+def _found(outcome: Known | Welcome | ZunftError) -> Known | Welcome:
+    if isinstance(outcome, ZunftError):
+        raise outcome
+    return outcome
+
+
+def _entered(outcome: DeltaReceipt | ZunftError) -> DeltaReceipt:
     if isinstance(outcome, ZunftError):
         raise outcome
     return outcome

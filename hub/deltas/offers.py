@@ -207,9 +207,11 @@ class Offers:
     def _scene(
         self, session: Session, offers: Sequence[Offer], facts: Mapping[str, RoundFacts], *, lock: bool
     ) -> _Scene:
-        """Locked in the order in which all do: rounds, robots, organisations."""
+        """Locked in the order in which all do: rounds, robots, organisations.
+
+        No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
+        """
         asked = select(RoundRow).where(RoundRow.round_id.in_(facts)).order_by(RoundRow.round_id)
-        # No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
         rounds = session.scalars(asked.with_for_update(key_share=True) if lock else asked).all()
         campaign_ids = {each.campaign_id for each in facts.values()}
         newest = newest_rounds(campaign_ids)

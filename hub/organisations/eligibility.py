@@ -8,14 +8,13 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, delete, not_, select
 from sqlalchemy.orm import Session
 
-from hub.access.principal import Principal
 from hub.storage.regions import HOME
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.robots import InterestRow, RobotRow
 from hub.storage.tables.rounds import AssignmentRow, CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow
 
-__all__ = ["contributors", "dismiss_others", "may_contribute"]
+__all__ = ["contributors", "dismiss_others"]
 
 
 def contributors(skill: SkillRow) -> ColumnElement[bool]:
@@ -28,12 +27,6 @@ def contributors(skill: SkillRow) -> ColumnElement[bool]:
     if skill.visibility == "guild":
         return here
     return and_(here, RobotRow.organisation == skill.organisation)
-
-
-def may_contribute(session: Session, robot: Principal, skill: SkillRow) -> bool:
-    """Whether this robot may."""
-    its = select(RobotRow.robot_id).where(RobotRow.robot_id == robot.name, contributors(skill))
-    return session.scalar(its) is not None
 
 
 def dismiss_others(session: Session, skill: SkillRow) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import CTE, ColumnElement, Select, and_, func, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.access.principal import THE_HUB
 from hub.storage.tables.people import OrganisationRow
@@ -155,21 +155,27 @@ def _campaigns(names: Sequence[str]) -> Select[Any]:
 def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
     """When each upload of the last hour came: their robots' deltas, and what their users published."""
     since = now - WINDOW
-    deltas = (
-        select(RobotRow.organisation, DeltaRow.received_at.label("at"))
-        .join(RobotRow, RobotRow.robot_id == DeltaRow.robot_id)
-        .where(RobotRow.organisation.in_(names), DeltaRow.received_at > since)
+    # What is recent first: databases would rather read all that an organisation ever published.
+    delta = _recent(DeltaRow.robot_id, DeltaRow.received_at, DeltaRow.received_at > since)
+    version = _recent(
+        VersionRow.skill,
+        VersionRow.created_at,
+        and_(VersionRow.created_at > since, VersionRow.published_by != THE_HUB.actor),
     )
-    versions = (
-        select(SkillRow.organisation, VersionRow.created_at)
-        .join(SkillRow, SkillRow.name == VersionRow.skill)
-        .where(SkillRow.organisation.in_(names), VersionRow.created_at > since)
-        .where(VersionRow.published_by != THE_HUB.actor)
-    )
-    tasks = (
-        select(TaskRow.organisation, TaskVersionRow.created_at)
-        .join(TaskRow, TaskRow.name == TaskVersionRow.task)
-        .where(TaskRow.organisation.in_(names), TaskVersionRow.created_at > since)
-    )
-    together = union_all(deltas, versions, tasks).subquery()
-    return select(together.c.organisation, together.c.at)
+    task = _recent(TaskVersionRow.task, TaskVersionRow.created_at, TaskVersionRow.created_at > since)
+    deltas = select(RobotRow.organisation, delta.c.at).join(delta, delta.c.of == RobotRow.robot_id)
+    versions = select(SkillRow.organisation, version.c.at).join(version, version.c.of == SkillRow.name)
+    tasks = select(TaskRow.organisation, task.c.at).join(task, task.c.of == TaskRow.name)
+    found = union_all(
+        deltas.where(RobotRow.organisation.in_(names)),
+        versions.where(SkillRow.organisation.in_(names)),
+        tasks.where(TaskRow.organisation.in_(names)),
+    ).subquery()
+    return select(found.c.organisation, found.c.at)
+
+
+def _recent(
+    of: InstrumentedAttribute[str], at: InstrumentedAttribute[datetime], condition: ColumnElement[bool]
+) -> CTE:
+    found = select(of.label("of"), at.label("at")).where(condition)
+    return found.cte(f"recent_{of.class_.__tablename__}").prefix_with("MATERIALIZED")

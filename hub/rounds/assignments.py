@@ -104,12 +104,11 @@ class Assignments:
         by_skill: dict[str, list[_Question]] = {}
         for each in questions:
             by_skill.setdefault(each.skill, []).append(each)
-        now = self._clock()
         found: dict[_Question, Answer] = {}
         for name, asking in by_skill.items():
             skill = session.get(SkillRow, name)
             if skill is not None:
-                found |= _look_for(session, skill, asking, now)
+                found |= _look_for(session, skill, asking, self._clock())
         return found
 
 

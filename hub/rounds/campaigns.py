@@ -42,7 +42,10 @@ from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery, Page, RoundQuery
 from skills.messages.rounds import FINAL, RoundView
 
-__all__ = ["Campaigns"]
+__all__ = ["Campaigns", "CheckTask"]
+
+CheckTask = Callable[[Session, Manifest, str], None]
+"""Refuses campaigns for a task that cannot be measured: told the base's manifest and whose the skill is."""
 
 
 class Campaigns:
@@ -53,7 +56,7 @@ class Campaigns:
         database: Database,
         clock: Clock,
         active_seconds: float,
-        check_task: Callable[[Session, Manifest, str], None],
+        check_task: CheckTask,
     ) -> None:
         self._database = database
         self._clock = clock

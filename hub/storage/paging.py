@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from hub.storage.tables.base import Moment
 from skills.errors import RequestError
 from skills.messages.lists import ListQuery, Page
 
@@ -120,9 +121,9 @@ def _values(order: Order, cursor: str) -> list[Any]:
 
 
 def _value(key: Key, value: object) -> Any:
-    kind = key.type.python_type
-    if kind is datetime:
+    if isinstance(key.type, Moment):
         return datetime.fromisoformat(str(value)).astimezone(UTC)
+    kind = key.type.python_type
     if kind is float and isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     is_whole = isinstance(value, int) and -WHOLE <= value < WHOLE

@@ -31,15 +31,15 @@ def test_the_verdict_sees_a_lost_file_and_a_lost_delta(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "hub", console=False)
     hub = open_services(settings)
     skill = small_skill()
-    with hub.spool.file() as file:
+    with hub.storage.spool.file() as file:
         file.write(skill.to_bytes())
-        hub.catalogue.publish(file, by=THE_ADMIN)
+        hub.catalogue.skills.publish(file, by=THE_ADMIN)
     home = tmp_path / "robot"
     home.mkdir()
     assert judge(settings, [home]).wrong == []
     receipt = DeltaReceipt(round_id="c-1", digest=f"sha256:{'0' * 64}", status="admitted")
     (home / "receipts.jsonl").write_text(receipt.model_dump_json() + "\n")
-    hub.store.delete(skill.digest)
+    hub.storage.store.delete(skill.digest)
     hub.close()
     delta, version = judge(settings, [home]).wrong
     assert receipt.digest in delta

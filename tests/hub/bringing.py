@@ -80,7 +80,7 @@ class Yard:
 def open_yard(settings: Settings, clock: Hands) -> Yard:
     """Start the hub and its round."""
     hall = Hall(settings.model_copy(update={"part_size": PART}), StubGate(), clock)
-    hall.services.store.check()
+    hall.services.storage.store.check()
     base = wide_skill()
     ok(hall.publish(base))
     robots = (hall.enrol("one"), hall.enrol("two", "panda"))
@@ -99,7 +99,7 @@ def send_json(robot: Robot, method: str, path: str, message: Any) -> httpx.Respo
 
 def everything_in(hall: Hall) -> set[str]:
     """Paths of all that the hub's store has."""
-    store = hall.services.store
+    store = hall.services.storage.store
     if isinstance(store, S3Store):
         return {path for path, _ in store._bucket.list("")}
     if not isinstance(store, FileStore):

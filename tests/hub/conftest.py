@@ -180,9 +180,9 @@ def publish_file(
     services: Services, data: bytes, by: Principal, visibility: Visibility | None = None
 ) -> tuple[VersionView, bool]:
     """As a route would, past the web."""
-    with services.spool.file() as file:
+    with services.storage.spool.file() as file:
         file.write(data)
-        return services.catalogue.publish(file, by=by, visibility=visibility)
+        return services.catalogue.skills.publish(file, by=by, visibility=visibility)
 
 
 def ok(response: httpx.Response) -> httpx.Response:
@@ -230,7 +230,7 @@ class Hall:
         """Have a version measured and made stable, as far as the gate lets it."""
         path = f"{API}/skills/{name}/channels/stable"
         answer = ok(self.client.put(path, json={"version": number}, headers=self.operator))
-        self.services.releaser.work()
+        self.services.catalogue.releaser.work()
         return ReleaseView.model_validate(
             ok(self.client.get(answer.headers["location"], headers=self.operator)).json()
         )
@@ -277,13 +277,13 @@ class Hall:
     def turn(self) -> None:
         """Let the engine work until it waits for somebody."""
         for _ in range(20):
-            if not self.services.engine.run_once():
+            if not self.services.rounds.engine.run_once():
                 return
         pytest.fail("the engine never comes to rest")
 
     def tidy(self) -> None:
         """As if it were much later: what was thrown away is deleted."""
-        replace(self.services.discards, clock=lambda: self.clock() + 2 * GRACE).sweep()
+        replace(self.services.storage.discards, clock=lambda: self.clock() + 2 * GRACE).sweep()
 
     def blobs(self) -> set[str]:
         folder = self.settings.data_dir / "blobs"
@@ -301,7 +301,7 @@ class Hall:
 
     def trace(self) -> tuple[set[str], list[tuple[object, ...]]]:
         """Everything of deltas and events that lasts: blobs and rows."""
-        with self.services.database.read() as session:
+        with self.services.storage.database.read() as session:
             rows = session.execute(text("SELECT digest FROM deltas")).all()
             events = session.execute(text("SELECT id, kind FROM events")).all()
         return self.blobs(), [tuple(row) for row in (*rows, *events)]

@@ -36,7 +36,7 @@ def counting(services: Services) -> Iterator[Counted]:
         with lock:
             found.commits += 1
 
-    engines: set[Engine] = {services.database._engine, services.database._writer}
+    engines: set[Engine] = {services.storage.database._engine, services.storage.database._writer}
     for engine in engines:
         event.listen(engine, "before_cursor_execute", execute)
         event.listen(engine, "commit", commit)

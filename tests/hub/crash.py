@@ -70,7 +70,7 @@ def open_hub(folder: Path, *, later: float = 0) -> Services:
 
 
 def turn(hub: Services) -> None:
-    while hub.engine.run_once():
+    while hub.rounds.engine.run_once():
         pass
 
 
@@ -78,22 +78,24 @@ def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
     """A hub with an open round, one delta in, a second one made but not brought."""
     hub = open_hub(folder)
     base = tiny_skill()
-    with hub.spool.file() as file:
+    with hub.storage.spool.file() as file:
         file.write(base.to_bytes())
-        hub.catalogue.publish(file, by=OPERATOR)
+        hub.catalogue.skills.publish(file, by=OPERATOR)
     keys = [SigningKey.generate(), SigningKey.generate()]
     robots = []
     for number, key in enumerate(keys):
-        token = hub.enrolment.create_tokens(EnrolmentTokenRequest(), by=OPERATOR)[0].token
+        token = hub.robots.enrolment.create_tokens(EnrolmentTokenRequest(), by=OPERATOR)[0].token
         request = EnrolmentRequest(
             token=token, name=f"robot {number}", embodiment="ur5e", public_key=key.public.text
         )
-        robots.append(hub.enrolment.enrol(request).robot_id)
-    campaign = hub.campaigns.start(CampaignRequest(skill="reach", rounds=2, quorum=quorum), by=OPERATOR)
+        robots.append(hub.robots.enrolment.enrol(request).robot_id)
+    campaign = hub.rounds.campaigns.start(
+        CampaignRequest(skill="reach", rounds=2, quorum=quorum), by=OPERATOR
+    )
     turn(hub)
     deltas = []
     for number, robot in enumerate(robots):
-        work = hub.assignments.assignment(Principal(robot, "robot", "guild"), "reach")
+        work = hub.rounds.assignments.assignment(Principal(robot, "robot", "guild"), "reach")
         if work is None:
             raise RuntimeError("no work")
         header = DeltaHeader(
@@ -116,9 +118,9 @@ def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
 def bring(hub: Services, delta: dict[str, Any]) -> str:
     robot = Principal(delta["robot"], "robot", "guild")
     data = bytes.fromhex(delta["data"])
-    with hub.spool.file() as file:
+    with hub.storage.spool.file() as file:
         file.write(data)
-        return hub.admission.admit(delta["round_id"], file, delta["signature"], robot).status
+        return hub.deltas.admission.admit(delta["round_id"], file, delta["signature"], robot).status
 
 
 def bring_in_parts(hub: Services, delta: dict[str, Any]) -> str:
@@ -126,21 +128,21 @@ def bring_in_parts(hub: Services, delta: dict[str, Any]) -> str:
     data = bytes.fromhex(delta["data"])
     purpose = DeltaPurpose(round_id=delta["round_id"], signature=delta["signature"])
     request = UploadRequest(digest=digest_of(data), size=len(data), purpose=purpose)
-    view = hub.uploads.announce(request, robot)
+    view = hub.deltas.uploads.announce(request, robot)
     for part in view.missing:
-        with hub.spool.file() as file:
+        with hub.storage.spool.file() as file:
             file.write(data[part.offset : part.offset + part.size])
-            hub.uploads.take_part(view.upload_id, part.number, file, robot)
-    receipt, _ = hub.uploads.complete(hub.uploads.find(view.upload_id, robot), robot)
+            hub.deltas.uploads.take_part(view.upload_id, part.number, file, robot)
+    receipt, _ = hub.deltas.uploads.complete(hub.deltas.uploads.find(view.upload_id, robot), robot)
     return str(getattr(receipt, "status", ""))
 
 
 def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
     """Everything that must not depend on crashes."""
     turn(hub)
-    first, second = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
-    stable = hub.catalogue.version("reach", "stable", OPERATOR)
-    versions = len(hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items)
+    first, second = hub.rounds.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
+    stable = hub.catalogue.skills.version("reach", "stable", OPERATOR)
+    versions = len(hub.catalogue.skills.versions("reach", OPERATOR, VersionQuery()).items)
     return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
 
 
@@ -274,15 +276,15 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
         hub = open_hub(folder / "start")
         bring(hub, delta)
         turn(hub)
-        hub.withdrawals.withdraw(delta["robot"], WithdrawalRequest(purge=True), OPERATOR)
+        hub.withdrawals.registry.withdraw(delta["robot"], WithdrawalRequest(purge=True), OPERATOR)
 
     def work(name: str, later: float = 0.0) -> list[Any]:
         hub = open_hub(folder / name, later=later)
-        hub.withdrawing.work()
-        (found,) = hub.withdrawals.withdrawals(OPERATOR, WithdrawalQuery()).items
-        versions = hub.catalogue.versions("reach", OPERATOR, VersionQuery()).items
+        hub.withdrawals.worker.work()
+        (found,) = hub.withdrawals.registry.withdrawals(OPERATOR, WithdrawalQuery()).items
+        versions = hub.catalogue.skills.versions("reach", OPERATOR, VersionQuery()).items
         blobs = sorted(path.name for path in (folder / name / "blobs").rglob("*") if path.is_file())
-        rounds = hub.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
+        rounds = hub.rounds.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
         return [
             found.state,
             [each.outcome for skill in found.skills for each in skill.rounds],

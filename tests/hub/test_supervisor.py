@@ -1,4 +1,4 @@
-"""Several processes on one port: what dies is started anew, nothing acknowledged is lost."""
+"""Several processes on one port: what dies is started anew, nothing is lost, and all end together."""
 
 from __future__ import annotations
 

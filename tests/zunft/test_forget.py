@@ -34,7 +34,7 @@ def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     monkeypatch.setattr(command, "connect", connect)
     # The hub works while the command waits.
     monkeypatch.setattr(
-        "zunft.commands.robot.operator.time.sleep", lambda _: found.services.withdrawing.work()
+        "zunft.commands.robot.operator.time.sleep", lambda _: found.services.withdrawals.worker.work()
     )
     yield found
     found.close()

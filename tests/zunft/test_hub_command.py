@@ -55,16 +55,16 @@ def test_a_hub_goes_into_a_file_and_out_of_it(tmp_path: Path, monkeypatch: pytes
         open_services(Settings(data_dir=tmp_path / "new"))
     (tmp_path / "new" / KEY_FILE).write_bytes((tmp_path / "old" / KEY_FILE).read_bytes())
     services = open_services(Settings(data_dir=tmp_path / "new"))
-    assert services.authenticator.user(ADMIN).role == "admin"
+    assert services.access.authenticator.user(ADMIN).role == "admin"
     services.close()
 
 
 def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_path: Path) -> None:
     hub = ["--data-dir", str(tmp_path)]
     services = open_services(Settings(data_dir=tmp_path))
-    with services.spool.file() as file:
+    with services.storage.spool.file() as file:
         file.write(tiny_skill().to_bytes())
-        services.catalogue.publish(file, by=ADA)
+        services.catalogue.skills.publish(file, by=ADA)
     services.close()
     assert RUNNER.invoke(app, ["hub", "new-key", *hub]).exit_code == 1
     lost = SigningKey.load_or_create(tmp_path / KEY_FILE).public
@@ -74,21 +74,21 @@ def test_a_hub_whose_key_is_lost_gets_a_new_one_and_signs_its_skills_anew(tmp_pa
     found = SigningKey.load_or_create(tmp_path / KEY_FILE).public
     assert found.text in made.stdout
     services = open_services(Settings(data_dir=tmp_path))
-    version = services.catalogue.version("reach", "1", ADA)
+    version = services.catalogue.skills.version("reach", "1", ADA)
     found.verify(version.signature, skill_statement(version.digest))
     with pytest.raises(SignatureError):
         lost.verify(version.signature, skill_statement(version.digest))
-    assert services.audit.verify("").broken_at is None
+    assert services.events.audit.verify("").broken_at is None
     services.close()
 
 
 def test_lost_blobs_are_an_exit_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZUNFT_DATA_DIR", str(tmp_path / "hub"))
     services = open_services(Settings())
-    with services.spool.file() as file:
+    with services.storage.spool.file() as file:
         file.write(tiny_skill().to_bytes())
-        version, _ = services.catalogue.publish(file, by=ADA)
-    services.store.delete(version.digest)
+        version, _ = services.catalogue.skills.publish(file, by=ADA)
+    services.storage.store.delete(version.digest)
     services.close()
     made = RUNNER.invoke(app, ["hub", "backup", str(tmp_path / "hub.tar")])
     assert made.exit_code == 1

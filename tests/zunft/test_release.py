@@ -23,7 +23,7 @@ def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     found = Hall(small_settings(tmp_path), StubGate(), Hands())
     ok(found.publish(tiny_skill()))
     monkeypatch.setattr(skill, "connect", lambda hub, token: OperatorClient.open(hub, token, _Within(found)))
-    monkeypatch.setattr(skill, "sleep", lambda _: found.services.releaser.work())
+    monkeypatch.setattr(skill, "sleep", lambda _: found.services.catalogue.releaser.work())
     yield found
     found.close()
 

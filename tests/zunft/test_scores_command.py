@@ -69,7 +69,7 @@ def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path
     unmeasured = run("score", "weld-seam")
     assert "no score of this version" in str(unmeasured.exception)
     assert isinstance(unmeasured.exception, NotFoundError)
-    hall.services.scorer.work()
+    hall.services.leaderboards.scorer.work()
     shown = said("leaderboard", "weld-seam")
     assert "2 episodes on each of 6 robots, seed 40000" in shown
     assert "●" in shown
@@ -92,8 +92,8 @@ def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path
 def test_other_digits_end_with_1(hall: Hall) -> None:
     skill = weld_skill(0)
     ok(hall.publish(skill))
-    hall.services.scorer.work()
-    with hall.services.database.write() as session:
+    hall.services.leaderboards.scorer.work()
+    with hall.services.storage.database.write() as session:
         row = session.get_one(ScoreRow, skill.digest)
         report = json.loads(json.dumps(row.report))  # a copy, or the change would go unseen
         report["by_embodiment"]["iiwa"]["mean_return"] += 1e-9
@@ -109,7 +109,7 @@ def test_a_published_task_that_is_not_here_is_fetched_to_repeat_a_score(hall: Ha
     ok(publish(hall, pack_bundle(bundle), visibility="guild"))
     eventually(lambda: states(hall) == {"stack-bricks/1": "listed"})
     ok(hall.publish(new_skill(str(bundle), seed=0)))
-    hall.services.scorer.work()
+    hall.services.leaderboards.scorer.work()
     assert "The digits are the hub's." in said("score", "stack-bricks@1")
 
 
@@ -117,7 +117,7 @@ def test_a_task_that_is_another_here_is_named_before_anything_is_measured(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ok(hall.publish(weld_skill(0)))
-    hall.services.scorer.work()
+    hall.services.leaderboards.scorer.work()
     monkeypatch.setattr("hub.leaderboards.boards._digest", lambda *_: "sha256:" + "0" * 64)
     result = run("score", "weld-seam")
     assert isinstance(result.exception, ContractError)

@@ -54,13 +54,15 @@ async def page(request: Request, goal: Goal = "/", refused: str = "") -> Redirec
 
 
 def _ways_in(hub: Services, goal: str) -> None:
-    if hub.issuer is not None:
+    if hub.access.issuer is not None:
         there = f"/login/issuer?next={quote(goal, safe='')}"
         with block("section", "section card"):
-            described(text("a", f"Continue at {urlsplit(hub.issuer.name).netloc}", "primary"), href=there)
+            described(
+                text("a", f"Continue at {urlsplit(hub.access.issuer.name).netloc}", "primary"), href=there
+            )
         text("p", "or", "or")
     secret = {"type": "password", "autocomplete": "current-password", "minlength": "16", "maxlength": "256"}
-    look = "primary" if hub.issuer is None else "secondary"
+    look = "primary" if hub.access.issuer is None else "secondary"
     with block("section", "section card"), form(f"{API}/sessions", "Sign in", goal=goal, look=look):
         field("Your token", "token", placeholder="zt_\u2026", **secret)
     text("p", "An admin of this hub makes one for you:", "note step")

@@ -109,10 +109,10 @@ def test_the_first_admins_token_is_kept_for_its_owner_only(tmp_path: Path) -> No
     app = create_app(Settings.model_validate({"data_dir": tmp_path, "console": False}))
     path = tmp_path / "admin-token"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert app.state.services.authenticator.user(path.read_text()).role == "admin"
+    assert app.state.services.access.authenticator.user(path.read_text()).role == "admin"
     app.state.services.close()
     again = create_app(Settings.model_validate({"data_dir": tmp_path, "console": False}))
-    assert again.state.services.authenticator.user(path.read_text()).role == "admin"
+    assert again.state.services.access.authenticator.user(path.read_text()).role == "admin"
     again.state.services.close()
 
 

@@ -25,8 +25,8 @@ START = """
 from hub.services import open_services
 from hub.settings import Settings
 services = open_services(Settings())
-services.store.check()
-print(services.enrolment._hub_key)
+services.storage.store.check()
+print(services.robots.enrolment._hub_key)
 services.close()
 """
 AT_ONCE = 3

@@ -76,7 +76,7 @@ def test_a_session_ends_when_nobody_does_anything(hall: Hall, here: TestClient) 
 
 def test_a_page_that_lies_open_does_not_keep_a_session_alive(hall: Hall, here: TestClient) -> None:
     for _ in range(4):
-        hall.services.sessions.principal(secret_of(here), in_use=False)
+        hall.services.access.sessions.principal(secret_of(here), in_use=False)
         hall.clock.advance(HOUR / 4)
     hall.error(here.get(f"{API}/users/me"), 401)
 
@@ -135,20 +135,20 @@ def test_a_token_made_in_a_session_ends_with_it(hall: Hall, here: TestClient) ->
 @pytest.mark.parametrize("what", ["signed out", "left alone", "token revoked", "signed out by an admin"])
 def test_what_a_session_listens_to_ends_with_it(hall: Hall, here: TestClient, maria: str, what: str) -> None:
     services = hall.services
-    listener = services.sessions.principal(secret_of(here))
-    assert services.authenticator.still_holds(listener)
+    listener = services.access.sessions.principal(secret_of(here))
+    assert services.access.authenticator.still_holds(listener)
     match what:
         case "signed out":
-            services.sessions.end(secret_of(here))
+            services.access.sessions.end(secret_of(here))
         case "left alone":
             hall.clock.advance(HOUR)
         case "token revoked":
-            services.tokens.revoke("maria", "first", by=THE_HUB)
+            services.access.tokens.revoke("maria", "first", by=THE_HUB)
         case _:
-            services.accounts.end_sessions("maria")
-    assert not services.authenticator.still_holds(listener)
+            services.organisations.accounts.end_sessions("maria")
+    assert not services.access.authenticator.still_holds(listener)
     if what != "token revoked":
-        assert services.authenticator.still_holds(services.authenticator.user(maria))
+        assert services.access.authenticator.still_holds(services.access.authenticator.user(maria))
 
 
 def test_signing_in_anew_makes_a_new_secret_and_ends_the_old_one(
@@ -200,13 +200,13 @@ def test_a_revoked_user_is_signed_out(hall: Hall, here: TestClient) -> None:
 
 def test_a_new_admin_token_ends_the_sessions_of_the_old_one(settings: Settings, clock: Hands) -> None:
     hub = open_services(settings, gate=StubGate(), clock=clock)
-    secret, _ = hub.sign_in.with_token(ADMIN)
-    assert hub.sessions.principal(secret).role == "admin"
+    secret, _ = hub.access.sign_in.with_token(ADMIN)
+    assert hub.access.sessions.principal(secret).role == "admin"
     hub.close()
     changed = settings.model_copy(update={"admin_token": Settings(admin_token="zt_" + "n" * 20).admin_token})
     hub = open_services(changed, gate=StubGate(), clock=clock)
     with pytest.raises(Exception, match="session is over"):
-        hub.sessions.principal(secret)
+        hub.access.sessions.principal(secret)
     hub.close()
 
 

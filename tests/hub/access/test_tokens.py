@@ -161,7 +161,7 @@ def test_the_audit_log_has_the_names_and_no_secret(hall: Hall, maria: Headers) -
 
 def test_a_stream_ends_when_its_token_is_revoked(hall: Hall, maria: Headers, monkeypatch: Any) -> None:
     monkeypatch.setattr(events, "PROOF_SECONDS", -1.0)  # looks each time
-    listener = hall.services.authenticator.user(maria["Authorization"].removeprefix("Bearer "))
+    listener = hall.services.access.authenticator.user(maria["Authorization"].removeprefix("Bearer "))
 
     async def listen() -> list[str]:
         heard: list[str] = []
@@ -170,7 +170,7 @@ def test_a_stream_ends_when_its_token_is_revoked(hall: Hall, maria: Headers, mon
             assert isinstance(chunk, bytes)
             heard += re.findall("^event: (.*)$", chunk.decode(), re.MULTILINE)
             # Made anew under the same name, at once: it is still another's login.
-            await asyncio.to_thread(hall.services.accounts.revoke, "maria")
+            await asyncio.to_thread(hall.services.organisations.accounts.revoke, "maria")
             await asyncio.to_thread(hall.user, "maria", "operator")
             await asyncio.to_thread(hall.publish, tiny_skill(name="later"))
         return heard
@@ -184,7 +184,7 @@ def test_a_stream_ends_when_its_token_is_revoked(hall: Hall, maria: Headers, mon
 
 @pytest.mark.parametrize("what", ["role", "expired", "gone", "robot"])
 def test_a_login_no_longer_holds(hall: Hall, maria: Headers, what: str) -> None:
-    authenticator = hall.services.authenticator
+    authenticator = hall.services.access.authenticator
     known = authenticator.user(maria["Authorization"].removeprefix("Bearer "))
     assert authenticator.still_holds(known)
     signed_in = Principal("maria", "operator", "guild")
@@ -196,7 +196,7 @@ def test_a_login_no_longer_holds(hall: Hall, maria: Headers, what: str) -> None:
             hall.clock.advance(365 * DAY)
             assert not authenticator.still_holds(known)
         case "gone":
-            hall.services.accounts.revoke("maria")
+            hall.services.organisations.accounts.revoke("maria")
             assert not authenticator.still_holds(signed_in)
         case _:
             robot = hall.enrol("one")

@@ -114,7 +114,7 @@ WORLDS = st.builds(
 
 
 def enter(guild: Guild, world: World) -> None:
-    with guild.hub.database.write() as session:
+    with guild.hub.storage.database.write() as session:
         for name in NAMES:
             its = {"organisation": world.owners[name], "visibility": world.visibilities[name]}
             session.execute(update(SkillRow).where(SkillRow.name == name).values(its))
@@ -133,27 +133,37 @@ def answer_of(call: Callable[..., Any], *args: Any, **named: Any) -> Any:
 def everything_told(guild: Guild, viewer: Viewer) -> str:
     """All that reading calls say to a viewer, asked for by every name and id there is, as one text."""
     hub, told = guild.hub, []
-    told += [hub.catalogue.skills(viewer, SkillQuery()), hub.enrolment.robots(viewer, RobotQuery())]
-    told += [hub.campaigns.campaigns(viewer, CampaignQuery()), hub.events.past(viewer, EventQuery())]
     told += [
-        answer_of(hub.leaderboards.board, f"task-of-{name}", viewer, BoardQuery(), hub="") for name in NAMES
+        hub.catalogue.skills.skills(viewer, SkillQuery()),
+        hub.robots.enrolment.robots(viewer, RobotQuery()),
     ]
-    told += [hub.events.after(0, viewer).events, hub.organisations.organisations(viewer, OrganisationQuery())]
+    told += [
+        hub.rounds.campaigns.campaigns(viewer, CampaignQuery()),
+        hub.events.log.past(viewer, EventQuery()),
+    ]
+    told += [
+        answer_of(hub.leaderboards.boards.board, f"task-of-{name}", viewer, BoardQuery(), hub="")
+        for name in NAMES
+    ]
+    told += [
+        hub.events.log.after(0, viewer).events,
+        hub.organisations.registry.organisations(viewer, OrganisationQuery()),
+    ]
     for name, campaign in guild.campaigns.items():
         calls: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
-            (hub.catalogue.skill, (name,)),
-            (hub.catalogue.version, (name, "stable")),
-            (hub.releases.releases, (name,)),
-            (hub.releases.release, (name, "r-1")),
-            (hub.campaigns.campaign, (campaign,)),
-            (hub.campaigns.round, (f"{campaign}-1",)),
+            (hub.catalogue.skills.skill, (name,)),
+            (hub.catalogue.skills.version, (name, "stable")),
+            (hub.catalogue.releases.releases, (name,)),
+            (hub.catalogue.releases.release, (name, "r-1")),
+            (hub.rounds.campaigns.campaign, (campaign,)),
+            (hub.rounds.campaigns.round, (f"{campaign}-1",)),
         ]
         told += [
             answer_of(call, *args, viewer) for call, args in calls if viewer or call.__name__[:3] != "own"
         ]
-        told.append(answer_of(hub.catalogue.versions, name, viewer, VersionQuery()))
-        told.append(answer_of(hub.campaigns.rounds, campaign, viewer, RoundQuery()))
-    told += [answer_of(hub.enrolment.robot, robot.name, viewer) for robot in guild.robots]
+        told.append(answer_of(hub.catalogue.skills.versions, name, viewer, VersionQuery()))
+        told.append(answer_of(hub.rounds.campaigns.rounds, campaign, viewer, RoundQuery()))
+    told += [answer_of(hub.robots.enrolment.robot, robot.name, viewer) for robot in guild.robots]
     return json.dumps(told, default=_plain)
 
 
@@ -171,8 +181,8 @@ def test_no_reading_call_shows_what_the_rule_denies(guild: Guild, world: World, 
     for name in NAMES:
         traces = (f'"{name}"', guild.campaigns[name], f"task-of-{name}")
         assert [trace in told for trace in traces] == [name in shown] * len(traces), (name, viewer)
-        found = hub.catalogue.version(name, "1", USERS[3])
-        file = answer_of(hub.catalogue.file, found, viewer)
+        found = hub.catalogue.skills.version(name, "1", USERS[3])
+        file = answer_of(hub.catalogue.skills.file, found, viewer)
         assert isinstance(file, VersionFile) == (name in shown)
     for robot in guild.robots:
         is_seen = viewer == robot or may_see_robots(viewer, robot.organisation)
@@ -182,7 +192,7 @@ def test_no_reading_call_shows_what_the_rule_denies(guild: Guild, world: World, 
         assert (
             any(
                 each.name == place
-                for each in hub.organisations.organisations(viewer, OrganisationQuery()).items
+                for each in hub.organisations.registry.organisations(viewer, OrganisationQuery()).items
             )
             == its_own
         )
@@ -196,7 +206,7 @@ def test_a_robot_is_sent_to_what_it_sees_and_counted_nowhere_else(
     enter(guild, world)
     robot, hub = guild.robots[place], guild.hub
     for name in NAMES:
-        work = hub.assignments.assignment(robot, name)
+        work = hub.rounds.assignments.assignment(robot, name)
         assert (work is not None) == world.shows(name, robot)
 
 
@@ -215,11 +225,11 @@ def test_whoever_acts_meets_the_same_answers_for_everything_unseen(
         else:
             continue
         order = CampaignRequest(skill=name)
-        assert answer_of(hub.campaigns.start, order, by=user).__name__ == refusal
-        assert answer_of(hub.campaigns.stop, campaign, by=user).__name__ == refusal
-        assert answer_of(hub.catalogue.set_minimum, name, 0.5, by=user).__name__ == refusal
-        assert answer_of(hub.releases.move, name, "stable", 1, by=user).__name__ == refusal
-        assert answer_of(hub.catalogue.show_to, name, "guild", by=user).__name__ == refusal
+        assert answer_of(hub.rounds.campaigns.start, order, by=user).__name__ == refusal
+        assert answer_of(hub.rounds.campaigns.stop, campaign, by=user).__name__ == refusal
+        assert answer_of(hub.catalogue.skills.set_minimum, name, 0.5, by=user).__name__ == refusal
+        assert answer_of(hub.catalogue.releases.move, name, "stable", 1, by=user).__name__ == refusal
+        assert answer_of(hub.catalogue.skills.show_to, name, "guild", by=user).__name__ == refusal
         for version in (1, 2, 7):
             data = tiny_skill(name=name, version=version, task=f"task-of-{name}").to_bytes()
             assert answer_of(publish_file, hub, data, user).__name__ == at_publishing
@@ -290,7 +300,7 @@ def test_a_round_waits_no_longer_for_robots_that_may_not_see_it(collecting: Coll
     stranger = hall.enrol("of the north", "iiwa", "North")
     assert stranger.assignment() is not None
     assert "iiwa" in hall.round(collecting.work.round_id).waiting_for
-    hall.services.catalogue.show_to("reach", "organisation", by=Principal("olga", "operator", "guild"))
+    hall.services.catalogue.skills.show_to("reach", "organisation", by=Principal("olga", "operator", "guild"))
     assert stranger.assignment() is None
     assert "iiwa" not in hall.round(collecting.work.round_id).waiting_for
     refused = stranger.push(collecting.work.round_id, b"x")
@@ -322,7 +332,7 @@ def test_events_hide_whose_robot_sent_a_delta(hall: Hall) -> None:
         "another robot": Principal(other.robot_id, "robot", "guild"),
         "a researcher": Principal("rita", "researcher", "North"),
     }
-    heard = {name: hall.services.events.after(0, listener).events for name, listener in listeners.items()}
+    heard = {name: hall.services.events.log.after(0, listener).events for name, listener in listeners.items()}
     told = {name: json.dumps([event.data for event in events]) for name, events in heard.items()}
     assert {name for name in told if robot.robot_id in told[name]} == {"its operator", "itself"}
     assert all("delta.admitted" in {event.kind for event in events} for events in heard.values())
@@ -333,9 +343,9 @@ def test_a_listener_passes_over_what_it_may_not_hear(hall: Hall) -> None:
     stranger = Principal("olga", "operator", "guild")
     for number in range(3):
         ok(hall.publish(tiny_skill(name=f"secret-{number}"), hall.user(f"u{number}", "operator", "North")))
-    heard = hall.services.events.after(0, stranger)
-    assert (heard.events, heard.last) == ((), hall.services.events.last())
+    heard = hall.services.events.log.after(0, stranger)
+    assert (heard.events, heard.last) == ((), hall.services.events.log.last())
     ok(hall.publish(tiny_skill()))
-    later = hall.services.events.after(heard.last, stranger)
+    later = hall.services.events.log.after(heard.last, stranger)
     assert {event.data["skill"] for event in later.events} == {"reach"}
-    assert later.last == hall.services.events.last()
+    assert later.last == hall.services.events.log.last()

@@ -206,7 +206,7 @@ def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
 ) -> None:
     hall, (one, two) = collecting.hall, collecting.robots
     asked: list[str] = []
-    ask, ask_again = hall.services.assignments.ask, hall.services.assignments.ask_again
+    ask, ask_again = hall.services.rounds.assignments.ask, hall.services.rounds.assignments.ask_again
 
     async def counted(signed: Signed, skill: str) -> Answer:
         asked.append(signed.principal.name)
@@ -220,14 +220,14 @@ def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
         answers.append(one.request("GET", "/robots/me/assignment?skill=reach&wait_seconds=30"))
 
     answers: list[httpx.Response] = []
-    monkeypatch.setattr(hall.services.assignments, "ask", counted)
-    monkeypatch.setattr(hall.services.assignments, "ask_again", counted_again)
+    monkeypatch.setattr(hall.services.rounds.assignments, "ask", counted)
+    monkeypatch.setattr(hall.services.rounds.assignments, "ask_again", counted_again)
     with hall.client:
         base, round_id = collecting.base, collecting.work.round_id
         ok(one.push(round_id, one.delta(collecting.work, random_tensors(base, 1))))
         waiting = threading.Thread(target=wait)
         waiting.start()
-        eventually(lambda: hall.services.bell._sleepers, alive=waiting.is_alive)
+        eventually(lambda: hall.services.storage.bell._sleepers, alive=waiting.is_alive)
         for _ in range(5):
             hall.enrol("a stranger")  # news, but not for who waits for work
         assert asked == [one.robot_id]
@@ -241,7 +241,7 @@ def test_a_silent_stream_says_that_it_is_alive(hall: Hall, monkeypatch: pytest.M
     monkeypatch.setattr("hub.api.events.LONGEST_SILENCE", 0.01)
 
     async def listen() -> bytes:
-        return await anext(_stream(hall.services, THE_HUB, hall.services.events.last()))
+        return await anext(_stream(hall.services, THE_HUB, hall.services.events.log.last()))
 
     assert asyncio.run(listen()) == b": ping\n\n"
 
@@ -258,7 +258,7 @@ def test_whoever_asks_whether_the_hub_works_does_not_make_it_write_each_time(
 ) -> None:
     looks: list[str] = []
     monkeypatch.setattr("hub.api.health.FRESH_SECONDS", 3600)
-    monkeypatch.setattr(hall.services.store, "check", lambda: looks.append("written"))
+    monkeypatch.setattr(hall.services.storage.store, "check", lambda: looks.append("written"))
     with hall.client:
         for _ in range(20):
             ok(hall.client.get("/readyz"))
@@ -271,10 +271,12 @@ def test_the_hub_says_whether_it_can_work(hall: Hall, monkeypatch: pytest.Monkey
     with hall.client:
         assert ok(hall.client.get("/readyz")).json() == {"status": "ok"}
         with monkeypatch.context() as patch:
-            patch.setattr(hall.services.store, "check", failing(StoreError("the disk is full.")))
+            patch.setattr(hall.services.storage.store, "check", failing(StoreError("the disk is full.")))
             assert hall.error(hall.client.get("/readyz"), 503)["message"] == "the disk is full."
         with monkeypatch.context() as patch:
-            patch.setattr(hall.services.database, "check", failing(OperationalError("", None, OSError())))
+            patch.setattr(
+                hall.services.storage.database, "check", failing(OperationalError("", None, OSError()))
+            )
             assert hall.error(hall.client.get("/readyz"), 503)["where"] == "database_url"
         assert ok(hall.client.get("/healthz")).json() == {"status": "ok"}
 

@@ -308,7 +308,7 @@ def test_a_fault_of_the_hub_shows_nothing_of_the_inside(
     def fail() -> None:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr(no_trace.hall.services.catalogue, "skills", fail)
+    monkeypatch.setattr(no_trace.hall.services.catalogue.skills, "skills", fail)
     response = no_trace.hall.client.get(API + "/skills", headers={"X-Request-ID": "mine-1"})
     error = no_trace.hall.error(response, 500)
     assert error["request_id"] == "mine-1"
@@ -319,12 +319,12 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
     collecting: Collecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hall, robot = collecting.hall, collecting.robots[0]
-    store = hall.services.store
+    store = hall.services.storage.store
     put = store.put_file
 
     def put_and_close(digest: str, file: Path) -> None:
         put(digest, file)
-        hall.services.campaigns.stop(collecting.campaign_id, by=THE_HUB)
+        hall.services.rounds.campaigns.stop(collecting.campaign_id, by=THE_HUB)
 
     blobs = hall.blobs()
     monkeypatch.setattr(store, "put_file", put_and_close)
@@ -335,7 +335,7 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
 
 
 def test_an_upload_that_comes_second_keeps_nothing(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = hall.services.store
+    store = hall.services.storage.store
     put = store.put_file
     rival = tiny_skill(seed=1)
 
@@ -354,7 +354,7 @@ def test_a_store_that_is_full_admits_nothing(no_trace: Collecting, monkeypatch: 
         raise StoreError("the disk is full.", remedy="Make room.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(no_trace.hall.services.store, "put_file", fail)
+        patch.setattr(no_trace.hall.services.storage.store, "put_file", fail)
         response = no_trace.robots[0].push(no_trace.work.round_id, good(no_trace))
         assert no_trace.hall.error(response, 503)["message"] == "the disk is full."
     assert no_trace.hall.round(no_trace.work.round_id).deltas == 0

@@ -89,11 +89,11 @@ def test_many_at_once_cost_hardly_more_than_one(collecting: Collecting, what: st
         return await asyncio.to_thread(work, *arguments)
 
     async def bring(number: int) -> DeltaReceipt:
-        with services.spool.file() as file:
+        with services.storage.spool.file() as file:
             file.write(deltas[number])
             signature = robots[number].key.sign(delta_statement(digest_of(deltas[number])))
             round_id = collecting.work.round_id
-            return await services.admission.take(round_id, file, signature, signed[number], lift)
+            return await services.deltas.admission.take(round_id, file, signature, signed[number], lift)
 
     async def all_at_once(one: Callable[[int], Awaitable[object]]) -> list[object]:
         return list(await asyncio.gather(*(one(number) for number in range(MANY))))
@@ -102,7 +102,7 @@ def test_many_at_once_cost_hardly_more_than_one(collecting: Collecting, what: st
         if what == "pushes":
             asyncio.run(all_at_once(bring))
         else:
-            asyncio.run(all_at_once(lambda n: services.assignments.ask(signed[n], "reach")))
+            asyncio.run(all_at_once(lambda n: services.rounds.assignments.ask(signed[n], "reach")))
     most = {"pushes": MANY // 2 * PUSH, "polls": 3 * POLL}[what]
     assert len(counted.statements) <= most
     assert counted.commits < MANY

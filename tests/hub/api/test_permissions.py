@@ -116,16 +116,16 @@ class Scene:
         """Of a session that begins with the caller's token; one request may end it."""
         assert caller.headers is not None
         token = caller.headers["Authorization"].removeprefix("Bearer ")
-        secret, _ = self.hall.services.sign_in.with_token(token)
+        secret, _ = self.hall.services.access.sign_in.with_token(token)
         return {"Sec-Fetch-Site": "same-origin", "Cookie": f"zunft-session={secret}"}
 
 
 def webhook_of(hall: Hall, organisation: str) -> str:
     """Its one webhook, made again where it was removed; nobody is ever told."""
     operator = Principal("nora", "operator", organisation)
-    found = hall.services.webhooks.webhooks(operator, ListQuery()).items
+    found = hall.services.webhooks.registry.webhooks(operator, ListQuery()).items
     request = WebhookRequest(url="https://localhost:1/")
-    return (found[0] if found else hall.services.webhooks.add(request, operator).webhook).webhook_id
+    return (found[0] if found else hall.services.webhooks.registry.add(request, operator).webhook).webhook_id
 
 
 def _target(path: str, things: dict[str, str]) -> str:
@@ -209,7 +209,7 @@ def scene(hall: Hall) -> Scene:
     list_all(hall)
     hall.turn()
     gone = hall.enrol("gone", organisation="North").robot_id
-    withdrawn = hall.services.withdrawals.withdraw(gone, WithdrawalRequest(), THE_HUB)
+    withdrawn = hall.services.withdrawals.registry.withdraw(gone, WithdrawalRequest(), THE_HUB)
     hall.services.close_streams()  # so that the event stream ends
     return Scene(hall, tuple(callers), campaigns, releases, withdrawn.withdrawal_id)
 

@@ -138,7 +138,7 @@ def test_who_asks_too_often_costs_no_nonce_and_no_file(
         pass
     written: list[object] = []
     read: list[int] = []
-    monkeypatch.setattr(slow_hall.services.database, "write", written.append)
+    monkeypatch.setattr(slow_hall.services.storage.database, "write", written.append)
     monkeypatch.setattr(SpoolFile, "write", lambda _, piece: read.append(len(piece)))
     answers = [robot.request("GET", "/robots/me"), robot.push("c-0000000000-1", b"d" * 100_000)]
     assert [slow_hall.error(answer, 429)["code"] for answer in answers] == ["too_many_requests"] * 2

@@ -28,7 +28,7 @@ def test_a_first_version_is_stable_once_it_was_measured(hall: Hall) -> None:
     assert version["channels"] == ["candidate"]
     (release,) = hall.get("/skills/reach/releases")
     assert release["state"] == "queued"
-    hall.services.releaser.work()
+    hall.services.catalogue.releaser.work()
     stable = hall.version("stable")
     assert stable.gate is not None
     assert stable.gate.reached
@@ -39,7 +39,7 @@ def test_a_first_version_is_stable_once_it_was_measured(hall: Hall) -> None:
 def test_a_first_version_that_is_no_better_than_doing_nothing_stays_a_candidate(hall: Hall) -> None:
     hall.gate.scores[1] = 0.0
     ok(hall.publish(trained()))
-    hall.services.releaser.work()
+    hall.services.catalogue.releaser.work()
     (release,) = hall.get("/skills/reach/releases")
     assert release["state"] == "refused"
     assert "more than doing nothing" in release["reason"]
@@ -51,7 +51,7 @@ def test_a_first_version_that_is_no_better_than_doing_nothing_stays_a_candidate(
 def test_an_upload_that_waits_to_be_the_first_stable_one_takes_no_others_place(hall: Hall) -> None:
     ok(hall.publish(trained()))
     ok(hall.publish(trained(version=2, seed=1)))
-    hall.services.releaser.work()
+    hall.services.catalogue.releaser.work()
     assert [each["state"] for each in hall.get("/skills/reach/releases")] == ["refused", "released"]
     assert hall.version("stable").version == 1
 
@@ -197,7 +197,7 @@ def test_what_becomes_stable_by_hand_was_measured(hall: Hall) -> None:
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
     assert move(hall, 2).json() == answer.json()
     assert hall.gate.asked == []
-    hall.services.releaser.work()
+    hall.services.catalogue.releaser.work()
     released = hall.version("stable")
     assert released.score is not None
     assert released.score.score == 0.7
@@ -225,7 +225,10 @@ def test_a_gate_that_breaks_ends_a_release_with_a_word(hall: Hall) -> None:
 
 def test_the_catalogue_itself_lets_nothing_unmeasured_become_stable(hall: Hall) -> None:
     ok(hall.publish(tiny_skill()))
-    with pytest.raises(ConflictError, match="never measured"), hall.services.database.write() as session:
+    with (
+        pytest.raises(ConflictError, match="never measured"),
+        hall.services.storage.database.write() as session,
+    ):
         point_channel(session, "reach", "stable", 1, hall.clock())
     hall.error(hall.client.get(f"{API}/skills/reach/versions/stable"), 404)
 
@@ -233,11 +236,11 @@ def test_the_catalogue_itself_lets_nothing_unmeasured_become_stable(hall: Hall) 
 def test_a_release_that_was_being_measured_goes_on_after_a_restart(hall: Hall) -> None:
     ok(hall.publish(trained()))
     hall.gate.error = StoreError("not now.")
-    hall.services.releaser.work()
+    hall.services.catalogue.releaser.work()
     assert hall.get("/skills/reach/releases")[0]["state"] == "queued"
     hall.gate.error = None
     hall.clock.advance(2)
-    hall.services.releaser.work()
+    hall.services.catalogue.releaser.work()
     assert hall.version("stable").version == 1
 
 

@@ -122,7 +122,7 @@ def test_a_private_catalogue_asks_who_looks_and_tells_strangers_nothing(tmp_path
 
 def session_of(client: TestClient, token: str) -> Headers:
     hub: Any = client.app
-    secret, _ = hub.state.services.sign_in.with_token(token)
+    secret, _ = hub.state.services.access.sign_in.with_token(token)
     return {"Cookie": f"zunft-session={secret}"}
 
 
@@ -180,7 +180,7 @@ def test_a_skill_s_page_names_robots_to_their_own_operators_alone(tmp_path: Path
             )
             if name == "welder-able":
                 said = Abilities(abilities=(Ability(task="reach", contract=CONTRACT),))
-                services.fits.tell(said, robot)
+                services.robots.fits.tell(said, robot)
         shown = ok(client.get("/skills/reach", headers=people["operator", "guild"])).text
         assert "1 of 2 robots of yours can run v1" in shown
         assert "it has not said what it serves" in shown

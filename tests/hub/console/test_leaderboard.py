@@ -36,7 +36,7 @@ def hall(settings: Settings, clock: Hands) -> Iterator[Hall]:
 
 
 def session_of(hall: Hall) -> Headers:
-    secret, _ = hall.services.sign_in.with_token(ADMIN)
+    secret, _ = hall.services.access.sign_in.with_token(ADMIN)
     return {"Cookie": f"zunft-session={secret}"}
 
 

@@ -40,7 +40,7 @@ class House:
     issuer: RunningIssuer
 
     def state(self, campaign_id: str) -> str:
-        return self.services.campaigns.campaign(campaign_id, THE_HUB).state
+        return self.services.rounds.campaigns.campaign(campaign_id, THE_HUB).state
 
     def says(self, *groups: str) -> None:
         """Whom the issuer knows."""
@@ -50,7 +50,7 @@ class House:
     def token(self, role: str, organisation: str = "guild") -> str:
         """Of a new user with this role."""
         user = {"name": f"a {role} {time.monotonic_ns()}", "role": role, "organisation": organisation}
-        return self.services.accounts.create(UserRequest.model_validate(user)).token
+        return self.services.organisations.accounts.create(UserRequest.model_validate(user)).token
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     ):
         publish_file(services, tiny_skill().to_bytes(), OLGA)
         publish_file(services, tiny_skill(version=2, seed=1).to_bytes(), OLGA)
-        eventually(lambda: services.catalogue.skill("reach", THE_HUB).stable)
+        eventually(lambda: services.catalogue.skills.skill("reach", THE_HUB).stable)
         yield House(url, services, clock, issuer)
 
 
@@ -157,7 +157,7 @@ def test_an_operator_starts_and_stops_a_campaign_and_is_asked_first(house: House
         page.get_by_role("button", name="Start", exact=True).click()
         page.wait_for_url("**/campaigns/c-*")
         campaign_id = page.url.split("/")[-1]
-        assert house.services.campaigns.campaign(campaign_id, THE_HUB).order.rounds == 5
+        assert house.services.rounds.campaigns.campaign(campaign_id, THE_HUB).order.rounds == 5
         stop = page.locator("#content").get_by_role("button", name="Stop campaign")
         stop.click()
         dialog = page.get_by_role("dialog")
@@ -180,17 +180,19 @@ def test_an_operator_releases_a_version_and_takes_it_back(house: House, browser:
             row.get_by_role("button", name="Make stable").click()
             page.get_by_role("dialog").get_by_role("button", name="Make stable").click()
             expect(row.get_by_role("button", name="Make stable")).to_be_hidden()
-            assert f"v{house.services.catalogue.version('reach', 'stable', THE_HUB).version}" == version
+            assert (
+                f"v{house.services.catalogue.skills.version('reach', 'stable', THE_HUB).version}" == version
+            )
 
 
 def test_what_the_hub_refuses_is_said_in_its_words(house: House, browser: Browser) -> None:
     with looking_at(browser, f"{house.url}/skills/reach") as page:
         sign_in(page, house.token("operator"))
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
-        begun = house.services.campaigns.start(CampaignRequest(skill="reach"), by=THE_HUB)
+        begun = house.services.rounds.campaigns.start(CampaignRequest(skill="reach"), by=THE_HUB)
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_role("alert").filter(has_text="Wait for it or stop it first.")).to_be_visible()
-        house.services.campaigns.stop(begun.campaign_id, by=THE_HUB)
+        house.services.rounds.campaigns.stop(begun.campaign_id, by=THE_HUB)
 
 
 def test_a_researcher_is_offered_nothing_that_the_hub_would_refuse(house: House, browser: Browser) -> None:
@@ -202,8 +204,8 @@ def test_a_researcher_is_offered_nothing_that_the_hub_would_refuse(house: House,
 
 
 def test_another_organisation_s_operator_looks_and_is_offered_nothing(house: House, browser: Browser) -> None:
-    house.services.organisations.create(OrganisationRequest(name="South"), by=THE_HUB)
-    begun = house.services.campaigns.start(CampaignRequest(skill="reach"), by=THE_HUB)
+    house.services.organisations.registry.create(OrganisationRequest(name="South"), by=THE_HUB)
+    begun = house.services.rounds.campaigns.start(CampaignRequest(skill="reach"), by=THE_HUB)
     with looking_at(browser, f"{house.url}/skills/reach") as page:
         sign_in(page, house.token("operator", "South"))
         expect(page.get_by_role("table")).to_be_visible()
@@ -211,7 +213,7 @@ def test_another_organisation_s_operator_looks_and_is_offered_nothing(house: Hou
         page.goto(f"{house.url}/campaigns/{begun.campaign_id}")
         expect(page.get_by_text("running").first).to_be_visible()
         assert page.get_by_role("button", name="Stop campaign").count() == 0
-    house.services.campaigns.stop(begun.campaign_id, by=THE_HUB)
+    house.services.rounds.campaigns.stop(begun.campaign_id, by=THE_HUB)
 
 
 def test_a_page_shows_what_its_viewer_may_see_and_forgets_it_with_the_right(
@@ -221,7 +223,7 @@ def test_a_page_shows_what_its_viewer_may_see_and_forgets_it_with_the_right(
     with looking_at(browser, f"{house.url}/skills/inside") as page:
         sign_in(page, house.token("researcher"))
         expect(page.get_by_role("heading", name="inside", exact=True)).to_be_visible()
-        house.services.catalogue.show_to("inside", "private", by=OLGA)
+        house.services.catalogue.skills.show_to("inside", "private", by=OLGA)
         expect(page.get_by_role("status")).to_contain_text("no longer fresh")
         page.reload()
         expect(page.get_by_role("heading", name="Nothing here under this name")).to_be_visible()
@@ -231,7 +233,7 @@ def test_another_site_s_form_does_nothing_with_the_cookie(house: House, browser:
     with looking_at(browser, f"{house.url}/skills/reach", beside=house.issuer.name) as page:
         sign_in(page, house.token("operator"))
         expect(page.get_by_role("table")).to_be_visible()
-        begun = house.services.campaigns.start(CampaignRequest(skill="reach"), by=THE_HUB)
+        begun = house.services.rounds.campaigns.start(CampaignRequest(skill="reach"), by=THE_HUB)
         stop = f"{house.url}/api/v1/campaigns/{begun.campaign_id}/stop"
         # Another port of this machine: browsers send it the cookie, because for them it is the same site.
         page.goto(f"{house.issuer.name}/count/keys")

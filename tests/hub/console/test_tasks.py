@@ -37,7 +37,7 @@ def send(client: TestClient, archive: bytes, visibility: str = "guild") -> None:
 def sign_in(client: TestClient) -> None:
     """As a browser on the hub's own machine would."""
     app = cast("FastAPI", client.app)
-    secret, _ = app.state.services.sign_in.with_token(ADMIN)
+    secret, _ = app.state.services.access.sign_in.with_token(ADMIN)
     del client.headers["Authorization"]
     client.headers["Cookie"] = f"zunft-session={secret}"
 

@@ -51,11 +51,11 @@ def test_ten_times_from_three_connections_counts_once(on_both: Settings, clock: 
         assert len(receipts) == TIMES
         assert {receipt.digest for receipt in receipts} == {digest}
         assert sorted(receipt.status for receipt in receipts) == ["admitted"] + ["duplicate"] * (TIMES - 1)
-        with yard.hall.services.database.read() as session:
+        with yard.hall.services.storage.database.read() as session:
             events = session.execute(text("SELECT data FROM events WHERE kind = 'delta.admitted'")).all()
         assert len(events) == 1
-        assert yard.hall.services.campaigns.round(yard.work.round_id, THE_HUB).deltas == 1
-        assert yard.hall.services.store.get(digest) == data
+        assert yard.hall.services.rounds.campaigns.round(yard.work.round_id, THE_HUB).deltas == 1
+        assert yard.hall.services.storage.store.get(digest) == data
         assert [path for path in yard.stored() if path.endswith(digest[9:])] == [
             f"sha256/{digest[7:9]}/{digest[9:]}"
         ]
@@ -65,7 +65,7 @@ def test_ten_times_from_three_connections_counts_once(on_both: Settings, clock: 
 def test_a_blob_that_another_connection_removed_is_put_back(
     collecting: Collecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, robot = collecting.hall.services.store, collecting.robots[0]
+    store, robot = collecting.hall.services.storage.store, collecting.robots[0]
     data = robot.delta(collecting.work, random_tensors(collecting.base, 1))
     put = store.put_file
     calls = []
@@ -85,16 +85,16 @@ def test_a_refusal_does_not_remove_what_was_admitted_meanwhile(collecting: Colle
     hall, robot = collecting.hall, collecting.robots[0]
     data = robot.delta(collecting.work, random_tensors(collecting.base, 1))
     ok(robot.push(collecting.work.round_id, data))
-    hall.services.discards.add(HOME, digest_of(data))
+    hall.services.storage.discards.add(HOME, digest_of(data))
     hall.clock.advance(2 * GRACE.total_seconds())
-    hall.services.discards.sweep()
-    assert hall.services.store.get(digest_of(data)) == data
+    hall.services.storage.discards.sweep()
+    assert hall.services.storage.store.get(digest_of(data)) == data
 
 
 def test_a_row_whose_blob_was_lost_is_mended_by_the_next_push(collecting: Collecting) -> None:
     hall, robot = collecting.hall, collecting.robots[0]
     data = robot.delta(collecting.work, random_tensors(collecting.base, 1))
     ok(robot.push(collecting.work.round_id, data))
-    hall.services.store.delete(digest_of(data))
+    hall.services.storage.store.delete(digest_of(data))
     assert ok(robot.push(collecting.work.round_id, data)).json()["status"] == "duplicate"
-    assert hall.services.store.get(digest_of(data)) == data
+    assert hall.services.storage.store.get(digest_of(data)) == data

@@ -28,7 +28,7 @@ def hub(request: pytest.FixtureRequest, settings: Settings, clock: Hands) -> Ite
     if request.param == "S3":
         settings = request.getfixturevalue("on_s3")
     hall = Hall(settings, StubGate(), clock)
-    hall.services.store.check()
+    hall.services.storage.store.check()
     ok(hall.publish(SKILL))
     yield hall
     hall.close()
@@ -91,7 +91,7 @@ def test_who_has_the_file_gets_none(hub: Hall) -> None:
 
 
 def test_a_lost_file_is_said_to_be_lost(hub: Hall) -> None:
-    hub.services.store.delete(SKILL.digest)
+    hub.services.storage.store.delete(SKILL.digest)
     hub.error(fetch(hub), 404)
     hub.error(fetch(hub, Range="bytes=5-"), 404)
 
@@ -111,7 +111,7 @@ def test_a_damaged_large_file_is_never_sent_to_its_end(hall: Hall) -> None:
     data = skill.to_bytes()
     (blob,) = (path for path in hall.settings.data_dir.glob("blobs/sha256/*/*"))
     blob.write_bytes(data[:100] + b"X" + data[101:])
-    catalogue = hall.services.catalogue
+    catalogue = hall.services.catalogue.skills
     file = catalogue.file(catalogue.version("reach", "1", THE_HUB), THE_HUB)
     answer = file_answer(file, if_none_match="", asked="", if_range="")
     sent = bytearray()
@@ -162,7 +162,7 @@ class TestPastTheHub:
         assert ok(yard.complete(view)).json()["status"] == "admitted"
         late = httpx.put(view.missing[0].url, content=b"exchanged afterwards")  # the address is still good
         assert late.is_success
-        assert yard.hall.services.store.get(view.digest) == data
+        assert yard.hall.services.storage.store.get(view.digest) == data
         yard.hall.close()
 
     def test_wrong_bytes_at_the_store_are_found_out(

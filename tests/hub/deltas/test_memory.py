@@ -56,10 +56,10 @@ def held() -> Iterator[list[int]]:
 def large(settings: Settings, clock: Hands, skill: Skill) -> Iterator[Hall]:
     roomy = {"delta_limit": 2**30, "part_size": 2**23, "merge_device": "cpu"}
     hall = Hall(settings.model_copy(update=roomy), StubGate(), clock)
-    with hall.services.spool.file() as file:
+    with hall.services.storage.spool.file() as file:
         file.write(skill.to_bytes())
         with held() as found:
-            hall.services.catalogue.publish(file, by=PUBLISHER)
+            hall.services.catalogue.skills.publish(file, by=PUBLISHER)
     assert found[0] < HOLDS
     yield hall
     hall.close()
@@ -90,7 +90,7 @@ def test_a_round_of_large_deltas_holds_one_merged_skill(large: Hall, codec: str,
         assert work is not None
         signature = robot.key.sign(delta_statement(digest))
         purpose = DeltaPurpose(round_id=work.round_id, signature=signature)
-        uploads, spool = large.services.uploads, large.services.spool
+        uploads, spool = large.services.deltas.uploads, large.services.storage.spool
         view = uploads.announce(UploadRequest(digest=digest, size=len(data), purpose=purpose), principal)
         for part in view.missing:
             with spool.file() as file:

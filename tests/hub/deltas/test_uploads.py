@@ -56,7 +56,7 @@ def test_a_delta_in_parts_is_as_one_that_came_whole(yard: Yard) -> None:
     assert [(each.status_code, each.json()["status"]) for each in again] == [(200, "duplicate")] * 2
     digest = digest_of(data)
     assert yard.stored() - before == {f"sha256/{digest[7:9]}/{digest[9:]}"}
-    assert yard.hall.services.store.get(digest) == data
+    assert yard.hall.services.storage.store.get(digest) == data
     assert yard.hall.round(yard.work.round_id).deltas == 1
     assert yard.view(data).missing == ()
 
@@ -122,7 +122,7 @@ def test_a_part_of_another_size_is_refused(no_trace: Yard) -> None:
     for number, size in ((1, PART - 1), (7, PART), (2, 0)):
         error = no_trace.hall.error(no_trace.put(view.upload_id, number, bytes(size)), 422)
         assert error["code"] == "wrong_part"
-    beyond = bytes(no_trace.hall.services.uploads.largest_part + 1)
+    beyond = bytes(no_trace.hall.services.deltas.uploads.largest_part + 1)
     assert no_trace.hall.error(no_trace.put(view.upload_id, 1, beyond), 413)["code"] == "too_large"
     no_trace.hall.error(no_trace.put(view.upload_id, 8, bytes(PART)), 404)
 
@@ -145,11 +145,11 @@ def test_what_expires_is_swept_and_what_is_announced_again_lives_on(yard: Yard) 
     error = yard.hall.error(yard.complete(yard.view(first)), 409)
     assert error["code"] == "incomplete_upload"  # announced again in time: it lives, too
     yard.hall.clock.advance(86_000)
-    yard.hall.services.uploads.sweep()
+    yard.hall.services.deltas.uploads.sweep()
     assert len(yard.stored() - before) == 1
     assert [part.number for part in yard.view(first).missing] == [2, 3, 4, 5, 6, 7]
     yard.hall.clock.advance(90_000)
-    yard.hall.services.uploads.sweep()
+    yard.hall.services.deltas.uploads.sweep()
     assert yard.stored() == before
 
 
@@ -160,10 +160,10 @@ def test_a_killed_hubs_spooled_files_and_stray_parts_are_swept(small: Yard) -> N
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"left behind")
-    small.hall.services.uploads.sweep()
+    small.hall.services.deltas.uploads.sweep()
     assert all(path.exists() for path in left)
     small.hall.clock.now = datetime.now(UTC) + timedelta(days=2)
-    small.hall.services.uploads.sweep()
+    small.hall.services.deltas.uploads.sweep()
     assert not any(path.exists() for path in left)
     assert small.stored() == before
 
@@ -208,7 +208,7 @@ def test_a_round_that_closes_before_a_delta_is_whole_refuses_and_throws_it_away(
     view = small.view(data)
     small.bring(data, view)
     small.hall.clock.advance(80_000)
-    small.hall.services.campaigns.stop(small.work.round_id.rsplit("-", 1)[0], by=THE_HUB)
+    small.hall.services.rounds.campaigns.stop(small.work.round_id.rsplit("-", 1)[0], by=THE_HUB)
     assert small.hall.error(small.complete(view), 409)["code"] == "round_closed"
     assert small.stored() == before
 
@@ -222,7 +222,7 @@ def test_a_store_that_fails_loses_no_part(small: Yard, monkeypatch: pytest.Monke
         raise StoreError("the disk is full.", remedy="Make room.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(small.hall.services.store, "put_file", fail)
+        patch.setattr(small.hall.services.storage.store, "put_file", fail)
         assert small.hall.error(small.complete(view), 503)["remedy"] == "Make room."
     assert small.view(data).missing == ()
     assert len(small.stored() - before) == 7
@@ -257,7 +257,7 @@ def test_a_file_of_any_size_has_at_most_ten_thousand_parts(settings: Settings, c
     missing = ok(send_json(robot, "POST", "/uploads", request)).json()["missing"]
     assert len(missing) <= 10_000
     assert sum(part["size"] for part in missing) == 2**31
-    assert hall.services.uploads.largest_part == missing[0]["size"]
+    assert hall.services.deltas.uploads.largest_part == missing[0]["size"]
     hall.close()
 
 

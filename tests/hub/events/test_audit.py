@@ -190,7 +190,7 @@ def test_the_hub_notes_who_did_what(collecting: Collecting) -> None:
     page = ok(hall.client.get(f"{API}/audit?limit=13", headers=hall.operator)).json()
     behind = f"{API}/audit?limit=1&cursor={page['next']}"
     assert ok(hall.client.get(behind, headers=hall.operator)).json()["items"] == entries[13:14]
-    assert hall.services.audit.verify().broken_at is None
+    assert hall.services.events.audit.verify().broken_at is None
 
 
 def test_the_commands_need_no_running_hub(hall: Hall) -> None:
@@ -200,7 +200,7 @@ def test_the_commands_need_no_running_hub(hall: Hall) -> None:
     whole = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder, "--json"])
     assert json.loads(whole.stdout)["entries"] == 1
     assert whole.exit_code == 0
-    force(hall.services.database, "UPDATE audit SET actor = 'user:eve'")
+    force(hall.services.storage.database, "UPDATE audit SET actor = 'user:eve'")
     broken = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder])
     assert broken.exit_code == 1
     assert "entry 1" in broken.stdout

@@ -19,7 +19,7 @@ def enter_score(hall: Hall, skill: Skill, score: float = 0.5, plan: BoardPlan = 
     """As if the hub had measured this stable version, with a replay that is none."""
     view = ScoreView(score=score, low=0, high=1, episodes=2, mean_return=1.0)
     replay = f"replay of {skill.manifest.name}".encode()
-    hall.services.store.put(digest_of(replay), replay)
+    hall.services.storage.store.put(digest_of(replay), replay)
     scored = Scored(
         score=view,
         by_embodiment={"ur5e": view, "panda": view},
@@ -28,11 +28,11 @@ def enter_score(hall: Hall, skill: Skill, score: float = 0.5, plan: BoardPlan = 
         made_with="a test",
         seconds=1.0,
     )
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         is_wanted = session.get(ScoreRow, skill.digest) is not None
     if not is_wanted:
         hall.release(skill.manifest.version, skill.manifest.name)
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         row = session.get_one(ScoreRow, skill.digest)
         row.state, row.plan, row.report = "done", plan.model_dump_json(), scored.model_dump(mode="json")
         found = board_task(session, row.task, THE_HUB)

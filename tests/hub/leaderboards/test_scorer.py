@@ -43,7 +43,7 @@ def renamed(skill: Skill, name: str, **changes: object) -> Skill:
 
 def rows(hall: Hall) -> dict[str, str]:
     """State by skill and version."""
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         return {f"{row.skill}@{row.number}": row.state for row in session.scalars(select(ScoreRow))}
 
 
@@ -57,7 +57,7 @@ class Through:
         self._before()
         if stopped():
             raise JobAbandonedError("stopped")
-        return self._hall.services.background.run(job)
+        return self._hall.services.workers.background.run(job)
 
 
 def publish(hall: Hall, skill: Skill) -> None:
@@ -73,14 +73,16 @@ def scorer(
     stopping: Callable[[], bool] = never,
 ) -> Scorer:
     jobs = cast("Jobs", Through(hall, before))
-    return Scorer(hall.services.database, hall.services.stores, jobs, plan, hall.clock, 10, stopping)
+    return Scorer(
+        hall.services.storage.database, hall.services.storage.stores, jobs, plan, hall.clock, 10, stopping
+    )
 
 
 def test_a_stable_version_is_scored_once_and_its_replay_has_the_digits_of_the_score(yard: Hall) -> None:
     skill = weld_skill(0)
     publish(yard, skill)
     assert [each.state for each in board_of(yard).unscored] == ["waiting"]
-    yard.services.scorer.work()
+    yard.services.leaderboards.scorer.work()
     board = board_of(yard)
     (entry,) = board.entries
     assert (board.unscored, board.plan, board.seeds) == ((), SMALL, SMALL.draws())
@@ -97,7 +99,7 @@ def test_a_stable_version_is_scored_once_and_its_replay_has_the_digits_of_the_sc
     assert sum(gained) / 2 == pytest.approx(first.mean_return)
     assert (replay.seed, replay.embodiment) == (board.seeds[0].jobs, task.file.embodiments[0])
     assert len(data) == entry.replay_size
-    assert not yard.services.scorer.step()
+    assert not yard.services.leaderboards.scorer.step()
 
 
 def test_the_newest_is_first_and_the_best_version_of_each_skill_is_the_stable_one(yard: Hall) -> None:
@@ -126,24 +128,24 @@ def test_what_cannot_be_measured_says_why_until_the_task_is_another(
     yard: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(yard, tiny_skill())
-    yard.services.scorer.work()
+    yard.services.leaderboards.scorer.work()
     (failed,) = board_of(yard, "reach").unscored
     assert (failed.state, failed.reason) == ("failed", "This hub has no task reach.")
-    assert not yard.services.scorer.step()
+    assert not yard.services.leaderboards.scorer.step()
     shutil.copytree(BUNDLES / "weld-seam", tmp_path / "tasks" / "reach")
     file = tmp_path / "tasks" / "reach" / "task.toml"
     file.write_text(file.read_text().replace('name = "weld-seam"', 'name = "reach"', 1))
     monkeypatch.setenv("ZUNFT_TASKS", str(tmp_path / "tasks"))
     yard.clock.advance(61)
-    yard.services.scorer.work()
+    yard.services.leaderboards.scorer.work()
     (failed,) = board_of(yard, "reach").unscored
     assert "does not fit the task reach" in failed.reason
-    assert not yard.services.scorer.step()
+    assert not yard.services.leaderboards.scorer.step()
 
 
 def test_another_plan_or_task_is_scored_anew_and_the_old_replay_goes(yard: Hall) -> None:
     publish(yard, weld_skill(0))
-    yard.services.scorer.work()
+    yard.services.leaderboards.scorer.work()
     before = yard.blobs()
     assert len(before) == 2
     other = scorer(yard, lambda: None, BoardPlan(seed=7, episodes=1))
@@ -158,8 +160,8 @@ def test_another_plan_or_task_is_scored_anew_and_the_old_replay_goes(yard: Hall)
 def test_a_withdrawn_version_is_on_no_board_and_is_not_measured(yard: Hall) -> None:
     publish(yard, weld_skill(0))
     publish(yard, renamed(weld_skill(1), "second"))
-    yard.services.scorer.step()
-    with yard.services.database.write() as session:
+    yard.services.leaderboards.scorer.step()
+    with yard.services.storage.database.write() as session:
         for version in session.scalars(select(VersionRow)):
             version.withdrawn_at = yard.clock()
     board = board_of(yard)
@@ -167,14 +169,14 @@ def test_a_withdrawn_version_is_on_no_board_and_is_not_measured(yard: Hall) -> N
     for skill in ("weld-seam", "second"):
         answer = yard.client.get(f"{API}/tasks/weld-seam/leaderboard/{skill}/replay")
         assert yard.error(answer, 404)["code"] == "no_replay"
-    assert not yard.services.scorer.step()
+    assert not yard.services.leaderboards.scorer.step()
 
 
 def test_a_version_withdrawn_while_it_is_measured_leaves_nothing(yard: Hall) -> None:
     publish(yard, weld_skill(0))
 
     def withdraw() -> None:
-        with yard.services.database.write() as session:
+        with yard.services.storage.database.write() as session:
             session.delete(session.scalars(select(ScoreRow)).one())
 
     scorer(yard, withdraw).work()
@@ -204,7 +206,7 @@ def test_scores_and_replays_on_either_database_and_store(on_both: Settings, cloc
     busy = scorer(hall, lambda: None)
     assert busy.step()
     assert not busy.step()
-    own = Leaderboards(hall.services.database, hall.services.stores, SMALL)
+    own = Leaderboards(hall.services.storage.database, hall.services.storage.stores, SMALL)
     assert len(own.board("weld-seam", None, BoardQuery(), hub="").entries) == 1
     assert read_replay(own.replay("weld-seam", "weld-seam", None, version=1))[0].task == "weld-seam"
     hall.close()
@@ -219,13 +221,13 @@ def test_a_lease_is_renewed_at_work(yard: Hall) -> None:
             while len(ends) < 5:
                 assert not stopped()
                 assert not second.step()
-                with yard.services.database.read() as session:
+                with yard.services.storage.database.read() as session:
                     ends.update(session.scalars(select(ScoreRow.lease_expires_at)))
             return super().run(job, stopped)
 
     jobs = cast("Jobs", Long(yard, lambda: None))
     first, second = (
-        Scorer(yard.services.database, yard.services.stores, jobs, SMALL, utc_now, 1.5, never)
+        Scorer(yard.services.storage.database, yard.services.storage.stores, jobs, SMALL, utc_now, 1.5, never)
         for _ in range(2)
     )
     assert first.step()
@@ -243,7 +245,7 @@ def test_a_store_that_is_away_or_a_hub_that_stops_loses_nothing(yard: Hall) -> N
     yard.clock.advance(11)
     assert not scorer(yard, lambda: None, stopping=lambda: True).step()
     assert rows(yard) == {"weld-seam@1": "working"}
-    yard.services.scorer.work()
+    yard.services.leaderboards.scorer.work()
     assert len(board_of(yard).entries) == 1
 
 

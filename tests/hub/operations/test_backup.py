@@ -103,7 +103,7 @@ def test_a_restored_hub_has_every_row_and_blob_and_goes_on(
     assert found.blobs() == hall.blobs()
     assert len(digests_in(path)) == len(hall.blobs())
     assert (new.data_dir / KEY_FILE).read_bytes() == (hall.settings.data_dir / KEY_FILE).read_bytes()
-    assert found.services.audit.verify("").broken_at is None
+    assert found.services.events.audit.verify("").broken_at is None
     second = worked.robots[1]
     second.client = found.client
     work = second.assignment()
@@ -135,7 +135,7 @@ def test_sqlite_and_files_to_postgresql_and_s3_and_back(worked: Collecting, tmp_
         found = Hall(large, StubGate(), hall.clock)
         last = max(row["id"] for row in before["events"])
         found.enrol("after")
-        assert found.services.events.last() == last + 1
+        assert found.services.events.log.last() == last + 1
         found.close()
         with pytest.raises(ConflictError, match="has data"):
             load(large, first)
@@ -192,7 +192,7 @@ def test_lost_blobs_are_listed_and_the_rest_is_saved(worked: Collecting, tmp_pat
     hall = worked.hall
     delta = next(row["digest"] for row in rows_of(hall.settings)["deltas"])
     damaged = hall.version("1").digest
-    hall.services.store.delete(delta)
+    hall.services.storage.store.delete(delta)
     file = hall.settings.data_dir / "blobs" / "sha256" / damaged[7:9] / damaged[9:]
     file.write_bytes(bytes(file.stat().st_size))
     path, manifest = back_up(hall.settings, tmp_path / "hub.tar", hall.clock(), progress=quiet)

@@ -73,7 +73,7 @@ def test_a_scrape_says_what_happened(collecting: Collecting, clock: Hands) -> No
     assert found["zunft_rounds", (("state", "published"),)] == 1
     assert found["zunft_campaigns", (("state", "running"),)] == 1
     assert found["zunft_robots", ()] == found["zunft_robots_seen_lately", ()] == 2
-    assert found["zunft_events_total", ()] == hall.services.events.last()
+    assert found["zunft_events_total", ()] == hall.services.events.log.last()
     assert found["zunft_http_open_requests", ()] == 1
     clock.advance(1000)
     assert read(hall)["zunft_robots_seen_lately", ()] == 0
@@ -137,7 +137,7 @@ def test_a_database_that_does_not_answer_leaves_the_other_metrics(
     def refuse() -> None:
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    monkeypatch.setattr(hall.services.database, "read", refuse)
+    monkeypatch.setattr(hall.services.storage.database, "read", refuse)
     found = read(hall)
     assert found["zunft_database_up", ()] == 0
     assert found["zunft_engine_up", ()] == 0

@@ -53,7 +53,7 @@ def hub(
 
 def fill(hall: Hall) -> None:
     """One campaign of two rounds for each plan."""
-    hall.services.store.check()
+    hall.services.storage.store.check()
     ok(hall.publish(BASE))
     robots = [hall.enrol(f"robot {number}") for number in range(4)]
     for number, plan in enumerate(PLANS):
@@ -107,7 +107,7 @@ def test_every_merged_version_comes_out_again(hub: Settings, clock: Hands) -> No
         assert found.same
         assert found.expected == hall.version(number).digest
         assert (found.differences, found.device, found.device_now) == ({}, "cpu", "cpu")
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         roots = [row.root for row in session.scalars(select(RoundRow)) if row.root is not None]
     assert len(roots) == 2
     assert all(any(root.values()) and not all(root.values()) for root in roots)
@@ -116,7 +116,7 @@ def test_every_merged_version_comes_out_again(hub: Settings, clock: Hands) -> No
     assert seen == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(NotFoundError, match="not merged here"):
         again(hub, "1")
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         session.execute(text("UPDATE deltas SET samples = samples * 2 WHERE codec = 'raw'"))
     changed = again(hub, "2")
     assert not changed.same

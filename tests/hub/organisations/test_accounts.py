@@ -73,14 +73,14 @@ def test_a_hub_whose_admins_all_expired_makes_one_that_does_not(tmp_path: Path, 
     settings = Settings.model_validate({"data_dir": tmp_path, "console": False})
     hub = open_services(settings, gate=StubGate(), clock=clock)
     first = (tmp_path / "admin-token").read_text()
-    hub.accounts.create(UserRequest(name="eva", role="admin", valid_days=1))
-    hub.accounts.revoke("admin")
+    hub.organisations.accounts.create(UserRequest(name="eva", role="admin", valid_days=1))
+    hub.organisations.accounts.revoke("admin")
     clock.advance(2 * DAY)
     hub.close()
     hub = open_services(settings, gate=StubGate(), clock=clock)
-    assert hub.authenticator.user((tmp_path / "admin-token").read_text()).role == "admin"
+    assert hub.access.authenticator.user((tmp_path / "admin-token").read_text()).role == "admin"
     with pytest.raises(UnauthorizedError):
-        hub.authenticator.user(first)
+        hub.access.authenticator.user(first)
     hub.close()
 
 

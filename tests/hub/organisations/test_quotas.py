@@ -103,7 +103,7 @@ def test_storage_is_what_skills_and_deltas_take_up(collecting: Collecting) -> No
 
 
 def stored(hall: Hall) -> int:
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         sizes = [session.scalar(select(func.sum(column))) for column in (VersionRow.size, DeltaRow.size)]
     return sum(int(size or 0) for size in sizes)
 
@@ -296,8 +296,8 @@ def test_robots_and_campaigns_cannot_be_passed_by_racing(busy: Hall) -> None:
         )
         for token in tokens
     ]
-    assert race(lambda i: busy.services.enrolment.enrol(enrolments[i])) == refused("quota_robots")
-    start = busy.services.campaigns.start
+    assert race(lambda i: busy.services.robots.enrolment.enrol(enrolments[i])) == refused("quota_robots")
+    start = busy.services.rounds.campaigns.start
     orders = [CampaignRequest(skill=f"skill-{number}") for number in range(RACERS)]
     assert race(lambda i: start(orders[i], by=ADA)) == refused("quota_campaigns")
     used, _ = shown(busy)
@@ -314,12 +314,12 @@ def test_uploads_and_room_for_deltas_cannot_be_passed_by_racing(busy: Hall) -> N
     before = busy.blobs()
     busy.clock.advance(30)
     limit(busy, uploads_per_hour=PLACES + 1)  # the skill is one
-    admit, work = busy.services.admission.admit, robots[0].assignment()
+    admit, work = busy.services.deltas.admission.admit, robots[0].assignment()
     assert work is not None
 
     def push(number: int) -> None:
         robot, data = robots[number], deltas[number]
-        with busy.services.spool.file() as file:
+        with busy.services.storage.spool.file() as file:
             file.write(data)
             signature = robot.key.sign(delta_statement(file.digest))
             admit(work.round_id, file, signature, Principal(robot.robot_id, "robot", "guild"))

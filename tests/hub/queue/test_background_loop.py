@@ -113,14 +113,14 @@ def test_a_hub_with_a_stuck_loop_is_not_ready_and_names_it(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work, go_on = threading.Event(), threading.Event()
-    work = hall.services.checker.step
+    work = hall.services.tasks.checker.step
 
     def hold() -> bool:
         at_work.set()
         go_on.wait(PATIENCE)
         return work()
 
-    monkeypatch.setattr(hall.services.checker, "step", hold)
+    monkeypatch.setattr(hall.services.tasks.checker, "step", hold)
     with hall.client:
         assert at_work.wait(PATIENCE)
         assert hall.client.get("/readyz").status_code == 200

@@ -14,13 +14,13 @@ Look = Callable[[], list[tuple[str, str]]]
 
 
 def heard(hall: Hall) -> tuple[Event, ...]:
-    return hall.services.events.after(0, THE_HUB).events
+    return hall.services.events.log.after(0, THE_HUB).events
 
 
 @pytest.fixture
 def look(hall: Hall, clock: Hands) -> Look:
     """Look as a hub that started just now, and say which events there were so far."""
-    attendance = Attendance(hall.services.database, clock, LOST_AFTER)
+    attendance = Attendance(hall.services.storage.database, clock, LOST_AFTER)
 
     def do() -> list[tuple[str, str]]:
         attendance.look()
@@ -56,7 +56,7 @@ def test_a_hub_that_was_down_misses_nobody_before_it_has_waited_itself(
     collecting: Collecting, hall: Hall, clock: Hands
 ) -> None:
     clock.advance(100 * LOST_AFTER)
-    again = Attendance(hall.services.database, clock, LOST_AFTER)
+    again = Attendance(hall.services.storage.database, clock, LOST_AFTER)
     clock.advance(LOST_AFTER - 1)
     again.look()
     for robot in collecting.robots[:1]:
@@ -75,7 +75,7 @@ def test_who_had_left_long_before_is_not_missed_but_whoever_has_a_round_is(
     idle.request("GET", "/robots/me")
     never = hall.enrol("never seen")
     clock.advance(30 * 86_400)
-    again = Attendance(hall.services.database, clock, LOST_AFTER)
+    again = Attendance(hall.services.storage.database, clock, LOST_AFTER)
     clock.advance(LOST_AFTER + 1)
     again.look()
     lost = {event.data["robot_id"] for event in heard(hall) if event.kind == "robot.lost"}

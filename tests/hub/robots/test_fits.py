@@ -74,7 +74,7 @@ def test_a_withdrawn_robot_is_not_listed_and_what_it_said_is_gone(hall: Hall) ->
     for name in ("stays", "goes"):
         tell(hall.enrol(name), CONTRACT)
     gone = ask(hall, hall.operator)["goes"].robot_id
-    hall.services.withdrawals.withdraw(gone, WithdrawalRequest(), THE_HUB)
+    hall.services.withdrawals.registry.withdraw(gone, WithdrawalRequest(), THE_HUB)
     assert set(ask(hall, hall.operator)) == {"stays"}
 
 

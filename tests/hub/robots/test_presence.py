@@ -22,20 +22,20 @@ def presences_of(hall: Hall) -> Presences:
 
 
 def note(hall: Hall, presences: Presences, *those: Presence) -> set[str]:
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         return presences.note(session, those)
 
 
 def written(hall: Hall) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Robots by skill, and robots by round."""
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         interests = {(row.robot_id, row.skill) for row in session.scalars(select(InterestRow))}
         assignments = {(row.robot_id, row.round_id) for row in session.scalars(select(AssignmentRow))}
     return interests, assignments
 
 
 def is_noted(hall: Hall, presences: Presences, presence: Presence) -> bool:
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         return not presences.unnoted(session, [presence])
 
 
@@ -62,14 +62,14 @@ def test_a_robot_is_written_down_anew_long_before_it_counts_as_gone(collecting: 
     hall.clock.advance(1)
     assert not is_noted(hall, presences, presence)
     note(hall, presences, presence)
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         assert session.get_one(InterestRow, (robot_id, "reach")).asked_at == hall.clock()
 
 
 def test_a_round_that_closed_between_the_two_looks_is_not_given(collecting: Collecting) -> None:
     hall = collecting.hall
     late = hall.enrol("late").robot_id
-    hall.services.campaigns.stop(collecting.campaign_id, by=THE_HUB)
+    hall.services.rounds.campaigns.stop(collecting.campaign_id, by=THE_HUB)
     closed = note(hall, presences_of(hall), Presence(late, "reach", collecting.work.round_id))
     assert closed == {collecting.work.round_id}
     interests, assignments = written(hall)
@@ -80,7 +80,7 @@ def test_a_round_that_closed_between_the_two_looks_is_not_given(collecting: Coll
 def test_a_robot_that_left_meanwhile_spoils_nothing_for_the_others(collecting: Collecting) -> None:
     hall, round_id = collecting.hall, collecting.work.round_id
     staying, leaving = (hall.enrol(name).robot_id for name in ("staying", "leaving"))
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         session.delete(session.get_one(RobotRow, leaving))
     presences = presences_of(hall)
     note(hall, presences, Presence(leaving, "reach", round_id), Presence(staying, "reach", round_id))
@@ -92,8 +92,8 @@ def test_a_robot_that_polls_without_work_writes_nothing(
 ) -> None:
     hall = collecting.hall
     robot = Principal(collecting.robots[0].robot_id, "robot", "guild")
-    assert hall.services.assignments.assignment(robot, "reach") is not None
-    assert hall.services.assignments.assignment(robot, "nothing") is None
-    monkeypatch.setattr(type(hall.services.database), "write", None)
-    assert hall.services.assignments.assignment(robot, "reach") is not None
-    assert hall.services.assignments.assignment(robot, "nothing") is None
+    assert hall.services.rounds.assignments.assignment(robot, "reach") is not None
+    assert hall.services.rounds.assignments.assignment(robot, "nothing") is None
+    monkeypatch.setattr(type(hall.services.storage.database), "write", None)
+    assert hall.services.rounds.assignments.assignment(robot, "reach") is not None
+    assert hall.services.rounds.assignments.assignment(robot, "nothing") is None

@@ -125,7 +125,7 @@ def test_the_deadline_closes_a_round_that_has_its_quorum(collecting: Collecting)
     collecting.hall.turn()
     closed = collecting.hall.round(collecting.work.round_id)
     assert (closed.state, closed.metrics["missing"]) == ("published", 1)
-    heard = collecting.hall.services.events.after(0, THE_HUB)
+    heard = collecting.hall.services.events.log.after(0, THE_HUB)
     reasons = [event.data.get("reason") for event in heard.events]
     assert "Closed at the deadline without robots (iiwa)." in reasons
 
@@ -355,7 +355,7 @@ def test_a_store_that_does_not_answer_is_waited_for(
         raise StoreError("the store is asleep.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(hall.services.store, "put_file", fail)
+        patch.setattr(hall.services.storage.store, "put_file", fail)
         hall.turn()
         waiting = hall.round(collecting.work.round_id)
         assert waiting.state == "merging"

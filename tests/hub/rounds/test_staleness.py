@@ -164,7 +164,7 @@ def test_between_two_rounds_the_hub_asks_for_patience(
     data = late.delta(work, tensors_like(BASE, 0.1))
     for robot in (one, two):
         bring(robot, 0.1)
-    hall.services.engine.run_once()
+    hall.services.rounds.engine.run_once()
     trace = hall.trace()
     assert hall.error(late.push(work.round_id, data), 503)["code"] == "between_rounds"
     assert hall.trace() == trace

@@ -72,7 +72,7 @@ def bring(robots: list[Robot]) -> None:
 
 def forget_leases(hall: Hall) -> None:
     """As if their holders had been frozen for long."""
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         for row in session.query(CampaignRow):
             assert row.lease_expires_at is not None
             row.lease_expires_at -= timedelta(days=1)
@@ -83,7 +83,7 @@ def check_done_once(hall: Hall, campaign: str, rounds: int = 1) -> None:
     found = hall.campaign(campaign)
     assert (found.state, [each.state for each in found.rounds]) == ("finished", ["published"] * rounds)
     assert hall.version("stable").digest == found.rounds[-1].candidate
-    kinds = Counter(event.kind for event in hall.services.events.after(0, THE_HUB).events)
+    kinds = Counter(event.kind for event in hall.services.events.log.after(0, THE_HUB).events)
     for state in ("open", "closing", "merging", "gating", "published"):
         assert kinds[f"round.{state}"] == rounds
     assert kinds["campaign.finished"] == 1
@@ -117,7 +117,7 @@ def test_a_campaign_that_another_process_works_on_is_left_alone(halls: tuple[Hal
     bring(robots)
 
     def look() -> None:
-        assert not idle.services.engine.run_once()
+        assert not idle.services.rounds.engine.run_once()
         (round_,) = idle.campaign(campaign).rounds
         assert "being measured against the current version, for 0 s" in round_.waiting_for
 
@@ -138,7 +138,7 @@ def test_engines_at_work_at_once_share_the_steps(halls: tuple[Hall, Hall]) -> No
     for hall in halls:
         hall.services.start()
     campaign = first.start(rounds=rounds, target=2)
-    bell = first.services.bell
+    bell = first.services.storage.bell
     for number in range(1, rounds + 1):
         while len(first.campaign(campaign).rounds) < number:
             bell.wait(bell.rings, 0.05)

@@ -14,13 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.access.principal import THE_HUB
 from hub.events.log import EventLog
-from hub.services import OTHER_THREADS, REQUEST_THREADS, open_services
+from hub.services import open_services
 from hub.settings import Settings
 from hub.storage.database import Database, SettingsError
 from hub.storage.notify import Bell
 from hub.storage.record import record
 from hub.storage.tables.base import Base
 from hub.storage.tables.people import UserRow
+from hub.storage.wiring import OTHER_THREADS, REQUEST_THREADS
 from skills.errors import UnauthorizedError
 from skills.messages.lists import UserQuery
 from tests.hub.conftest import Hall, Hands, StubGate, ok, random_tensors, tiny_skill
@@ -188,13 +189,13 @@ def test_people_sign_in_on_either_database(url: str, settings: Settings, clock: 
     hub = open_services(given, gate=StubGate(), clock=clock)
     claims = {"sub": "7f3c", "preferred_username": "ada", "groups": ["a"]}
     with ThreadPoolExecutor(4) as at_once:
-        secrets = [found[0] for found in at_once.map(hub.sign_in.with_claims, [claims] * 4)]
-    assert {hub.sessions.principal(secret).name for secret in secrets} == {"ada"}
-    hub.accounts.end_sessions("ada")
+        secrets = [found[0] for found in at_once.map(hub.access.sign_in.with_claims, [claims] * 4)]
+    assert {hub.access.sessions.principal(secret).name for secret in secrets} == {"ada"}
+    hub.organisations.accounts.end_sessions("ada")
     with pytest.raises(UnauthorizedError):
-        hub.sessions.principal(secrets[0])
-    hub.accounts.revoke("ada")
-    assert [user.name for user in hub.accounts.users(UserQuery()).items] == ["admin"]
+        hub.access.sessions.principal(secrets[0])
+    hub.organisations.accounts.revoke("ada")
+    assert [user.name for user in hub.organisations.accounts.users(UserQuery()).items] == ["admin"]
     hub.close()
 
 

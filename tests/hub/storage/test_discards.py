@@ -23,7 +23,7 @@ PATIENCE = 60.0
 
 def sweep(hall: Hall) -> None:
     hall.clock.advance(2 * GRACE.total_seconds())
-    hall.services.discards.sweep()
+    hall.services.storage.discards.sweep()
 
 
 def room(hall: Hall, size: int | None) -> None:
@@ -34,7 +34,7 @@ def room(hall: Hall, size: int | None) -> None:
 @pytest.fixture
 def refused(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Skill:
     """A skill whose file was put, and whose room was gone when it was to be entered."""
-    skill, store = tiny_skill(), hall.services.store
+    skill, store = tiny_skill(), hall.services.storage.store
     put = store.put_file
 
     def put_and_fill(digest: str, file: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_refusal_does_not_delete_what_another_was_told_is_kept(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other comes between the look whether anybody names the file and its deletion."""
-    skill, store = tiny_skill(), hall.services.store
+    skill, store = tiny_skill(), hall.services.storage.store
     put, delete = store.put_file, store.delete
     kept = threading.Event()
 
@@ -92,7 +92,7 @@ def test_a_refusal_does_not_delete_what_another_was_told_is_kept(
 def test_whoever_comes_while_a_file_is_being_deleted_is_sent_away_and_then_let_in(
     hall: Hall, refused: Skill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = hall.services.store
+    store = hall.services.storage.store
     delete, answers = store.delete, []
 
     def delete_late(digest: str) -> None:
@@ -110,19 +110,19 @@ def test_whoever_comes_while_a_file_is_being_deleted_is_sent_away_and_then_let_i
 def test_a_file_that_is_sent_again_is_taken_off_the_list(hall: Hall, refused: Skill) -> None:
     hall.clock.advance(2 * GRACE.total_seconds())  # due, and not swept yet
     assert hall.publish(refused).status_code == 201
-    hall.services.discards.sweep()
+    hall.services.storage.discards.sweep()
     assert hall.skill(1).digest == refused.digest
 
 
 def test_two_that_sweep_at_once_delete_once(
     hall: Hall, refused: Skill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = hall.services.store
+    store = hall.services.storage.store
     delete, deleted = store.delete, []
 
     def delete_slowly(digest: str) -> None:
         deleted.append(digest)
-        hall.services.discards.sweep()
+        hall.services.storage.discards.sweep()
         delete(digest)
 
     monkeypatch.setattr(store, "delete", delete_slowly)
@@ -149,13 +149,13 @@ def while_others_write(hall: Hall, step: Callable[..., object]) -> Callable[...,
 def test_a_candidate_that_comes_too_late_is_let_go_without_deleting_it_under_the_lock(
     collecting: Collecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hall, store = collecting.hall, collecting.hall.services.store
+    hall, store = collecting.hall, collecting.hall.services.storage.store
     monkeypatch.setattr(store, "delete", while_others_write(hall, store.delete))
     for seed, robot in enumerate(collecting.robots):
         work = robot.assignment()
         assert work is not None
         ok(robot.push(work.round_id, robot.delta(work, random_tensors(collecting.base, seed))))
-    run = hall.services.jobs.run
+    run = hall.services.workers.jobs.run
     came: list[Skill] = []
 
     def run_while_somebody_publishes(job: Job[Any], *stopped: Callable[[], bool]) -> object:
@@ -166,7 +166,7 @@ def test_a_candidate_that_comes_too_late_is_let_go_without_deleting_it_under_the
         return made
 
     monkeypatch.setattr(
-        type(hall.services.jobs), "run", lambda _, *given: run_while_somebody_publishes(*given)
+        type(hall.services.workers.jobs), "run", lambda _, *given: run_while_somebody_publishes(*given)
     )
     hall.turn()
     assert hall.version(3).origin == "merge"
@@ -180,4 +180,4 @@ def test_bundles_are_hashed_while_others_may_write(hall: Hall, monkeypatch: pyte
     hall.release(name="weld-seam")
     hashed = while_others_write(hall, digest_folder)
     monkeypatch.setattr(sources, "digest_folder", hashed)
-    hall.services.scorer.step()
+    hall.services.leaderboards.scorer.step()

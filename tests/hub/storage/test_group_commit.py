@@ -77,22 +77,24 @@ def test_under_a_storm_everybody_is_answered_and_nothing_is_done_twice(work: Wor
     assert together.waiting == 0
 
 
+async def gathering(together: Together[int, int], many: int) -> None:
+    while together.waiting < many:
+        await asyncio.sleep(0)
+
+
 def test_coroutines_wait_without_a_thread_and_are_done_together_with_threads(work: Work) -> None:
     together = Together(work)
 
     async def all_at_once() -> list[int]:
         asked = [asyncio.create_task(together.ask(item)) for item in range(AT_ONCE)]
-        while together.waiting < AT_ONCE - 1:
-            await asyncio.sleep(0)
+        await gathering(together, AT_ONCE - 1)
         threads = threading.active_count()
         more = [asyncio.create_task(together.ask(item)) for item in range(AT_ONCE, 500)]
-        while together.waiting < 499:
-            await asyncio.sleep(0)
+        await gathering(together, 499)
         assert threading.active_count() == threads
         with ThreadPoolExecutor(1) as pool:
             thread = pool.submit(together.do, 500)
-            while together.waiting < 500:
-                await asyncio.sleep(0)
+            await gathering(together, 500)
             work.gate.set()
             return [*await asyncio.gather(*asked, *more), await asyncio.wrap_future(thread)]
 
@@ -105,8 +107,7 @@ def test_a_coroutine_that_goes_away_takes_nothing_from_the_others(work: Work) ->
 
     async def one_leaves() -> int:
         asked = [asyncio.create_task(together.ask(item)) for item in (1, 2, 3)]
-        while together.waiting < 2:
-            await asyncio.sleep(0)
+        await gathering(together, 2)
         asked[0].cancel()
         asked[1].cancel()
         work.gate.set()

@@ -21,13 +21,13 @@ def busy(hall: Hall) -> Hall:
 
 def rings(hall: Hall, do: Callable[[], object]) -> bool:
     """Whether it rang for that."""
-    seen = hall.services.bell.rings
+    seen = hall.services.storage.bell.rings
     do()
-    return hall.services.bell.rings > seen
+    return hall.services.storage.bell.rings > seen
 
 
 def some_event(hall: Hall) -> None:
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         record(session, "test", hall.clock())
 
 
@@ -45,7 +45,7 @@ def test_news_that_is_no_event_wakes_whoever_waits(busy: Hall) -> None:
 def test_a_withdrawal_wakes_whoever_waits_when_it_is_asked_for_again_and_when_it_is_done(busy: Hall) -> None:
     robots = [busy.enrol(name) for name in ("one", "two")]
     assert rings(busy, withdrawing(busy, robots))
-    assert rings(busy, busy.services.withdrawing.work)
+    assert rings(busy, busy.services.withdrawals.worker.work)
     assert rings(busy, withdrawing(busy, robots, purge=True))
 
 

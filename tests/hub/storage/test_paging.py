@@ -47,8 +47,8 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def _filled(settings: Settings) -> Iterator[Services]:
     services = open_services(settings)
-    digest = services.leaderboards.board(TASK, ADMIN, BoardQuery(), hub="").task_digest
-    fill(services.database, SIZE, digest)
+    digest = services.leaderboards.boards.board(TASK, ADMIN, BoardQuery(), hub="").task_digest
+    fill(services.storage.database, SIZE, digest)
     yield services
     services.close()
 
@@ -94,12 +94,17 @@ def test_the_first_page_reads_no_table_that_grows_from_end_to_end(
 
 def _scanned(hub: Services, statement: str, values: Any) -> set[str]:
     """Tables that the database would read whole, without an index."""
-    with hub.database.read() as session:
+    with hub.storage.database.read() as session:
         connection = session.connection()
         if connection.dialect.name == "sqlite":
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
-            scans = [line for *_, line in plan if re.match(r"SCAN (?!.*USING)", line)]
+            said = [line for *_, line in plan]
+            if not any("TEMP B-TREE FOR ORDER BY" in line for line in said):  # by its number: no scan
+                said = [line for line in said if line != "SCAN events"]
+            scans = [line for line in said if re.match(r"SCAN (?!.*USING)", line)]
             return {re.split(r"[ _]\d*$", line.split()[1])[0] for line in scans}
+        # So few rows are soonest read whole: whether an index could serve is what can be seen here.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         (plan,) = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values).scalars()
     return set(_sequential(plan[0]["Plan"]))
 
@@ -123,24 +128,28 @@ def test_pages_hold_each_entry_once(hub: Services, name: str) -> None:
 def test_pages_go_on_where_the_last_one_ended_whatever_was_added(hall: Hall) -> None:
     for name in ("b", "d", "f"):
         ok(hall.publish(tiny_skill(name=f"skill-{name}")))
-    first = hall.services.catalogue.skills(ADMIN, SkillQuery(limit=2))
+    first = hall.services.catalogue.skills.skills(ADMIN, SkillQuery(limit=2))
     assert [each.name for each in first.items] == ["skill-b", "skill-d"]
     for name in ("a", "c", "e"):
         ok(hall.publish(tiny_skill(name=f"skill-{name}", seed=1)))
     assert first.next is not None
-    second = hall.services.catalogue.skills(ADMIN, SkillQuery(limit=2, cursor=first.next))
+    second = hall.services.catalogue.skills.skills(ADMIN, SkillQuery(limit=2, cursor=first.next))
     assert ([each.name for each in second.items], second.next) == (["skill-e", "skill-f"], None)
 
 
 def test_both_directions_and_a_board_show_everything_once(hub: Services) -> None:
     for sort in ("name", "updated"):
-        names = [each.name for each in _all(hub.catalogue.skills, ADMIN, SkillQuery(limit=7, sort=sort))]
+        names = [
+            each.name for each in _all(hub.catalogue.skills.skills, ADMIN, SkillQuery(limit=7, sort=sort))
+        ]
         assert (len(names), len(set(names))) == (SIZE.skills, SIZE.skills)
-    numbers = [each.number for each in _all(hub.campaigns.rounds, "c-10033", ADMIN, RoundQuery(limit=3))]
+    numbers = [
+        each.number for each in _all(hub.rounds.campaigns.rounds, "c-10033", ADMIN, RoundQuery(limit=3))
+    ]
     assert numbers == sorted(numbers, reverse=True) == list(range(SIZE.rounds // 3, 0, -1))
     query, shown = BoardQuery(limit=50), []
     while True:
-        board = hub.leaderboards.board(TASK, ADMIN, query, hub="")
+        board = hub.leaderboards.boards.board(TASK, ADMIN, query, hub="")
         shown += [(entry.skill, entry.version) for entry in board.entries]
         if board.next is None:
             break
@@ -163,16 +172,18 @@ def _all(ask: Any, *args: Any) -> list[Any]:
 
 def test_a_cursor_shows_nothing_that_its_bearer_does_not_see(hub: Services) -> None:
     """An admin's cursor in a stranger's hand, and one that was made up."""
-    admins = hub.catalogue.skills(ADMIN, SkillQuery(limit=10)).next
+    admins = hub.catalogue.skills.skills(ADMIN, SkillQuery(limit=10)).next
     made_up = _cursor(["skills.name", "skill-1010"])
-    whole = [each.name for each in _all(hub.catalogue.skills, None, SkillQuery(limit=200))]
+    whole = [each.name for each in _all(hub.catalogue.skills.skills, None, SkillQuery(limit=200))]
     for cursor in (admins, made_up):
         assert cursor == made_up
-        page = hub.catalogue.skills(None, SkillQuery(limit=5, cursor=cursor or ""))
+        page = hub.catalogue.skills.skills(None, SkillQuery(limit=5, cursor=cursor or ""))
         assert [each.name for each in page.items] == [name for name in whole if name > "skill-1010"][:5]
-    events = hub.events.past(None, EventQuery(limit=200)).items
-    assert {each.data["skill"] for each in events} <= set(whole)
-    assert {each.order.skill for each in hub.campaigns.campaigns(None, CampaignQuery(limit=200)).items}
+    hidden = hub.catalogue.skills.skills(ADMIN, SkillQuery(limit=1)).items[0].name
+    assert hidden not in whole
+    for skill, shown in ((hidden, False), (whole[0], True)):
+        assert bool(hub.events.log.past(None, EventQuery(skill=skill)).items) == shown
+        assert bool(hub.rounds.campaigns.campaigns(None, CampaignQuery(skill=skill)).items) == shown
 
 
 def _cursor(values: Any) -> str:
@@ -196,14 +207,14 @@ def _cursor(values: Any) -> str:
 )
 def test_a_cursor_that_is_none_is_refused_with_a_remedy(hub: Services, cursor: str) -> None:
     with pytest.raises(CursorError, match="not one of this list") as refusal:
-        hub.catalogue.skills(ADMIN, SkillQuery.model_construct(cursor=cursor, limit=5, sort="name"))
+        hub.catalogue.skills.skills(ADMIN, SkillQuery.model_construct(cursor=cursor, limit=5, sort="name"))
     assert "begin without one" in refusal.value.remedy
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00", "soon"])
 def test_a_moment_beyond_all_time_is_refused(hub: Services, moment: str) -> None:
     with pytest.raises(CursorError):
-        hub.catalogue.skills(
+        hub.catalogue.skills.skills(
             ADMIN, SkillQuery(sort="updated", cursor=_cursor(["skills.updated", moment, "a"]))
         )
 
@@ -211,12 +222,14 @@ def test_a_moment_beyond_all_time_is_refused(hub: Services, moment: str) -> None
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 1.5, True, None, "1"])
 def test_a_number_that_no_row_has_is_refused(hub: Services, number: object) -> None:
     with pytest.raises(CursorError):
-        hub.events.past(ADMIN, EventQuery(cursor=_cursor(["events", number])))
+        hub.events.log.past(ADMIN, EventQuery(cursor=_cursor(["events", number])))
 
 
 def test_filters_show_what_was_asked_for(hub: Services) -> None:
     def names(**filters: Any) -> set[str]:
-        return {each.name for each in _all(hub.catalogue.skills, ADMIN, SkillQuery(limit=200, **filters))}
+        return {
+            each.name for each in _all(hub.catalogue.skills.skills, ADMIN, SkillQuery(limit=200, **filters))
+        }
 
     everything = names()
     assert names(text="SKILL-1007") == {"skill-1007"}
@@ -230,9 +243,9 @@ def test_filters_show_what_was_asked_for(hub: Services) -> None:
 def test_a_list_of_campaigns_has_the_last_round_of_each_alone_and_its_view_all(
     hub: Services,
 ) -> None:
-    for campaign in hub.campaigns.campaigns(ADMIN, CampaignQuery(limit=5)).items:
+    for campaign in hub.rounds.campaigns.campaigns(ADMIN, CampaignQuery(limit=5)).items:
         assert [each.number for each in campaign.rounds] == [SIZE.rounds // 3]
-        alone = hub.campaigns.campaign(campaign.campaign_id, ADMIN)
+        alone = hub.rounds.campaigns.campaign(campaign.campaign_id, ADMIN)
         assert [each.number for each in alone.rounds] == list(range(1, SIZE.rounds // 3 + 1))
         assert alone.rounds[-1] == campaign.rounds[-1]
         assert alone.waiting_for == campaign.waiting_for
@@ -261,7 +274,7 @@ def test_rows_that_share_their_first_key_are_told_apart_by_the_last(hall: Hall) 
     order = Order("test", (SkillRow.updated_at, SkillRow.name), descending=True)
     query = ListQuery(limit=2)
     seen: list[str] = []
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         while True:
             page = page_of(
                 session, select(SkillRow), order, query, lambda rows: (row[0].name for row in rows)

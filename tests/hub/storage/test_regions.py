@@ -70,7 +70,7 @@ class Pinned:
 @pytest.fixture
 def pinned(settings: Settings, clock: Hands, s3: S3Server, tmp_path: Path) -> Iterator[Pinned]:
     hall = Hall(settings, StubGate(), clock)
-    hall.services.stores.check()
+    hall.services.storage.stores.check()
     hall.organisation("North", region="eu", visibility="guild")
     hall.organisation("West", region="us")
     robots = {place: hall.enrol(place, organisation=place) for place in ("North", "West", "guild")}
@@ -102,7 +102,7 @@ def test_all_blobs_of_a_pinned_organisation_lie_in_its_region(pinned: Pinned) ->
 def test_the_file_comes_from_the_region_and_from_nowhere_else(pinned: Pinned) -> None:
     hall, version = pinned.hall, pinned.hall.version("stable")
     assert hall.skill("stable").digest == version.digest
-    eu, home = hall.services.stores.of("eu"), hall.services.store
+    eu, home = hall.services.storage.stores.of("eu"), hall.services.storage.store
     data = eu.get(version.digest)
     home.put(version.digest, data)
     eu.delete(version.digest)
@@ -155,7 +155,7 @@ def test_a_regions_store_counts_for_readiness(pinned: Pinned, monkeypatch: pytes
     def fail() -> None:
         raise StoreError("the region is down.")
 
-    monkeypatch.setattr(pinned.hall.services.stores.of("us"), "check", fail)
+    monkeypatch.setattr(pinned.hall.services.storage.stores.of("us"), "check", fail)
     assert pinned.hall.error(pinned.hall.client.get("/readyz"), 503)["message"] == "the region is down."
 
 

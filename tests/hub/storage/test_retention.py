@@ -29,12 +29,12 @@ def settings(settings: Settings) -> Settings:
 
 
 def count(hall: Hall, table: type[Base]) -> int:
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
 def events(hall: Hall) -> list[int]:
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         return list(session.scalars(select(EventRow.id).order_by(EventRow.id)))
 
 
@@ -46,10 +46,10 @@ def test_old_events_are_forgotten_a_few_at_a_time_and_new_ones_are_not(
     before = events(hall)
     hall.clock.advance(1.5 * DAY)
     publish(hall, "three")
-    hall.services.retention.sweep()
+    hall.services.storage.retention.sweep()
     assert events(hall)[: len(before)] == before
     hall.clock.advance(DAY)
-    hall.services.retention.sweep()
+    hall.services.storage.retention.sweep()
     left = events(hall)
     assert left
     assert left[0] == before[-1] + 1
@@ -59,7 +59,7 @@ def test_numbers_go_on_where_everything_is_old(hall: Hall) -> None:
     publish(hall, "one")
     last = events(hall)[-1]
     hall.clock.advance(30 * DAY)
-    hall.services.retention.sweep()
+    hall.services.storage.retention.sweep()
     assert events(hall) == [last]
     publish(hall, "two")
     assert events(hall)[:2] == [last, last + 1]
@@ -74,14 +74,14 @@ def test_what_webhooks_have_still_to_be_told_of_stays(hall: Hall) -> None:
         publish(hall, "two")  # not heard yet
         (dead,) = hall.get(f"/webhooks/{hall.get('/webhooks')[0]['webhook_id']}/dead")
         hall.clock.advance(30 * DAY)
-        hall.services.retention.sweep()
+        hall.services.storage.retention.sweep()
         assert dead["event"] in events(hall)
         receiver.otherwise = answer(204)
         ok(hall.post(f"/webhooks/{hall.get('/webhooks')[0]['webhook_id']}/redeliver", {}))
         receiver.told.clear()
         tell(hall)
         assert [each.event["subject"] for each in receiver.told] == ["one/1", "two/1"]
-        hall.services.retention.sweep()
+        hall.services.storage.retention.sweep()
         assert len(events(hall)) == 1
 
 
@@ -92,11 +92,11 @@ def test_who_was_there_is_forgotten_once_the_round_is_over_and_lineage_is_not(co
         ok(robot.push(collecting.work.round_id, data))
     audit = count(hall, AuditRow)
     hall.clock.advance(3 * DAY)
-    hall.services.retention.sweep()
+    hall.services.storage.retention.sweep()
     assert (count(hall, AssignmentRow), count(hall, InterestRow)) == (2, 0)  # the round is not over
     hall.turn()
     hall.clock.advance(3 * DAY)
-    hall.services.retention.sweep()
+    hall.services.storage.retention.sweep()
     assert count(hall, AssignmentRow) == 0
     assert (count(hall, DeltaRow), count(hall, VersionRow)) == (2, 2)
     assert count(hall, AuditRow) > audit
@@ -114,5 +114,5 @@ def test_nothing_is_forgotten_where_all_is_to_be_kept(for_ever: Hall) -> None:
     ok(for_ever.publish(tiny_skill()))
     before = events(for_ever)
     for_ever.clock.advance(10_000 * DAY)
-    for_ever.services.retention.sweep()
+    for_ever.services.storage.retention.sweep()
     assert events(for_ever) == before

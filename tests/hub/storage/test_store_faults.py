@@ -61,7 +61,7 @@ def test_a_delta_meets_a_store_that_fails_and_later_one_that_works(line: Line, f
     drop_connections(yard)
     assert yard.hall.round(yard.work.round_id).deltas == 0
     assert ok(yard.robot.push(yard.work.round_id, data)).json()["status"] == "admitted"
-    assert yard.hall.services.store.get(digest_of(data)) == data
+    assert yard.hall.services.storage.store.get(digest_of(data)) == data
     assert list((yard.hall.settings.data_dir / "spool").iterdir()) == []
 
 
@@ -137,7 +137,7 @@ def test_a_merge_waits_for_its_store(line: Line) -> None:
 
 def drop_connections(yard: Yard) -> None:
     """Let the store's client connect anew, so that the fault meets it at once."""
-    yard.hall.services.store._bucket.client._http.clear()  # type: ignore[attr-defined]
+    yard.hall.services.storage.store._bucket.client._http.clear()  # type: ignore[attr-defined]
 
 
 def large_skill() -> Skill:

@@ -65,8 +65,10 @@ class Found:
 
 
 def checker_of(hall: Hall, jobs: Found) -> Checker:
-    limits = hall.services.checker.limits
-    return Checker(hall.services.database, jobs, hall.clock, limits, hall.settings.lease_seconds, never)
+    limits = hall.services.tasks.checker.limits
+    return Checker(
+        hall.services.storage.database, jobs, hall.clock, limits, hall.settings.lease_seconds, never
+    )
 
 
 def list_all(hall: Hall) -> None:
@@ -75,5 +77,5 @@ def list_all(hall: Hall) -> None:
 
 
 def states(hall: Hall) -> dict[str, str]:
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         return {f"{row.task}/{row.number}": row.state for row in session.query(TaskVersionRow)}

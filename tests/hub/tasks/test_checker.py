@@ -25,8 +25,8 @@ ROOT = Principal("admin", "admin", "guild")
 
 def checked(hall: Hall, archive: bytes) -> TaskVersionView:
     answer = TaskVersionView.model_validate_json(ok(publish(hall, archive)).content)
-    hall.services.checker.work()
-    return hall.services.tasks.version(answer.task, answer.version, ROOT)
+    hall.services.tasks.checker.work()
+    return hall.services.tasks.registry.version(answer.task, answer.version, ROOT)
 
 
 def test_a_good_bundle_is_listed_with_its_facts(hall: Hall, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_good_bundle_is_listed_with_its_facts(hall: Hall, tmp_path: Path) -> N
     assert version.facts is not None
     assert version.facts.embodiments
     assert version.facts.contract.observation_size > 0
-    assert [event.kind for event in hall.services.events.after(0, ROOT).events][-1] == "task.listed"
+    assert [event.kind for event in hall.services.events.log.after(0, ROOT).events][-1] == "task.listed"
     assert not list((hall.settings.data_dir / "spool").glob("checking-*"))
 
 
@@ -52,7 +52,7 @@ def test_one_that_is_too_easy_is_refused_and_the_next_one_is_checked(hall: Hall)
     easy = checked(hall, small_archive())
     assert {each.check for each in easy.findings if not each.passed} == {"asks for skill"}
     assert checked(hall, small_archive("other")).state == "refused"
-    assert [event.kind for event in hall.services.events.after(0, ROOT).events] == ["task.refused"] * 2
+    assert [event.kind for event in hall.services.events.log.after(0, ROOT).events] == ["task.refused"] * 2
 
 
 GREEDY = SCENE.replace("<worldbody>", '<size memory="60M"/><worldbody>')
@@ -130,7 +130,7 @@ def test_of_two_that_check_the_first_decides(hall: Hall) -> None:
 
     assert not checker_of(hall, Slow()).step()
     assert states(hall) == {"small/1": "listed"}
-    assert len(hall.services.events.after(0, ROOT).events) == 1
+    assert len(hall.services.events.log.after(0, ROOT).events) == 1
 
 
 def test_a_hub_that_is_killed_in_the_middle_of_a_check_goes_on(tmp_path: Path) -> None:

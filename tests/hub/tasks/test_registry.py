@@ -47,7 +47,7 @@ def test_a_bundle_is_kept_signed_and_counted(hall: Hall) -> None:
     statement = task_statement("small", 1, version.digest)
     key = SigningKey.load_or_create(hall.settings.key_path).public
     key.verify(version.signature, statement)
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         assert session.get_one(OrganisationRow, "guild").stored_bytes == len(archive)
     assert [each["action"] for each in hall.get("/audit")][-1] == "task.published"
 
@@ -175,11 +175,11 @@ def test_the_database_sees_as_the_rules_do(hall: Hall) -> None:
     publisher = Principal("researcher of North", "researcher", "North")
     for visibility in visibilities:
         for wanted in ("listed", "refused"):
-            with hall.services.spool.file() as file:
+            with hall.services.storage.spool.file() as file:
                 file.write(small_archive(f"{wanted}-{visibility}"))
-                hall.services.tasks.publish(file, by=publisher, visibility=visibility)
+                hall.services.tasks.registry.publish(file, by=publisher, visibility=visibility)
             checker_of(hall, Found() if wanted == "listed" else Found(BAD)).work()
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         for viewer in viewers:
             shown = set(session.scalars(select(TaskVersionRow.task).where(seen_task_versions(viewer))))
             for task in session.scalars(select(TaskRow)):
@@ -205,6 +205,6 @@ def test_an_upload_killed_between_blob_and_row_is_sent_again(hall: Hall) -> None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "blob"
         path.write_bytes(archive)
-        hall.services.store.put_file(digest_of(archive), path)
+        hall.services.storage.store.put_file(digest_of(archive), path)
     assert publish(hall, archive).status_code == 201
     assert len(hall.blobs()) == 1

@@ -92,7 +92,7 @@ def publish(hall: Hall, *names: str) -> None:
 
 def tell(hall: Hall) -> None:
     """Let the dispatcher work until nothing is due."""
-    dispatcher = hall.services.dispatcher
+    dispatcher = hall.services.webhooks.dispatcher
     while due := dispatcher.due():
         for webhook_id in due:
             dispatcher.serve(webhook_id)

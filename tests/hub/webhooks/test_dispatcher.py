@@ -174,9 +174,9 @@ def test_only_one_of_several_hubs_sends_at_a_time(open_hall: OpenHall, receiver:
     sending = threading.Thread(target=tell, args=(one,))
     sending.start()
     assert reached.wait(30)
-    assert two.services.dispatcher.due() == []
+    assert two.services.webhooks.dispatcher.due() == []
     for webhook in two.get("/webhooks"):
-        two.services.dispatcher.serve(webhook["webhook_id"])
+        two.services.webhooks.dispatcher.serve(webhook["webhook_id"])
     assert subjects(receiver) == ["one"]
     go_on.set()
     sending.join(30)
@@ -193,8 +193,8 @@ def test_who_sends_and_dies_is_followed_by_another_hub_when_its_lease_ends(
 
     def meanwhile(handler: BaseHTTPRequestHandler) -> None:
         """It is thought to be dead, and was only slow: what it brings is too late to change anything."""
-        assert two.services.dispatcher.due() == []
-        with two.services.database.write() as session:
+        assert two.services.webhooks.dispatcher.due() == []
+        with two.services.storage.database.write() as session:
             session.get_one(WebhookRow, webhook_id).lease_expires_at = clock.now - timedelta(days=1)
         tell(two)
         assert subjects(receiver) == ["one", "one", "two"]
@@ -230,7 +230,7 @@ def test_hubs_that_work_at_once_lose_nothing_and_send_nothing_twice(
 def test_what_belongs_to_one_organisation_is_told_to_no_other(hall: Hall, receiver: Receiver) -> None:
     listen(hall, receiver)
     for organisation in ("North Works", "guild"):
-        with hall.services.database.write() as session:
+        with hall.services.storage.database.write() as session:
             record(session, "robot.lost", hall.clock(), organisation=organisation, robot_id=organisation)
     tell(hall)
     assert subjects(receiver) == ["guild"]
@@ -261,7 +261,7 @@ def test_a_webhook_that_is_removed_while_it_is_told_is_told_nothing_more(
     publish(hall, "one", "two")
 
     def remove(handler: BaseHTTPRequestHandler) -> None:
-        hall.services.webhooks.remove(webhook_id, hall.services.authenticator.user(ADMIN))
+        hall.services.webhooks.registry.remove(webhook_id, hall.services.access.authenticator.user(ADMIN))
         answer(500)(handler)
 
     receiver.answers = [remove]
@@ -272,13 +272,13 @@ def test_a_webhook_that_is_removed_while_it_is_told_is_told_nothing_more(
 
 def test_events_of_no_interest_are_passed_over_for_good(hall: Hall, receiver: Receiver) -> None:
     listen(hall, receiver, "robot.lost")
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         session.execute(
             text("INSERT INTO events (id, kind, at, data) VALUES (5000, 'delta.admitted', :at, '{}')"),
             {"at": hall.clock()},
         )
     tell(hall)
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         assert session.scalar(text("SELECT position FROM webhooks")) == 5000
     assert receiver.told == []
 
@@ -287,7 +287,7 @@ def change_key(hall: Hall, pem: bytes) -> None:
     """As if the database had been another hub's."""
     path = hall.settings.key_path
     path.write_bytes(pem)
-    with hall.services.database.write() as session:
+    with hall.services.storage.database.write() as session:
         session.get_one(HubRow, 1).public_key = SigningKey.load_or_create(path).public.text
 
 

@@ -137,10 +137,10 @@ def test_arrears_are_seen_in_the_metrics(hall: Hall) -> None:
         hall.release()
         hall.clock.advance(7)
         assert oldest(hall) == 7
-        (webhook_id,) = hall.services.dispatcher.due()
-        hall.services.dispatcher.serve(webhook_id)
+        (webhook_id,) = hall.services.webhooks.dispatcher.due()
+        hall.services.webhooks.dispatcher.serve(webhook_id)
         assert oldest(hall) == 7
-        with hall.services.database.write() as session:
+        with hall.services.storage.database.write() as session:
             session.execute(text("UPDATE undelivered SET due_at = NULL"))
         assert oldest(hall) == 0
         found = hall.client.get("/metrics", headers=hall.operator).text

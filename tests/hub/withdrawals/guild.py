@@ -52,7 +52,7 @@ def train(hall: Hall, robots: list[Robot], *, skill: str = "reach", rounds: int 
 def forget(hall: Hall, robot: Robot, **request: Any) -> WithdrawalView:
     """Ask for it, and let the hub work until it is done."""
     answer = ok(hall.post(f"/robots/{robot.robot_id}/withdrawal", request))
-    hall.services.withdrawing.work()
+    hall.services.withdrawals.worker.work()
     found = WithdrawalView.model_validate(answer.json())
     if found.state == "planned":
         return found
@@ -68,7 +68,7 @@ def outcomes(found: WithdrawalView, skill: str = "reach") -> list[tuple[str, int
 def must_be_sound(hall: Hall) -> None:
     """Blobs and rows fit: nothing is missing, nothing is left over for long, bytes are counted right."""
     hall.tidy()
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         versions = session.scalars(select(VersionRow).where(VersionRow.purged_at.is_(None))).all()
         deltas = session.scalars(select(DeltaRow)).all()
         rounds = session.scalars(select(RoundRow)).all()

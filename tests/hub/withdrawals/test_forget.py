@@ -56,7 +56,7 @@ def test_a_robot_is_forgotten_and_what_it_was_part_of_is_made_again(hall: Hall, 
     assert [(each.state, each.deltas, each.candidate) for each in rounds] == [
         ("published", 3, hall.version(number).digest) for number in (5, 6, 7)
     ]
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         theirs = session.scalars(select(DeltaRow).where(DeltaRow.robot_id == robots[0].robot_id)).all()
         assert theirs == []
         scored = session.scalars(select(ScoreRow.number).order_by(ScoreRow.number)).all()
@@ -65,7 +65,7 @@ def test_a_robot_is_forgotten_and_what_it_was_part_of_is_made_again(hall: Hall, 
     actions = [(entry["action"], entry["subject"]) for entry in hall.get("/audit")]
     assert ("robot.withdrawn", robots[0].robot_id) in actions
     assert ("withdrawal.done", robots[0].robot_id) in actions
-    assert hall.services.audit.verify().broken_at is None
+    assert hall.services.events.audit.verify().broken_at is None
 
 
 def test_its_key_is_refused_from_the_first_moment_and_for_ever(hall: Hall, robots: list[Robot]) -> None:
@@ -83,7 +83,7 @@ def test_its_key_is_refused_from_the_first_moment_and_for_ever(hall: Hall, robot
         for key in (request["public_key"], other_spelling(request["public_key"])):
             refused = hall.post("/robots", request | {"public_key": key})
             assert hall.error(refused, 409)["where"] == "public_key"
-        hall.services.withdrawing.work()
+        hall.services.withdrawals.worker.work()
     listed = {each["robot_id"] for each in hall.get("/robots")}
     assert listed == {robot.robot_id for robot in robots[1:]}
     assert robots[1].assignment() is None  # the others are not touched
@@ -97,7 +97,7 @@ def test_a_delta_that_was_on_its_way_comes_too_late(
     hall.turn()
     work = robots[0].assignment()
     assert work is not None
-    admission = hall.services.admission
+    admission = hall.services.deltas.admission
     keep = admission._keep
 
     def keep_and_forget(*arguments: object) -> None:
@@ -236,7 +236,7 @@ def test_a_round_under_way_with_it_ends_and_the_campaign_goes_on(
     hall.turn()
     bring(robots, "reach", 1)
     for _ in range(steps):  # to closing, merging, gating
-        hall.services.engine.run_once()
+        hall.services.rounds.engine.run_once()
     found = forget(hall, robots[0])
     round_id = f"{campaign_id}-2"
     ended = [each for each in found.skills[0].rounds if each.outcome == "ended"]
@@ -259,7 +259,7 @@ def test_while_it_is_forgotten_no_round_is_opened_for_its_skills(hall: Hall, rob
     assert hall.campaign(held).rounds == ()
     assert "being withdrawn" in hall.campaign(held).waiting_for
     assert len(hall.campaign(free).rounds) == 1
-    hall.services.withdrawing.work()
+    hall.services.withdrawals.worker.work()
     hall.turn()
     assert [each.base for each in hall.campaign(held).rounds] == [hall.version("stable").digest]
 
@@ -300,7 +300,7 @@ def test_two_robots_after_each_other_leave_what_neither_had_a_part_in(
     train(hall, robots, rounds=2)
     for robot in robots[:2]:
         ok(hall.post(f"/robots/{robot.robot_id}/withdrawal", {"purge": True}))
-    hall.services.withdrawing.work()
+    hall.services.withdrawals.worker.work()
     found = hall.get("/withdrawals")
     assert {each["state"] for each in found} == {"done"}
     stable = hall.version("stable")
@@ -315,7 +315,7 @@ def test_an_operators_move_meanwhile_stays(hall: Hall, robots: list[Robot]) -> N
     train(hall, robots[1:], rounds=1)
     train(hall, robots, rounds=1)
     ok(hall.post(f"/robots/{robots[0].robot_id}/withdrawal", {}))
-    worker = hall.services.withdrawing
+    worker = hall.services.withdrawals.worker
     for _ in range(2):  # taken back, merged
         worker.step()
     stable = f"{API}/skills/reach/channels/stable"
@@ -335,7 +335,7 @@ def test_operators_withdraw_their_own_robots_and_see_only_skills_that_they_see(
     refused = hall.client.post(f"{API}/robots/{robots[0].robot_id}/withdrawal", json={}, headers=nora)
     assert hall.error(refused, 404)["where"] == "robot_id"
     ok(hall.client.post(f"{API}/robots/{theirs.robot_id}/withdrawal", json={}, headers=nora))
-    hall.services.withdrawing.work()
+    hall.services.withdrawals.worker.work()
     (seen,) = ok(hall.client.get(f"{API}/withdrawals", headers=nora)).json()["items"]
     assert [each["skill"] for each in seen["skills"]] == ["reach"]
     hide = {"visibility": "organisation"}
@@ -362,13 +362,13 @@ def test_a_hub_that_forgot_can_be_backed_up_whole_and_restored(
 
 def test_a_delta_that_the_store_has_lost_drops_its_round_and_no_more(hall: Hall, robots: list[Robot]) -> None:
     train(hall, robots)
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         lost = session.scalars(
             select(DeltaRow.digest)
             .join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
             .where(RoundRow.number == 2, DeltaRow.robot_id == robots[1].robot_id)
         ).one()
-    hall.services.store.delete(lost)
+    hall.services.storage.store.delete(lost)
     found = forget(hall, robots[0])
     assert outcomes(found) == [("rebuilt", 2, 5), ("dropped", 3, None), ("rebuilt", 4, 6)]
     assert np.isfinite(hall.skill(6).tensors["log_std"]).all()
@@ -385,6 +385,6 @@ def test_what_fails_for_good_is_said_and_can_be_asked_for_again(
     assert "division" in found.reason
     again = forget(hall, robots[0])
     assert (again.state, again.reason, again.deltas) == ("done", "", 1)
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         assert session.scalar(text("SELECT count(*) FROM withdrawals")) == 1
     must_be_sound(hall)

@@ -79,8 +79,8 @@ def live_without(hall: Hall, other: Hall, absent: Robot, start_at: Hands) -> Non
     """The same rounds with the very deltas of the others, as rows and files."""
     for number in range(1, ROUNDS + 1):
         for row in deltas_of(other, number, absent):
-            hall.services.store.put(row.digest, other.services.store.get(row.digest))
-            with hall.services.database.write() as session:
+            hall.services.storage.store.put(row.digest, other.services.storage.store.get(row.digest))
+            with hall.services.storage.database.write() as session:
                 make_transient(row)
                 session.add(row)
         start_at.advance(61)
@@ -88,7 +88,7 @@ def live_without(hall: Hall, other: Hall, absent: Robot, start_at: Hands) -> Non
 
 
 def deltas_of(hall: Hall, number: int, absent: Robot) -> Iterable[DeltaRow]:
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         others = DeltaRow.robot_id != absent.robot_id, RoundRow.number == number
         joined = select(DeltaRow).join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
         return session.scalars(joined.where(*others)).all()
@@ -116,10 +116,10 @@ def test_forgetting_is_as_if_it_had_never_been_there(tmp_path: Path) -> None:
 
 def of_round(hall: Hall, round_id: str) -> dict[str, Any]:
     """All that may not depend on who was there before: weights, optimiser's state, trust, figures."""
-    with hall.services.database.read() as session:
+    with hall.services.storage.database.read() as session:
         row = session.get_one(RoundRow, round_id)
     assert row.candidate is not None
-    skill = Skill.from_bytes(hall.services.store.get(row.candidate))
+    skill = Skill.from_bytes(hall.services.storage.store.get(row.candidate))
     of_merge = ("norm", "cosine", "success")
     figures = {name: row.metrics[name] for name in of_merge}
     return {

@@ -1,0 +1,36 @@
+"""How the catalogue is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.access.wiring import AccessWing
+from hub.catalogue.catalogue import Catalogue
+from hub.catalogue.releases import Releaser, Releases
+from hub.clock import Clock
+from hub.settings import Settings
+from hub.storage.wiring import StorageWing
+from hub.workers.wiring import WorkersWing
+
+__all__ = ["CatalogueWing", "wire"]
+
+
+@dataclass(frozen=True)
+class CatalogueWing:
+    """Skills and their versions, releases by hand, and what measures those first."""
+
+    skills: Catalogue
+    releases: Releases
+    releaser: Releaser
+
+
+def wire(
+    settings: Settings, storage: StorageWing, access: AccessWing, workers: WorkersWing, clock: Clock
+) -> CatalogueWing:
+    """Measuring begins with the releaser's loop."""
+    database = storage.database
+    return CatalogueWing(
+        skills=Catalogue(database, storage.stores, storage.discards, access.key, clock),
+        releases=Releases(database, clock),
+        releaser=Releaser(database, workers.jobs, clock, settings.lease_seconds, storage.stopping),
+    )

@@ -1,0 +1,40 @@
+"""How what happened is read and heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.access.principal import Viewer
+from hub.events.audit import AuditLog
+from hub.events.log import EventLog, Told
+from hub.storage.listening import Listener
+from hub.storage.single_flight import Shared
+from hub.storage.wiring import StorageWing
+
+__all__ = ["EventsWing", "wire"]
+
+
+@dataclass(frozen=True)
+class EventsWing:
+    """Both logs, the news for all who wait, and what hears other processes."""
+
+    log: EventLog
+    audit: AuditLog
+    news: Shared[tuple[int, Viewer], Told]
+    listener: Listener
+
+    def close(self) -> None:
+        """Let go of everybody who waits."""
+        self.listener.close()
+        self.news.close()
+
+
+def wire(storage: StorageWing) -> EventsWing:
+    """Nothing is heard before the listener works."""
+    log = EventLog(storage.database)
+    return EventsWing(
+        log=log,
+        audit=AuditLog(storage.database),
+        news=Shared(storage.bell, log.told, "zunft-news"),
+        listener=Listener(storage.database, storage.bell, log.last),
+    )

@@ -1,0 +1,32 @@
+"""How leaderboards are put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.clock import Clock
+from hub.leaderboards.boards import Leaderboards
+from hub.leaderboards.scorer import Scorer
+from hub.settings import Settings
+from hub.storage.wiring import StorageWing
+from hub.workers.wiring import WorkersWing
+from skills.messages.leaderboards import BOARD
+
+__all__ = ["LeaderboardsWing", "wire"]
+
+
+@dataclass(frozen=True)
+class LeaderboardsWing:
+    """The boards, and what scores for them."""
+
+    boards: Leaderboards
+    scorer: Scorer
+
+
+def wire(settings: Settings, storage: StorageWing, workers: WorkersWing, clock: Clock) -> LeaderboardsWing:
+    """Scoring begins with the scorer's loop, where the settings want it."""
+    database, stores, seconds = storage.database, storage.stores, settings.lease_seconds
+    return LeaderboardsWing(
+        boards=Leaderboards(database, stores, BOARD),
+        scorer=Scorer(database, stores, workers.background, BOARD, clock, seconds, storage.stopping),
+    )

@@ -1,0 +1,30 @@
+"""How organisations and users are put together; the first of each is made when a hub starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.clock import Clock
+from hub.organisations.accounts import Accounts
+from hub.organisations.registry import Organisations
+from hub.settings import Settings
+from hub.storage.wiring import StorageWing
+
+__all__ = ["OrganisationsWing", "wire"]
+
+
+@dataclass(frozen=True)
+class OrganisationsWing:
+    """Who belongs together, and the people."""
+
+    registry: Organisations
+    accounts: Accounts
+
+
+def wire(settings: Settings, storage: StorageWing, clock: Clock) -> OrganisationsWing:
+    """Make the guild and the first admin where there are none."""
+    registry = Organisations(storage.database, storage.stores, clock)
+    registry.ensure_guild()
+    accounts = Accounts(storage.database, clock)
+    accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)
+    return OrganisationsWing(registry, accounts)

@@ -1,0 +1,34 @@
+"""How robots are let in, and looked after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.access.wiring import AccessWing
+from hub.clock import Clock
+from hub.robots.attendance import Attendance
+from hub.robots.enrolment import Enrolment
+from hub.robots.fits import Fits
+from hub.settings import Settings
+from hub.storage.wiring import StorageWing
+
+__all__ = ["RobotsWing", "wire"]
+
+
+@dataclass(frozen=True)
+class RobotsWing:
+    """Joining, being missed, and what each can run."""
+
+    enrolment: Enrolment
+    attendance: Attendance
+    fits: Fits
+
+
+def wire(settings: Settings, storage: StorageWing, access: AccessWing, clock: Clock) -> RobotsWing:
+    """Robots are told the hub's key when they join."""
+    database = storage.database
+    return RobotsWing(
+        enrolment=Enrolment(database, clock, access.key.public.text),
+        attendance=Attendance(database, clock, settings.robot_lost_seconds),
+        fits=Fits(database),
+    )
