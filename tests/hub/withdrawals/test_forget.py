@@ -268,6 +268,7 @@ def test_uploads_that_come_from_it_are_withdrawn_and_not_made_again(hall: Hall, 
     train(hall, robots, rounds=1)
     ok(hall.publish(tiny_skill(version=3, seed=3, parents=(hall.version(2).digest,))))
     ok(hall.publish(tiny_skill(name="child", seed=4, parents=(hall.version(3).digest,))))
+    assert hall.release(name="child").state == "released"
     ok(hall.publish(tiny_skill(version=4, seed=5)))
     assert hall.release(3).state == "released"
     train(hall, robots[1:], rounds=1)
