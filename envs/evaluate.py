@@ -24,7 +24,7 @@ from skills.messages.leaderboards import Draw
 
 __all__ = [
     "Evaluation",
-    "Policy",
+    "Player",
     "evaluate",
     "evaluate_held_out",
     "evaluate_many",
@@ -37,7 +37,7 @@ NORMAL_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
 
-class Policy(Protocol):
+class Player(Protocol):
     """Anything that turns observations (n, size) into actions (n, size)."""
 
     def act(self, observation: NDArray[Any], /) -> NDArray[Any]:
@@ -62,7 +62,7 @@ class Evaluation:
         return cls(successes / episodes, low, high, episodes, successes, mean_return)
 
 
-def evaluate(policy: Policy, task: Task, workshop: Workshop, episodes: int, seed: int) -> Evaluation:
+def evaluate(policy: Player, task: Task, workshop: Workshop, episodes: int, seed: int) -> Evaluation:
     """Run `episodes` jobs of one workshop at once; the same seed means the same jobs for every policy.
 
     Raises:
@@ -75,7 +75,7 @@ def evaluate(policy: Policy, task: Task, workshop: Workshop, episodes: int, seed
 
 
 def run_episodes(
-    policy: Policy,
+    policy: Player,
     env: VectorEnv[Any, Any, Any],
     watch: Callable[[NDArray[np.bool_]], None] = lambda _running: None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -111,7 +111,7 @@ def run_episodes(
 
 
 def evaluate_many(
-    policy: Policy, task: Task, workshops: Sequence[Workshop], episodes: int, seed: int
+    policy: Player, task: Task, workshops: Sequence[Workshop], episodes: int, seed: int
 ) -> tuple[Evaluation, ...]:
     """One evaluation of `episodes` jobs per workshop, in their order; each has its own jobs."""
     seeds = np.random.SeedSequence(seed).generate_state(len(workshops))
@@ -122,11 +122,11 @@ def evaluate_many(
 
 
 def evaluate_held_out(
-    policy: Policy,
+    policy: Player,
     task: Task,
     draws: Sequence[Draw],
     embodiments: Sequence[str] = (),
-    score: Callable[[Policy, Task, Workshop, int, int], Evaluation] = evaluate,
+    score: Callable[[Player, Task, Workshop, int, int], Evaluation] = evaluate,
     tell: Callable[[int], None] = lambda _episodes: None,
 ) -> dict[str, Evaluation]:
     """Scores by embodiment in workshops that nobody trained in: gates, leaderboards and trials alike.

@@ -15,7 +15,7 @@ import mujoco
 import numpy as np
 
 from envs.embodiment import embodiment_names, own_embodiments
-from envs.evaluate import Policy, evaluate
+from envs.evaluate import Player, evaluate
 from envs.format import TaskFile
 from envs.resting import unrest
 from envs.scripted import controller, controller_names
@@ -162,8 +162,8 @@ def _run(task: Task) -> _Run:
     shop = fresh_workshop(task.file, task.file.embodiments[-1], SEED)
     env = make_vector_env(task, shop, COPIES, SEED)
     names = controller_names(task)
-    random: Policy = RandomPolicy(task.contract.action_size)
-    best: Policy = controller(names[-1], task) if names else random
+    random: Player = RandomPolicy(task.contract.action_size)
+    best: Player = controller(names[-1], task) if names else random
     steps = min(task.horizon + 2, MOST_STEPS)
     seen = np.zeros((2 * steps, COPIES, task.contract.observation_size))
     gained = np.zeros((2 * steps, COPIES))
@@ -259,7 +259,7 @@ def _within(task: Task, name: str, shop: Workshop) -> bool:
 def _not_trivial(task: Task) -> Finding:
     shop = data_sheet(task.file, task.file.embodiments[0])
     size = task.contract.action_size
-    policies: dict[str, Policy] = {"doing nothing": Idle(size), "random actions": RandomPolicy(size)}
+    policies: dict[str, Player] = {"doing nothing": Idle(size), "random actions": RandomPolicy(size)}
     scores = {name: evaluate(policy, task, shop, EPISODES, SEED).score for name, policy in policies.items()}
     bad = [
         f"{name} succeeds in {score:.0%}, at most {MOST_IDLE:.0%} are allowed"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from envs.evaluate import Evaluation, Policy, run_episodes
+from envs.evaluate import Evaluation, Player, run_episodes
 from envs.task import Task
 from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop
@@ -68,12 +68,12 @@ class Replay(BaseModel):
 
 
 def record(
-    policy: Policy, task: Task, workshop: Workshop, episodes: int, seed: int
+    policy: Player, task: Task, workshop: Workshop, episodes: int, seed: int
 ) -> tuple[Evaluation, bytes]:
     """Evaluate as `envs.evaluate.evaluate` does, with the same result, and keep three episodes.
 
     Raises:
-        ContractError: Policy, task and workshop do not fit together.
+        ContractError: Player, task and workshop do not fit together.
     """
     env = TaskVectorEnv(task, workshop, episodes, seed)
     positions, rotations = env.cells.body_poses()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Policy, run_episodes
+from envs.evaluate import Player, run_episodes
 from envs.format import Condition
 from envs.task import Task
 from envs.values import Floats
@@ -18,7 +18,7 @@ __all__ = ["shortfall"]
 
 
 def shortfall(
-    policy: Policy, task: Task, workshop: Workshop, episodes: int, seed: int
+    policy: Player, task: Task, workshop: Workshop, episodes: int, seed: int
 ) -> tuple[list[str], str]:
     """A sentence for each condition of success that is missed, and each failure; and the worst in words."""
     env = TaskVectorEnv(task, workshop, episodes, seed)

@@ -42,8 +42,8 @@ from skills.messages.organisations import (
 from skills.messages.robots import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import (
-    Channel,
     ChannelMove,
+    ChannelName,
     MinimumChange,
     ReleaseView,
     SkillView,
@@ -191,7 +191,7 @@ class OperatorClient(Lists):
         path = f"{paths.board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
-    def move_channel(self, name: str, channel: Channel, version: int) -> ReleaseView:
+    def move_channel(self, name: str, channel: ChannelName, version: int) -> ReleaseView:
         """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
             ReleaseView, "PUT", f"{paths.skill(name)}/channels/{channel}", ChannelMove(version=version)

@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 
 from envs.check import check_env
-from envs.evaluate import Evaluation, Policy
+from envs.evaluate import Evaluation, Player
 from envs.task import Task
 from fleet.interfaces import RobotError
 from skills.errors import ContractError, ZunftError
@@ -118,7 +118,7 @@ def _refusal(reference: str, message: str) -> ContractError:
     )
 
 
-def rehearse(env: Env, policy: Policy, task: Task, episodes: int, seed: int) -> Evaluation:
+def rehearse(env: Env, policy: Player, task: Task, episodes: int, seed: int) -> Evaluation:
     """Run a skill in the robot's own environment and count the episodes that end with `info["success"]`.
 
     Raises:
@@ -130,7 +130,7 @@ def rehearse(env: Env, policy: Policy, task: Task, episodes: int, seed: int) -> 
     )
 
 
-def _episode(env: Env, policy: Policy, limit: int, seed: int) -> bool:
+def _episode(env: Env, policy: Player, limit: int, seed: int) -> bool:
     observation, _ = env.reset(seed=seed)
     for _ in range(limit):
         observation, _, terminated, truncated, info = env.step(policy.act(observation))

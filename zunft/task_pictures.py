@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from mujoco import gl_context
 from numpy.typing import NDArray
 
-from envs.evaluate import Policy
+from envs.evaluate import Player
 from envs.single import TaskEnv
 from envs.task import Task
 from envs.workshop import data_sheet
@@ -26,7 +26,7 @@ FRAMES = 3
 COLOURS = ("#7d94a5", "#c8502a")
 
 
-def draw_episode(task: Task, policy: Policy, path: Path, *, embodiment: str, seed: int) -> bool:
+def draw_episode(task: Task, policy: Player, path: Path, *, embodiment: str, seed: int) -> bool:
     """Run one job and write a few of its moments side by side; returns whether it was done.
 
     Without a working GL (`MUJOCO_GL=egl` needs no screen) the tool's way is plotted instead.

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
-from envs.evaluate import Policy, evaluate_held_out, evaluate_many, pool
+from envs.evaluate import Player, evaluate_held_out, evaluate_many, pool
 from envs.examine import RandomPolicy
 from envs.scripted import controller, controller_names
 from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
 from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import TrainingPlan
-from skills.policy import Policy as Learned
+from skills.policy import Policy
 from skills.skill import Skill
 from zunft.commands.skill import new_skill
 from zunft.demo.report import Score
@@ -82,9 +82,9 @@ def try_task(
     """
     home = fleet_workshops(task.file)[0]
     skill, curve, seconds = _train(task, home, iterations, seed, on_iteration)
-    players: dict[str, Policy] = {"random": RandomPolicy(task.contract.action_size, seed)}
+    players: dict[str, Player] = {"random": RandomPolicy(task.contract.action_size, seed)}
     players |= {name: controller(name, task) for name in controller_names(task)}
-    players["trained"] = Learned(skill)
+    players["trained"] = Policy(skill)
     draws = BoardPlan(episodes=episodes).draws()
     scores = {
         "home": {name: _at_home(policy, task, home, episodes) for name, policy in players.items()},
@@ -105,7 +105,7 @@ def try_task(
     return trial, skill
 
 
-def _at_home(policy: Policy, task: Task, home: Workshop, episodes: int) -> Score:
+def _at_home(policy: Player, task: Task, home: Workshop, episodes: int) -> Score:
     return Score.of(pool(evaluate_many(policy, task, (home,), episodes, SCORE_SEED)))
 
 

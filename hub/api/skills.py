@@ -16,7 +16,7 @@ from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from skills.fits import RobotFit
 from skills.messages.base import API, BLOB
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
-from skills.messages.skills import Channel, ReleaseView, SkillView, VersionView, Visibility
+from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
 
 __all__ = ["router", "skill_router"]
 
@@ -130,7 +130,7 @@ def fetch_file(
 )
 def move_channel(
     name: str,
-    channel: Channel,
+    channel: ChannelName,
     move: MoveBody,
     response: Response,
     services: ServicesDep,

@@ -46,7 +46,7 @@ from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.lists import Page, SkillQuery, VersionQuery
-from skills.messages.skills import Channel, GateReport, SkillView, VersionView, Visibility
+from skills.messages.skills import ChannelName, GateReport, SkillView, VersionView, Visibility
 from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
@@ -377,7 +377,7 @@ def add_version(
 
 
 def point_channel(
-    session: Session, name: str, channel: Channel, number: int, now: datetime, *, by: str = HUB
+    session: Session, name: str, channel: ChannelName, number: int, now: datetime, *, by: str = HUB
 ) -> None:
     """Move a channel and tell listeners; a channel that is there already stays.
 

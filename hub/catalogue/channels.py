@@ -16,7 +16,7 @@ from hub.storage.record import record
 from hub.storage.tables.rounds import RoundRow
 from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.workers.job import Least
-from skills.messages.skills import Channel
+from skills.messages.skills import ChannelName
 
 __all__ = ["ask_release", "base_of", "is_fit", "least_of", "stable_of"]
 
@@ -56,7 +56,7 @@ def least_of(session: Session, skill: str) -> Least | None:
 def ask_release(
     session: Session,
     version: VersionRow,
-    channel: Channel,
+    channel: ChannelName,
     now: datetime,
     *,
     by: str,

@@ -29,7 +29,7 @@ from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.plans import GatePlan
-from skills.messages.skills import Channel, GateReport, ReleaseView
+from skills.messages.skills import ChannelName, GateReport, ReleaseView
 
 __all__ = ["Releaser", "Releases"]
 
@@ -46,7 +46,7 @@ class Releases:
     database: Database
     clock: Clock
 
-    def move(self, name: str, channel: Channel, number: int, *, by: Principal) -> ReleaseView:
+    def move(self, name: str, channel: ChannelName, number: int, *, by: Principal) -> ReleaseView:
         """Have a channel point at a version: at once, or when it has been measured.
 
         Raises:

@@ -24,7 +24,7 @@ __all__ = [
     "Command",
     "Entries",
     "Entry",
-    "Figures",
+    "FigureRow",
     "Success",
     "Track",
     "block",
@@ -131,7 +131,7 @@ class Success:
             self._dot.style(replace=f"left: {score.score:.2%}")
 
 
-class Figures:
+class FigureRow:
     """A row of key figures: name, value, and an aside in small print."""
 
     def __init__(self, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from hub.storage.tables.events import AuditHeadRow, AuditRow
 from skills.messages.events import AuditEntry
 from skills.messages.lists import AuditQuery, Page
 
-__all__ = ["AuditLog", "Finding", "verify_chain"]
+__all__ = ["AuditLog", "ChainFinding", "verify_chain"]
 
 
 ORDERS = {
@@ -30,7 +30,7 @@ ORDERS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class ChainFinding:
     """What became of a chain.
 
     Attributes:
@@ -46,7 +46,7 @@ class Finding:
     reason: str = ""
 
 
-def verify_chain(rows: Iterable[AuditRow], head: AuditHeadRow | None, noted: str = "") -> Finding:
+def verify_chain(rows: Iterable[AuditRow], head: AuditHeadRow | None, noted: str = "") -> ChainFinding:
     """Follow the chain from its start.
 
     Args:
@@ -58,16 +58,18 @@ def verify_chain(rows: Iterable[AuditRow], head: AuditHeadRow | None, noted: str
     for row in rows:
         reason = _fault(row, number + 1, last)
         if reason:
-            return Finding(number, last, number + 1, reason)
+            return ChainFinding(number, last, number + 1, reason)
         last, number = row.hash, row.number
         met = met or last == noted
     expected = (head.number, head.hash) if head else (0, START)
     if expected != (number, last):
         reason = f"the log ends with entry {number}; its head says that it has {expected[0]}"
-        return Finding(number, last, number + 1, reason)
+        return ChainFinding(number, last, number + 1, reason)
     if not met:
-        return Finding(number, last, number, f"no entry has the noted hash {noted}: the log was rewritten")
-    return Finding(number, last)
+        return ChainFinding(
+            number, last, number, f"no entry has the noted hash {noted}: the log was rewritten"
+        )
+    return ChainFinding(number, last)
 
 
 def _fault(row: AuditRow, number: int, last: str) -> str:
@@ -100,7 +102,7 @@ class AuditLog:
                 session, found, ORDERS[query.sort], query, lambda rows: (_view(row[0]) for row in rows)
             )
 
-    def verify(self, noted: str = "") -> Finding:
+    def verify(self, noted: str = "") -> ChainFinding:
         """Follow the whole chain in one snapshot; a few entries in memory at a time."""
         statement = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=1000)
         with self._database.read() as session:

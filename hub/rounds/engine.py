@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
-from hub.rounds.round_steps import Steps
+from hub.rounds.round_steps import RoundSteps
 from hub.storage.tables.rounds import CampaignRow
 from skills.errors import ZunftError
 
-__all__ = ["Engine"]
+__all__ = ["RoundEngine"]
 
 
-class Engine:
+class RoundEngine:
     """Moves rounds on. `run_once` is the whole of it; background loops repeat it.
 
     Args:
@@ -25,7 +25,7 @@ class Engine:
         queue: Of campaigns.
     """
 
-    def __init__(self, steps: Steps, queue: LeasedQueue[CampaignRow]) -> None:
+    def __init__(self, steps: RoundSteps, queue: LeasedQueue[CampaignRow]) -> None:
         self._steps = steps
         self._queue = queue
 

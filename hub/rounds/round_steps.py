@@ -43,13 +43,13 @@ from skills.errors import TooLargeError
 from skills.messages.rounds import FINAL, RoundState
 from skills.messages.skills import GateReport
 
-__all__ = ["Steps"]
+__all__ = ["RoundSteps"]
 
 FAILURES_ALLOWED = 3
 """Failed rounds in a row that end a campaign."""
 
 
-class Steps:
+class RoundSteps:
     """One method a state."""
 
     def __init__(

@@ -10,9 +10,9 @@ from hub.clock import Clock
 from hub.queue.leased_queue import LeasedQueue
 from hub.rounds.assignments import Assignments
 from hub.rounds.campaigns import Campaigns, CheckTask
-from hub.rounds.engine import Engine
+from hub.rounds.engine import RoundEngine
 from hub.rounds.held_robots import HeldRobots
-from hub.rounds.round_steps import Steps
+from hub.rounds.round_steps import RoundSteps
 from hub.settings import Settings
 from hub.storage.single_flight import Shared
 from hub.storage.tables.rounds import CampaignRow
@@ -34,7 +34,7 @@ class RoundsWing:
     assignments: Assignments
     open: Shared[str, str]
     held: HeldRobots
-    engine: Engine
+    engine: RoundEngine
 
 
 def wire(
@@ -50,7 +50,7 @@ def wire(
     database, bell, active = storage.database, storage.bell, settings.robot_active_seconds
     assignments = Assignments(database, access.authenticator.nonces, clock, active)
     open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
-    steps = Steps(database, storage.discards, workers.jobs, catalogue.skills, clock, active)
+    steps = RoundSteps(database, storage.discards, workers.jobs, catalogue.skills, clock, active)
     running = LeasedQueue(
         database, CampaignRow, clock, settings.lease_seconds, due=steps.queued, stopping=storage.stopping
     )
@@ -59,5 +59,5 @@ def wire(
         assignments=assignments,
         open=open_rounds,
         held=HeldRobots(bell, open_rounds),
-        engine=Engine(steps, running),
+        engine=RoundEngine(steps, running),
     )

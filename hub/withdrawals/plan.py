@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from skills.messages.withdrawals import RoundChange, SkillChange
 
-__all__ = ["FROM_THE_START", "Blob", "Plan", "Task", "changed_round", "changed_skill"]
+__all__ = ["FROM_THE_START", "Blob", "Plan", "Remaining", "changed_round", "changed_skill"]
 
 
 class _Plain(BaseModel):
@@ -22,7 +22,7 @@ class Blob(_Plain):
     digest: str
 
 
-class Task(_Plain):
+class Remaining(_Plain):
     """One step: take back what the robot gave, merge a round again, measure what came out, clear away."""
 
     kind: Literal["take back", "merge", "measure", "clear away"]
@@ -42,7 +42,7 @@ class Plan(_Plain):
         purge: Whether the files of the touched versions go, too.
     """
 
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[Remaining, ...] = ()
     anchors: dict[str, str] = {}
     tips: dict[str, str] = {}
     touched: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Plan(_Plain):
         return self.model_copy(update={"tasks": self.tasks[1:], "tips": {**self.tips, **tips}})
 
 
-FROM_THE_START = Plan(tasks=(Task(kind="take back"),))
+FROM_THE_START = Plan(tasks=(Remaining(kind="take back"),))
 
 
 def changed_skill(skills: tuple[SkillChange, ...], name: str, **changes: object) -> tuple[SkillChange, ...]:

@@ -23,7 +23,7 @@ from hub.storage.record import note, record
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.skills import SkillRow
 from hub.storage.tables.withdrawals import WithdrawalRow
-from hub.withdrawals.plan import FROM_THE_START, Plan, Task
+from hub.withdrawals.plan import FROM_THE_START, Plan, Remaining
 from hub.withdrawals.taking_back import skills_given_to, take_back
 from skills.errors import NotFoundError
 from skills.messages.lists import Page, WithdrawalQuery
@@ -31,7 +31,7 @@ from skills.messages.withdrawals import WithdrawalRequest, WithdrawalState, With
 
 __all__ = ["Withdrawals"]
 
-ONLY_PURGE = (Task(kind="clear away"),)
+ONLY_PURGE = (Remaining(kind="clear away"),)
 ORDER = Order("withdrawals", (WithdrawalRow.requested_at, WithdrawalRow.withdrawal_id), descending=True)
 NAMELESS = "withdrawn"
 

@@ -34,15 +34,15 @@ from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.tasks.sources import task_source
-from hub.withdrawals.plan import FROM_THE_START, Plan, Task, changed_round, changed_skill
+from hub.withdrawals.plan import FROM_THE_START, Plan, Remaining, changed_round, changed_skill
 from hub.withdrawals.taking_back import drop_round, take_back
-from hub.workers.job import GateJob, JobAbandonedError, Jobs, Merged, MergeJob, WorkersAwayError
+from hub.workers.job import GateJob, JobAbandonedError, Jobs, MergeJob, MergeResult, WorkersAwayError
 from skills.errors import TooLargeError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.skills import GateReport
 from skills.messages.withdrawals import WithdrawalView
 
-__all__ = ["Entry", "Steps"]
+__all__ = ["Entry", "WithdrawalSteps"]
 
 AGAIN = "Merged again without a robot that was withdrawn."
 OF_COLLECTING = ("missing",)
@@ -70,7 +70,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Steps:
+class WithdrawalSteps:
     """One method a kind of task.
 
     Attributes:
@@ -98,7 +98,7 @@ class Steps:
                 # Looked at last, when the skills' campaigns are locked: of two, one sees the other.
                 _check_free(entry.session, withdrawal_id, {each.skill for each in entry.report.skills})
 
-    def merge(self, held: Held[WithdrawalRow], plan: Plan, task: Task) -> None:
+    def merge(self, held: Held[WithdrawalRow], plan: Plan, task: Remaining) -> None:
         """Merge a round again onto what took the place of its base, or drop it."""
         tip = plan.tips.get(task.skill, "")
         with self.database.read() as session:
@@ -114,7 +114,9 @@ class Steps:
         except ZunftError as error:
             self._drop(held, plan, task, error.message)
 
-    def _enter(self, held: Held[WithdrawalRow], plan: Plan, task: Task, job: MergeJob, made: Merged) -> None:
+    def _enter(
+        self, held: Held[WithdrawalRow], plan: Plan, task: Remaining, job: MergeJob, made: MergeResult
+    ) -> None:
         try:
             with self._commit(held, plan) as entry:
                 if entry is None:
@@ -135,7 +137,7 @@ class Steps:
                 discard(session, job.region, made.digest, self.clock())
             raise
 
-    def _drop(self, held: Held[WithdrawalRow], plan: Plan, task: Task, reason: str) -> None:
+    def _drop(self, held: Held[WithdrawalRow], plan: Plan, task: Remaining, reason: str) -> None:
         with self._commit(held, plan) as entry:
             if entry is None:
                 return
@@ -145,7 +147,7 @@ class Steps:
             entry.report = _with_round(entry.report, task, outcome="dropped", reason=reason)
             entry.plan = plan.after()
 
-    def measure(self, held: Held[WithdrawalRow], plan: Plan, task: Task) -> None:
+    def measure(self, held: Held[WithdrawalRow], plan: Plan, task: Remaining) -> None:
         """Hold what came out to the last version before the robot: it becomes stable if it is not worse."""
         anchor, tip = plan.anchors.get(task.skill, ""), plan.tips.get(task.skill, "")
         found, reason = (None, "Nothing was left to be merged again.")
@@ -226,7 +228,7 @@ def _check_free(session: Session, withdrawal_id: str, skills: set[str]) -> None:
             raise SkillsHeldError(f"another withdrawal works on {', '.join(sorted(shared))}.")
 
 
-def _job_of(session: Session, task: Task, tip: str) -> tuple[MergeJob, str]:
+def _job_of(session: Session, task: Remaining, tip: str) -> tuple[MergeJob, str]:
     """What is to be merged onto the tip, and why that makes no sense; empty where it does."""
     row = session.get_one(RoundRow, task.round_id)
     order = order_of(session.get_one(CampaignRow, row.campaign_id))
@@ -252,7 +254,7 @@ def _locked(session: Session, round_id: str) -> RoundRow:
     return session.get_one(RoundRow, round_id, with_for_update=True, populate_existing=True)
 
 
-def _write_into(row: RoundRow, job: MergeJob, made: Merged) -> None:
+def _write_into(row: RoundRow, job: MergeJob, made: MergeResult) -> None:
     """The journal tells of the merge that there is now."""
     row.base, row.candidate, row.gate, row.reason = job.base, made.digest, None, AGAIN
     row.optimiser_before, row.optimiser_after = job.optimiser_before, made.optimiser_after
@@ -261,7 +263,7 @@ def _write_into(row: RoundRow, job: MergeJob, made: Merged) -> None:
     row.metrics = {**collected, **made.metrics, "merge_seconds": made.seconds}
 
 
-def _with_round(report: WithdrawalView, task: Task, **changes: object) -> WithdrawalView:
+def _with_round(report: WithdrawalView, task: Remaining, **changes: object) -> WithdrawalView:
     skills = changed_round(report.skills, task.skill, task.round_id, **changes)
     return report.model_copy(update={"skills": skills})
 

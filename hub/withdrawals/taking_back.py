@@ -27,11 +27,11 @@ from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.uploads import UploadRow
 from hub.withdrawals.lineage import Link, chain_to, touched_by
-from hub.withdrawals.plan import Blob, Plan, Task
+from hub.withdrawals.plan import Blob, Plan, Remaining
 from hub.workers.merge_round import chain_of
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.rounds import FINAL
-from skills.messages.skills import Channel, ScoreView
+from skills.messages.skills import ChannelName, ScoreView
 from skills.messages.withdrawals import RoundChange, SkillChange, WithdrawalView
 
 __all__ = ["drop_round", "skills_given_to", "take_back"]
@@ -68,13 +68,13 @@ def take_back(
         lineage = _Lineage(name, links, touched)
         change, chain = lineage.withdraw(session, withdrawal_id, counts, now)
         changes.append(change.model_copy(update={"rounds": (*change.rounds, *ended.get(name, ()))}))
-        again = [Task(kind="merge", skill=name, round_id=each) for each in chain]
-        tasks += [*again, Task(kind="measure", skill=name)] if again else []
+        again = [Remaining(kind="merge", skill=name, round_id=each) for each in chain]
+        tasks += [*again, Remaining(kind="measure", skill=name)] if again else []
         if lineage.anchor is not None:
             anchors[name] = lineage.anchor.digest
         _forget_states(session, touched, chain)
     plan = Plan(
-        tasks=(*tasks, Task(kind="clear away")),
+        tasks=(*tasks, Remaining(kind="clear away")),
         anchors=anchors,
         tips=anchors,
         touched=tuple(sorted(touched)),
@@ -160,7 +160,7 @@ class _Lineage:
         newest = session.scalar(
             select(VersionRow.number).where(*sound).order_by(VersionRow.number.desc()).limit(1)
         )
-        targets: dict[Channel, int | None] = {"stable": self.stable_after, "candidate": newest}
+        targets: dict[ChannelName, int | None] = {"stable": self.stable_after, "candidate": newest}
         for channel, number in targets.items():
             row = session.get(ChannelRow, (self.name, channel))
             if row is None or session.get_one(VersionRow, (self.name, row.number)).withdrawn_at is None:

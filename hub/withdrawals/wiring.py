@@ -9,7 +9,7 @@ from hub.clock import Clock
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
 from hub.withdrawals.registry import Withdrawals
-from hub.withdrawals.worker import Worker
+from hub.withdrawals.worker import WithdrawalWorker
 from hub.workers.wiring import WorkersWing
 
 __all__ = ["WithdrawalsWing", "wire"]
@@ -20,7 +20,7 @@ class WithdrawalsWing:
     """Asking for withdrawals, and carrying them out."""
 
     registry: Withdrawals
-    worker: Worker
+    worker: WithdrawalWorker
 
 
 def wire(
@@ -30,7 +30,7 @@ def wire(
     database, seconds = storage.database, settings.lease_seconds
     return WithdrawalsWing(
         registry=Withdrawals(database, clock),
-        worker=Worker(
+        worker=WithdrawalWorker(
             database, storage.stores, workers.jobs, catalogue.skills, clock, seconds, storage.stopping
         ),
     )

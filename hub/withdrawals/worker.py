@@ -22,15 +22,15 @@ from hub.storage.regions import Stores
 from hub.storage.tables.skills import SkillRow
 from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import Plan
-from hub.withdrawals.steps import Entry, Steps
+from hub.withdrawals.steps import Entry, WithdrawalSteps
 from hub.workers.job import Jobs
 from skills.errors import ZunftError
 from skills.messages.withdrawals import WithdrawalState, WithdrawalView
 
-__all__ = ["Worker"]
+__all__ = ["WithdrawalWorker"]
 
 
-class Worker:
+class WithdrawalWorker:
     """`work` does all that is to be done; it is called again and again."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Worker:
         stopping: Callable[[], bool],
     ) -> None:
         self._clock = clock
-        self._steps = Steps(database, stores, jobs, catalogue.sign, clock)
+        self._steps = WithdrawalSteps(database, stores, jobs, catalogue.sign, clock)
         self._queue = LeasedQueue(
             database, WithdrawalRow, clock, seconds, due=_pending, begin=_begin, stopping=stopping
         )

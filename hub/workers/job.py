@@ -40,7 +40,7 @@ __all__ = [
     "Jobs",
     "Least",
     "MergeJob",
-    "Merged",
+    "MergeResult",
     "ScoreJob",
     "Scored",
     "StoreAddress",
@@ -131,7 +131,7 @@ class DeltaPart(_Plain):
     staleness: int
 
 
-class Merged(_Plain):
+class MergeResult(_Plain):
     """A candidate, which is in the store.
 
     Attributes:
@@ -152,7 +152,7 @@ class Merged(_Plain):
     seconds: float
 
 
-class MergeJob(Job[Merged]):
+class MergeJob(Job[MergeResult]):
     """Merge a round's deltas into the next version; candidate and optimiser's state go into the store.
 
     Attributes:
@@ -174,7 +174,7 @@ class MergeJob(Job[Merged]):
     region: str = ""
     task: TaskSource | None = None
 
-    def do(self, bench: Bench) -> Merged:
+    def do(self, bench: Bench) -> MergeResult:
         """See `Job`."""
         started = time.monotonic()
         store, merger = bench.store(self.region), bench.merger(self.region)
@@ -182,7 +182,7 @@ class MergeJob(Job[Merged]):
         with merger.candidate(self, root=root) as made:
             store.put_file(made.state, made.state_file)
             store.put_file(made.skill.digest, made.skill_file)
-            return Merged(
+            return MergeResult(
                 digest=made.skill.digest,
                 size=made.skill.size,
                 manifest=made.skill.manifest,

@@ -19,7 +19,7 @@ import structlog
 from hub.workers.answers import request_of, result_of
 from hub.workers.job import BenchPlan, Job, JobAbandonedError, Result, WorkerDiedError, never
 
-__all__ = ["Processes"]
+__all__ = ["WorkerProcesses"]
 
 TRIES = 3
 """Workers that may die of one job."""
@@ -33,7 +33,7 @@ NEEDED = {"ZUNFT_TASKS", "ZUNFT_EMBODIMENTS"}
 log = structlog.get_logger("zunft.jobs")
 
 
-class Processes:
+class WorkerProcesses:
     """`hub.workers.job.Jobs` on at most `count` processes; one without work for `idle_seconds` is ended.
 
     Args:

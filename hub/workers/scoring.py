@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Evaluation, evaluate, evaluate_held_out
-from envs.evaluate import Policy as Player
+from envs.evaluate import Evaluation, Player, evaluate, evaluate_held_out
 from envs.replay import record
 from envs.task import Task
 from envs.workshop import Workshop, fresh_workshop

@@ -8,7 +8,7 @@ from hub.metrics import Metrics
 from hub.settings import SPOOL_FOLDER, Settings
 from hub.storage.regions import HOME, Stores
 from hub.workers.job import BenchPlan, Gate, Jobs, StoreAddress
-from hub.workers.processes import Processes
+from hub.workers.processes import WorkerProcesses
 from hub.workers.timed import Timed
 
 __all__ = ["WorkersWing", "wire"]
@@ -50,7 +50,7 @@ def _jobs(
     )
     if gate is None:
         count, idle = 1 if background else settings.workers, settings.worker_idle_seconds
-        return Processes(plan, count, idle, on_death=metrics.workers_died.inc)
+        return WorkerProcesses(plan, count, idle, on_death=metrics.workers_died.inc)
     from hub.workers.bench import open_bench  # noqa: PLC0415 - what workers need and this process does not
     from hub.workers.inprocess import InProcess  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from skills.messages.base import Message
 from skills.messages.rounds import RoundState
-from skills.messages.skills import Channel, Visibility
+from skills.messages.skills import ChannelName, Visibility
 from skills.messages.tasks import TaskState
 from skills.messages.users import UserRole
 from skills.messages.withdrawals import WithdrawalState
@@ -69,7 +69,7 @@ class SkillQuery(ListQuery):
     task: Words = ""
     embodiment: Arm = Field(default="", description="The stable version was measured on this one.")
     organisation: Words = ""
-    channel: Channel | None = Field(default=None, description="Only skills that have this channel.")
+    channel: ChannelName | None = Field(default=None, description="Only skills that have this channel.")
     lowest_score: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="Of the stable version, at least."
     )

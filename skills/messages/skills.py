@@ -11,8 +11,8 @@ from skills.manifest import Digest, Manifest
 from skills.messages.base import Message
 
 __all__ = [
-    "Channel",
     "ChannelMove",
+    "ChannelName",
     "GateReport",
     "MinimumChange",
     "ReleaseState",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-Channel = Literal["candidate", "stable"]
+ChannelName = Literal["candidate", "stable"]
 
 
 ReleaseState = Literal["queued", "measuring", "released", "refused"]
@@ -129,7 +129,7 @@ class ReleaseView(Message):
     release_id: str
     skill: str
     version: int
-    channel: Channel
+    channel: ChannelName
     state: ReleaseState
     reason: str = ""
     gate: GateReport | None = None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from envs.evaluate import (
     Evaluation,
-    Policy,
+    Player,
     evaluate,
     evaluate_many,
     pool,
@@ -77,7 +77,7 @@ def test_many_workshops_get_one_evaluation_each_in_their_order() -> None:
 
 
 def test_returns_tell_controllers_apart_that_both_fail() -> None:
-    policies: list[Policy] = [Idle(), Idle(value=0.4), controller("p", TASK)]
+    policies: list[Player] = [Idle(), Idle(value=0.4), controller("p", TASK)]
     found = [evaluate(policy, TASK, SHOP, 12, seed=1) for policy in policies]
     assert [each.successes for each in found[:2]] == [0, 0]
     returns = [each.mean_return for each in found if each.mean_return is not None]

@@ -15,7 +15,7 @@ from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
 from skills.messages.lists import RobotQuery, SkillQuery, VersionQuery
-from skills.messages.skills import Channel, ReleaseView, ScoreView, SkillView, Visibility
+from skills.messages.skills import ChannelName, ReleaseView, ScoreView, SkillView, Visibility
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import (
@@ -185,10 +185,12 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Point a channel at a version: a release or a rollback; what was never measured is measured first."""
-    if channel not in get_args(Channel):
-        raise RequestError(f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(Channel))}.")
+    if channel not in get_args(ChannelName):
+        raise RequestError(
+            f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(ChannelName))}."
+        )
     client = connect(hub, token)
-    release = client.move_channel(name, cast("Channel", channel), version)
+    release = client.move_channel(name, cast("ChannelName", channel), version)
     if wait:
         with err.status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:

@@ -17,7 +17,7 @@ from hub.console.elements import (
     Badge,
     Chart,
     Entries,
-    Figures,
+    FigureRow,
     Success,
     Track,
     block,
@@ -69,7 +69,7 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
             may_act = may_operate(viewer, first.owner)
             stop = _stop_button(first.campaign.campaign_id) if may_act else None
         now_line = NowLine()
-        figures = Figures(("Rounds", "Published", "Best candidate", "Received"))
+        figures = FigureRow(("Rounds", "Published", "Best candidate", "Received"))
         with section("Learning curve", "section card"):
             curve = Chart("The first candidate appears here when the first round has been measured.")
         with section("Rounds", "section card"):
@@ -154,7 +154,7 @@ class RoundRow:
         self._opened.text = ago(entry.opened_at, now)
 
 
-def _show_figures(figures: Figures, campaign: CampaignView) -> None:
+def _show_figures(figures: FigureRow, campaign: CampaignView) -> None:
     done, total = progress(campaign)
     published = sum(entry.state == "published" for entry in campaign.rounds)
     rejected = sum(entry.state == "rejected" for entry in campaign.rounds)

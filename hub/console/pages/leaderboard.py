@@ -16,7 +16,7 @@ from hub.console.elements import (
     Chart,
     Command,
     Entries,
-    Figures,
+    FigureRow,
     Success,
     block,
     cell,
@@ -59,7 +59,7 @@ def _build(address: str, viewer: Viewer, first: Leaderboard) -> Callable[[Leader
             text("span", f" / {task}")
         text("h1", f"Leaderboard of {task}")
         text("p", "Measured by this hub, each skill in the same workshops that no robot trained in.", "lead")
-        figures = Figures(("Skills", "Robots", "Episodes"))
+        figures = FigureRow(("Skills", "Robots", "Episodes"))
         with section("Scores", "section card"):
             nothing = text("p", "No skill of this task has been scored yet.", "blank")
             with block("div") as scores:

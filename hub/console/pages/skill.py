@@ -19,7 +19,7 @@ from hub.console.elements import (
     Chart,
     Command,
     Entries,
-    Figures,
+    FigureRow,
     Success,
     block,
     cell,
@@ -75,7 +75,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         _crumbs()
         text("h1", name)
         summary = text("p", "", "lead")
-        figures = Figures(("Success", "Stable version", "Learned from", "Task"))
+        figures = FigureRow(("Success", "Stable version", "Learned from", "Task"))
         with block("p", "section"):
             task = first.skill.task
             link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard")
@@ -208,7 +208,7 @@ def _chart_card(title: str, nothing: str) -> Chart:
         return Chart(nothing)
 
 
-def _show_figures(figures: Figures, skill: SkillView, now: datetime) -> None:
+def _show_figures(figures: FigureRow, skill: SkillView, now: datetime) -> None:
     stable = skill.stable
     score = stable.score if stable else None
     aside = f"{interval(score)}, {plural(score.episodes, 'episode')}" if score else ""

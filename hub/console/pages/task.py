@@ -17,7 +17,7 @@ from hub.console.elements import (
     Badge,
     Command,
     Entries,
-    Figures,
+    FigureRow,
     block,
     cell,
     described,
@@ -51,7 +51,7 @@ def _build(address: str, viewer: Viewer, first: TaskPage) -> Callable[[TaskPage,
             link("Tasks", "/tasks")
         text("h1", name)
         title, summary = text("p", "", "lead"), text("p", "")
-        figures = Figures(("Version", "Licence", "Organisation", "Robots"))
+        figures = FigureRow(("Version", "Licence", "Organisation", "Robots"))
         with section("What the checker found", "section card"):
             body = table("Findings", ("Check", "Result", "Finding"))
             findings = Entries[FindingView](body, lambda each: each.check, FindingLine)

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
-from skills.messages.skills import Channel, Visibility
+from skills.messages.skills import ChannelName, Visibility
 
 __all__ = ["ChannelRow", "ReleaseRow", "SkillRow", "VersionRow"]
 
@@ -82,7 +82,7 @@ class ReleaseRow(Leased, Base):
     release_id: Mapped[str] = mapped_column(primary_key=True)
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), index=True)
     number: Mapped[int]
-    channel: Mapped[Channel] = mapped_column(String(128))
+    channel: Mapped[ChannelName] = mapped_column(String(128))
     if_none: Mapped[bool]
     asked_by: Mapped[str]
     asked_at: Mapped[datetime]

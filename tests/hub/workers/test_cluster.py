@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from hub.workers.job import WorkersAwayError
-from hub.workers.processes import Processes
+from hub.workers.processes import WorkerProcesses
 from skills.errors import NotFoundError
 from tests.hub.workers.samples import bench_plan, gate_job, in_process, merge_job, score_job
 
 
 def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
     plan, here = bench_plan(tmp_path, on_ray=True), bench_plan(tmp_path / "here")
-    found = Processes(plan, 1, 60)
+    found = WorkerProcesses(plan, 1, 60)
     merged, expected = found.run(merge_job(plan)), in_process(here).run(merge_job(here))
     assert merged.model_copy(update={"seconds": 0.0}) == expected.model_copy(update={"seconds": 0.0})
     assert plan.open_store().get(merged.digest) == here.open_store().get(merged.digest)
@@ -32,7 +32,7 @@ def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
 
 def test_a_cluster_that_is_away_is_no_failure_of_the_job(tmp_path: Path) -> None:
     plan = bench_plan(tmp_path, on_ray=True, ray_address="nowhere")
-    found = Processes(plan, 1, 60)
+    found = WorkerProcesses(plan, 1, 60)
     with pytest.raises(WorkersAwayError, match="cluster"):
         found.run(merge_job(plan))
     found.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hub.workers.job import GateJob, JobAbandonedError, WorkerDiedError
-from hub.workers.processes import Processes
+from hub.workers.processes import WorkerProcesses
 from skills.errors import ContractError, NotFoundError
 from skills.messages.plans import GatePlan
 from tests.eventually import eventually
@@ -24,10 +24,10 @@ LONG = 10_000  # episodes: minutes of work
 OWNER = """
 import sys
 from pathlib import Path
-from hub.workers.processes import Processes
+from hub.workers.processes import WorkerProcesses
 from tests.hub.workers.samples import bench_plan, gate_job
 plan = bench_plan(Path(sys.argv[1]))
-Processes(plan, 1, 60).run(gate_job(plan, episodes=10_000))
+WorkerProcesses(plan, 1, 60).run(gate_job(plan, episodes=10_000))
 """
 
 
@@ -56,15 +56,15 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    found = Processes(bench_plan(tmp_path), 1, PATIENCE)
+def processes(tmp_path: Path) -> Iterator[WorkerProcesses]:
+    found = WorkerProcesses(bench_plan(tmp_path), 1, PATIENCE)
     yield found
     found.close()
     assert mine() == []
 
 
 def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_are(
-    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    processes: WorkerProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZUNFT_ADMIN_TOKEN", "zt_secret")
     monkeypatch.setenv("PGPASSWORD", "hush")
@@ -100,7 +100,7 @@ def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_
 def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
     deaths: list[int] = []
     plan = bench_plan(tmp_path)
-    found = Processes(plan, 1, PATIENCE, on_death=lambda: deaths.append(1))
+    found = WorkerProcesses(plan, 1, PATIENCE, on_death=lambda: deaths.append(1))
 
     def kill_first() -> None:
         eventually(mine)
@@ -121,7 +121,7 @@ def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
 
 def test_a_job_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
     plan, over = bench_plan(tmp_path), threading.Event()
-    found = Processes(plan, 1, PATIENCE)
+    found = WorkerProcesses(plan, 1, PATIENCE)
 
     def kill_all() -> None:
         while not over.wait(0.02):
@@ -137,7 +137,9 @@ def test_a_job_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
     found.close()
 
 
-def test_a_job_that_nobody_waits_for_is_ended_with_its_worker(processes: Processes, tmp_path: Path) -> None:
+def test_a_job_that_nobody_waits_for_is_ended_with_its_worker(
+    processes: WorkerProcesses, tmp_path: Path
+) -> None:
     job = gate_job(bench_plan(tmp_path), episodes=LONG)
     with pytest.raises(JobAbandonedError):
         processes.run(job, stopped=lambda: bool(mine()))
@@ -162,7 +164,7 @@ def test_a_job_that_nobody_waits_for_is_ended_with_its_worker(processes: Process
 
 def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:
     plan = bench_plan(tmp_path)
-    found = Processes(plan, 1, idle_seconds=0.05)
+    found = WorkerProcesses(plan, 1, idle_seconds=0.05)
     found.run(merge_job(plan))
     eventually(lambda: mine() == [])
     found.run(merge_job(plan))
@@ -172,7 +174,7 @@ def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:
 
 def test_what_a_worker_writes_is_its_users_alone(tmp_path: Path) -> None:
     plan = bench_plan(tmp_path)
-    found = Processes(plan, 1, PATIENCE)
+    found = WorkerProcesses(plan, 1, PATIENCE)
     found.run(merge_job(plan))
     (worker,) = mine()
     assert "Umask:\t0077" in Path(f"/proc/{worker}/status").read_text()
