@@ -193,6 +193,7 @@ class Held(Generic[Row]):
 
     Attributes:
         row: As it was when it was taken; in `enter` and `commit`, as it is.
+        key: Its primary key.
         name: For logs.
         lost: Set once somebody else has it.
     """
@@ -211,7 +212,7 @@ class Held(Generic[Row]):
         self._done = False
         self._pause = 0.0
         self._note = ""
-        self._key = inspect(row, raiseerr=True).identity
+        self.key = inspect(row, raiseerr=True).identity
         self.row = row
         self.mine = mine
         self.name = _name(row)
@@ -272,7 +273,7 @@ class Held(Generic[Row]):
 
     def _own(self, session: Session) -> Row:
         locked: Any = {"key_share": True}
-        row = session.get(type(self.row), self._key, with_for_update=locked, populate_existing=True)
+        row = session.get(type(self.row), self.key, with_for_update=locked, populate_existing=True)
         if row is None:
             raise LeaseLostError(f"{self.name} is gone.")
         if not leases.held(lease_of(row), self.mine):

@@ -60,4 +60,4 @@ class RoundEngine:
 
     def _give_up(self, held: Held[CampaignRow], error: Exception) -> None:
         reason = str(error) if isinstance(error, ZunftError) else f"Internal error: {error!r}"
-        self._steps.give_up(held, *self._steps.look(held.row.campaign_id), reason)
+        self._steps.give_up(held, *self._steps.look(held.key[0]), reason)

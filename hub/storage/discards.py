@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from hub.clock import Clock
 from hub.storage.blobs import is_named
-from hub.storage.database import Database
+from hub.storage.database import Database, insert_of
 from hub.storage.objects import StoreError
 from hub.storage.regions import Stores
 from hub.storage.tables.uploads import DiscardRow
@@ -31,11 +31,8 @@ log = structlog.get_logger("zunft.store")
 
 def discard(session: Session, region: str, digest: str, now: datetime) -> None:
     """Have a blob deleted later, unless a row names it then."""
-    row = session.get(DiscardRow, (region, digest), with_for_update=True, populate_existing=True)
-    if row is None:
-        session.merge(DiscardRow(region=region, digest=digest, discarded_at=now))
-    else:
-        row.discarded_at = now
+    new = insert_of(session, DiscardRow).values(region=region, digest=digest, discarded_at=now)
+    session.execute(new.on_conflict_do_update(index_elements=["region", "digest"], set_={"discarded_at": now}))
 
 
 def _is_discarded(session: Session, region: str, digest: str) -> bool:

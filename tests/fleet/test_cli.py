@@ -72,7 +72,7 @@ def test_a_skill_is_used_without_the_training_stack(home: Path) -> None:
 
 def test_a_skill_is_used_on_a_robots_own_environment(home: Path) -> None:
     own = "--env tests.fleet.own_robots:make_good"
-    used = zunft(*f"robot use weld-seam --episodes 2 --home {home} {own}".split())
+    used = zunft(*f"robot use weld-seam@base --episodes 2 --home {home} {own}".split())
     assert used.returncode == 0, used.stderr
     assert "of 2 jobs done" in used.stdout
 

@@ -230,7 +230,7 @@ def test_a_users_token_is_sent_and_never_shown() -> None:
 
     def note(request: httpx.Request) -> httpx.Response:
         seen.append(request.headers.get("Authorization"))
-        return reply(200, b"[]")
+        return reply(200, b'{"items": []}')
 
     client = OperatorClient.open("http://hub", "zt_secret", httpx.MockTransport(note))
     assert client.skills(SkillQuery()).items == ()

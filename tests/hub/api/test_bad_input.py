@@ -330,6 +330,7 @@ def test_a_round_that_closes_while_a_delta_is_taken_in_keeps_nothing_of_it(
     monkeypatch.setattr(store, "put_file", put_and_close)
     response = robot.push(collecting.work.round_id, good(collecting))
     assert hall.error(response, 409)["code"] == "round_closed"
+    hall.tidy()
     assert hall.blobs() == blobs
     assert hall.round(collecting.work.round_id).deltas == 0
 
@@ -346,6 +347,7 @@ def test_an_upload_that_comes_second_keeps_nothing(hall: Hall, monkeypatch: pyte
 
     monkeypatch.setattr(store, "put_file", put_after_rival)
     assert hall.error(hall.publish(tiny_skill()), 409)["code"] == "wrong_version"
+    hall.tidy()
     assert hall.blobs() == {rival.digest[9:]}
 
 

@@ -18,6 +18,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from requests import PreparedRequest
+from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
@@ -164,7 +165,8 @@ def test_no_request_brings_a_fault_or_an_undocumented_answer(target: Target, met
     def fuzz(case: schemathesis.Case[Any], at_home: bool, spoilt: bool, junk: bytes) -> None:
         if at_home:
             case.path_parameters.update({name: target.known[name] for name in case.path_parameters})
-        not_asked = NOT_ASKED
+        # The loops of a hub whose streams were closed have ended, and it says so.
+        not_asked = [*NOT_ASKED, not_a_server_error] if path == "/readyz" else NOT_ASKED
         if path in target.files and spoilt:
             case.body = target.files[path] + junk
             # What was wrong with the request may have been its body.
