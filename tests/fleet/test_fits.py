@@ -170,7 +170,7 @@ def asked_of(hub: Watched, reference: str) -> list[RobotFit]:
     assert shown.exit_code == 0, shown.output
     assert "anna" in shown.output
     answer = CliRunner().invoke(app, [*words, "--json"])
-    return [RobotFit.model_validate(each) for each in json.loads(answer.output)]
+    return [RobotFit.model_validate(each) for each in json.loads(answer.output)["items"]]
 
 
 @pytest.mark.parametrize(
@@ -204,12 +204,12 @@ def test_a_file_is_held_to_the_robot_of_this_machine_without_a_hub(hub: Watched,
             "--json",
         ]
         answer = CliRunner().invoke(app, words)
-        (found,) = map(RobotFit.model_validate, json.loads(answer.output))
+        (found,) = map(RobotFit.model_validate, json.loads(answer.output)["items"])
         assert (found.name, found.fits) == ("anna", fits)
         if fits == "no":
             assert "this quadrotor does not serve task weld-seam" in found.differences[0]
             own = CliRunner().invoke(app, [*words, "--env", "tests.fleet.own_robots:make_good"])
-            assert json.loads(own.output)[0]["fits"] == "yes"
+            assert json.loads(own.output)["items"][0]["fits"] == "yes"
     assert len(hub.asked) == before
 
 
