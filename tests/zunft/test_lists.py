@@ -142,6 +142,7 @@ def test_the_pages_of_a_list_are_all_of_it(command: str, folder: Path) -> None:
         ("campaign list --state running", "state", {"running"}),
         ("user list --role admin", "name", {"admin"}),
         ("organisation list --text ORTH", "name", {"North"}),
+        (f"task leaderboard {TASK} --skill skill-1001", "version", {4, 9, 14}),
         ("task list --hub http://hub --text SK-2", "name", {"task-2"}),
     ],
 )

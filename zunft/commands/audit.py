@@ -14,6 +14,7 @@ from skills.messages.lists import AuditQuery
 from zunft.commands.connection import Json, request
 from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.output import table, tell
+from zunft.commands.settings import DataDir, hub_settings
 
 if TYPE_CHECKING:
     from hub.events.audit import AuditLog
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Who did what: the hub's audit log, read from its database.")
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="The hub's folder; other settings come from the environment.")
-]
 
 
 @app.command(
@@ -90,9 +87,7 @@ def show(
 def _log(data_dir: Path | None) -> Iterator[AuditLog]:
     # Imported here: the other commands should not wait for the hub's modules.
     from hub.events.audit import AuditLog  # noqa: PLC0415
-    from hub.settings import Settings  # noqa: PLC0415
     from hub.storage.database import existing_database  # noqa: PLC0415
 
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-    with existing_database(settings.database) as database:
+    with existing_database(hub_settings(data_dir=data_dir).database) as database:
         yield AuditLog(database)

@@ -16,7 +16,15 @@ from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
-from skills.messages.skills import Channel, ReleaseView, ScoreView, SkillView, Visibility
+from skills.messages.skills import (
+    Channel,
+    ChannelMove,
+    MinimumChange,
+    ReleaseView,
+    ScoreView,
+    SkillView,
+    Visibility,
+)
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import (
@@ -236,8 +244,9 @@ def release(
     """Point a channel at a version: a release or a rollback; what was never measured is measured first."""
     if channel not in get_args(Channel):
         raise RequestError(f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(Channel))}.")
+    move = request(ChannelMove, {"version": version})
     client = connect(hub, token)
-    release = client.move_channel(name, cast("Channel", channel), version)
+    release = client.move_channel(name, cast("Channel", channel), move.version)
     if wait:
         with err.status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:
@@ -257,7 +266,8 @@ def minimum(
     as_json: Json = False,
 ) -> None:
     """Say what success a version must reach to become the first stable one."""
-    changed = connect(hub, token).change_minimum(name, _share(success))
+    change = request(MinimumChange, {"minimum": _share(success)})
+    changed = connect(hub, token).change_minimum(name, change.minimum)
     words = "more than doing nothing does" if changed.minimum is None else f"at least {changed.minimum:g}"
     tell(changed, f"{changed.name}: {words}", as_json=as_json)
 

@@ -139,5 +139,5 @@ def redeliver(
     as_json: Json = False,
 ) -> None:
     """Try dead letters again."""
-    found = connect(hub, token).redeliver(webhook_id, RedeliverRequest(events=tuple(event or ())))
+    found = connect(hub, token).redeliver(webhook_id, request(RedeliverRequest, {"events": event or ()}))
     tell(found, f"{found.queued} dead letters are on their way again.", as_json=as_json)
