@@ -321,7 +321,7 @@ def fits(
     FILE.skill: the robot of this machine, without a hub.
     """
     if is_file(reference):
-        page = Page(items=(_here(Path(reference), home, env),))
+        page = Page[RobotFit](items=(_here(Path(reference), home, env),))
     else:
         filters = {"text": text, "organisation": organisation, "embodiment": embodiment}
         query = request(RobotQuery, {**filters, "limit": limit, "cursor": cursor})
