@@ -55,9 +55,10 @@ class Leaderboards:
             if query.skill:
                 find_skill(session, query.skill, viewer)
             counts = Counting(self.plan, digest)
+            scored = lines(task, viewer, query.skill).where(counts(ScoreRow))
             entries = page_of(
                 session,
-                best_lines(task, viewer, counts, query.skill),
+                scored if query.skill else best_lines(task, viewer, counts),
                 BOARD_ORDER,
                 query,
                 lambda rows: (_entry(row[0], row[1], hub) for row in rows),
