@@ -52,9 +52,7 @@ def lines(task: str, viewer: Viewer, skill: str = "") -> Statement:
 
 
 def best_lines(task: str, viewer: Viewer, counts: Counting, skill: str = "") -> Statement:
-    """Of each skill the stable version, or else the newest with a score that counts; of one skill all."""
-    if skill:
-        return lines(task, viewer, skill).where(counts(ScoreRow))
+    """Of each skill the stable version, or else the newest with a score that counts."""
     its = aliased(ScoreRow)
     scored = (
         select(its.digest)
@@ -64,7 +62,7 @@ def best_lines(task: str, viewer: Viewer, counts: Counting, skill: str = "") -> 
     stable = scored.where(its.number == _stable(SkillRow.name))
     newest = scored.order_by(its.number.desc()).limit(1)
     both = (each.correlate(SkillRow).scalar_subquery() for each in (stable, newest))
-    return lines(task, viewer).where(ScoreRow.digest == func.coalesce(*both))
+    return lines(task, viewer, skill).where(ScoreRow.digest == func.coalesce(*both))
 
 
 def unscored_lines(task: str, viewer: Viewer, counts: Counting, skill: str = "") -> Statement:
