@@ -21,6 +21,7 @@ from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import FLEET, fresh_workshop, load_workshop
 from fleet.local_training import train_alone
+from fleet.practice import train_locally
 from fleet.twin import SimulatedGround
 from fleet.workers.crew import Crew, Line
 from fleet.workers.processes import Processes
@@ -123,9 +124,9 @@ def run(crew: Crew, function: Callable[..., Any], arguments: Sequence[tuple[Any,
 def train_one_round(_: Line, skill: Skill, number: int, seed: int, rate: float) -> Tensors:
     """One robot's delta of one round."""
     trainer = ground(number, seed).trainer(skill.manifest.network)
-    trainer.set_weights(skill.tensors)
-    trainer.train(ORDER.training.iterations, rate, proximal=ORDER.training.proximal)
-    return dict(subtract(trainer.get_weights(), skill.tensors))
+    plan = ORDER.training
+    weights, _report = train_locally(trainer, skill, [rate], plan.iterations, proximal=plan.proximal)
+    return dict(subtract(weights, skill.tensors))
 
 
 def train_one_alone(_: Line, skill: Skill, number: int, seed: int, rounds: int) -> Skill:

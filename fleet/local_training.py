@@ -1,8 +1,12 @@
-"""The comparison without a guild: each robot trains on its own, with the same number of own steps."""
+"""Training without a guild: a robot on its own, or each of a fleet, with as many own steps as in a campaign.
+
+How one trains is left to `fleet.practice`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from envs.task import Task, load_task
 from envs.workshop import Workshop
@@ -11,6 +15,9 @@ from fleet.simulate import FleetPlan
 from fleet.workers.crew import Crew, Line
 from skills.messages.plans import TrainingPlan
 from skills.skill import Skill
+
+if TYPE_CHECKING:
+    from fleet.trainer import TrainingReport
 
 __all__ = ["train_all_alone", "train_alone"]
 
@@ -42,7 +49,7 @@ def train_alone(
     rounds: int,
     *,
     seed: int,
-    on_iteration: Callable[[int, float | None], None] = lambda _steps, _success: None,
+    on_iteration: Callable[[TrainingReport], None] | None = None,
 ) -> Skill:
     """Train from `skill` for as many iterations as a campaign of `rounds` asks of each robot.
 
@@ -56,41 +63,36 @@ def train_alone(
         plan: Iterations of a round, and the learning rates.
         rounds: How many rounds' worth.
         seed: Of the training.
-        on_iteration: Told the steps of each iteration and the share of episodes that succeeded.
+        on_iteration: Told of each iteration's figures.
 
     Raises:
         ArtefactError: Training diverged.
     """
-    from fleet.twin import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
+    from fleet.practice import train_locally  # noqa: PLC0415 - RLlib is for workers, not for their parent
+    from fleet.twin import SimulatedGround  # noqa: PLC0415
 
     trainer = SimulatedGround(task, workshop, seed=seed).trainer(skill.manifest.network)
-    trainer.set_weights(skill.tensors)
-    steps = 0
-    for rate in (plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)):
-        report = trainer.train(
-            plan.iterations,
-            rate,
-            on_iteration=lambda report: on_iteration(report.steps, report.success_rate),
-        )
-        steps += report.steps
+    rates = [plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)]
+    weights, report = train_locally(trainer, skill, rates, plan.iterations, on_iteration=on_iteration)
+    trainer.close()
     changes = {
         "version": skill.manifest.version + 1,
         "parents": (skill.digest,),
         "origin": "upload",
         "contributors": 1,
-        "samples": steps,
+        "samples": report.steps,
         "summary": f"Trained alone in {workshop.name}",
     }
-    return Skill(skill.manifest.model_copy(update=changes), trainer.get_weights())
+    return Skill(skill.manifest.model_copy(update=changes), weights)
 
 
 def _train(line: Line, fleet: FleetPlan, number: int, skill: Skill, plan: TrainingPlan, rounds: int) -> Skill:
     robot = fleet.robots[number]
     done, total = 0, 0
 
-    def tell(steps: int, success: float | None) -> None:
+    def tell(report: TrainingReport) -> None:
         nonlocal done, total
-        done, total = done + 1, total + steps
+        done, total = done + 1, total + report.steps
         line.report(
             Progress(
                 robot=robot.name,
@@ -98,7 +100,7 @@ def _train(line: Line, fleet: FleetPlan, number: int, skill: Skill, plan: Traini
                 round=(done - 1) // plan.iterations + 1,
                 iteration=done,
                 steps=total,
-                success=success,
+                success=report.success_rate,
                 text="alone",
             )
         )

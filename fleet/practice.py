@@ -1,18 +1,47 @@
-"""One robot's work of one round: from the round's base and assignment to its delta.
+"""Training on one machine: from a base on, and a round's work from its base and assignment to its delta.
 
 Pure besides the trainer. Fetching the base and sending the delta is left to `fleet.agent`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fleet.trainer import Trainer, TrainingReport
+from skills.container import Tensors
 from skills.delta import Delta, DeltaHeader, clip, norm, subtract
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
-__all__ = ["practise"]
+__all__ = ["practise", "train_locally"]
+
+
+def train_locally(
+    trainer: Trainer,
+    base: Skill,
+    rates: Iterable[float],
+    iterations: int,
+    *,
+    proximal: float = 0.0,
+    on_iteration: Callable[[TrainingReport], None] | None = None,
+    on_step: Callable[[], None] = lambda: None,
+) -> tuple[Tensors, TrainingReport]:
+    """Train from `base`, so many iterations at each learning rate in turn, with one Adam.
+
+    Returns:
+        The weights, and what all iterations together did.
+
+    Raises:
+        ArtefactError: The base does not belong to the trainer's network, or training diverged.
+        ContractError: The environment gave numbers that are not finite.
+        RobotError, StoppedError: See `fleet.interfaces`.
+    """
+    trainer.set_weights(base.tensors)
+    reports = [
+        trainer.train(iterations, rate, proximal=proximal, on_iteration=on_iteration, on_step=on_step)
+        for rate in rates
+    ]
+    return trainer.get_weights(), TrainingReport.of(reports)
 
 
 def practise(
@@ -26,20 +55,19 @@ def practise(
     """Train from `base` as the assignment says; what was learned, clipped to the plan's norm.
 
     Raises:
-        ArtefactError: The base does not belong to the trainer's network, or training diverged.
-        ContractError: The environment gave numbers that are not finite.
-        RobotError, StoppedError: See `fleet.interfaces`.
+        ArtefactError, ContractError, RobotError, StoppedError: See `train_locally`.
     """
     plan = assignment.training
-    trainer.set_weights(base.tensors)
-    report = trainer.train(
+    weights, report = train_locally(
+        trainer,
+        base,
+        [assignment.learning_rate],
         plan.iterations,
-        assignment.learning_rate,
         proximal=plan.proximal,
         on_iteration=on_iteration,
         on_step=on_step,
     )
-    learned = subtract(trainer.get_weights(), base.tensors)
+    learned = subtract(weights, base.tensors)
     header = DeltaHeader(
         base=base.digest,
         round_id=assignment.round_id,

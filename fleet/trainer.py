@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +85,16 @@ class TrainingReport:
     def success_rate(self) -> float | None:
         """Share of successful episodes; with exploration noise, so below the skill's score."""
         return float(np.mean(self.successes)) if self.successes else None
+
+    @classmethod
+    def of(cls, reports: Sequence[TrainingReport]) -> TrainingReport:
+        """Of several iterations together."""
+        return cls(
+            steps=sum(report.steps for report in reports),
+            seconds=sum(report.seconds for report in reports),
+            returns=tuple(value for report in reports for value in report.returns),
+            successes=tuple(value for report in reports for value in report.successes),
+        )
 
 
 class Trainer:
@@ -170,7 +180,7 @@ class Trainer:
             if on_iteration:
                 on_iteration(reports[-1])
         check_finite(self.get_weights(), "trained skill")
-        return _total(reports)
+        return TrainingReport.of(reports)
 
     def close(self) -> None:
         """Close the environments."""
@@ -244,12 +254,3 @@ def _check_spaces(spaces: tuple[Any, Any], network: Network) -> None:
                 where=f"env.{what}_space",
                 remedy="Build the environment to the contract in the skill's manifest.",
             )
-
-
-def _total(reports: list[TrainingReport]) -> TrainingReport:
-    return TrainingReport(
-        steps=sum(report.steps for report in reports),
-        seconds=sum(report.seconds for report in reports),
-        returns=tuple(value for report in reports for value in report.returns),
-        successes=tuple(value for report in reports for value in report.successes),
-    )

@@ -78,13 +78,14 @@ def root(
 def main() -> None:
     """Run the command; where Zunft refuses, exit status 1 and one line on standard error.
 
-    With `--json` that line, and what Typer finds wrong with the options (status 2), is a document.
+    Status 2 is of wrong settings, and of what Typer finds wrong with the options. With `--json` what is said
+    then is a document, too.
     """
     as_json = "--json" in sys.argv[1:]
     try:
         sys.exit(app(standalone_mode=not as_json))
     except ZunftError as error:
-        refused, status = error, 1
+        refused, status = error, 2 if error.code == "usage" else 1
     except OSError as error:
         refused, status = RequestError(f"{error.strerror or error}.", where=_file(error), code="file"), 1
     except typer.Abort:

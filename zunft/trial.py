@@ -1,11 +1,12 @@
 """A quick local training of a task: does anything learn here, and how does it compare with the yardsticks?
 
-One robot, without a hub; how a fleet learns is `zunft.demo.run`. Drawing the curve is `zunft.task_pictures`.
+One robot, without a hub. Training is left to `fleet.local_training`, drawing to `zunft.task_pictures`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,12 +15,16 @@ from envs.examine import RandomPolicy
 from envs.scripted import controller, controller_names
 from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
+from fleet.local_training import train_alone
 from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import TrainingPlan
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.commands.skill import new_skill
 from zunft.demo.report import Score
+
+if TYPE_CHECKING:
+    from fleet.trainer import TrainingReport
 
 __all__ = ["Point", "Trial", "try_task"]
 
@@ -42,8 +47,7 @@ class Trial(BaseModel):
     Attributes:
         curve: One point an iteration; with exploration, so below the skill's score.
         held_out: By the plan of the leaderboards (`skills.messages.leaderboards.BOARD`), so with a hub's
-        digits
-            where as many episodes are run. Scores by player; the controllers by their names.
+            digits where as many episodes are run. Scores by player; the controllers by their names.
         home: The one workshop that it trained in.
     """
 
@@ -112,23 +116,18 @@ def _at_home(policy: Player, task: Task, home: Workshop, episodes: int) -> Score
 def _train(
     task: Task, home: Workshop, iterations: int, seed: int, tell: Callable[[Point], None]
 ) -> tuple[Skill, list[Point], float]:
-    from fleet.twin import SimulatedGround  # noqa: PLC0415 - RLlib loads slowly
-
-    first, plan = new_skill(task, seed=seed), TrainingPlan()
-    trainer = SimulatedGround(task, home, seed=seed).trainer(first.manifest.network)
-    trainer.set_weights(first.tensors)
+    """A fresh start, version 1: nobody else has the untrained one, so that it is no parent."""
     curve: list[Point] = []
-    steps, seconds = 0, 0.0
-    for number in range(1, iterations + 1):
-        report = trainer.train(1, plan.rate_of_round(number, iterations))
-        steps, seconds = steps + report.steps, seconds + report.seconds
+    seconds = 0.0
+
+    def add(report: TrainingReport) -> None:
+        nonlocal seconds
+        seconds += report.seconds
+        steps = report.steps + (curve[-1].steps if curve else 0)
         curve.append(Point(steps=steps, mean_return=report.mean_return, success=report.success_rate))
         tell(curve[-1])
-    trainer.close()
-    changes = {
-        "origin": "upload",
-        "contributors": 1,
-        "samples": steps,
-        "summary": f"Tried in {home.name}",
-    }
-    return Skill(first.manifest.model_copy(update=changes), trainer.get_weights()), curve, seconds
+
+    each = TrainingPlan(iterations=1)
+    grown = train_alone(new_skill(task, seed=seed), task, home, each, iterations, seed=seed, on_iteration=add)
+    changes = {"version": 1, "parents": (), "summary": f"Tried in {home.name}"}
+    return Skill(grown.manifest.model_copy(update=changes), grown.tensors), curve, seconds

@@ -32,7 +32,9 @@ log = structlog.get_logger("zunft.store")
 def discard(session: Session, region: str, digest: str, now: datetime) -> None:
     """Have a blob deleted later, unless a row names it then."""
     new = insert_of(session, DiscardRow).values(region=region, digest=digest, discarded_at=now)
-    session.execute(new.on_conflict_do_update(index_elements=["region", "digest"], set_={"discarded_at": now}))
+    session.execute(
+        new.on_conflict_do_update(index_elements=["region", "digest"], set_={"discarded_at": now})
+    )
 
 
 def _is_discarded(session: Session, region: str, digest: str) -> bool:

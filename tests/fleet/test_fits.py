@@ -25,6 +25,7 @@ from hub.settings import Settings
 from skills.errors import ContractError
 from skills.fits import Abilities, Ability, RobotFit, fit_of
 from skills.skill import Skill
+from tests.eventually import eventually
 from tests.fleet.small_robot import SmallGround, SmallRobot, make_robot, small_skill
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, small_settings
 from tests.hub.serving import serving
@@ -47,6 +48,13 @@ class Watched:
         token = ok(self.hall.post("/enrolment-tokens", {})).json()[0]["token"]
         join(Workbench(home), self.url, token=token, name="anna", embodiment=embodiment)
         return Workbench(home)
+
+    def publish_stable(self, skill: Skill) -> None:
+        """Published, measured and released, by the hub itself."""
+        ok(self.hall.publish(skill))
+        self.hall.release(name=skill.manifest.name)
+        stable = f"/api/v1/skills/{skill.manifest.name}/versions/stable"
+        eventually(lambda: self.hall.client.get(stable, headers=self.hall.operator).is_success)
 
     def release(self, version: int) -> None:
         target = "/api/v1/skills/follow/channels/stable"
@@ -100,7 +108,7 @@ def test_a_robot_keeps_the_skill_it_has_and_asks_for_no_byte_of_what_does_not_fi
 def test_a_robot_serves_each_task_that_it_has_fetched_whatever_it_works_on_now(
     hub: Watched, tmp_path: Path
 ) -> None:
-    ok(hub.hall.publish(new_skill("weld-seam", seed=0)))
+    hub.publish_stable(new_skill("weld-seam", seed=0))
     bench = hub.join(tmp_path / "robot")
     fetched = own_task(bench.home / "tasks")
     use_skill(bench, connect(bench), "weld-seam", episodes=1, seed=0)
@@ -151,7 +159,7 @@ def test_using_a_skill_of_another_contract_is_refused_with_the_difference_shown(
 ) -> None:
     task = own_task(tmp_path / "tasks")
     monkeypatch.setenv("ZUNFT_TASKS", str(task.parent))
-    ok(hub.hall.publish(new_skill("stack-bricks", seed=0)))
+    hub.publish_stable(new_skill("stack-bricks", seed=0))
     text = (task / "task.toml").read_text(encoding="utf-8")
     (task / "task.toml").write_text(text.replace("control_hz = 50", "control_hz = 25"), encoding="utf-8")
     assert load_task("stack-bricks").contract.control_hz == 25
@@ -170,7 +178,7 @@ def asked_of(hub: Watched, reference: str) -> list[RobotFit]:
     assert shown.exit_code == 0, shown.output
     assert "anna" in shown.output
     answer = CliRunner().invoke(app, [*words, "--json"])
-    return [RobotFit.model_validate(each) for each in json.loads(answer.output)]
+    return [RobotFit.model_validate(each) for each in json.loads(answer.output)["items"]]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +187,7 @@ def asked_of(hub: Watched, reference: str) -> list[RobotFit]:
 def test_a_robot_says_what_it_serves_when_it_joins(
     hub: Watched, tmp_path: Path, embodiment: str, fits: str
 ) -> None:
-    ok(hub.hall.publish(new_skill("weld-seam", seed=0)))
+    hub.publish_stable(new_skill("weld-seam", seed=0))
     token = ok(hub.hall.post("/enrolment-tokens", {})).json()[0]["token"]
     words = f"robot join --hub {hub.url} --name anna --embodiment {embodiment} --home {tmp_path / 'robot'}"
     for _ in range(2):  # the second time nothing is told, for it may know better by now
@@ -204,12 +212,12 @@ def test_a_file_is_held_to_the_robot_of_this_machine_without_a_hub(hub: Watched,
             "--json",
         ]
         answer = CliRunner().invoke(app, words)
-        (found,) = map(RobotFit.model_validate, json.loads(answer.output))
+        (found,) = map(RobotFit.model_validate, json.loads(answer.output)["items"])
         assert (found.name, found.fits) == ("anna", fits)
         if fits == "no":
             assert "this quadrotor does not serve task weld-seam" in found.differences[0]
             own = CliRunner().invoke(app, [*words, "--env", "tests.fleet.own_robots:make_good"])
-            assert json.loads(own.output)[0]["fits"] == "yes"
+            assert json.loads(own.output)["items"][0]["fits"] == "yes"
     assert len(hub.asked) == before
 
 

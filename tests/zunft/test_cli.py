@@ -55,6 +55,63 @@ def test_a_hub_that_is_not_there_is_an_error_and_no_traceback() -> None:
     assert "the hub did not answer" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("skill release weld-seam 0 --token x", "version: Input should be greater than or equal to 1."),
+        ("skill minimum weld-seam 1.5 --token x", "minimum: Input should be less than or equal to 1."),
+    ],
+)
+def test_what_no_hub_would_take_is_one_line(line: str, text: str) -> None:
+    result = run(*line.split(), "--hub", "http://127.0.0.1:9")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"error {text} See --help.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "variable", "value", "where", "text"),
+    [
+        ("hub run", "ZUNFT_PORT", "eighty", "ZUNFT_PORT: ", "unable to parse"),
+        ("hub run --port 70000", "ZUNFT_PORT", "80", "--port: ", "less than or equal to 65535"),
+        ("hub backup /nowhere", "ZUNFT_WORKERS", "0", "ZUNFT_WORKERS: ", "greater than or equal to 1"),
+        (
+            "hub restore /nowhere/x.tar",
+            "ZUNFT_ADMIN_TOKEN",
+            "short",
+            "ZUNFT_ADMIN_TOKEN: ",
+            "a token has 16 characters",
+        ),
+        ("hub new-key", "ZUNFT_REGIONS", "eu", "ZUNFT_REGIONS: ", "no JSON"),
+        ("audit show", "ZUNFT_LOG_LEVEL", "LOUD", "ZUNFT_LOG_LEVEL: ", "should match"),
+        (
+            "merge rebuild weld-seam@2",
+            "ZUNFT_OIDC_ISSUER",
+            "https://a.example",
+            "ZUNFT_...: ",
+            "needs oidc_client_id",
+        ),
+        ("robot status", "ZUNFT_ROBOT_TOLERANCE", "seven", "ZUNFT_ROBOT_TOLERANCE: ", "unable to parse"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line_that_names_it(
+    line: str,
+    variable: str,
+    value: str,
+    where: str,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run(*line.split(), cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"error {where}")
+    assert text in result.stderr
+    assert result.stderr.endswith("docs/settings.md says what it may be.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
     (tmp_path / "envs").mkdir()
     (tmp_path / "envs" / "__init__.py").write_text("")

@@ -32,7 +32,7 @@ def test_a_hub_runs_with_or_without_the_word(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[Settings] = []
-    monkeypatch.setattr("hub.server.serve", lambda settings, **_: served.append(settings))
+    monkeypatch.setattr("hub.supervisor.serve", lambda settings, **_: served.append(settings))
     monkeypatch.setenv("ZUNFT_DATA_DIR", str(tmp_path))
     assert RUNNER.invoke(app, words).exit_code == 0
     assert RUNNER.invoke(app, [*words, "--port", "1234"]).exit_code == 0

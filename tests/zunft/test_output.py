@@ -92,8 +92,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("hub")
     settings = {"data_dir": folder, "admin_token": ADMIN, "console": False}
     hall = Hall(Settings.model_validate(settings), StubGate(), Hands())
+    ok(hall.publish(tiny_skill(name=LONG_SKILL)))
+    hall.release(name=LONG_SKILL)
     with serving(hall.app) as address:
-        ok(hall.publish(tiny_skill(name=LONG_SKILL)))
         operator = OperatorClient.open(address, ADMIN)
         operator.create_organisation(OrganisationRequest(name=LONG_OWNER))
         yield address

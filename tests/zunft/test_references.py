@@ -28,8 +28,9 @@ ASK_FOR_NUMBERS = set(COMMANDS) - {"versions"}
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     hall = Hall(small_settings(tmp_path_factory.mktemp("hub")), StubGate(), Hands())
+    ok(hall.publish(tiny_skill()))
+    hall.release()
     with serving(hall.app) as found:
-        ok(hall.publish(tiny_skill()))
         yield found
 
 

@@ -21,6 +21,7 @@ from hub.settings import Settings
 from hub.storage.tables.scores import ScoreRow
 from skills.container import pack
 from skills.errors import ArtefactError, ContractError, NotFoundError
+from skills.skill import Skill
 from tests.eventually import eventually
 from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings, tiny_skill
 from tests.hub.leaderboards.samples import SMALL
@@ -51,6 +52,15 @@ def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
         yield found
 
 
+def publish_stable(hall: Hall, skill: Skill) -> None:
+    """Published, measured and released, by the hub itself."""
+    name = skill.manifest.name
+    ok(hall.publish(skill))
+    hall.release(skill.manifest.version, name)
+    stable = f"/api/v1/skills/{name}/versions/stable"
+    eventually(lambda: hall.client.get(stable).json().get("version") == skill.manifest.version)
+
+
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["task", *words], env={"COLUMNS": "120"})
 
@@ -63,8 +73,8 @@ def said(*words: str) -> str:
 
 def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path) -> None:
     skill = weld_skill(0)
-    ok(hall.publish(skill))
-    ok(hall.publish(tiny_skill(name="other", task="weld-seam")))
+    publish_stable(hall, skill)
+    publish_stable(hall, tiny_skill(name="other", task="weld-seam"))
     assert "weld-seam v1 of guild waits to be measured." in said("leaderboard", "weld-seam")
     unmeasured = run("score", "weld-seam")
     assert "no score of this version" in str(unmeasured.exception)
@@ -91,7 +101,7 @@ def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path
 
 def test_other_digits_end_with_1(hall: Hall) -> None:
     skill = weld_skill(0)
-    ok(hall.publish(skill))
+    publish_stable(hall, skill)
     hall.services.leaderboards.scorer.work()
     with hall.services.storage.database.write() as session:
         row = session.get_one(ScoreRow, skill.digest)
@@ -108,7 +118,7 @@ def test_a_published_task_that_is_not_here_is_fetched_to_repeat_a_score(hall: Ha
     bundle = template_bundle(tmp_path / "Bundle", "stack-bricks")
     ok(publish(hall, pack_bundle(bundle), visibility="guild"))
     eventually(lambda: states(hall) == {"stack-bricks/1": "listed"})
-    ok(hall.publish(new_skill(str(bundle), seed=0)))
+    publish_stable(hall, new_skill(str(bundle), seed=0))
     hall.services.leaderboards.scorer.work()
     assert "The digits are the hub's." in said("score", "stack-bricks@1")
 
@@ -116,7 +126,7 @@ def test_a_published_task_that_is_not_here_is_fetched_to_repeat_a_score(hall: Ha
 def test_a_task_that_is_another_here_is_named_before_anything_is_measured(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ok(hall.publish(weld_skill(0)))
+    publish_stable(hall, weld_skill(0))
     hall.services.leaderboards.scorer.work()
     monkeypatch.setattr("hub.leaderboards.boards._digest", lambda *_: "sha256:" + "0" * 64)
     result = run("score", "weld-seam")

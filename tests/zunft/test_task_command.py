@@ -49,7 +49,7 @@ def publish_from_tutorial(folder: Path, data: Path) -> None:
         here = ["--hub", hub.address, "--token", ADMIN]
         said = run("task", "publish", str(folder), "--visibility", "guild", *here)
         assert "press-button v1: listed" in said
-        (listed,) = json.loads(run("task", "list", "--json", "--hub", hub.address))
+        (listed,) = json.loads(run("task", "list", "--json", "--hub", hub.address))["items"]
         assert (listed["title"], listed["latest"]) == ("Press a button", 1)
         fetched = data / "own"
         run("task", "fetch", "press-button", "--folder", str(fetched), "--hub", hub.address)

@@ -19,6 +19,8 @@ def test_a_trial_says_of_held_out_robots_what_a_hub_says(seed: int, tmp_path: Pa
     aside = 'offset = { low = [0.0, 0.0, -0.02], high = [0.0, 0.0, 0.02], unit = "m" }'
     task = small_task(tmp_path, ("[quantities.high]", f"{aside}\n\n[quantities.high]"))
     trial, skill = try_task(task, iterations=1, seed=seed)
+    manifest = skill.manifest
+    assert (manifest.version, manifest.parents, manifest.samples) == (1, (), trial.curve[-1].steps)
     expected = pool(score_skill(skill, task, BOARD.draws()).by_embodiment.values())
     assert 0 < expected.score < 1
     assert (trial.held_out["trained"].score, trial.held_out["trained"].episodes) == (

@@ -66,7 +66,7 @@ def test_from_adding_one_to_sending_its_dead_letters_again(hall: Hall) -> None:
         assert listed["kinds"] == ["version.published", "robot.lost"]
         assert listed["trouble"] == "it answered with status 500."
         assert webhook_id[:4] in said("list")
-        (letter,) = json.loads(said("dead", webhook_id, "--json"))
+        (letter,) = json.loads(said("dead", webhook_id, "--json"))["items"]
         assert "500" in said("dead", webhook_id)
         assert "1 dead letters" in said("redeliver", webhook_id, "--event", str(letter["event"]))
         tell(hall)

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
-from zunft.commands.connection import Json
+from skills.messages.lists import AuditQuery
+from zunft.commands.connection import Json, request
+from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.output import table, tell
+from zunft.commands.settings import DataDir, hub_settings
 
 if TYPE_CHECKING:
     from hub.events.audit import AuditLog
-from skills.messages.lists import LARGEST_PAGE, AuditQuery
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Who did what: the hub's audit log, read from its database.")
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="The hub's folder; other settings come from the environment.")
-]
 
 
 @app.command(
@@ -50,16 +48,26 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: [bold]zunft audit show --limit 200 --json[/]")
+@app.command(
+    epilog="Examples: [bold]zunft audit show --all --json[/]; "
+    "[bold]zunft audit show --actor user:maria --sort newest --limit 10[/]"
+)
 def show(
     data_dir: DataDir = None,
-    cursor: Annotated[str, typer.Option(help="Go on behind a page; it ends with this.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="How many, oldest first.")] = 50,
+    actor: Annotated[str, typer.Option(help="Only what this one did, such as user:maria.")] = "",
+    action: Annotated[str, typer.Option(help="Only what was done so, such as robot.enrolled.")] = "",
+    subject: Annotated[str, typer.Option(help="Only what was done to this.")] = "",
+    sort: Annotated[Literal["oldest", "newest"], typer.Option(help="Which come first.")] = "oldest",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
     as_json: Json = False,
 ) -> None:
-    """Show entries, oldest first."""
+    """Show entries."""
+    filters = {"actor": actor, "action": action, "subject": subject, "sort": sort}
+    query = request(AuditQuery, {**filters, "limit": limit, "cursor": cursor})
     with _log(data_dir) as log:
-        entries = log.entries(AuditQuery(cursor=cursor, limit=limit)).items
+        page = listed(log.entries, query, whole=whole)
     rows = [
         (
             str(entry.number),
@@ -69,19 +77,17 @@ def show(
             entry.subject,
             ", ".join(f"{name} {value}" for name, value in entry.details.items()),
         )
-        for entry in entries
+        for entry in page.items
     ]
     columns = ("number", "when (UTC)", "who", "did", "to", "details")
-    tell(entries, table(columns, rows), as_json=as_json)
+    tell_page(page, table(columns, rows), as_json=as_json)
 
 
 @contextmanager
 def _log(data_dir: Path | None) -> Iterator[AuditLog]:
     # Imported here: the other commands should not wait for the hub's modules.
     from hub.events.audit import AuditLog  # noqa: PLC0415
-    from hub.settings import Settings  # noqa: PLC0415
     from hub.storage.database import existing_database  # noqa: PLC0415
 
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-    with existing_database(settings.database) as database:
+    with existing_database(hub_settings(data_dir=data_dir).database) as database:
         yield AuditLog(database)

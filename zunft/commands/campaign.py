@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery
 from skills.messages.plans import OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.merge import Clip, Options, parse_options
 from zunft.commands.output import err, facts, out, table, tell
 
@@ -115,10 +116,26 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
     tell(campaign, facts(rows, title=title), _rounds(campaign), as_json=as_json)
 
 
-@app.command("list", epilog="Example: [bold]zunft campaign list --json[/]")
-def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Show all campaigns."""
-    campaigns = connect(hub, token).campaigns(CampaignQuery()).items
+@app.command(
+    "list",
+    epilog="Examples: [bold]zunft campaign list --json[/]; "
+    "[bold]zunft campaign list --skill weld-seam --state running[/]",
+)
+def list_campaigns(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    skill: Annotated[str, typer.Option(help="Only campaigns for this skill.")] = "",
+    state: Annotated[
+        Literal["running", "finished", "stopped", "failed"] | None, typer.Option(help="Only those that are.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show campaigns, newest first."""
+    query = request(CampaignQuery, {"skill": skill, "state": state, "limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).campaigns, query, whole=whole)
     rows = [
         (
             each.campaign_id,
@@ -127,11 +144,11 @@ def list_campaigns(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) 
             f"{_done(each)}/{each.order.rounds}",
             _line(each),
         )
-        for each in campaigns
+        for each in page.items
     ]
     columns = ("campaign", "skill", "state", "rounds", "now")
-    shown = table(columns, rows, keys=2) if rows else "No campaigns yet: zunft campaign start SKILL."
-    tell(campaigns, shown, as_json=as_json)
+    shown = table(columns, rows, keys=2) if rows else "No campaigns here: zunft campaign start SKILL."
+    tell_page(page, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft campaign stop CAMPAIGN[/]")

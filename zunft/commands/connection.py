@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -11,7 +11,20 @@ from pydantic import BaseModel, ValidationError
 from fleet.client import OperatorClient
 from skills.errors import RequestError
 
-__all__ = ["DEFAULT_HUB", "Hub", "Json", "Token", "connect", "is_file", "request", "split_reference"]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = [
+    "DEFAULT_HUB",
+    "Hub",
+    "Json",
+    "Token",
+    "connect",
+    "in_words",
+    "is_file",
+    "request",
+    "split_reference",
+]
 
 Hub = Annotated[str, typer.Option("--hub", envvar="ZUNFT_HUB", help="The hub's address.")]
 Token = Annotated[
@@ -41,7 +54,12 @@ def request(model: type[T], fields: dict[str, Any]) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
-        raise RequestError(f"{first['msg']}.", where=where, remedy="See --help.") from error
+        raise RequestError(in_words(first), where=where, remedy="See --help.") from error
+
+
+def in_words(error: ErrorDetails) -> str:
+    """What a value should have been, in a sentence."""
+    return f"{error['msg'].removeprefix('Value error, ')}."
 
 
 def split_reference(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from zunft.commands.connection import Json
 from zunft.commands.output import err, tell
+from zunft.commands.settings import DataDir, hub_settings
 
 if TYPE_CHECKING:
     from hub.operations.archive import BackupManifest
@@ -37,11 +38,6 @@ app = typer.Typer(
     help="Run a hub, back it up, restore it. [bold]zunft hub[/] alone is [bold]zunft hub run[/].",
 )
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="The hub's folder; other settings come from the environment, as for the hub."),
-]
-
 
 @app.command("run", epilog="Example: [bold]zunft hub --data-dir zunft-data --port 8080[/]")
 def hub(
@@ -55,11 +51,9 @@ def hub(
 ) -> None:
     """Run a hub. Every other setting comes from the environment: see docs/settings.md."""
     # Imported here: the other commands should not wait for the web server's modules.
-    from hub.settings import Settings  # noqa: PLC0415
     from hub.supervisor import serve_with  # noqa: PLC0415
 
-    options: dict[str, Any] = {"data_dir": data_dir, "host": host, "port": port}
-    settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    settings = hub_settings(data_dir=data_dir, host=host, port=port)
 
     def announce(address: str) -> None:
         said = f"The hub is up at {address}; {_admin_token(settings)}"
@@ -98,9 +92,10 @@ def backup(
     # Imported here: the other commands should not wait for the hub's modules.
     from hub.operations.backup import back_up  # noqa: PLC0415
 
+    settings = _settings(data_dir)
     with _progress("blobs copied") as progress:
         path, manifest = back_up(
-            _settings(data_dir),
+            settings,
             target,
             datetime.now(UTC),
             with_key=with_key,
@@ -138,8 +133,9 @@ def restore(
     # Imported here: the other commands should not wait for the hub's modules.
     from hub.operations.restore import restore as restore_hub  # noqa: PLC0415
 
+    settings = _settings(data_dir)
     with _progress("blobs restored") as progress:
-        restored = restore_hub(_settings(data_dir), file, progress=progress)
+        restored = restore_hub(settings, file, progress=progress)
     _show(file, restored.manifest, as_json=as_json)
     for name, count in restored.absent.items():
         err.print(
@@ -179,11 +175,10 @@ def _admin_token(settings: Settings) -> str:
 
 def _settings(data_dir: Path | None) -> Settings:
     """Of the hub whose files are read or written from here on."""
-    from hub.settings import Settings  # noqa: PLC0415
     from skills.files import keep_private  # noqa: PLC0415
 
     keep_private()
-    return Settings() if data_dir is None else Settings(data_dir=data_dir)
+    return hub_settings(data_dir=data_dir)
 
 
 @contextmanager

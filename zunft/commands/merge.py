@@ -15,6 +15,7 @@ from skills.messages.plans import RuleName
 from skills.skill import Skill
 from zunft.commands.connection import Json, split_reference
 from zunft.commands.output import err, tell
+from zunft.commands.settings import DataDir, hub_settings
 
 if TYPE_CHECKING:
     from hub.operations.rebuild import Rebuilt
@@ -91,17 +92,14 @@ def files(
 )
 def rebuild(
     version: Annotated[str, typer.Argument(help="NAME@3 or NAME@stable: a version that this hub merged.")],
-    data_dir: Annotated[
-        Path | None, typer.Option(help="The hub's folder; other settings come from the environment.")
-    ] = None,
+    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Merge a round again from its stored deltas and compare; exit status 1 where the result differs."""
     from hub.operations.rebuild import rebuild as merge_again  # noqa: PLC0415 - as above
-    from hub.settings import Settings  # noqa: PLC0415
 
     name, ref = split_reference(version)
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    settings = hub_settings(data_dir=data_dir)
     columns = (TextColumn("opening deltas"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         bar = progress.add_task("", total=None)

@@ -12,6 +12,7 @@ from skills.messages.lists import OrganisationQuery
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, OrganisationView
 from skills.messages.skills import Visibility
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.listing import All, Cursor, Limit, Text, listed, tell_page
 from zunft.commands.output import table, tell
 
 __all__ = ["app"]
@@ -61,10 +62,19 @@ def create(
     _show(made, as_json=as_json)
 
 
-@app.command("list", epilog="Example: [bold]zunft organisation list --json[/]")
-def list_organisations(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+@app.command("list", epilog="Example: [bold]zunft organisation list --text works --json[/]")
+def list_organisations(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Text = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show your organisation; all for admins."""
-    found = connect(hub, token).organisations(OrganisationQuery()).items
+    query = request(OrganisationQuery, {"text": text, "limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).organisations, query, whole=whole)
     rows = [
         (
             each.name,
@@ -74,10 +84,10 @@ def list_organisations(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = Fal
             str(each.use.robots),
             _amount(each.use.storage_bytes),
         )
-        for each in found
+        for each in page.items
     ]
     columns = ("organisation", "region", "new skills seen by", "users", "robots", "storage")
-    tell(found, table(columns, rows), as_json=as_json)
+    tell_page(page, table(columns, rows), as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft organisation show guild[/]")

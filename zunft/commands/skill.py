@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 from rich.markup import escape
@@ -14,8 +15,16 @@ from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
 from skills.manifest import Manifest, Network
-from skills.messages.lists import RobotQuery, SkillQuery, VersionQuery
-from skills.messages.skills import ChannelName, ReleaseView, ScoreView, SkillView, Visibility
+from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
+from skills.messages.skills import (
+    ChannelMove,
+    ChannelName,
+    MinimumChange,
+    ReleaseView,
+    ScoreView,
+    SkillView,
+    Visibility,
+)
 from skills.signing import VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import (
@@ -25,8 +34,10 @@ from zunft.commands.connection import (
     Token,
     connect,
     is_file,
+    request,
     split_reference,
 )
+from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
 
 if TYPE_CHECKING:
@@ -87,15 +98,30 @@ def show(reference: Reference, token: Token = "", hub: Hub = DEFAULT_HUB, as_jso
     tell(manifest, facts(rows, title=f"{manifest.name} v{manifest.version}"), as_json=as_json)
 
 
-@app.command(epilog="Example: [bold]zunft skill versions weld-seam[/]")
+@app.command(
+    epilog="Examples: [bold]zunft skill versions weld-seam --limit 10[/]; "
+    "[bold]zunft skill versions weld-seam --origin merge --sort oldest --all[/]"
+)
 def versions(
     name: Annotated[str, typer.Argument(help="A skill of the hub.")],
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
+    origin: Annotated[
+        Literal["initial", "upload", "merge"] | None, typer.Option(help="Only versions that came to be so.")
+    ] = None,
+    withdrawn: Annotated[
+        bool | None, typer.Option("--withdrawn/--not-withdrawn", help="Only those that are, or are not.")
+    ] = None,
+    sort: Annotated[Literal["oldest", "newest"], typer.Option(help="Which come first.")] = "newest",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
     as_json: Json = False,
 ) -> None:
     """Show a skill's versions: where each comes from, what it reached, which channels point at it."""
-    found = connect(hub, token).versions(name, VersionQuery()).items
+    wanted = {"origin": origin, "withdrawn": withdrawn, "sort": sort, "limit": limit, "cursor": cursor}
+    query = request(VersionQuery, wanted)
+    page = listed(partial(connect(hub, token).versions, name), query, whole=whole)
     rows = [
         (
             f"v{each.version}",
@@ -105,10 +131,10 @@ def versions(
             str(each.contributors),
             f"{each.created_at:%Y-%m-%d %H:%M}",
         )
-        for each in found
+        for each in page.items
     ]
     columns = ("version", "channels", "origin", "success", "robots", "made (UTC)")
-    tell(found, table(columns, rows, title=name), as_json=as_json)
+    tell_page(page, table(columns, rows, title=name), as_json=as_json)
 
 
 @app.command(
@@ -130,10 +156,41 @@ def publish(
     tell(version, f"published {version.skill} v{version.version} ({version.digest})", as_json=as_json)
 
 
-@app.command("list", epilog="Example: [bold]zunft skill list --json[/]")
-def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+@app.command(
+    "list",
+    epilog="Examples: [bold]zunft skill list --all --json[/]; "
+    "[bold]zunft skill list --task weld-seam --lowest-score 0.8 --sort updated[/]",
+)
+def list_skills(
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+    text: Annotated[str, typer.Option(help="Only those with this in name, task or summary.")] = "",
+    task: Annotated[str, typer.Option(help="Only skills for this task.")] = "",
+    embodiment: Annotated[str, typer.Option(help="Only those measured on this arm.")] = "",
+    organisation: Organisation = "",
+    channel: Annotated[ChannelName | None, typer.Option(help="Only those that have it.")] = None,
+    lowest_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Only those whose stable version reached it.")
+    ] = None,
+    sort: Annotated[Literal["name", "updated"], typer.Option(help="updated: the last one first.")] = "name",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show the catalogue."""
-    skills = connect(hub, token).skills(SkillQuery()).items
+    wanted = {
+        "text": text,
+        "task": task,
+        "embodiment": embodiment,
+        "organisation": organisation,
+        "channel": channel,
+        "lowest_score": lowest_score,
+        "sort": sort,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    page = listed(connect(hub, token).skills, request(SkillQuery, wanted), whole=whole)
     rows = [
         (
             skill.name,
@@ -143,11 +200,11 @@ def list_skills(token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False
             format_score(skill.stable.score if skill.stable else None),
             skill.visibility,
         )
-        for skill in skills
+        for skill in page.items
     ]
     columns = ("skill", "owner", "task", "stable", "success", "seen by")
-    shown = table(columns, rows) if rows else "The catalogue is empty: zunft skill publish FILE."
-    tell(skills, shown, as_json=as_json)
+    shown = table(columns, rows) if rows else "No skills here: zunft skill publish FILE."
+    tell_page(page, shown, as_json=as_json)
 
 
 @app.command(
@@ -189,8 +246,9 @@ def release(
         raise RequestError(
             f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(ChannelName))}."
         )
+    move = request(ChannelMove, {"version": version})
     client = connect(hub, token)
-    release = client.move_channel(name, cast("ChannelName", channel), version)
+    release = client.move_channel(name, cast("ChannelName", channel), move.version)
     if wait:
         with err.status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:
@@ -210,7 +268,8 @@ def minimum(
     as_json: Json = False,
 ) -> None:
     """Say what success a version must reach to become the first stable one."""
-    changed = connect(hub, token).change_minimum(name, _share(success))
+    change = request(MinimumChange, {"minimum": _share(success)})
+    changed = connect(hub, token).change_minimum(name, change.minimum)
     words = "more than doing nothing does" if changed.minimum is None else f"at least {changed.minimum:g}"
     tell(changed, f"{changed.name}: {words}", as_json=as_json)
 
@@ -250,6 +309,12 @@ def fits(
         str,
         typer.Option(envvar="ZUNFT_ROBOT_ENV", help="For a file: your robot, package.module:make_env."),
     ] = "",
+    text: Text = "",
+    organisation: Organisation = "",
+    embodiment: Embodiment = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
     as_json: Json = False,
 ) -> None:
     """Say which robots can run a skill, and why the others cannot.
@@ -257,15 +322,18 @@ def fits(
     Of a hub's skill: your organisation's robots, by what each has said that it serves; no file is read. Of a
     FILE.skill: the robot of this machine, without a hub.
     """
-    found = (
-        [_here(Path(reference), home, env)]
-        if is_file(reference)
-        else connect(hub, token).fits(*split_reference(reference), RobotQuery()).items
-    )
-    rows = [(each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-") for each in found]
+    if is_file(reference):
+        page = Page[RobotFit](items=(_here(Path(reference), home, env),))
+    else:
+        filters = {"text": text, "organisation": organisation, "embodiment": embodiment}
+        query = request(RobotQuery, {**filters, "limit": limit, "cursor": cursor})
+        page = listed(partial(connect(hub, token).fits, *split_reference(reference)), query, whole=whole)
+    rows = [
+        (each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-") for each in page.items
+    ]
     columns = ("robot", "embodiment", "runs it", "difference")
-    shown = table(columns, rows, keys=2) if rows else "No robots yet: zunft token create."
-    tell(found, shown, as_json=as_json)
+    shown = table(columns, rows, keys=2) if rows else "No robots here: zunft token create."
+    tell_page(page, shown, as_json=as_json)
 
 
 def _outcome(release: ReleaseView) -> str:

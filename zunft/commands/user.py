@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -11,8 +12,9 @@ from rich.markup import escape
 from skills.errors import RequestError
 from skills.messages.lists import ListQuery, UserQuery
 from skills.messages.tokens import EVERY_SCOPE, Scope, TokenRequest
-from skills.messages.users import UserRequest, UserView
+from skills.messages.users import UserRequest, UserRole, UserView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.listing import All, Cursor, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import table, tell
 
 __all__ = ["app"]
@@ -42,13 +44,29 @@ def create_user(
     tell(made, f"{made.name} ({made.role}): {made.token}", as_json=as_json)
 
 
-@app.command("list", epilog="Example: [bold]zunft user list --json[/]")
-def list_users(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Show all users and how long the last of their tokens is valid."""
-    users = connect(hub, token).users(UserQuery()).items
-    rows = [(user.name, user.organisation, user.role, _until(user)) for user in users]
+@app.command(
+    "list",
+    epilog="Examples: [bold]zunft user list --all --json[/]; "
+    "[bold]zunft user list --organisation 'North Works' --role operator[/]",
+)
+def list_users(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Text = "",
+    organisation: Organisation = "",
+    role: Annotated[UserRole | None, typer.Option(help="Only those who are.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show users and how long the last of their tokens is valid."""
+    filters = {"text": text, "organisation": organisation, "role": role}
+    query = request(UserQuery, {**filters, "limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).users, query, whole=whole)
+    rows = [(user.name, user.organisation, user.role, _until(user)) for user in page.items]
     shown = table(("name", "organisation", "role", "token valid until"), rows, keys=2)
-    tell(users, shown, as_json=as_json)
+    tell_page(page, shown, as_json=as_json)
 
 
 @app.command("revoke", epilog="Example: [bold]zunft user revoke maria[/]")
@@ -88,10 +106,19 @@ def create_token(
     tell(made, f"{made.name} ({', '.join(made.scopes)}): {made.token}", as_json=as_json)
 
 
-@token_app.command("list", epilog="Example: [bold]zunft user token list --json[/]")
-def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json: Json = False) -> None:
+@token_app.command("list", epilog="Example: [bold]zunft user token list --all --json[/]")
+def list_tokens(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    user: User = "me",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show a user's tokens: what they are for, how long, and when each was used."""
-    tokens = connect(hub, token).tokens(user, ListQuery()).items
+    query = request(ListQuery, {"limit": limit, "cursor": cursor})
+    page = listed(partial(connect(hub, token).tokens, user), query, whole=whole)
     rows = [
         (
             each.name,
@@ -99,9 +126,9 @@ def list_tokens(token: Token, hub: Hub = DEFAULT_HUB, user: User = "me", as_json
             f"{each.expires_at:%Y-%m-%d}" if each.expires_at else "does not expire",
             _used(each.last_used_at),
         )
-        for each in tokens
+        for each in page.items
     ]
-    tell(tokens, table(("token", "for", "valid until", "last used (UTC)"), rows), as_json=as_json)
+    tell_page(page, table(("token", "for", "valid until", "last used (UTC)"), rows), as_json=as_json)
 
 
 @token_app.command("revoke", epilog="Example: [bold]zunft user token revoke dashboard[/]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import sleep
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rich.markup import escape
 from skills.messages.lists import ListQuery
 from skills.messages.webhooks import RedeliverRequest, WebhookRequest
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.output import err, table, tell
 
 __all__ = ["app"]
@@ -40,10 +42,18 @@ def add(
     tell(made, f"{name}: {made.secret}", f"Try it: zunft webhook test {name}", as_json=as_json)
 
 
-@app.command("list", epilog="Example: [bold]zunft webhook list --json[/]")
-def list_webhooks(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Show all webhooks and how they fare."""
-    found = connect(hub, token).webhooks(ListQuery()).items
+@app.command("list", epilog="Example: [bold]zunft webhook list --all --json[/]")
+def list_webhooks(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show webhooks and how they fare."""
+    query = request(ListQuery, {"limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).webhooks, query, whole=whole)
     rows = [
         (
             each.webhook_id,
@@ -53,11 +63,11 @@ def list_webhooks(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -
             f"{each.waiting} / {each.dead}",
             each.trouble,
         )
-        for each in found
+        for each in page.items
     ]
     columns = ("webhook", "address", "kinds", "delivered", "waiting / dead", "trouble")
     shown = table(columns, rows) if rows else "No webhooks yet: zunft webhook add URL."
-    tell(found, shown, as_json=as_json)
+    tell_page(page, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft webhook remove WEBHOOK[/]")
@@ -87,10 +97,19 @@ def try_out(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: [bold]zunft webhook dead WEBHOOK --json[/]")
-def dead(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+@app.command(epilog="Example: [bold]zunft webhook dead WEBHOOK --all --json[/]")
+def dead(
+    webhook_id: str,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show the events that were given up."""
-    letters = connect(hub, token).dead_letters(webhook_id, ListQuery()).items
+    query = request(ListQuery, {"limit": limit, "cursor": cursor})
+    page = listed(partial(connect(hub, token).dead_letters, webhook_id), query, whole=whole)
     rows = [
         (
             str(each.event),
@@ -100,10 +119,10 @@ def dead(webhook_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = 
             f"{each.last_attempt_at:%Y-%m-%d %H:%M:%S}",
             each.reason,
         )
-        for each in letters
+        for each in page.items
     ]
     columns = ("event", "kind", "happened", "attempts", "last attempt", "why it was not taken")
-    tell(letters, table(columns, rows, keys=2) if rows else "No dead letters.", as_json=as_json)
+    tell_page(page, table(columns, rows, keys=2) if rows else "No dead letters.", as_json=as_json)
 
 
 @app.command(
@@ -120,5 +139,5 @@ def redeliver(
     as_json: Json = False,
 ) -> None:
     """Try dead letters again."""
-    found = connect(hub, token).redeliver(webhook_id, RedeliverRequest(events=tuple(event or ())))
+    found = connect(hub, token).redeliver(webhook_id, request(RedeliverRequest, {"events": event or ()}))
     tell(found, f"{found.queued} dead letters are on their way again.", as_json=as_json)

@@ -196,7 +196,7 @@ def test_the_hub_notes_who_did_what(collecting: Collecting) -> None:
 def test_the_commands_need_no_running_hub(hall: Hall) -> None:
     folder = str(hall.settings.data_dir)
     shown = CliRunner().invoke(app, ["audit", "show", "--data-dir", folder, "--json"])
-    assert [entry["action"] for entry in json.loads(shown.stdout)] == ["user.created"]
+    assert [entry["action"] for entry in json.loads(shown.stdout)["items"]] == ["user.created"]
     whole = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder, "--json"])
     assert json.loads(whole.stdout)["entries"] == 1
     assert whole.exit_code == 0

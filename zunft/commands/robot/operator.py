@@ -13,7 +13,8 @@ from skills.errors import RequestError
 from skills.messages.lists import RobotQuery
 from skills.messages.skills import ScoreView
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, listed, tell_page
 from zunft.commands.output import err, out, table, tell
 
 __all__ = ["app"]
@@ -52,10 +53,26 @@ def forget(
         raise RequestError(planned.reason, where=planned.withdrawal_id, remedy="See the hub's log.")
 
 
-@app.command("list", epilog="Example: [bold]zunft robot list --json[/]")
-def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+@app.command(
+    "list",
+    epilog="Examples: [bold]zunft robot list --all --json[/]; "
+    "[bold]zunft robot list --text cell --embodiment ur5e[/]",
+)
+def list_robots(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Annotated[str, typer.Option(help="Only those with this in id or name.")] = "",
+    organisation: Organisation = "",
+    embodiment: Embodiment = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
     """Show the organisation's robots and when they were last heard of."""
-    robots = connect(hub, token).robots(RobotQuery()).items
+    filters = {"text": text, "organisation": organisation, "embodiment": embodiment}
+    query = request(RobotQuery, {**filters, "limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).robots, query, whole=whole)
     rows = [
         (
             each.robot_id,
@@ -64,11 +81,11 @@ def list_robots(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> 
             each.embodiment,
             f"{each.last_seen_at:%Y-%m-%d %H:%M}" if each.last_seen_at else "never",
         )
-        for each in robots
+        for each in page.items
     ]
     columns = ("robot", "name", "organisation", "arm", "last seen")
-    shown = table(columns, rows, keys=2) if rows else "No robots yet: zunft token create."
-    tell(robots, shown, as_json=as_json)
+    shown = table(columns, rows, keys=2) if rows else "No robots here: zunft token create."
+    tell_page(page, shown, as_json=as_json)
 
 
 def _follow(client: OperatorClient, found: WithdrawalView) -> WithdrawalView:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from pydantic_core import to_json
 from rich.markup import escape
 
@@ -27,6 +26,7 @@ from fleet.settings import RobotSettings
 from skills.errors import HubUnreachableError
 from zunft.commands.connection import Json
 from zunft.commands.output import out, tell
+from zunft.commands.settings import settings_of
 
 __all__ = ["app"]
 
@@ -58,7 +58,9 @@ def join_guild(
     as_json: Json = False,
 ) -> None:
     """Enrol this robot at a hub. Its key is made here and stays here; repeating it is harmless."""
-    settings = _settings(hub=hub, token=token, name=name, embodiment=embodiment, workshop=workshop, home=home)
+    settings = settings_of(
+        RobotSettings, hub=hub, token=token, name=name, embodiment=embodiment, workshop=workshop, home=home
+    )
     bench = Workbench(settings.home)
     is_new = not bench.joined()
     if is_new:
@@ -91,7 +93,7 @@ def run_robot(
     as_json: Json = False,
 ) -> None:
     """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
-    settings = _settings(skill=skill, env=env, home=home)
+    settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
     bench = Workbench(settings.home)
     bench.identity()
     own_env = _own_env(bench, settings)
@@ -128,22 +130,22 @@ def run_robot(
 @app.command(epilog="Example: [bold]zunft robot status --json[/]")
 def status(skill: SkillName = None, home: Home = None, as_json: Json = False) -> None:
     """Show who this robot is, which version it uses and what it still owes the hub."""
-    settings = _settings(skill=skill, home=home)
+    settings = settings_of(RobotSettings, skill=skill, home=home)
     facts = _facts(Workbench(settings.home), settings.skill)
     lines = [f"{name.replace('_', ' '):>12}  {escape(_in_words(value))}" for name, value in facts.items()]
     tell(facts, *lines, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft robot retry --skill weld-seam[/]")
-def retry(skill: SkillName = None, home: Home = None) -> None:
+def retry(skill: SkillName = None, home: Home = None, as_json: Json = False) -> None:
     """Forget which versions were refused, and why: a robot that runs looks at the stable one again."""
-    settings = _settings(skill=skill, home=home)
+    settings = settings_of(RobotSettings, skill=skill, home=home)
     bench = Workbench(settings.home)
     memory = bench.memory(settings.skill)
     bench.keep_memory(settings.skill, memory.model_copy(update={"refused": {}}))
-    for digest, reason in memory.refused.items():
-        out.print(f"{digest}: {reason}", highlight=False, markup=False, soft_wrap=True)
-    out.print("these are tried again" if memory.refused else f"nothing of {settings.skill} was refused")
+    lines = [escape(f"{digest}: {reason}") for digest, reason in memory.refused.items()]
+    said = "these are tried again" if memory.refused else f"nothing of {settings.skill} was refused"
+    tell({"skill": settings.skill, "forgotten": memory.refused}, *lines, said, as_json=as_json)
 
 
 @app.command(
@@ -161,19 +163,10 @@ def use(
     """Pull a skill, verify it and do jobs with it: no torch, no Ray, no training."""
     from fleet.usage import use_skill  # noqa: PLC0415 - MuJoCo
 
-    settings = _settings(env=env, home=home)
+    settings = settings_of(RobotSettings, env=env, home=home)
     bench = Workbench(settings.home)
     result = use_skill(bench, connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env)
     tell(result.as_dict(), escape(result.sentence()), as_json=as_json)
-
-
-def _settings(**given: Any) -> RobotSettings:
-    try:
-        return RobotSettings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = "ZUNFT_ROBOT_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise typer.BadParameter(f"{option}: {first['msg']}") from error
 
 
 def _check_given(settings: RobotSettings) -> None:

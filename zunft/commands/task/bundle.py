@@ -13,7 +13,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from skills.errors import RequestError
-from zunft.commands.connection import Json, Token
+from skills.messages.lists import TaskQuery
+from skills.messages.skills import Visibility
+from zunft.commands.connection import Json, Token, request
+from zunft.commands.listing import All, Cursor, Limit, Organisation, Text
 from zunft.commands.output import out, show_findings, table, tell
 from zunft.commands.task.published import list_hub_tasks
 
@@ -29,17 +32,28 @@ Bundle = Annotated[str, typer.Argument(help="A task of this package by name, or 
 
 
 @app.command(
-    "list", epilog="Examples: [bold]zunft task list[/]; [bold]zunft task list --hub http://hub:8080[/]"
+    "list",
+    epilog="Examples: [bold]zunft task list[/]; [bold]zunft task list --hub http://hub:8080 --text weld[/]",
 )
 def list_tasks(
     hub: Annotated[str, typer.Option(help="List the tasks of the hub at this address instead.")] = "",
     token: Token = "",
+    text: Text = "",
+    organisation: Organisation = "",
+    visibility: Annotated[Visibility | None, typer.Option(help="Only those that are seen by these.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
     as_json: Json = False,
 ) -> None:
-    """List the tasks of this package, or of a hub."""
+    """List the tasks of this package, or of a hub; filters and pages are for a hub's."""
+    filters = {"text": text, "organisation": organisation, "visibility": visibility}
+    query = request(TaskQuery, {**filters, "limit": limit, "cursor": cursor})
     if hub:
-        list_hub_tasks(hub, token, as_json=as_json)
+        list_hub_tasks(hub, token, query, whole=whole, as_json=as_json)
         return
+    if query != TaskQuery():
+        raise RequestError("filters and pages are for a hub's tasks.", remedy="Say which hub: --hub ADDRESS.")
     from envs.bundle import bundle_names  # noqa: PLC0415 - MuJoCo
     from envs.task import load_task  # noqa: PLC0415
 
@@ -66,7 +80,7 @@ def list_tasks(
         for task in tasks
     ]
     shown = table(("task", "what", "robots", "senses / acts", "episode"), rows)
-    tell(found, shown, as_json=as_json)
+    tell({"items": found, "next": None}, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task new stack-bricks[/]")

@@ -13,6 +13,7 @@ from skills.messages.lists import TaskQuery
 from skills.messages.skills import Visibility
 from skills.signing import VerifyKey
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, split_reference
+from zunft.commands.listing import listed, tell_page
 from zunft.commands.output import err, finding_line, table, tell
 
 __all__ = ["app", "list_hub_tasks"]
@@ -54,15 +55,16 @@ def publish(
         raise typer.Exit(1)
 
 
-def list_hub_tasks(hub: str, token: str, *, as_json: bool) -> None:
+def list_hub_tasks(hub: str, token: str, query: TaskQuery, *, whole: bool, as_json: bool) -> None:
     """Show a hub's tasks."""
-    tasks = connect(hub, token).tasks(TaskQuery()).items
+    page = listed(connect(hub, token).tasks, query, whole=whole)
     rows = [
         (each.name, each.organisation, each.title, each.state, f"v{each.versions[-1]}", each.visibility)
-        for each in tasks
+        for each in page.items
     ]
     columns = ("task", "owner", "what", "state", "newest", "seen by")
-    tell(tasks, table(columns, rows) if rows else "No tasks yet: zunft task publish FOLDER.", as_json=as_json)
+    shown = table(columns, rows) if rows else "No tasks here: zunft task publish FOLDER."
+    tell_page(page, shown, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task fetch stack-bricks@2 --folder tasks[/]")

@@ -13,13 +13,24 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from fleet.client import OperatorClient
 from skills.errors import NotFoundError
 from skills.messages.leaderboards import BOARD, REPLAY_LIMIT, Leaderboard
-from skills.messages.lists import BoardQuery
+from skills.messages.lists import LARGEST_PAGE, BoardQuery
 from skills.messages.skills import ScoreView
 from skills.signing import VerifyKey
 from skills.skill import Skill
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, is_file, split_reference
+from zunft.commands.connection import (
+    DEFAULT_HUB,
+    Hub,
+    Json,
+    Token,
+    connect,
+    is_file,
+    request,
+    split_reference,
+)
+from zunft.commands.listing import All, Cursor, Limit, go_on
 from zunft.commands.output import err, table, tell
 
 if TYPE_CHECKING:
@@ -32,23 +43,31 @@ app = typer.Typer()
 WIDTH = 20  # of an interval's bar, characters
 
 
-@app.command(epilog="Example: [bold]zunft task leaderboard weld-seam[/]")
+@app.command(
+    epilog="Examples: [bold]zunft task leaderboard weld-seam --limit 10[/]; "
+    "[bold]zunft task leaderboard weld-seam --skill weld-seam --all --json[/]"
+)
 def leaderboard(
     task: Annotated[str, typer.Argument(help="Name of a task.")],
-    skill: Annotated[str, typer.Option(help="Show all scored versions of this skill.")] = "",
+    skill: Annotated[str, typer.Option(help="Show the scored versions of this skill.")] = "",
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
     as_json: Json = False,
 ) -> None:
     """Show what the skills of a task scored, best first, with 95 % intervals."""
-    board = connect(hub, token).leaderboard(task, BoardQuery(skill=skill))
-    shown = _board(board) if board.entries else []
+    query = request(BoardQuery, {"skill": skill, "limit": limit, "cursor": cursor})
+    client = connect(hub, token)
+    board = _whole_board(client, task, query) if whole else client.leaderboard(task, query)
+    shown = _board(board, placed=not cursor) if board.entries else []
     for each in board.unscored:
         why = f"cannot be measured: {each.reason}" if each.state == "failed" else "waits to be measured."
         shown.append(escape(f"{each.skill} v{each.version} of {each.organisation} {why}"))
     if not shown:
         shown = [f"No skill for {task} is stable here: zunft skill publish FILE."]
-    tell(board, *shown, as_json=as_json)
+    tell(board, *shown, *go_on(board.next), as_json=as_json)
 
 
 @app.command(
@@ -81,7 +100,7 @@ def score(
             name, ref = split_reference(reference)
             client = connect(hub, token)
             version = client.version(name, ref)
-            board = client.leaderboard(version.task, BoardQuery(skill=name))
+            board = _whole_board(client, version.task, BoardQuery(skill=name))
             key = VerifyKey(hub_key) if hub_key else None
             skill = client.fetch_skill(version, key, Path(folder) / "skill")
             task = borrow_task(client.connection, version.task, board.task_digest, key, Path(folder) / "task")
@@ -143,12 +162,24 @@ def _measure(skill: Skill, task: Task, board: Leaderboard | None, target: Path |
     return found
 
 
-def _board(board: Leaderboard) -> list[RenderableType]:
+def _whole_board(client: OperatorClient, task: str, query: BoardQuery) -> Leaderboard:
+    """With all entries behind the query's cursor."""
+    asked = query.model_copy(update={"limit": LARGEST_PAGE})
+    first = last = client.leaderboard(task, asked)
+    entries = list(first.entries)
+    while last.next is not None:
+        last = client.leaderboard(task, asked.model_copy(update={"cursor": last.next}))
+        entries += last.entries
+    return first.model_copy(update={"entries": tuple(entries), "next": None})
+
+
+def _board(board: Leaderboard, *, placed: bool) -> list[RenderableType]:
+    """A page behind another one does not know its places."""
     plan = board.plan
     arms = list(board.entries[0].by_embodiment)
     rows = [
         (
-            str(place),
+            str(place) if placed else "",
             f"{entry.skill} v{entry.version}",
             entry.organisation,
             f"{_bar(entry.score)} {_interval(entry.score)}",
