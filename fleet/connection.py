@@ -34,7 +34,7 @@ from skills.errors import (
 )
 from skills.messages.base import ErrorBody
 
-__all__ = ["MESSAGE_LIMIT", "Answer", "Connection", "Traffic"]
+__all__ = ["Answer", "Connection", "Traffic"]
 
 MESSAGE_LIMIT = 16 * 1024**2  # bytes of a JSON answer; a campaign of a thousand rounds has about 2 MB
 PARTIAL_CONTENT, TEMPORARY_REDIRECT = 206, 307

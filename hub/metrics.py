@@ -7,6 +7,8 @@ database knows is read when it is asked for, see `hub.operations.gauges`; reques
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 __all__ = ["Metrics"]
@@ -21,78 +23,51 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            "zunft_http_requests",
-            "Requests by route, method and status.",
-            ("route", "method", "status"),
-            registry=self.registry,
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.requests = counter(
+            "zunft_http_requests", "Requests by route, method and status.", ("route", "method", "status")
         )
-        self.open_requests = Gauge(
-            "zunft_http_open_requests",
-            "Requests that are not at their end, event streams among them.",
-            registry=self.registry,
+        self.open_requests = gauge(
+            "zunft_http_open_requests", "Requests that are not at their end, event streams among them."
         )
-        self.answer_seconds = Histogram(
+        self.answer_seconds = histogram(
             "zunft_http_answer_seconds",
             "Seconds from a request's arrival to the start of its answer.",
             ("route", "method"),
             buckets=ANSWER_BUCKETS,
-            registry=self.registry,
         )
-        self.received = Counter(
-            "zunft_http_received_bytes", "Bytes of request bodies.", ("route",), registry=self.registry
+        self.received = counter("zunft_http_received_bytes", "Bytes of request bodies.", ("route",))
+        self.sent = counter("zunft_http_sent_bytes", "Bytes of answer bodies.", ("route",))
+        self.refusals = counter(
+            "zunft_http_refusals", "Refused requests by route and error code.", ("route", "code")
         )
-        self.sent = Counter(
-            "zunft_http_sent_bytes", "Bytes of answer bodies.", ("route",), registry=self.registry
-        )
-        self.refusals = Counter(
-            "zunft_http_refusals",
-            "Refused requests by route and error code.",
-            ("route", "code"),
-            registry=self.registry,
-        )
-        self.deltas_admitted = Counter(
-            "zunft_deltas_admitted", "Deltas that count in a round.", registry=self.registry
-        )
-        self.deltas_repeated = Counter(
-            "zunft_deltas_repeated",
-            "Deltas that were sent again and count once.",
-            registry=self.registry,
-        )
-        self.deltas_refused = Counter(
-            "zunft_deltas_refused", "Refused deltas by error code.", ("code",), registry=self.registry
-        )
-        self.merge_seconds = Histogram(
+        self.deltas_admitted = counter("zunft_deltas_admitted", "Deltas that count in a round.")
+        self.deltas_repeated = counter("zunft_deltas_repeated", "Deltas that were sent again and count once.")
+        self.deltas_refused = counter("zunft_deltas_refused", "Refused deltas by error code.", ("code",))
+        self.merge_seconds = histogram(
             "zunft_merge_seconds",
             "Seconds to make a candidate of a round's deltas, by rule.",
             ("rule",),
             buckets=WORK_BUCKETS,
-            registry=self.registry,
         )
-        self.gate_seconds = Histogram(
-            "zunft_gate_seconds",
-            "Seconds of one measurement by the gate.",
-            buckets=WORK_BUCKETS,
-            registry=self.registry,
+        self.gate_seconds = histogram(
+            "zunft_gate_seconds", "Seconds of one measurement by the gate.", buckets=WORK_BUCKETS
         )
-        self.score_seconds = Histogram(
+        self.score_seconds = histogram(
             "zunft_score_seconds",
             "Seconds to score one version for its task's leaderboard.",
             buckets=WORK_BUCKETS,
-            registry=self.registry,
         )
-        self.workers_died = Counter(
-            "zunft_workers_died", "Worker processes that died in mid-job.", registry=self.registry
-        )
-        self.background_failures = Counter(
+        self.workers_died = counter("zunft_workers_died", "Worker processes that died in mid-job.")
+        self.background_failures = counter(
             "zunft_background_failures",
             "Errors that a loop in the background met and outlived, by loop.",
             ("loop",),
-            registry=self.registry,
         )
-        self.webhook_deliveries = Counter(
+        self.webhook_deliveries = counter(
             "zunft_webhook_deliveries",
             "Messages to webhooks by outcome: delivered, failed, dead.",
             ("outcome",),
-            registry=self.registry,
         )

@@ -140,7 +140,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
     def loop(name: str, work: Callable[[], float], *, is_woken: bool = True) -> BackgroundLoop:
         return BackgroundLoop(name, work, storage.bell, metrics, is_woken=is_woken)
 
-    def regularly(name: str, seconds: float, do: Callable[[], object]) -> BackgroundLoop:
+    def regularly(name: str, seconds: float, do: Callable[[], bool | None]) -> BackgroundLoop:
         return loop(name, every(seconds, do), is_woken=False)
 
     found = [

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["check_packages", "main"]
+__all__ = ["main"]
 
 PACKAGES = ("skills", "envs", "fleet", "hub")
 

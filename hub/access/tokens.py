@@ -24,7 +24,7 @@ from skills.errors import ConflictError, ForbiddenError, NotFoundError
 from skills.messages.lists import ListQuery, Page
 from skills.messages.tokens import EVERY_SCOPE, Scope, TokenCreated, TokenRequest, TokenView
 
-__all__ = ["FIRST", "MYSELF", "Tokens", "add_token", "check_admin_left", "valid_admins"]
+__all__ = ["FIRST", "Tokens", "add_token", "check_admin_left", "valid_admins"]
 
 FIRST = "first"
 """Name of the token that a user begins with."""

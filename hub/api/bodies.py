@@ -1,8 +1,8 @@
 """Files in request bodies: onto disk while they come, hashed, never whole in memory.
 
-A route that takes a file depends on `expect_delta`, `expect_skill`, `expect_part` or `expect_task`, and then
-gets it as `File`, after it is known who sends it. How large a body may be is the router's limit and, where
-that is less, the organisation's; what the file is, the service's business.
+A route that takes a file says so with `takes`, gets it as `File` after it is known who sends it, and hands it
+on with `take_in`. How large a body may be is the router's limit and, where that is less, the organisation's;
+what the file is, the service's business.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import inf
 from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from hub.services import Services
@@ -20,16 +20,15 @@ from hub.storage.objects.contract import PIECE
 from hub.storage.spool import SpoolFile
 from skills.container import digest_of
 from skills.errors import TooLargeError
+from skills.messages.base import BLOB
 
 __all__ = [
     "FILE",
     "File",
     "body_digest",
-    "expect_delta",
-    "expect_part",
-    "expect_skill",
-    "expect_task",
     "heavy_lifting",
+    "take_in",
+    "takes",
 ]
 
 T = TypeVar("T")
@@ -87,7 +86,9 @@ class _Incoming:
         )
 
 
-def _expect(kind: Kind) -> Callable[[Request], AsyncIterator[None]]:
+def takes(kind: Kind, what: str, **described: str) -> dict[str, Any]:
+    """What a route is declared with whose body is a file, and what else its description says."""
+
     async def expect(request: Request) -> AsyncIterator[None]:
         """Have a file ready for the body; it is gone when the answer is."""
         services: Services = request.app.state.services
@@ -95,11 +96,8 @@ def _expect(kind: Kind) -> Callable[[Request], AsyncIterator[None]]:
             request.state.incoming = _Incoming(file, kind)
             yield
 
-    return expect
-
-
-expect_delta, expect_skill = _expect("delta"), _expect("skill")
-expect_part, expect_task = _expect("part"), _expect("task")
+    body = {"content": {BLOB: FILE}, "required": True, "description": what}
+    return {"dependencies": [Depends(expect)], "openapi_extra": {"requestBody": body, **described}}
 
 
 async def received_file(request: Request) -> SpoolFile:
@@ -117,6 +115,16 @@ async def body_digest(request: Request, organisation: str) -> str:
     if incoming is None:
         return digest_of(await request.body())
     return (await incoming.receive(request, organisation)).digest
+
+
+async def take_in(
+    request: Request, response: Response, size: int, work: Callable[..., tuple[T, bool]], *arguments: Any
+) -> T:
+    """Have a service take in a file of this size: the answer is 200 where it says that it had it already."""
+    done, is_new = await heavy_lifting(request, size, work, *arguments)
+    if not is_new:
+        response.status_code = 200
+    return done
 
 
 async def heavy_lifting(request: Request, size: int, work: Callable[..., T], *arguments: Any) -> T:

@@ -20,14 +20,7 @@ from starlette.exceptions import HTTPException
 from skills.errors import ZunftError
 from skills.messages.base import ErrorBody, ErrorDetail
 
-__all__ = [
-    "error_response",
-    "install_errors",
-    "nowhere_response",
-    "refusals",
-    "too_large_response",
-    "unexpected_response",
-]
+__all__ = ["install_errors", "nowhere_response", "refusals", "too_large_response", "unexpected_response"]
 
 RETRY_SECONDS = 2
 """For whoever asked while the database was away."""

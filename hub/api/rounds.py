@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
-from hub.api.bodies import FILE, File, expect_delta, heavy_lifting
+from hub.api.bodies import File, heavy_lifting, takes
 from hub.api.deps import AnyLogin, ServicesDep, SignedRobot
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN
-from skills.messages.base import BLOB, DELTA_SIGNATURE_HEADER
+from skills.messages.base import DELTA_SIGNATURE_HEADER
 from skills.messages.rounds import DeltaReceipt, RoundView
 
 __all__ = ["delta_router", "router"]
@@ -30,18 +30,10 @@ def show_round(round_id: str, services: ServicesDep, viewer: AnyLogin) -> RoundV
     "/rounds/{round_id}/deltas",
     status_code=201,
     response_model=DeltaReceipt,
-    dependencies=[Depends(expect_delta)],
+    **takes("delta", "A delta file, see docs/format.md.", **SEEN),
     responses={
         200: {"model": DeltaReceipt, "description": "It was here already; it counts once."},
         **refusals(401, 403, 404, 409, 413, 503),
-    },
-    openapi_extra={
-        "requestBody": {
-            "content": {BLOB: FILE},
-            "required": True,
-            "description": "A delta file, see docs/format.md.",
-        },
-        **SEEN,
     },
 )
 async def push_delta(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
-from hub.api.bodies import FILE, File, expect_skill, heavy_lifting
+from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
@@ -27,18 +27,10 @@ skill_router = APIRouter(tags=["skills"])
 @skill_router.post(
     "/skills",
     status_code=201,
-    dependencies=[Depends(expect_skill)],
+    **takes("skill", "A skill file, see docs/format.md.", **heeds(unseen="409", others="403")),
     responses={
         200: {"model": VersionView, "description": "It was here already."},
         **refusals(401, 403, 409, 413, 503),
-    },
-    openapi_extra={
-        "requestBody": {
-            "content": {BLOB: FILE},
-            "required": True,
-            "description": "A skill file, see docs/format.md.",
-        },
-        **heeds(unseen="409", others="403"),
     },
 )
 async def publish_skill(
@@ -54,10 +46,7 @@ async def publish_skill(
 ) -> VersionView:
     """Take a skill file into the catalogue; the hub signs its digest. A new name is one's organisation's."""
     publish = partial(services.catalogue.skills.publish, file, by=researcher, visibility=visibility)
-    version, is_new = await heavy_lifting(request, file.size, publish)
-    if not is_new:
-        response.status_code = 200
-    return version
+    return await take_in(request, response, file.size, publish)
 
 
 @router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from envs.bundle import TOTAL_LIMIT
-from hub.api.bodies import FILE, File, expect_task, heavy_lifting
+from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
 from hub.api.files import file_answer
@@ -30,18 +30,14 @@ task_router = APIRouter(tags=["tasks"])
 @task_router.post(
     "/tasks",
     status_code=201,
-    dependencies=[Depends(expect_task)],
+    **takes(
+        "task",
+        "The archive of a task's bundle, as `zunft task pack` makes it.",
+        **heeds(unseen="409", others="403"),
+    ),
     responses={
         200: {"model": TaskVersionView, "description": "It was here already."},
         **refusals(401, 403, 409, 413, 503),
-    },
-    openapi_extra={
-        "requestBody": {
-            "content": {BLOB: FILE},
-            "required": True,
-            "description": "The archive of a task's bundle, as `zunft task pack` makes it.",
-        },
-        **heeds(unseen="409", others="403"),
     },
 )
 async def publish_task(
@@ -57,10 +53,7 @@ async def publish_task(
 ) -> TaskVersionView:
     """Take a task's bundle in; the hub signs it, and lists it once its checker has found nothing wrong."""
     publish = partial(services.tasks.registry.publish, file, by=researcher, visibility=visibility)
-    version, is_new = await heavy_lifting(request, file.size, publish)
-    if not is_new:
-        response.status_code = 200
-    return version
+    return await take_in(request, response, file.size, publish)
 
 
 @router.get("/tasks", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)

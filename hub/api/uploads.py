@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api.bodies import FILE, File, expect_part, heavy_lifting
+from hub.api.bodies import File, take_in, takes
 from hub.api.deps import Bringer, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import UploadBody
-from skills.messages.base import BLOB
 from skills.messages.rounds import DeltaReceipt
 from skills.messages.skills import VersionView
 from skills.messages.uploads import UploadView
@@ -37,9 +36,8 @@ def announce_upload(request: UploadBody, services: ServicesDep, principal: Bring
 @part_router.put(
     "/uploads/{upload_id}/parts/{number}",
     status_code=204,
-    dependencies=[Depends(expect_part)],
+    **takes("part", "The bytes."),
     responses=refusals(401, 403, 404, 413, 503),
-    openapi_extra={"requestBody": {"content": {BLOB: FILE}, "required": True, "description": "The bytes."}},
 )
 async def put_part(
     upload_id: UploadId, number: Number, services: ServicesDep, principal: Bringer, file: File
@@ -62,12 +60,7 @@ async def complete_upload(
     """All parts are there: take the file in, as if it had come in one request, with the same answer."""
     upload = await run_in_threadpool(services.deltas.uploads.find, upload_id, principal)
     request.state.is_delta = principal.role == "robot"  # for whoever counts them
-    done, is_new = await heavy_lifting(
-        request, upload.size, services.deltas.uploads.complete, upload, principal
-    )
-    if not is_new:
-        response.status_code = 200
-    return done
+    return await take_in(request, response, upload.size, services.deltas.uploads.complete, upload, principal)
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, responses=refusals(401, 403, 404, 503))

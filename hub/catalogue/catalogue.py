@@ -50,16 +50,7 @@ from skills.messages.skills import ChannelName, GateReport, SkillView, VersionVi
 from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
-__all__ = [
-    "Catalogue",
-    "VersionFile",
-    "add_version",
-    "find_skill",
-    "own_skill",
-    "point_channel",
-    "resolve",
-    "want_score",
-]
+__all__ = ["Catalogue", "VersionFile", "add_version", "find_skill", "own_skill", "point_channel", "resolve"]
 
 URL_SECONDS = 600.0
 

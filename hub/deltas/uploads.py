@@ -23,6 +23,7 @@ from hub.clock import Clock
 from hub.deltas.admission import Admission
 from hub.organisations.quotas import check_room, hold
 from hub.organisations.registry import Organisations
+from hub.queue.background_loop import beat
 from hub.storage.database import Database
 from hub.storage.objects.contract import Parts
 from hub.storage.regions import HOME, Stores
@@ -37,6 +38,8 @@ __all__ = ["UploadLimits", "Uploads"]
 
 MOST_PARTS = 10_000
 URL_SECONDS = 3600.0
+BATCH = 500
+"""Uploads that one sweep throws away at most."""
 LATER = 500
 """From this status on an error is no refusal for good."""
 
@@ -152,19 +155,24 @@ class Uploads:
         """
         self._remove(self.find(upload_id, principal))
 
-    def sweep(self) -> None:
-        """Throw away what expired, and parts and spooled files that a killed hub left."""
+    def sweep(self) -> bool:
+        """Throw away a batch of what expired, at last what a killed hub left; whether there may be more."""
         now = self._clock()
         with self._database.read() as session:
-            expired = session.scalars(select(UploadRow).where(UploadRow.expires_at <= now)).all()
+            expired = session.scalars(select(UploadRow).where(UploadRow.expires_at <= now).limit(BATCH)).all()
         for row in expired:
             self._remove(row)
+            beat()
+        if len(expired) == BATCH:
+            return True
         with self._database.read() as session:
             alive = set(session.scalars(select(UploadRow.upload_id)))
         before = now - timedelta(seconds=self._limits.seconds)
         for region in (HOME, *self._stores.regions):
             self._stores.of(region).parts.sweep(before, alive)
+            beat()
         self._spool.sweep(before)
+        return False
 
     def _check_size(self, request: UploadRequest, principal: Principal) -> None:
         kind = request.purpose.kind

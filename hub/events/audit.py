@@ -20,7 +20,7 @@ from hub.storage.tables.events import AuditHeadRow, AuditRow
 from skills.messages.events import AuditEntry
 from skills.messages.lists import AuditQuery, Page
 
-__all__ = ["AuditLog", "ChainFinding", "verify_chain"]
+__all__ = ["AuditLog", "ChainFinding"]
 
 
 ORDERS = {

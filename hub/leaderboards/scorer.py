@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
@@ -32,8 +31,6 @@ __all__ = ["Scorer"]
 
 LOOK = timedelta(seconds=60)
 """How often it is looked whether tasks have changed."""
-
-log = structlog.get_logger("zunft.leaderboards")
 
 
 class Scorer:

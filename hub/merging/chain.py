@@ -19,7 +19,7 @@ from hub.merging.rules import Facts, Rule, make_rule
 from hub.merging.rules.lineages import Dare, TaskArithmetic, Ties
 from hub.merging.stack import Stack
 
-__all__ = ["Chain", "clipping", "make_chain", "mixing"]
+__all__ = ["Chain", "make_chain"]
 
 Matrix = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from hub.merging.combination import Combination
 from hub.merging.errors import MergeError
 from hub.merging.stack import Stack
 
-__all__ = ["ENGINES", "Engine", "choose_engine"]
+__all__ = ["Engine", "choose_engine"]
 
 GPU_DRIVER = "libcuda.so.1"
 

@@ -35,7 +35,7 @@ from skills.messages.organisations import (
     Use,
 )
 
-__all__ = ["GUILD", "Organisations", "find_organisation"]
+__all__ = ["Organisations", "find_organisation"]
 
 ORDER = Order("organisations", (OrganisationRow.name,))
 GUILD = "guild"

@@ -110,12 +110,11 @@ class BackgroundLoop:
         return None
 
 
-def every(seconds: float, do: Callable[[], object]) -> Callable[[], float]:
-    """Work that is done again after the same time, however much there was to do."""
+def every(seconds: float, do: Callable[[], bool | None]) -> Callable[[], float]:
+    """Work that is done again after the same time, and at once where it says that there is more to do."""
 
     def work() -> float:
-        do()
-        return seconds
+        return 0.0 if do() else seconds
 
     return work
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
@@ -25,6 +25,8 @@ __all__ = ["GRACE", "Discards", "discard"]
 
 GRACE = timedelta(hours=1)
 """Longer than any request takes from putting a blob to naming it."""
+BATCH = 500
+"""Blobs that one sweep deletes at most."""
 
 log = structlog.get_logger("zunft.store")
 
@@ -74,21 +76,27 @@ class Discards:
         with self.database.write() as session:
             discard(session, region, digest, self.clock())
 
-    def sweep(self) -> None:
-        """Delete what is due.
+    def sweep(self) -> bool:
+        """Delete a batch of what is due; whether there may be more.
 
         Raises:
             StoreError: Not now; it stays on the list.
         """
         before = self.clock() - GRACE
         with self.database.read() as session:
-            due = session.scalars(select(DiscardRow).where(DiscardRow.discarded_at <= before)).all()
+            due = session.scalars(
+                select(DiscardRow)
+                .where(DiscardRow.discarded_at <= before)
+                .where(or_(DiscardRow.taken_at.is_(None), DiscardRow.taken_at <= before))
+                .limit(BATCH)
+            ).all()
         for row in due:
             if self._take(row.region, row.digest, before):
                 self.stores.of(row.region).delete(row.digest)
                 log.info("store.deleted", digest=row.digest)
                 with self.database.write() as session:
                     session.delete(session.get_one(DiscardRow, (row.region, row.digest)))
+        return len(due) == BATCH
 
     def _take(self, region: str, digest: str, before: datetime) -> bool:
         """Whether it is for this process to delete it now: from here on nobody can rescue it."""

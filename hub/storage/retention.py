@@ -5,7 +5,6 @@ The audit log, versions, rounds and deltas are never touched: they say where a s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +22,7 @@ from skills.messages.rounds import FINAL
 __all__ = ["Retention"]
 
 BATCH = 1000
-"""Rows that are deleted in one transaction, so that nobody waits long to write."""
+"""Rows of a table that one sweep deletes in one transaction, so that nobody waits long to write."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,19 @@ class Retention:
     events_days: float
     presence_days: float
 
-    def sweep(self) -> None:
-        """Delete all that is too old."""
-        now = self.clock()
-        if self.events_days:
-            self._repeat(_delete_events, now - timedelta(days=self.events_days))
-        if self.presence_days:
-            self._repeat(_delete_assignments, now - timedelta(days=self.presence_days))
-            self._repeat(_delete_interests, now - timedelta(days=self.presence_days))
-
-    def _repeat(self, step: Callable[[Session, datetime], int], before: datetime) -> None:
-        deleted = BATCH
-        while deleted >= BATCH:
-            with self.database.write() as session:
-                deleted = step(session, before)
+    def sweep(self) -> bool:
+        """Delete the oldest of what is too old; whether there may be more of it."""
+        now, deleted = self.clock(), 0
+        steps = (
+            (_delete_events, self.events_days),
+            (_delete_assignments, self.presence_days),
+            (_delete_interests, self.presence_days),
+        )
+        for delete_some, days in steps:
+            if days:
+                with self.database.write() as session:
+                    deleted = max(deleted, delete_some(session, now - timedelta(days=days)))
+        return deleted >= BATCH
 
 
 def _delete_events(session: Session, before: datetime) -> int:

@@ -14,7 +14,7 @@ import secrets
 from skills.messages.events import Event
 from skills.messages.webhooks import CloudEvent
 
-__all__ = ["CONTENT_TYPE", "cloud_event", "hub_urn", "new_secret", "signed_headers"]
+__all__ = ["cloud_event", "hub_urn", "new_secret", "signed_headers"]
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with, not one

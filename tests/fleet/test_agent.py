@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fleet.agent import AgentSettings, take_turns
-from fleet.robot_folder import Memory, Workbench
+from fleet.robot_folder import Workbench
 from skills.errors import ConflictError, UnauthorizedError
 from skills.manifest import Channel
 from skills.messages.base import ErrorDetail
 from skills.signing import SigningKey
 from tests.fleet.lying_hub import LyingHub
-from tests.fleet.small_robot import CONTRACT, STEPS, SmallGround, SmallRobot, make_robot, small_skill
+from tests.fleet.small_robot import CONTRACT, STEPS, SmallRobot, make_robot, small_skill
 
 SLOT = "r-anna round-1"
 
@@ -24,10 +24,6 @@ SLOT = "r-anna round-1"
 def robot(hub: LyingHub, tmp_path: Path) -> SmallRobot:
     hub.publish(small_skill())
     return make_robot(tmp_path, hub.url, settings=AgentSettings(look_seconds=0, adopts=False))
-
-
-def adopter(hub: LyingHub, home: Path, scores: dict[int, float]) -> SmallRobot:
-    return make_robot(home, hub.url, ground=SmallGround(scores=scores))
 
 
 def test_a_round_is_pulled_trained_and_pushed_in_one_step(hub: LyingHub, robot: SmallRobot) -> None:
@@ -245,87 +241,6 @@ def test_robots_take_turns_and_a_waiting_one_holds_nobody_up(hub: LyingHub, tmp_
     assert max(naps) == AgentSettings.poll_seconds
 
 
-def test_a_new_stable_version_is_taken_when_it_does_as_well_in_the_twin(
-    hub: LyingHub, tmp_path: Path
-) -> None:
-    robot = adopter(hub, tmp_path, {1: 0.4, 2: 0.8})
-    for version in (1, 2):
-        hub.publish(small_skill(version))
-        robot.agent.step()
-    assert [p.text for p in robot.said if p.phase == "adopted"] == [
-        "version 1: first version, 0.40 in the twin.",
-        "version 2: 0.80 in the twin, the version in use 0.40.",
-    ]
-
-
-def test_a_worse_version_is_refused_once_with_the_reason_and_the_old_one_stays(
-    hub: LyingHub, tmp_path: Path
-) -> None:
-    robot = adopter(hub, tmp_path, {1: 0.8, 2: 0.5})
-    for version in (1, 2):
-        hub.publish(small_skill(version))
-        robot.agent.step()
-    robot.agent.step()
-    memory = robot.bench.memory("follow")
-    assert memory.in_use is not None
-    assert memory.in_use.version == 1
-    assert list(memory.refused) == [hub.versions[2].digest]
-    assert "worse by more than 0.10" in memory.refused[hub.versions[2].digest]
-    assert robot.phases.count("refused") == 1
-
-
-def test_a_version_with_a_wrong_signature_is_never_tried_and_the_right_one_still_taken(
-    hub: LyingHub, tmp_path: Path
-) -> None:
-    robot = adopter(hub, tmp_path, {1: 1.0})
-    hub.publish(small_skill(), signer=SigningKey.generate())
-    robot.agent.step()
-    assert (robot.said[-1].phase, "signature" in robot.said[-1].text) == ("refused", True)
-    assert robot.bench.memory("follow") == Memory()
-    hub.publish(small_skill())
-    robot.agent.step()
-    assert robot.phases[-1] == "adopted"
-
-
-def test_a_version_for_another_contract_is_refused_for_good(hub: LyingHub, tmp_path: Path) -> None:
-    robot = adopter(hub, tmp_path, {1: 1.0})
-    hub.publish(small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0})))
-    robot.agent.step()
-    robot.agent.step()
-    assert robot.phases == ["refused", "waiting"]
-    assert "control rate 100.0 Hz" in str(robot.bench.memory("follow").refused)
-    assert not any("/file" in request for request in hub.requests)
-
-
-def test_a_manifest_that_does_not_belong_to_its_digest_does_not_stand_against_the_version(
-    hub: LyingHub, tmp_path: Path
-) -> None:
-    robot = adopter(hub, tmp_path, {1: 1.0})
-    true = hub.publish(small_skill())
-    other = small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0}))
-    hub.versions[1] = true.model_copy(update={"manifest": other.manifest})
-    robot.agent.step()
-    robot.agent.step()
-    assert robot.phases == ["refused", "waiting"]
-    assert true.digest not in robot.bench.memory("follow").refused
-    hub.versions[1] = true
-    robot.agent.step()
-    assert robot.phases[-1] == "adopted"
-
-
-@pytest.mark.parametrize("path", ["/abilities", "/assignment", "/versions/stable", "/file"])
-def test_a_portal_that_forbids_the_way_to_the_hub_is_waited_for(
-    hub: LyingHub, tmp_path: Path, path: str
-) -> None:
-    robot = adopter(hub, tmp_path, {1: 1.0})
-    hub.publish(small_skill())
-    hub.faults.append((path, "portal"))
-    assert robot.agent.step() > 0
-    assert robot.phases[-1] == "offline"
-    robot.agent.step()
-    assert robot.phases[-1] == "adopted"
-
-
 def test_a_portal_between_robot_and_hub_loses_no_work(hub: LyingHub, robot: SmallRobot) -> None:
     hub.order(1)
     hub.faults.append(("/deltas", "portal"))
@@ -333,17 +248,6 @@ def test_a_portal_between_robot_and_hub_loses_no_work(hub: LyingHub, robot: Smal
     assert robot.bench.pending() is not None
     robot.agent.step()
     assert SLOT in hub.deltas
-
-
-def test_a_file_that_does_not_fit_as_the_hub_said_is_refused_after_the_download(
-    hub: LyingHub, tmp_path: Path
-) -> None:
-    robot = adopter(hub, tmp_path, {1: 1.0})
-    said = hub.publish(small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0})))
-    hub.versions[1] = said.model_copy(update={"manifest": small_skill().manifest})
-    robot.agent.step()
-    assert robot.phases == ["pulling", "refused"]
-    assert "control rate 100.0 Hz" in str(robot.bench.memory("follow").refused)
 
 
 def test_a_robot_says_once_what_it_serves(hub: LyingHub, robot: SmallRobot) -> None:
@@ -362,38 +266,6 @@ def test_a_robot_works_for_a_hub_that_does_not_take_what_it_serves(
     hub.order(1)
     robot.agent.step()
     assert SLOT in hub.deltas
-
-
-def test_a_rollback_to_a_known_version_is_taken_without_a_download(hub: LyingHub, tmp_path: Path) -> None:
-    robot = adopter(hub, tmp_path, {1: 0.8, 2: 0.8})
-    for version in (1, 2):
-        hub.publish(small_skill(version))
-        robot.agent.step()
-    hub.stable = 1
-    robot.agent.step()
-    memory = robot.bench.memory("follow")
-    assert memory.in_use is not None
-    assert memory.in_use.version == 1
-    assert sum("/file" in request for request in hub.requests) == 2
-
-
-def test_after_a_restart_the_version_in_use_is_known(hub: LyingHub, tmp_path: Path) -> None:
-    hub.publish(small_skill())
-    adopter(hub, tmp_path, {}).agent.step()
-    again = adopter(hub, tmp_path, {})
-    again.agent.step()
-    assert "adopted" not in again.phases
-
-
-def test_the_cache_of_skills_stays_small_and_keeps_the_one_in_use(hub: LyingHub, tmp_path: Path) -> None:
-    robot = adopter(hub, tmp_path, {1: 1.0})
-    hub.publish(small_skill(1))
-    robot.agent.step()
-    for version in range(2, 9):
-        hub.publish(small_skill(version))
-        robot.agent.step()
-    assert len(list((tmp_path / "skills").iterdir())) <= 4
-    assert robot.bench.skill(hub.versions[1].digest) is not None
 
 
 def test_a_damaged_cache_is_fetched_again(hub: LyingHub, robot: SmallRobot) -> None:

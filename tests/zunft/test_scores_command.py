@@ -42,7 +42,7 @@ for target in sys.argv[2:]:
 
 @pytest.fixture
 def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
-    monkeypatch.setattr("hub.services.BOARD", SMALL)
+    monkeypatch.setattr("hub.leaderboards.wiring.BOARD", SMALL)
     monkeypatch.setattr("zunft.rescore.BOARD", SMALL)
     monkeypatch.delenv("ZUNFT_TOKEN", raising=False)
     settings: Settings = small_settings(tmp_path / "hub")

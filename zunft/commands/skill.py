@@ -43,7 +43,7 @@ from zunft.commands.output import err, facts, table, tell
 if TYPE_CHECKING:
     from envs.task import Task
 
-__all__ = ["HIDDEN", "app", "new_skill"]
+__all__ = ["app", "new_skill"]
 
 LOOK_SECONDS = 0.5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,20 @@ import numpy as np
 import pytest
 
 from hub.access.principal import THE_HUB
+from hub.deltas import uploads
+from hub.metrics import Metrics
+from hub.queue.background_loop import STUCK_SECONDS, BackgroundLoop, every
 from hub.settings import Settings
+from hub.storage.notify import Bell
 from hub.storage.objects import StoreError
+from hub.storage.regions import HOME
 from skills.container import digest_of, pack, unpack
 from skills.messages.base import API
 from skills.signing import SigningKey, delta_statement
 from tests.hub.bringing import PART, Yard, open_yard, publish_in_parts, send_json, user, wide_skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, tiny_skill
+
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -151,6 +159,40 @@ def test_what_expires_is_swept_and_what_is_announced_again_lives_on(yard: Yard) 
     yard.hall.clock.advance(90_000)
     yard.hall.services.deltas.uploads.sweep()
     assert yard.stored() == before
+
+
+def test_many_are_swept_in_batches_and_a_long_sweep_is_not_called_stuck(
+    small: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "BATCH", 2)
+    hall, seconds, said, swept = small.hall, [0.0], [], []
+    for seed in (1, 2, 3):
+        small.view(small.delta(seed))
+    hall.clock.advance(90_000)
+    parts, done = hall.services.storage.stores.of(HOME).parts, threading.Event()
+    drop = parts.drop
+
+    def drop_slowly(upload_id: str) -> None:
+        seconds[0] += STUCK_SECONDS - 1
+        said.append(loop.trouble())
+        drop(upload_id)
+
+    def sweep() -> bool:
+        swept.append(hall.services.deltas.uploads.sweep())
+        if not swept[-1]:
+            done.set()
+        return swept[-1]
+
+    monkeypatch.setattr(parts, "drop", drop_slowly)
+    bell = Bell()
+    loop = BackgroundLoop(
+        "uploads", every(PATIENCE, sweep), bell, Metrics(), is_woken=False, now=lambda: seconds[0]
+    )
+    loop.start()
+    assert done.wait(PATIENCE)
+    bell.close()
+    loop.stop()
+    assert (swept, said) == ([True, False], [""] * 3)
 
 
 def test_a_killed_hubs_spooled_files_and_stray_parts_are_swept(small: Yard) -> None:

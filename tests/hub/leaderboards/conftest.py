@@ -12,7 +12,7 @@ from tests.hub.leaderboards.samples import SMALL
 @pytest.fixture
 def yard(settings: Settings, clock: Hands, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     """A hub whose plan has few episodes; it scores when its scorer is told to."""
-    monkeypatch.setattr("hub.services.BOARD", SMALL)
+    monkeypatch.setattr("hub.leaderboards.wiring.BOARD", SMALL)
     found = Hall(settings, StubGate(), clock)
     yield found
     found.close()

@@ -81,6 +81,12 @@ def test_news_wakes_a_loop_unless_it_has_a_time_of_its_own(bench: Bench) -> None
     assert not slow.acquire(blocking=False)
 
 
+def test_work_is_done_again_at_once_where_there_is_more_and_else_after_its_time() -> None:
+    more = iter([True, True, False, None])
+    work = every(60.0, lambda: next(more))
+    assert [work() for _ in range(4)] == [0.0, 0.0, 60.0, 60.0]
+
+
 def test_a_loop_that_is_stuck_or_at_its_end_says_so(bench: Bench) -> None:
     clock = [0.0]
     at_work, go_on, said, rest = (threading.Event() for _ in range(4))

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from envs.bundle import digest_folder
+from hub.storage import discards
 from hub.storage.discards import GRACE
+from hub.storage.regions import HOME
 from hub.tasks import sources
 from hub.workers.job import Job, MergeJob
+from skills.container import digest_of
 from skills.messages.base import API
 from skills.skill import Skill
 from tests.hub.conftest import Collecting, Hall, ok, random_tensors, tiny_skill
@@ -128,6 +131,16 @@ def test_two_that_sweep_at_once_delete_once(
     monkeypatch.setattr(store, "delete", delete_slowly)
     sweep(hall)
     assert deleted == [refused.digest]
+
+
+def test_a_long_list_is_swept_in_batches(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discards, "BATCH", 2)
+    store, found = hall.services.storage.store, hall.services.storage.discards
+    for data in (b"one", b"two", b"three"):
+        store.put(digest_of(data), data)
+        found.add(HOME, digest_of(data))
+    hall.clock.advance(2 * GRACE.total_seconds())
+    assert [(found.sweep(), len(hall.blobs())) for _ in range(3)] == [(True, 1), (False, 0), (False, 0)]
 
 
 def writes(hall: Hall) -> None:

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.engine import Engine
 
-from benchmarks.lists import ADMIN, LISTS, OPERATOR, RESEARCHER, TASK, Size, fill
+from benchmarks.lists import ADMIN, LISTS, OPERATOR, RESEARCHER
+from benchmarks.lists_filling import TASK, Size, fill
 from hub.access.principal import Principal
 from hub.services import Services, open_services
 from hub.settings import Settings

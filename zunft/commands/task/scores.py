@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from envs.task import Task
     from zunft.rescore import Repeated
 
-__all__ = ["app", "draw"]
+__all__ = ["app"]
 
 app = typer.Typer()
 WIDTH = 20  # of an interval's bar, characters

@@ -56,6 +56,7 @@ def upgrade() -> None:
     _organisations_and_users()
     _robots()
     _skills()
+    _blobs()
     _tasks()
     _campaigns()
     _deltas()
@@ -212,6 +213,9 @@ def _skills() -> None:
         _moment("finished_at", nullable=True),
         *_lease(),
     )
+
+
+def _blobs() -> None:
     op.create_table(
         "discards",
         _text("region", primary_key=True),
