@@ -202,7 +202,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="how long polling goes on")
     parser.add_argument("--publications", type=int, help="versions published to held robots")
     parser.add_argument("--only", help="only hubs in whose title this is, such as SQLite")
-    parser.add_argument("--full", action="store_true", help=f"as the issue has it: {FULL}")
+    parser.add_argument("--full", action="store_true", help=f"the sizes of benchmarks/results/hub.md: {FULL}")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--output", type=Path, help="also write a page, such as benchmarks/results/hub.md")
     return parser.parse_args()
