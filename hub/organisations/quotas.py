@@ -96,7 +96,7 @@ def check_robots(session: Session, row: OrganisationRow) -> None:
     Raises:
         ForbiddenError: There may be no more.
     """
-    _check_count("robots", _counted(session, _robots([row.name])).get(row.name), row.robots_limit)
+    _check_count(session, "robots", _robots([row.name]), row.robots_limit)
 
 
 def check_campaigns(session: Session, row: OrganisationRow) -> None:
@@ -105,7 +105,7 @@ def check_campaigns(session: Session, row: OrganisationRow) -> None:
     Raises:
         ForbiddenError: There may be no more.
     """
-    _check_count("campaigns", _counted(session, _campaigns([row.name])).get(row.name), row.campaigns_limit)
+    _check_count(session, "campaigns", _campaigns([row.name]), row.campaigns_limit)
 
 
 def uses_of(session: Session, rows: Sequence[OrganisationRow], now: datetime) -> list[Use]:
@@ -125,8 +125,12 @@ def uses_of(session: Session, rows: Sequence[OrganisationRow], now: datetime) ->
     ]
 
 
-def _check_count(what: str, used: int | None, limit: int | None) -> None:
-    if limit is not None and (used or 0) >= limit:
+def _check_count(session: Session, what: str, theirs: Select[Any], limit: int | None) -> None:
+    """Counts only where there is a limit: there may be very many."""
+    if limit is None:
+        return
+    used = sum(_counted(session, theirs).values())
+    if used >= limit:
         raise ForbiddenError(
             f"the organisation has {used} {what}, and may have {limit}.",
             remedy=f"Ask an admin of the hub for more: zunft organisation set NAME --{what} {limit + 1}.",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.lists import TASK, Size, fill
+from benchmarks.lists_filling import TASK, Size, fill
 from fleet.client import OperatorClient
 from hub.access.principal import THE_HUB
 from hub.storage.tables.webhooks import UndeliveredRow
