@@ -22,7 +22,7 @@ from envs.task import load_task
 from envs.workshop import FLEET, fresh_workshop, load_workshop
 from fleet.local_training import train_alone
 from fleet.practice import train_locally
-from fleet.twin import SimulatedGround
+from fleet.twin import TwinPlace
 from fleet.workers.crew import Crew, Line
 from fleet.workers.processes import Processes
 from hub.merging import ServerMomentum, merge_arrays
@@ -141,9 +141,9 @@ def score(_: Line, skill: Skill, episodes: int) -> list[float]:
 
 
 @cache
-def ground(number: int, seed: int) -> SimulatedGround:
+def ground(number: int, seed: int) -> TwinPlace:
     """A robot's simulation; it lives as long as its process."""
-    return SimulatedGround(TASK, HOMES[number], seed=seed + number)
+    return TwinPlace(TASK, HOMES[number], seed=seed + number)
 
 
 if __name__ == "__main__":

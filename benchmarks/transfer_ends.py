@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fleet.client import HubClient
 from fleet.membership import connect, join
-from fleet.robot_folder import Pending, Workbench
+from fleet.robot_folder import Pending, RobotFolder
 from hub.app import create_app
 from hub.log import configure_logging
 from hub.settings import Settings
@@ -60,7 +60,7 @@ def make_skill(path: Path, numbers: int) -> None:
 class Robot:
     """Its workbench, and what it does when it is told."""
 
-    def __init__(self, bench: Workbench, client: HubClient) -> None:
+    def __init__(self, bench: RobotFolder, client: HubClient) -> None:
         self._bench = bench
         self._client = client
         self._work: Assignment | None = None
@@ -129,7 +129,7 @@ class Robot:
 
 def run_robot(home: str, hub: str, token: str) -> None:
     """Join, and obey."""
-    bench = Workbench(Path(home))
+    bench = RobotFolder(Path(home))
     join(bench, hub, token=token, name=Path(home).name, embodiment="ur5e")
     robot = Robot(bench, connect(bench))
     words: dict[str, Callable[[], int]] = {

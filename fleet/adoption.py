@@ -9,9 +9,9 @@ from functools import partial
 
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill
-from fleet.interfaces import Ground, RobotError
+from fleet.place import Place, RobotError
 from fleet.progress import Voice
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.sync import Verdict, judge
 from skills.container import digest_of
 from skills.errors import HubUnreachableError, NotFoundError, ZunftError
@@ -28,9 +28,9 @@ class Adoption:
     def __init__(
         self,
         skill: str,
-        workbench: Workbench,
+        workbench: RobotFolder,
         client: HubClient,
-        ground: Ground,
+        place: Place,
         voice: Voice,
         needs: Needs,
         tolerance: float,
@@ -38,7 +38,7 @@ class Adoption:
         self._skill = skill
         self._bench = workbench
         self._client = client
-        self._ground = ground
+        self._place = place
         self._voice = voice
         self._needs = needs
         self._tolerance = tolerance
@@ -93,7 +93,7 @@ class Adoption:
 
     def _score(self, skill: Skill) -> float:
         if skill.digest not in self._scores:
-            self._scores[skill.digest] = self._ground.rehearse(skill)
+            self._scores[skill.digest] = self._place.rehearse(skill)
         return self._scores[skill.digest]
 
     def _score_in_use(self) -> float | None:

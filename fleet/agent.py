@@ -11,7 +11,7 @@
 
 A robot may lose its hub or its power between any two steps: what is owed is on disk, and every
 request may be repeated. Decisions are `fleet.sync`'s, step 7 is `fleet.adoption`'s, training and
-trying are the `Ground`'s.
+trying are the `Place`'s.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ import numpy as np
 from fleet.adoption import Adoption
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill
-from fleet.interfaces import Ground, Iteration, RobotError, StoppedError
+from fleet.place import Iteration, Place, RobotError, StoppedError
 from fleet.progress import Phase, Progress, Voice
-from fleet.robot_folder import Identity, Pending, Workbench
+from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
 from skills.container import digest_of
 from skills.delta import Delta
@@ -77,9 +77,9 @@ class Agent:
         self,
         skill: str,
         identity: Identity,
-        workbench: Workbench,
+        workbench: RobotFolder,
         client: HubClient,
-        ground: Ground,
+        place: Place,
         settings: AgentSettings,
         *,
         abilities: Abilities,
@@ -92,16 +92,16 @@ class Agent:
         self._identity = identity
         self._bench = workbench
         self._client = client
-        self._ground = ground
+        self._place = place
         self._settings = settings
         self._untold: Abilities | None = abilities
         self._rng = rng
         self._stopped = stopped
         self._clock = clock
         self._voice = Voice(identity.name, client.connection.traffic, report)
-        self._needs = Needs(skill, ground.contract, ground.task_digest)
+        self._needs = Needs(skill, place.contract, place.task_digest)
         self._adoption = Adoption(
-            skill, workbench, client, ground, self._voice, self._needs, settings.tolerance
+            skill, workbench, client, place, self._voice, self._needs, settings.tolerance
         )
         self._failures = 0
         self._failed: dict[str, str] = {}
@@ -214,7 +214,7 @@ class Agent:
                 raise StoppedError
 
         self._voice.say("training", f"round {order.number} of {order.rounds}")
-        return self._ground.practise(base, order, self._identity.robot_id, tell)
+        return self._place.practise(base, order, self._identity.robot_id, tell)
 
     def _push(self, owed: Pending, data: Blob) -> None:
         try:

@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from fleet.interfaces import StoppedError
+from fleet.place import StoppedError
 from skills.errors import (
     ArtefactError,
     CodecError,

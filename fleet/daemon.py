@@ -11,21 +11,21 @@ from envs.task import Task
 from fleet.abilities import abilities_of
 from fleet.agent import Agent
 from fleet.home import home_workshop
-from fleet.interfaces import Ground
 from fleet.membership import connect
 from fleet.own_robot import Env
+from fleet.place import Place
 from fleet.progress import Progress
-from fleet.robot_folder import Identity, Workbench
+from fleet.robot_folder import Identity, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
 from fleet.trainer import TrainerSettings
-from fleet.twin import OwnGround, SimulatedGround
+from fleet.twin import OwnPlace, TwinPlace
 
 __all__ = ["make_agent"]
 
 
 def make_agent(
-    bench: Workbench,
+    bench: RobotFolder,
     settings: RobotSettings,
     own_env: Env | None,
     report: Callable[[Progress], None],
@@ -44,7 +44,7 @@ def make_agent(
         identity,
         bench,
         hub,
-        _ground(identity, own_env, task, settings, stopped),
+        _place(identity, own_env, task, settings, stopped),
         settings.for_agent(),
         abilities=abilities_of(identity.embodiment, task if own_env else None, kept_tasks(bench)),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
@@ -54,18 +54,18 @@ def make_agent(
     )
 
 
-def _ground(
+def _place(
     identity: Identity,
     own_env: Env | None,
     task: Task,
     settings: RobotSettings,
     stopped: Callable[[], bool],
-) -> Ground:
+) -> Place:
     seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
     minibatch = min(TrainerSettings.minibatch, settings.batch_steps)
     trainer = TrainerSettings(batch=settings.batch_steps, minibatch=minibatch)
     episodes = settings.rehearsal_episodes
     if own_env is not None:
-        return OwnGround(own_env, task, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)
+        return OwnPlace(own_env, task, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)
     workshop = home_workshop(identity, task)
-    return SimulatedGround(task, workshop, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)
+    return TwinPlace(task, workshop, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet.client import HubClient
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.sync import check_fit
 from skills.errors import ArtefactError, SignatureError, ZunftError
 from skills.manifest import Contract, Digest, Manifest, Name
@@ -44,7 +44,7 @@ class Needs:
 
 
 def pull_skill(
-    bench: Workbench,
+    bench: RobotFolder,
     client: HubClient,
     version: VersionView,
     needs: Needs,

@@ -69,9 +69,9 @@ def train_alone(
         ArtefactError: Training diverged.
     """
     from fleet.practice import train_locally  # noqa: PLC0415 - RLlib is for workers, not for their parent
-    from fleet.twin import SimulatedGround  # noqa: PLC0415
+    from fleet.twin import TwinPlace  # noqa: PLC0415
 
-    trainer = SimulatedGround(task, workshop, seed=seed).trainer(skill.manifest.network)
+    trainer = TwinPlace(task, workshop, seed=seed).trainer(skill.manifest.network)
     rates = [plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)]
     weights, report = train_locally(trainer, skill, rates, plan.iterations, on_iteration=on_iteration)
     trainer.close()

@@ -9,7 +9,7 @@ import httpx
 from fleet.auth import ProofAuth
 from fleet.client import HubClient, enrol
 from fleet.connection import Connection
-from fleet.robot_folder import Identity, Workbench
+from fleet.robot_folder import Identity, RobotFolder
 from skills.errors import ConflictError
 from skills.manifest import Name
 from skills.messages.robots import EnrolmentRequest
@@ -18,7 +18,7 @@ __all__ = ["connect", "join"]
 
 
 def join(
-    bench: Workbench,
+    bench: RobotFolder,
     hub: str,
     *,
     token: str,
@@ -53,7 +53,7 @@ def join(
     return identity
 
 
-def _known(bench: Workbench, hub: str) -> Identity:
+def _known(bench: RobotFolder, hub: str) -> Identity:
     identity = bench.identity()
     if hub and identity.hub != hub:
         raise ConflictError(
@@ -65,7 +65,7 @@ def _known(bench: Workbench, hub: str) -> Identity:
 
 
 def connect(
-    bench: Workbench,
+    bench: RobotFolder,
     transport: httpx.BaseTransport | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> HubClient:

@@ -19,7 +19,7 @@ import numpy as np
 from envs.check import check_env
 from envs.evaluate import Evaluation, Player
 from envs.task import Task
-from fleet.interfaces import RobotError
+from fleet.place import RobotError
 from skills.errors import ContractError, ZunftError
 
 __all__ = ["Env", "Guarded", "load_env", "rehearse"]

@@ -34,7 +34,7 @@ def train_locally(
     Raises:
         ArtefactError: The base does not belong to the trainer's network, or training diverged.
         ContractError: The environment gave numbers that are not finite.
-        RobotError, StoppedError: See `fleet.interfaces`.
+        RobotError, StoppedError: See `fleet.place`.
     """
     trainer.set_weights(base.tensors)
     reports = [

@@ -29,7 +29,7 @@ from skills.manifest import Digest, Name
 from skills.signing import SigningKey, VerifyKey
 from skills.skill import Skill
 
-__all__ = ["Identity", "Memory", "Pending", "SkillInUse", "Workbench"]
+__all__ = ["Identity", "Memory", "Pending", "RobotFolder", "SkillInUse"]
 
 KEPT_SKILLS = 4  # files in the cache: base, in use, and two to fall back to
 REFUSALS_KEPT = 32
@@ -95,7 +95,7 @@ class Memory(_Document):
         return self.model_copy(update={"refused": dict(list(refused.items())[-REFUSALS_KEPT:])})
 
 
-class Workbench:
+class RobotFolder:
     """The folder, its owner's alone; see the module for its files."""
 
     def __init__(self, home: Path) -> None:

@@ -19,7 +19,7 @@ from fleet.abilities import abilities_of
 from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.membership import connect, join
 from fleet.progress import Progress
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.tasks import find_task, kept_tasks
 from fleet.workers.crew import Crew, Line
 from skills.manifest import Name
@@ -112,7 +112,7 @@ def draw_robots(task: Task, tokens: Sequence[str], seed: int) -> tuple[RobotPlan
 
 
 def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:
-    benches = [Workbench(plan.home / plan.robots[number].name) for number in numbers]
+    benches = [RobotFolder(plan.home / plan.robots[number].name) for number in numbers]
     with ExitStack() as locks:
         for bench in benches:
             locks.enter_context(bench.locked())
@@ -122,19 +122,19 @@ def _run(line: Line, plan: FleetPlan, numbers: tuple[int, ...]) -> None:
             agent.look()
 
 
-def _agent(line: Line, plan: FleetPlan, number: int, bench: Workbench) -> Agent:
+def _agent(line: Line, plan: FleetPlan, number: int, bench: RobotFolder) -> Agent:
     robot = plan.robots[number]
     identity = join(bench, plan.hub, token=robot.token, name=robot.name, embodiment=robot.workshop.embodiment)
     hub = connect(bench)
     task = find_task(bench, hub, plan.skill)
-    from fleet.twin import SimulatedGround  # noqa: PLC0415 - RLlib is for workers, not for their parent
+    from fleet.twin import TwinPlace  # noqa: PLC0415 - RLlib is for workers, not for their parent
 
     return Agent(
         plan.skill,
         identity,
         bench,
         hub,
-        SimulatedGround(
+        TwinPlace(
             task,
             robot.workshop,
             seed=plan.seed + number,

@@ -19,7 +19,7 @@ from envs.examination import check_loads
 from envs.task import Task, load_task
 from fleet.client import HubClient
 from fleet.connection import Connection
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.transfer import pull
 from skills.container import digest_of
 from skills.errors import ArtefactError, ContractError, HubUnreachableError, NotFoundError
@@ -37,7 +37,7 @@ def is_here(name: str) -> bool:
     return name in bundle_names() or name in own_tasks()
 
 
-def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
+def find_task(bench: RobotFolder, hub: HubClient, skill: str) -> Task:
     """The task of a robot's skill: the one that is here, the one that it keeps, or the hub's.
 
     Raises:
@@ -62,7 +62,7 @@ def find_task(bench: Workbench, hub: HubClient, skill: str) -> Task:
     return load_task(kept.absolute())
 
 
-def kept_tasks(bench: Workbench) -> list[Task]:
+def kept_tasks(bench: RobotFolder) -> list[Task]:
     """The tasks that a robot has fetched, except those that are here by now."""
     kept = []
     for folder in sorted((bench.home / FOLDER).glob("[!.]*")):

@@ -17,8 +17,8 @@ from envs.evaluate import evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
-from fleet.interfaces import StoppedError
 from fleet.own_robot import Env, rehearse
+from fleet.place import StoppedError
 from fleet.practice import practise
 from fleet.sampler import vectorise
 from fleet.trainer import Trainer, TrainerSettings, TrainingReport
@@ -28,7 +28,7 @@ from skills.messages.rounds import Assignment
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["PARALLEL", "OwnGround", "SimulatedGround"]
+__all__ = ["PARALLEL", "OwnPlace", "TwinPlace"]
 
 Stopped = Callable[[], bool]
 
@@ -48,7 +48,7 @@ class _Left:
         return self.policy.act(observation)
 
 
-class SimulatedGround:
+class TwinPlace:
     """One workshop's simulation.
 
     Args:
@@ -106,7 +106,7 @@ class SimulatedGround:
         return evaluate(policy, self._task, self._workshop, self._episodes, REHEARSAL_SEED).score
 
 
-class OwnGround:
+class OwnPlace:
     """A robot's own environment, one episode after the other; it practises and rehearses in the same.
 
     Args:

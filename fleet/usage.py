@@ -11,7 +11,7 @@ from fleet.client import HubClient
 from fleet.fetch import Needs, pull_skill
 from fleet.home import home_workshop
 from fleet.own_robot import load_env, rehearse
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.tasks import find_task, kept_tasks
 from skills.messages.skills import VersionView
 from skills.policy import Policy
@@ -51,7 +51,7 @@ class Usage:
 
 
 def use_skill(
-    bench: Workbench, client: HubClient, reference: str, *, episodes: int, seed: int, own_env: str = ""
+    bench: RobotFolder, client: HubClient, reference: str, *, episodes: int, seed: int, own_env: str = ""
 ) -> Usage:
     """Pull `NAME` or `NAME@REF`, verify it, and do jobs with it in the robot's workshop or own environment.
 

@@ -19,13 +19,13 @@ import numpy as np
 from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.client import HubClient
 from fleet.membership import connect, join
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from skills.delta import Delta
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob
 from skills.fits import Abilities
 from skills.messages.rounds import DeltaReceipt
-from tests.fleet.small_robot import SmallGround
+from tests.fleet.small_robot import SmallPlace
 
 SETTINGS = AgentSettings(poll_seconds=0.05, look_seconds=0.5, backoff_seconds=0.1, backoff_cap=1.0)
 OFTEN = 3
@@ -35,7 +35,7 @@ OFTEN = 3
 class NotingClient(HubClient):
     """Notes every receipt on disk before anything else is done with it."""
 
-    bench: Workbench
+    bench: RobotFolder
     pushed: int = 0
 
     def push_delta(self, round_id: str, delta: Blob) -> DeltaReceipt:
@@ -62,7 +62,7 @@ class NotingClient(HubClient):
         return receipt
 
 
-class DrawnGround(SmallGround):
+class DrawnGround(SmallPlace):
     """Deltas that differ from robot to robot and round to round."""
 
     def practise(self, *arguments: object) -> Delta:
@@ -74,7 +74,7 @@ class DrawnGround(SmallGround):
 def main() -> None:
     """Join, then work until the end."""
     home, hub, token, name = sys.argv[1:]
-    bench = Workbench(Path(home))
+    bench = RobotFolder(Path(home))
     while True:
         try:
             identity = join(bench, hub, token=token, name=name, embodiment="ur5e")

@@ -2,7 +2,7 @@
 
     python -m tests.fleet.doomed HOME HUB PHASE STEPS
 
-Its ground writes each trained round into HOME/trained, so that the test sees what was done before death.
+Its place writes each trained round into HOME/trained, so that the test sees what was done before death.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from fleet.progress import Progress
 from skills.delta import Delta
-from tests.fleet.small_robot import SmallGround, make_robot
+from tests.fleet.small_robot import SmallPlace, make_robot
 
 
-class NotingGround(SmallGround):
+class NotingPlace(SmallPlace):
     """Notes rounds on disk."""
 
     def practise(self, *arguments: object) -> Delta:
@@ -34,7 +34,7 @@ def main() -> None:
         if progress.phase == phase:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    robot = make_robot(Path(home), hub, ground=NotingGround(), listen=listen)
+    robot = make_robot(Path(home), hub, place=NotingPlace(), listen=listen)
     for _ in range(int(steps)):
         robot.agent.step()
 

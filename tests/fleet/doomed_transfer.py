@@ -19,7 +19,7 @@ import httpx
 from fleet import client as fleet_client
 from fleet.client import HubClient
 from fleet.membership import connect
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 
 SMALL = 10_000  # bytes; what is larger is brought in parts
 
@@ -58,7 +58,7 @@ class _Counted(httpx.SyncByteStream):
             self._transport.count(len(chunk))
 
 
-def push(bench: Workbench, client: HubClient) -> str:
+def push(bench: RobotFolder, client: HubClient) -> str:
     """Bring what is owed."""
     vars(fleet_client)["ONE_REQUEST"] = SMALL
     owed = bench.pending()
@@ -67,7 +67,7 @@ def push(bench: Workbench, client: HubClient) -> str:
     return client.push_delta(owed[0].round_id, owed[1]).status
 
 
-def pull(bench: Workbench, client: HubClient, skill: str) -> str:
+def pull(bench: RobotFolder, client: HubClient, skill: str) -> str:
     """Fetch the newest version."""
     version = client.version(skill, "candidate")
     return client.fetch_skill(version, bench.skill_file(version.digest)).digest
@@ -75,7 +75,7 @@ def pull(bench: Workbench, client: HubClient, skill: str) -> str:
 
 def main() -> None:
     home, what, after = sys.argv[1:]
-    bench = Workbench(Path(home))
+    bench = RobotFolder(Path(home))
     client = connect(bench, Deadly(int(after)))
     if what == "push":
         push(bench, client)

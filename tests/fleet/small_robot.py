@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from fleet.agent import Agent, AgentSettings
-from fleet.interfaces import Ground, Iteration
 from fleet.membership import connect, join
+from fleet.place import Iteration, Place
 from fleet.progress import Progress
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from skills.delta import Delta, DeltaHeader
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
@@ -42,7 +42,7 @@ class OneIteration:
 
 
 @dataclass
-class SmallGround:
+class SmallPlace:
     """Scores are looked up by version; trained rounds are counted."""
 
     contract: Contract = CONTRACT
@@ -75,8 +75,8 @@ class SmallRobot:
     """An agent with its bench and everything that it said."""
 
     agent: Agent
-    bench: Workbench
-    ground: Any
+    bench: RobotFolder
+    place: Any
     said: list[Progress]
 
     @property
@@ -90,14 +90,14 @@ def make_robot(
     *,
     name: str = "anna",
     skill: str = "follow",
-    ground: Ground | None = None,
+    place: Place | None = None,
     settings: AgentSettings | None = None,
     listen: Callable[[Progress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> SmallRobot:
-    bench = Workbench(home)
+    bench = RobotFolder(home)
     identity = join(bench, hub, token="one-time-token-of-enough-length", name=name, embodiment="ur5e")
-    ground = ground or SmallGround()
+    place = place or SmallPlace()
     said: list[Progress] = []
 
     def report(progress: Progress) -> None:
@@ -109,11 +109,11 @@ def make_robot(
         identity,
         bench,
         connect(bench),
-        ground,
+        place,
         settings or AgentSettings(look_seconds=0),
         abilities=Abilities(abilities=(Ability(task="follow", contract=CONTRACT),)),
         rng=np.random.default_rng(0),
         report=report,
         stopped=stopped,
     )
-    return SmallRobot(agent, bench, ground, said)
+    return SmallRobot(agent, bench, place, said)

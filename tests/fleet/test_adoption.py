@@ -9,11 +9,11 @@ import pytest
 from fleet.robot_folder import Memory
 from skills.signing import SigningKey
 from tests.fleet.lying_hub import LyingHub
-from tests.fleet.small_robot import CONTRACT, SmallGround, SmallRobot, make_robot, small_skill
+from tests.fleet.small_robot import CONTRACT, SmallPlace, SmallRobot, make_robot, small_skill
 
 
 def adopter(hub: LyingHub, home: Path, scores: dict[int, float]) -> SmallRobot:
-    return make_robot(home, hub.url, ground=SmallGround(scores=scores))
+    return make_robot(home, hub.url, place=SmallPlace(scores=scores))
 
 
 def test_a_new_stable_version_is_taken_when_it_does_as_well_in_the_twin(

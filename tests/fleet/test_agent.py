@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fleet.agent import AgentSettings, take_turns
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from skills.errors import ConflictError, UnauthorizedError
 from skills.manifest import Channel
 from skills.messages.base import ErrorDetail
@@ -32,7 +32,7 @@ def test_a_round_is_pulled_trained_and_pushed_in_one_step(hub: LyingHub, robot: 
     assert robot.phases == ["pulling", "training", "training", "training", "training", "kept", "pushed"]
     delta = hub.delta(SLOT)
     assert delta.header.base == hub.versions[1].digest
-    assert all((tensor == robot.ground.step).all() for tensor in delta.tensors.values())
+    assert all((tensor == robot.place.step).all() for tensor in delta.tensors.values())
     assert robot.bench.pending() is None
 
 
@@ -66,7 +66,7 @@ def test_work_is_kept_while_the_hub_is_away_and_pushed_once_when_it_is_back(
     hub.down = False
     while robot.agent.step() == 0:
         pass
-    assert (hub.pushes, robot.ground.trained) == (1, ["round-1"])
+    assert (hub.pushes, robot.place.trained) == (1, ["round-1"])
     assert SLOT in hub.deltas
 
 
@@ -99,7 +99,7 @@ def test_a_lost_acknowledgement_counts_the_work_once(hub: LyingHub, robot: Small
     robot.agent.step()
     assert robot.said[-1].text == "duplicate"
     assert hub.deltas == {SLOT: sent}
-    assert robot.ground.trained == ["round-1"]
+    assert robot.place.trained == ["round-1"]
 
 
 def test_work_for_a_round_that_is_over_is_dropped_and_the_next_one_done(
@@ -125,7 +125,7 @@ def test_late_work_is_handed_in_where_the_hub_still_takes_it(hub: LyingHub, robo
     hub.assignment = hub.order(2).model_copy(update={"max_staleness": 1})
     robot.agent.step()
     assert list(hub.deltas) == [SLOT]
-    assert robot.ground.trained == ["round-1"]
+    assert robot.place.trained == ["round-1"]
 
 
 def test_work_that_the_hub_refuses_is_dropped_with_its_words_and_not_done_again(
@@ -137,7 +137,7 @@ def test_work_that_the_hub_refuses_is_dropped_with_its_words_and_not_done_again(
     assert robot.said[-1].phase == "dropped"
     assert "the round is closed." in robot.said[-1].text
     assert robot.agent.step() > 0
-    assert (hub.pushes, robot.ground.trained) == (1, ["round-1"])
+    assert (hub.pushes, robot.place.trained) == (1, ["round-1"])
 
 
 def test_a_robot_that_the_hub_does_not_know_stops_and_keeps_its_work(
@@ -158,7 +158,7 @@ def test_a_base_with_a_flipped_bit_is_not_trained_from_but_fetched_again(
     assert robot.agent.step() > 0
     assert robot.phases == ["pulling", "refused"]
     assert "digest" in robot.said[-1].text
-    assert not robot.ground.trained
+    assert not robot.place.trained
     assert robot.agent.step() == 0
     assert SLOT in hub.deltas
 
@@ -168,7 +168,7 @@ def test_a_base_that_another_key_signed_is_not_trained_from(hub: LyingHub, robot
     hub.order(1)
     assert [robot.agent.step() > 0 for _ in range(3)] == [True] * 3
     assert "signature" in robot.said[-1].text
-    assert not robot.ground.trained
+    assert not robot.place.trained
 
 
 def test_a_base_for_another_contract_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
@@ -179,7 +179,7 @@ def test_a_base_for_another_contract_is_not_trained_from(hub: LyingHub, robot: S
     hub.order(1)
     robot.agent.step()
     assert "force" in robot.said[-1].text
-    assert not robot.ground.trained
+    assert not robot.place.trained
 
 
 def test_a_download_that_breaks_off_goes_on_from_there(hub: LyingHub, robot: SmallRobot) -> None:
@@ -194,12 +194,12 @@ def test_a_download_that_breaks_off_goes_on_from_there(hub: LyingHub, robot: Sma
 def test_training_that_diverges_is_reported_and_the_next_round_tried(
     hub: LyingHub, robot: SmallRobot
 ) -> None:
-    robot.ground.step = float("nan")
+    robot.place.step = float("nan")
     hub.order(1)
     robot.agent.step()
     assert robot.said[-1].phase == "failed"
     assert "NaN" in robot.said[-1].text
-    robot.ground.step = 0.5
+    robot.place.step = 0.5
     hub.order(2)
     robot.agent.step()
     assert list(hub.deltas) == ["r-anna round-2"]
@@ -237,7 +237,7 @@ def test_robots_take_turns_and_a_waiting_one_holds_nobody_up(hub: LyingHub, tmp_
             hub.order(2)
 
     take_turns([robot.agent for robot in robots], lambda: len(hub.deltas) == 4, sleep, timer=lambda: now)
-    assert [robot.ground.trained for robot in robots] == [["round-1", "round-2"]] * 2
+    assert [robot.place.trained for robot in robots] == [["round-1", "round-2"]] * 2
     assert max(naps) == AgentSettings.poll_seconds
 
 
@@ -285,12 +285,12 @@ def test_a_damaged_owed_delta_is_trained_again_rather_than_pushed(hub: LyingHub,
     robot.agent.step()
     (robot.bench.home / "pending.delta").write_bytes(b"half")
     robot.agent.step()
-    assert robot.ground.trained == ["round-1", "round-1"]
+    assert robot.place.trained == ["round-1", "round-1"]
     assert SLOT in hub.deltas
 
 
 def test_two_processes_never_run_one_robot(robot: SmallRobot) -> None:
-    other = Workbench(robot.bench.home)
+    other = RobotFolder(robot.bench.home)
     with robot.bench.locked(), pytest.raises(ConflictError, match="another process"), other.locked():
         pass
     with other.locked():
@@ -327,14 +327,14 @@ def test_a_robot_killed_at_any_point_goes_on_after_its_restart(
     hub.publish(small_skill())
     hub.order(1)
     assert run_doomed(tmp_path, hub, phase) == -signal.SIGKILL
-    identity = Workbench(tmp_path).identity()
+    identity = RobotFolder(tmp_path).identity()
     assert run_doomed(tmp_path, hub, "never") == 0
-    assert Workbench(tmp_path).identity() == identity
+    assert RobotFolder(tmp_path).identity() == identity
     assert list(hub.robots) == [identity.robot_id]
     assert list(hub.deltas) == [SLOT]
     assert hub.pushes == 1
     assert (tmp_path / "trained").read_text() == "round-1\n"
-    memory = Workbench(tmp_path).memory("follow")
+    memory = RobotFolder(tmp_path).memory("follow")
     assert memory.in_use is not None
     assert memory.in_use.version == 1
     assert not list(tmp_path.rglob(".*.skill.*"))
@@ -347,4 +347,4 @@ def test_a_pinned_key_is_not_exchanged_when_the_hub_is(hub: LyingHub, robot: Sma
     hub.order(1)
     robot.agent.step()
     assert robot.phases[-1] == "refused"
-    assert not robot.ground.trained
+    assert not robot.place.trained

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from fleet.membership import join
-from fleet.robot_folder import Memory, Workbench
+from fleet.robot_folder import Memory, RobotFolder
 from fleet.settings import RobotSettings
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
@@ -110,7 +110,7 @@ def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
 
 
 def test_a_robot_that_waits_for_an_answer_of_its_hub_ends_without_it(hub: LyingHub, tmp_path: Path) -> None:
-    join(Workbench(tmp_path), hub.url, token="ze_one-time-token", name="anna", embodiment="ur5e")
+    join(RobotFolder(tmp_path), hub.url, token="ze_one-time-token", name="anna", embodiment="ur5e")
     hub.faults.append(("/abilities", "silent"))
     process = subprocess.Popen(
         [sys.executable, "-m", "zunft", "robot", "run", "--home", str(tmp_path)],
@@ -166,7 +166,7 @@ def test_what_is_wrong_is_said_in_one_place_without_a_traceback(
 def test_refused_versions_are_tried_again_when_their_owner_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench, digests = Workbench(tmp_path), [f"sha256:{number}" + "0" * 63 for number in "12"]
+    bench, digests = RobotFolder(tmp_path), [f"sha256:{number}" + "0" * 63 for number in "12"]
     memory = Memory().use(digests[0], 1).refuse(digests[1], "worse by more than 0.10.")
     bench.keep_memory("weld-seam", memory)
     words = ["robot", "retry", "--home", str(tmp_path)]

@@ -12,7 +12,7 @@ from fleet.auth import ProofAuth
 from fleet.client import HubClient, OperatorClient
 from fleet.connection import Connection
 from fleet.membership import connect, join
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from skills.errors import (
     ArtefactError,
     ConflictError,
@@ -49,7 +49,7 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(hub: LyingHub, tmp_path: Path) -> HubClient:
-    bench = Workbench(tmp_path)
+    bench = RobotFolder(tmp_path)
     join(bench, hub.url, token=TOKEN, name="anna", embodiment="ur5e")
     return connect(bench)
 
@@ -194,7 +194,7 @@ def test_what_is_no_address_is_refused_at_once(address: str) -> None:
 
 def test_a_repeated_join_with_the_same_key_gives_the_same_robot(hub: LyingHub, tmp_path: Path) -> None:
     hub.faults.append(("/robots", "lose answer"))
-    bench = Workbench(tmp_path)
+    bench = RobotFolder(tmp_path)
     with pytest.raises(HubUnreachableError):
         join(bench, hub.url, token=TOKEN, name="anna", embodiment="ur5e")
     assert not bench.joined()
@@ -204,7 +204,7 @@ def test_a_repeated_join_with_the_same_key_gives_the_same_robot(hub: LyingHub, t
 
 
 def test_a_robot_belongs_to_one_hub(hub: LyingHub, tmp_path: Path) -> None:
-    bench = Workbench(tmp_path)
+    bench = RobotFolder(tmp_path)
     join(bench, hub.url, token=TOKEN, name="anna", embodiment="ur5e")
     with pytest.raises(ConflictError, match="belongs to"):
         join(bench, "http://elsewhere:1", token=TOKEN, name="anna", embodiment="ur5e")
@@ -262,7 +262,7 @@ def test_bytes_of_both_directions_are_counted(hub: LyingHub, client: HubClient, 
 
 def test_the_real_hub_speaks_as_the_clients_hear(guild: Guild, tmp_path: Path) -> None:
     operator = guild.operator
-    bench = Workbench(tmp_path)
+    bench = RobotFolder(tmp_path)
     (token,) = guild.tokens(1)
     identity = join(bench, guild.url, token=token, name="anna", embodiment="ur5e")
     robot = connect(bench)
@@ -298,7 +298,7 @@ def test_a_campaign_is_started_watched_and_stopped_over_the_real_hub(guild: Guil
 
 
 def test_a_replayed_request_is_refused_by_the_real_hub(guild: Guild, tmp_path: Path) -> None:
-    bench = Workbench(tmp_path)
+    bench = RobotFolder(tmp_path)
     (token,) = guild.tokens(1)
     identity = join(bench, guild.url, token=token, name="ben", embodiment="ur5e")
     auth = ProofAuth(identity.robot_id, bench.key(), nonce=lambda: "always-the-same-nonce")

@@ -18,7 +18,7 @@ from envs.workshop import fresh_workshop
 from fleet.abilities import abilities_of
 from fleet.membership import connect, join
 from fleet.progress import Progress
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, RobotPlan, _agent
 from fleet.usage import use_skill
 from hub.settings import Settings
@@ -26,7 +26,7 @@ from skills.errors import ContractError
 from skills.fits import Abilities, Ability, RobotFit, fit_of
 from skills.skill import Skill
 from tests.eventually import eventually
-from tests.fleet.small_robot import SmallGround, SmallRobot, make_robot, small_skill
+from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_skill
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, small_settings
 from tests.hub.serving import serving
 from zunft.cli import app
@@ -44,10 +44,10 @@ class Watched:
     url: str
     asked: list[str]
 
-    def join(self, home: Path, embodiment: str = "ur5e") -> Workbench:
+    def join(self, home: Path, embodiment: str = "ur5e") -> RobotFolder:
         token = ok(self.hall.post("/enrolment-tokens", {})).json()[0]["token"]
-        join(Workbench(home), self.url, token=token, name="anna", embodiment=embodiment)
-        return Workbench(home)
+        join(RobotFolder(home), self.url, token=token, name="anna", embodiment=embodiment)
+        return RobotFolder(home)
 
     def publish_stable(self, skill: Skill) -> None:
         """Published, measured and released, by the hub itself."""
@@ -90,7 +90,7 @@ def test_a_robot_keeps_the_skill_it_has_and_asks_for_no_byte_of_what_does_not_fi
 ) -> None:
     ok(hub.hall.publish(of_bundle(1, ONE)))
     hub.join(tmp_path / "robot")
-    robot: SmallRobot = make_robot(tmp_path / "robot", hub.url, ground=SmallGround(task_digest=ONE))
+    robot: SmallRobot = make_robot(tmp_path / "robot", hub.url, place=SmallPlace(task_digest=ONE))
     robot.agent.step()
     assert hub.files() == ["/api/v1/skills/follow/versions/1/file"]
     ok(hub.hall.publish(of_bundle(2, TWO)))

@@ -13,7 +13,7 @@ from envs.task import load_task
 from fleet.local_training import train_all_alone
 from fleet.membership import connect
 from fleet.progress import Progress
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, draw_robots, simulate
 from fleet.workers.crew import Crew, WorkerDiedError
 from fleet.workers.processes import Processes
@@ -46,13 +46,13 @@ def test_a_fleet_trains_a_version_and_uses_it_and_the_same_workers_train_robots_
     assert sum(progress.steps for progress in last.values()) == done.rounds[0].samples
     stable = guild.operator.version("weld-seam", "stable")
     for robot in plan.robots:
-        in_use = Workbench(tmp_path / robot.name).memory("weld-seam").in_use
+        in_use = RobotFolder(tmp_path / robot.name).memory("weld-seam").in_use
         assert in_use is not None
         assert in_use.version == stable.version > 1
         assert last[robot.name].sent > done.rounds[0].bytes / 3
     assert [skill.manifest.parents for skill in alone] == [(guild.skill.digest,)] * 2
     assert alone[0].digest != alone[1].digest
-    assert connect(Workbench(tmp_path / plan.robots[0].name)).assignment("weld-seam") is None
+    assert connect(RobotFolder(tmp_path / plan.robots[0].name)).assignment("weld-seam") is None
 
 
 def test_a_robot_that_may_not_enrol_ends_the_fleet_with_the_hubs_words(guild: Guild, tmp_path: Path) -> None:

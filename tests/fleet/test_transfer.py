@@ -18,7 +18,7 @@ import pytest
 from fleet.client import OperatorClient
 from fleet.connection import Connection
 from fleet.membership import connect, join
-from fleet.robot_folder import Pending, Workbench
+from fleet.robot_folder import Pending, RobotFolder
 from fleet.transfer import push
 from hub.settings import Settings
 from skills.container import digest_of
@@ -42,7 +42,7 @@ class Place:
 
     hall: Hall
     address: str
-    bench: Workbench
+    bench: RobotFolder
 
     def owe(self) -> Pending:
         """Let the robot make a delta of 24 kB."""
@@ -92,7 +92,7 @@ def open_place(tmp_path: Path) -> Iterator[Callable[[Settings], Place]]:
         running.append(serving(yard.hall.app))
         address = running[-1].__enter__()
         token = ok(yard.hall.post("/enrolment-tokens", {})).json()[0]["token"]
-        bench = Workbench(tmp_path / "robot")
+        bench = RobotFolder(tmp_path / "robot")
         join(bench, address, token=token, name="three", embodiment="iiwa")
         return Place(yard.hall, address, bench)
 

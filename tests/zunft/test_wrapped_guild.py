@@ -9,7 +9,7 @@ import pytest
 from envs.task import Task, load_task
 from envs.wrapped import save_wrapped, wrap
 from fleet.client import OperatorClient
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, draw_robots, simulate
 from fleet.workers.crew import Crew
 from fleet.workers.processes import Processes
@@ -65,7 +65,7 @@ def test_two_robots_train_on_a_wrapped_environment_and_the_hub_publishes_what_it
     assert {name: score.episodes for name, score in stable.gate.by_embodiment.items()} == {"gymnasium": 4}
     assert [each.fits for each in fits] == ["yes", "yes"]
     for robot in plan.robots:
-        in_use = Workbench(plan.home / robot.name).memory(NAME).in_use
+        in_use = RobotFolder(plan.home / robot.name).memory(NAME).in_use
         assert in_use is not None
         assert in_use.version == 2
 

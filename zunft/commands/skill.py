@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 import typer
 from rich.markup import escape
 
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.initial import initial_skill
@@ -404,7 +404,7 @@ def _here(file: Path, home: Path, own_env: str) -> RobotFit:
     from fleet.own_robot import load_env  # noqa: PLC0415
     from fleet.tasks import kept_tasks  # noqa: PLC0415
 
-    manifest, bench = Skill.load(file).manifest, Workbench(home)
+    manifest, bench = Skill.load(file).manifest, RobotFolder(home)
     identity = bench.identity()
     task = load_task(manifest.task) if own_env else None
     if task is not None:

@@ -17,7 +17,7 @@ from envs.task import load_task
 from envs.workshop import Workshop
 from fleet.fetch import Needs, pull_skill
 from fleet.membership import connect, join
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from skills.errors import ContractError
 from skills.messages.robots import EnrolmentToken
 from skills.policy import Policy
@@ -63,7 +63,7 @@ def visit(
 def _visit(
     newcomer: Newcomer, token: str, hub: str, skill_name: str, home: Path, episodes: int, seed: int
 ) -> dict[Workshop, Evaluation]:
-    bench = Workbench(home / newcomer.embodiment)
+    bench = RobotFolder(home / newcomer.embodiment)
     join(bench, hub, token=token, name=newcomer.embodiment, embodiment=newcomer.embodiment)
     client = connect(bench)
     version = client.version(skill_name, "base")

@@ -25,7 +25,7 @@ from fleet.fetch import Needs, pull_skill
 from fleet.local_training import train_all_alone
 from fleet.membership import connect
 from fleet.progress import Progress
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, RobotPlan, simulate
 from fleet.workers.crew import Crew
 from fleet.workers.processes import Processes
@@ -146,7 +146,7 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         training = (plan.order.training, plan.order.rounds)
         lone = train_all_alone(crew, fleet, first, *training, on_progress=screen.progress)
         screen.stage("Everybody is scored on the same seeds")
-        guild = _fetch(Workbench(home / ROBOTS[0]), task)
+        guild = _fetch(RobotFolder(home / ROBOTS[0]), task)
         skills = {"guild": guild, **dict(zip(ROBOTS, lone, strict=True))}
         for name, skill in skills.items():
             skill.save(home / f"{name}.skill")
@@ -289,7 +289,7 @@ def _share(plan: DemoPlan) -> int:
     return max(1, plan.episodes // plan.fresh)
 
 
-def _fetch(bench: Workbench, skill: str) -> Skill:
+def _fetch(bench: RobotFolder, skill: str) -> Skill:
     client, task = connect(bench), load_task(skill)
     version = client.version(skill, "base")
     return pull_skill(bench, client, version, Needs(skill, task.contract, task.digest))

@@ -9,7 +9,7 @@ import pytest
 from envs.archive import pack
 from fleet.client import OperatorClient
 from fleet.membership import connect, join
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.tasks import fetch_task, find_task, listed_version
 from skills.errors import ArtefactError, SignatureError, ZunftError
 from skills.messages.campaigns import CampaignRequest
@@ -54,8 +54,8 @@ def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path:
     assert again.digest == task.digest
 
 
-def _join(operator: OperatorClient, address: str, home: Path) -> Workbench:
-    bench = Workbench(home)
+def _join(operator: OperatorClient, address: str, home: Path) -> RobotFolder:
+    bench = RobotFolder(home)
     (token,) = operator.create_tokens(EnrolmentTokenRequest())
     join(bench, address, token=token.token, name="one", embodiment="ur5e")
     return bench
@@ -86,7 +86,7 @@ def test_a_task_that_a_person_has_configured_is_not_fetched(
 ) -> None:
     template_bundle(tmp_path / "own" / "stack-bricks", "stack-bricks")
     monkeypatch.setenv("ZUNFT_TASKS", str(tmp_path / "own"))
-    bench = Workbench(tmp_path / "robot")
+    bench = RobotFolder(tmp_path / "robot")
     nobody = None  # is not asked
     task = find_task(bench, nobody, "stack-bricks")  # type: ignore[arg-type]
     assert task.folder == tmp_path / "own" / "stack-bricks"

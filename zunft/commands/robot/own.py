@@ -18,10 +18,10 @@ from pydantic_core import to_json
 from rich.markup import escape
 
 from fleet.display import describe
-from fleet.interfaces import StoppedError
 from fleet.membership import connect, join
+from fleet.place import StoppedError
 from fleet.progress import Progress
-from fleet.robot_folder import Workbench
+from fleet.robot_folder import RobotFolder
 from fleet.settings import RobotSettings
 from skills.errors import HubUnreachableError
 from zunft.commands.connection import Json
@@ -61,7 +61,7 @@ def join_guild(
     settings = settings_of(
         RobotSettings, hub=hub, token=token, name=name, embodiment=embodiment, workshop=workshop, home=home
     )
-    bench = Workbench(settings.home)
+    bench = RobotFolder(settings.home)
     is_new = not bench.joined()
     if is_new:
         _check_given(settings)
@@ -94,7 +94,7 @@ def run_robot(
 ) -> None:
     """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
     settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
-    bench = Workbench(settings.home)
+    bench = RobotFolder(settings.home)
     bench.identity()
     own_env = _own_env(bench, settings)
     from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
@@ -131,7 +131,7 @@ def run_robot(
 def status(skill: SkillName = None, home: Home = None, as_json: Json = False) -> None:
     """Show who this robot is, which version it uses and what it still owes the hub."""
     settings = settings_of(RobotSettings, skill=skill, home=home)
-    facts = _facts(Workbench(settings.home), settings.skill)
+    facts = _facts(RobotFolder(settings.home), settings.skill)
     lines = [f"{name.replace('_', ' '):>12}  {escape(_in_words(value))}" for name, value in facts.items()]
     tell(facts, *lines, as_json=as_json)
 
@@ -140,7 +140,7 @@ def status(skill: SkillName = None, home: Home = None, as_json: Json = False) ->
 def retry(skill: SkillName = None, home: Home = None, as_json: Json = False) -> None:
     """Forget which versions were refused, and why: a robot that runs looks at the stable one again."""
     settings = settings_of(RobotSettings, skill=skill, home=home)
-    bench = Workbench(settings.home)
+    bench = RobotFolder(settings.home)
     memory = bench.memory(settings.skill)
     bench.keep_memory(settings.skill, memory.model_copy(update={"refused": {}}))
     lines = [escape(f"{digest}: {reason}") for digest, reason in memory.refused.items()]
@@ -164,7 +164,7 @@ def use(
     from fleet.usage import use_skill  # noqa: PLC0415 - MuJoCo
 
     settings = settings_of(RobotSettings, env=env, home=home)
-    bench = Workbench(settings.home)
+    bench = RobotFolder(settings.home)
     result = use_skill(bench, connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env)
     tell(result.as_dict(), escape(result.sentence()), as_json=as_json)
 
@@ -176,7 +176,7 @@ def _check_given(settings: RobotSettings) -> None:
             raise typer.BadParameter(f"give --{name} or set ZUNFT_ROBOT_{name.upper()}")
 
 
-def _introduce(bench: Workbench) -> None:
+def _introduce(bench: RobotFolder) -> None:
     """Say what the robot serves; of one that no task here admits, its own environment will say it."""
     from fleet.abilities import abilities_of  # noqa: PLC0415 - MuJoCo
     from fleet.tasks import kept_tasks  # noqa: PLC0415
@@ -187,7 +187,7 @@ def _introduce(bench: Workbench) -> None:
             connect(bench).tell_abilities(said)
 
 
-def _own_env(bench: Workbench, settings: RobotSettings) -> Any:
+def _own_env(bench: RobotFolder, settings: RobotSettings) -> Any:
     from fleet.own_robot import load_env  # noqa: PLC0415 - MuJoCo
     from fleet.tasks import find_task  # noqa: PLC0415
 
@@ -202,7 +202,7 @@ def _in_words(fact: Any) -> str:
     return str(fact) if fact else "-"
 
 
-def _facts(bench: Workbench, skill: str) -> dict[str, Any]:
+def _facts(bench: RobotFolder, skill: str) -> dict[str, Any]:
     identity, memory, owed = bench.identity(), bench.memory(skill), bench.pending()
     return {
         **identity.model_dump(mode="json"),

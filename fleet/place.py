@@ -14,7 +14,7 @@ from skills.manifest import Contract
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
-__all__ = ["Ground", "Iteration", "RobotError", "StoppedError"]
+__all__ = ["Iteration", "Place", "RobotError", "StoppedError"]
 
 
 class StoppedError(Exception):
@@ -39,7 +39,7 @@ class Iteration(Protocol):
         """Share of successful episodes."""
 
 
-class Ground(Protocol):
+class Place(Protocol):
     """Where a robot practises and tries skills: its own environment, or its simulated twin.
 
     Both methods raise RobotError where the environment fails, and StoppedError where the robot is to end.

@@ -1,4 +1,4 @@
-"""A robot's own environment as its ground: it stays open, is left between two steps, and may fail."""
+"""A robot's own environment as its place: it stays open, is left between two steps, and may fail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from envs.task import load_task
 from envs.workshop import fleet_workshops
-from fleet.interfaces import RobotError, StoppedError
 from fleet.own_robot import Guarded
+from fleet.place import RobotError, StoppedError
 from fleet.trainer import TrainerSettings
-from fleet.twin import OwnGround, SimulatedGround
+from fleet.twin import OwnPlace, TwinPlace
 from skills.messages.plans import TrainingPlan
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind
@@ -27,29 +27,29 @@ ORDER = assignment_for(SKILL, TrainingPlan(iterations=1))
 BATCH = 64
 
 
-def ground_of(env: Watched, stopped: Callable[[], bool] = lambda: False) -> OwnGround:
+def place_of(env: Watched, stopped: Callable[[], bool] = lambda: False) -> OwnPlace:
     settings = TrainerSettings(batch=BATCH, minibatch=BATCH)
-    return OwnGround(Guarded(env), TASK, seed=0, episodes=1, settings=settings, stopped=stopped)
+    return OwnPlace(Guarded(env), TASK, seed=0, episodes=1, settings=settings, stopped=stopped)
 
 
 def test_a_robots_own_environment_stays_open_from_round_to_round() -> None:
     env = Watched()
-    ground = ground_of(env)
+    place = place_of(env)
     for _ in range(2):
-        ground.practise(SKILL, ORDER, "robot", lambda _: None)
+        place.practise(SKILL, ORDER, "robot", lambda _: None)
         gc.collect()  # a trainer that is thrown away must take nothing with it
-    ground.rehearse(SKILL)
+    place.rehearse(SKILL)
     assert env.closed == 0
 
 
 def test_a_robot_is_left_between_two_steps_while_it_practises_and_while_it_tries_a_version() -> None:
     env = Watched()
-    ground = ground_of(env, lambda: env.steps >= 10)
+    place = place_of(env, lambda: env.steps >= 10)
     with pytest.raises(StoppedError):
-        ground.practise(SKILL, ORDER, "robot", lambda _: None)
+        place.practise(SKILL, ORDER, "robot", lambda _: None)
     assert env.steps == 10
     with pytest.raises(StoppedError):
-        ground.rehearse(SKILL)
+        place.rehearse(SKILL)
     assert env.steps == 10
 
 
@@ -62,7 +62,7 @@ def test_a_twin_is_left_between_two_steps() -> None:
         return asked % 3 == 0
 
     home = fleet_workshops(TASK.file)[0]
-    twin = SimulatedGround(TASK, home, seed=0, episodes=1, stopped=stopped)
+    twin = TwinPlace(TASK, home, seed=0, episodes=1, stopped=stopped)
     with pytest.raises(StoppedError):
         twin.practise(SKILL, ORDER, "robot", lambda _: None)
     with pytest.raises(StoppedError):
@@ -72,7 +72,7 @@ def test_a_twin_is_left_between_two_steps() -> None:
 
 def own_robot(hub: LyingHub, home: Path, env: Watched) -> SmallRobot:
     hub.publish(SKILL)
-    return make_robot(home, hub.url, skill="weld-seam", ground=ground_of(env))
+    return make_robot(home, hub.url, skill="weld-seam", place=place_of(env))
 
 
 def test_a_controller_that_falls_silent_in_training_is_reported_and_the_round_done_later(
