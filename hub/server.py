@@ -36,7 +36,7 @@ class HubServer(uvicorn.Server):
                 host, port = listener.getsockname()[:2]
                 address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
                 self._announce(address)
-                structlog.get_logger("zunft.hub").info("hub.storage.listening", address=address)
+                structlog.get_logger("zunft.hub").info("hub.listening", address=address)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wake everybody who waits, then go down."""

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
 
 PATIENCE = 60  # seconds, far below the time that this hub gives to open requests
@@ -45,18 +45,14 @@ class RunningHub:
         self._reader.join(PATIENCE)
         return status
 
-    def wait(self, condition: Callable[[], bool], seconds: float) -> None:
+    def wait(self, condition: Callable[[], bool]) -> None:
         """Until the log says so."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"it never came: {self.log[-10:]}")
-            time.sleep(0.02)
+        eventually(condition, lambda: self.log[-10:], alive=lambda: self._process.poll() is None)
 
     def _read_address(self) -> str:
         for line in self._stderr():
             self.log.append(json.loads(line))
-            if self.log[-1]["event"] == "hub.storage.listening":
+            if self.log[-1]["event"] == "hub.listening":
                 return str(self.log[-1]["address"])
         raise RuntimeError(f"the hub did not start: {self.log}")
 

@@ -14,7 +14,7 @@ from hub.storage.database import SettingsError
 from hub.supervisor import serve_with
 from skills.messages.base import API
 from tests.hub.conftest import ADMIN, empty, ok
-from tests.hub.running import PATIENCE, RunningHub, running_hub
+from tests.hub.running import RunningHub, running_hub
 
 START = "from hub.supervisor import serve_with; from hub.settings import Settings; serve_with(Settings(), 2)"
 OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
@@ -22,7 +22,7 @@ OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
 
 def listening(hub: RunningHub, many: int) -> None:
     """Until so many processes have said that they listen; the hub's end is one of the test, too."""
-    hub.wait(lambda: sum(line["event"] == "hub.storage.listening" for line in hub.log) >= many, PATIENCE)
+    hub.wait(lambda: sum(line["event"] == "hub.listening" for line in hub.log) >= many)
 
 
 def children(pid: int) -> list[int]:

@@ -224,7 +224,7 @@ def test_a_page_shows_what_its_viewer_may_see_and_forgets_it_with_the_right(
         sign_in(page, house.token("researcher"))
         expect(page.get_by_role("heading", name="inside", exact=True)).to_be_visible()
         house.services.catalogue.skills.show_to("inside", "private", by=OLGA)
-        expect(page.get_by_role("status")).to_contain_text("no longer fresh")
+        expect(page.get_by_role("status").filter(has_text="no longer fresh")).to_be_visible()
         page.reload()
         expect(page.get_by_role("heading", name="Nothing here under this name")).to_be_visible()
 

@@ -17,7 +17,7 @@ from skills.messages.base import API
 from tests.hub.conftest import ADMIN, Collecting, Hall, Hands, StubGate, ok, random_tensors
 
 SCRAPER = "zt_only-for-the-scraper"
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 DELTAS = "/api/v1/rounds/{round_id}/deltas"
 Labels = tuple[tuple[str, str], ...]
 
