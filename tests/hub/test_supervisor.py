@@ -47,7 +47,8 @@ def test_two_processes_serve_one_port_and_one_that_dies_is_started_anew(
         listening(hub, 3)
         assert any(line["event"] == "hub.process_died" for line in hub.log)
         with httpx.Client(base_url=hub.address, headers=OPERATOR) as client:
-            listed = {each["name"] for each in ok(client.get(API + "/organisations")).json()}
+            page = ok(client.get(API + "/organisations")).json()
+            listed = {each["name"] for each in page["items"]}
         assert set(made) <= listed
         assert hub.stop() == 0
         assert hub.log[-1]["event"] == "hub.all_closed"
