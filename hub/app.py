@@ -10,6 +10,7 @@ import anyio
 from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from hub.api import (
     audit,
@@ -31,7 +32,7 @@ from hub.api import (
     withdrawals,
 )
 from hub.api.bodies import AT_ONCE
-from hub.api.errors import install_errors, refusals
+from hub.api.errors import install_errors
 from hub.api.headers import SecurityHeaders
 from hub.api.rate_limits import RateLimits
 from hub.api.requests import RequestLog
@@ -42,7 +43,6 @@ from hub.operations.gauges import Standing
 from hub.services import Services, open_services
 from hub.settings import Settings
 from hub.workers.job import Gate
-from skills.messages.base import API, ErrorBody
 
 __all__ = ["create_app"]
 
@@ -106,20 +106,14 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     app.state.services = services
     app.state.limits = RateLimits(settings)
     app.state.heavy = anyio.CapacityLimiter(AT_ONCE)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.message_limit)
     app.add_middleware(RequestLog)
     if settings.metrics:
         _measure(app, services, counted, clock)
     app.add_middleware(SecurityHeaders, public_catalogue=settings.public_catalogue)
     install_errors(app)
-    # The one route that names the model: it brings the schema that all documented refusals point at.
-    app.include_router(health.router, responses={500: {"model": ErrorBody}})
-    app.include_router(login.router, responses=refusals(422, 429, 503))
-    limits = [(module.router, settings.message_limit) for module in NOUNS]
-    limits += [(rounds.delta_router, settings.delta_limit), (skills.skill_router, settings.skill_limit)]
-    limits += [(tasks.task_router, tasks.ARCHIVE_LIMIT)]
-    limits += [(uploads.part_router, services.deltas.uploads.largest_part)]
-    for router, limit in limits:
-        app.include_router(router, prefix=API, max_body_size=limit, responses=refusals(422, 429, 503))
+    for module in (health, login, *NOUNS):
+        app.router.routes += module.router.routes
     if settings.console:
         from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
 
@@ -135,4 +129,4 @@ def _measure(app: FastAPI, services: Services, counted: Metrics, clock: Clock) -
     counted.registry.register(standing)
     app.state.metrics = counted
     app.add_middleware(Traffic, metrics=counted)
-    app.include_router(metrics.router)
+    app.router.routes += metrics.router.routes

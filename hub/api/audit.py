@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hub.api.deps import AdminReads, ServicesDep
 from hub.api.errors import refusals
+from hub.api.routers import noun_router
 from skills.messages.events import AuditEntry
 from skills.messages.lists import AuditQuery, Page
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["audit"])
+router = noun_router("audit")
 
 
 @router.get("/audit", responses=refusals(401, 403))

@@ -1,20 +1,21 @@
 """Files in request bodies: onto disk while they come, hashed, never whole in memory.
 
 A route that takes a file says so with `takes`, gets it as `File` after it is known who sends it, and hands it
-on with `take_in`. How large a body may be is the router's limit and, where that is less, the organisation's;
-what the file is, the service's business.
+on with `take_in`. How large it may be is the hub's limit for its kind and, where that is less, the
+organisation's; what the file is, the service's business. Bodies that are no files are the app's to limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from math import inf
 from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from envs.bundle import TOTAL_LIMIT
+from hub.api.errors import too_large
 from hub.services import Services
 from hub.storage.objects.contract import PIECE
 from hub.storage.spool import SpoolFile
@@ -37,6 +38,8 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
 """A file's bytes in the API description."""
 
 HEAVY = 2**24  # bytes
+NO_MESSAGE = 2**62
+"""Bytes: the app's limit for messages is none of a file's."""
 AT_ONCE = 2
 """Large files that are looked at at the same time: each keeps a core busy."""
 
@@ -57,27 +60,36 @@ class _Incoming:
         """
         if not self._is_here:
             self._is_here = True
-            limit = await self._limit(request, organisation)
+            limit, refuse = await self._limit(request, organisation)
             announced = request.headers.get("content-length", "")
             if announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) > limit:
-                raise self._too_large()
+                raise refuse
             async for piece in request.stream():
                 if self.file.size + len(piece) > limit:
-                    raise self._too_large()
+                    raise refuse
                 if self.file.held + len(piece) < PIECE:
                     self.file.write(piece)
                 else:
                     await run_in_threadpool(self.file.write, piece)
         return self.file
 
-    async def _limit(self, request: Request, organisation: str) -> float:
-        if self._kind in {"part", "task"}:
-            return inf  # a whole was announced, and held to its limit then; a bundle is small
+    async def _limit(self, request: Request, organisation: str) -> tuple[int, TooLargeError]:
+        """Bytes that may come, and the refusal of more."""
         services: Services = request.app.state.services
-        limit = await services.organisations.registry.body_limit_async(organisation, self._kind)
-        return inf if limit is None else limit
+        hubs = too_large()
+        match self._kind:
+            case "part":  # a whole was announced, and held to the organisation's limit then
+                return services.deltas.uploads.largest_part, hubs
+            case "task":
+                return TOTAL_LIMIT, hubs
+            case "delta":
+                limit = services.settings.delta_limit
+            case "skill":
+                limit = services.settings.skill_limit
+        own = await services.organisations.registry.body_limit_async(organisation, self._kind)
+        return (limit, hubs) if own is None or limit <= own else (own, self._of_organisation())
 
-    def _too_large(self) -> TooLargeError:
+    def _of_organisation(self) -> TooLargeError:
         return TooLargeError(
             f"the {self._kind} is larger than its organisation may send, and was not read.",
             where="body",
@@ -97,7 +109,11 @@ def takes(kind: Kind, what: str, **described: str) -> dict[str, Any]:
             yield
 
     body = {"content": {BLOB: FILE}, "required": True, "description": what}
-    return {"dependencies": [Depends(expect)], "openapi_extra": {"requestBody": body, **described}}
+    return {
+        "dependencies": [Depends(expect)],
+        "openapi_extra": {"requestBody": body, **described},
+        "max_body_size": NO_MESSAGE,
+    }
 
 
 async def received_file(request: Request) -> SpoolFile:

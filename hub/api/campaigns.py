@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hub.api.deps import AnyLogin, Operator, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import CampaignBody
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED
+from hub.api.routers import noun_router
 from skills.messages.campaigns import CampaignView
 from skills.messages.lists import CampaignQuery, Page, RoundQuery
 from skills.messages.rounds import RoundView
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["campaigns"])
+router = noun_router("campaigns")
 
 
 @router.post("/campaigns", status_code=201, responses=refusals(401, 403, 404, 409, 413), openapi_extra=OWN)

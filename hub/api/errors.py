@@ -17,10 +17,17 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from skills.errors import ZunftError
+from skills.errors import TooLargeError, ZunftError
 from skills.messages.base import ErrorBody, ErrorDetail
 
-__all__ = ["install_errors", "nowhere_response", "refusals", "too_large_response", "unexpected_response"]
+__all__ = [
+    "install_errors",
+    "nowhere_response",
+    "refusals",
+    "too_large",
+    "too_large_response",
+    "unexpected_response",
+]
 
 RETRY_SECONDS = 2
 """For whoever asked while the database was away."""
@@ -66,6 +73,12 @@ def nowhere_response(request_id: str) -> JSONResponse:
         code="not_found", message="nothing lies at this address.", remedy=REMEDIES[404], request_id=request_id
     )
     return error_response(404, detail)
+
+
+def too_large() -> TooLargeError:
+    """The refusal of a body over the hub's limit; it was not read to its end."""
+    _, message, where, remedy = EXAMPLES[413]
+    return TooLargeError(message, where=where, remedy=remedy)
 
 
 def too_large_response(request_id: str) -> JSONResponse:

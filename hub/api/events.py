@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT
@@ -15,6 +15,7 @@ from hub.access.principal import Principal
 from hub.api.deps import AnyLogin, ServicesDep
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN_LISTED
+from hub.api.routers import noun_router
 from hub.events.log import audience, news
 from hub.services import Services
 from skills.messages.events import Event
@@ -22,7 +23,7 @@ from skills.messages.lists import EventQuery, Page
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["events"])
+router = noun_router("events")
 
 KIND = "text/event-stream"
 STREAM = "Server-sent events: the kind, an `Event` as JSON, and its number."

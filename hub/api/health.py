@@ -9,10 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.api.deps import ServicesDep
 from hub.api.errors import refusals
 from skills.errors import ZunftError
+from skills.messages.base import ErrorBody
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["health"])
+# Names the model: it brings the schema that all documented refusals point at.
+router = APIRouter(tags=["health"], responses={500: {"model": ErrorBody}})
 
 FRESH_SECONDS = 5.0
 """Anybody may ask whether the hub works; the stores are not written to more often than that for it."""

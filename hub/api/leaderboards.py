@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from hub.api.bodies import FILE
 from hub.api.deps import BrowserDep, Reader, ServicesDep
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN, SEEN_LISTED
+from hub.api.routers import noun_router
 from skills.container import digest_of
 from skills.messages.base import BLOB
 from skills.messages.leaderboards import Leaderboard
@@ -17,7 +18,7 @@ from skills.messages.lists import BoardQuery
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["leaderboards"])
+router = noun_router("leaderboards")
 
 
 @router.get("/tasks/{name}/leaderboard", responses=refusals(401, 403, 404), openapi_extra=SEEN_LISTED)

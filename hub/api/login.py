@@ -29,6 +29,7 @@ router = APIRouter(
     tags=["sessions"],
     dependencies=[Depends(count_stranger)],
     default_response_class=RedirectResponse,
+    responses=refusals(422, 429, 503),
 )
 
 ATTEMPT_SECONDS = 600
@@ -37,7 +38,6 @@ PAGE: dict[int | str, dict[str, Any]] = {
     303: {"description": "The browser goes on: to the issuer, into the console, or back to `/login`."},
 }
 
-Text = Annotated[str, Query(max_length=4096)]
 
 log = structlog.get_logger("zunft.sign_in")
 
@@ -81,8 +81,9 @@ async def go_to_issuer(
 async def come_back(
     services: ServicesDep,
     browser: BrowserDep,
-    state: Text = "",
-    code: Text = "",
+    # However long each is, they fit the 64 kB that a web server reads of an address.
+    state: Annotated[str, Query(max_length=256)] = "",
+    code: Annotated[str, Query(max_length=3072)] = "",
     error: Annotated[str, Query(max_length=256, description="The issuer's own word for a refusal.")] = "",
     iss: Annotated[str, Query(max_length=1024, description="Who sends the browser back (RFC 9207).")] = "",
 ) -> RedirectResponse:

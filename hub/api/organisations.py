@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hub.api.deps import Admin, ServicesDep, UserReads
 from hub.api.errors import refusals
 from hub.api.examples import OrganisationBody, SettingsBody
 from hub.api.permissions import OWN_LISTED, heeds
+from hub.api.routers import noun_router
 from skills.messages.lists import OrganisationQuery, Page
 from skills.messages.organisations import OrganisationView
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["organisations"])
+router = noun_router("organisations")
 
 
 @router.post("/organisations", status_code=201, responses=refusals(401, 403, 404, 409, 413))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_stranger
 from hub.api.errors import refusals
 from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
 from hub.api.permissions import OWN_LISTED, heeds
+from hub.api.routers import noun_router
 from skills.manifest import Name
 from skills.messages.lists import Page, RobotQuery
 from skills.messages.robots import Enrolled, EnrolmentToken, RobotView
@@ -18,7 +19,7 @@ from skills.messages.rounds import Assignment
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["robots"])
+router = noun_router("robots")
 
 
 @router.get(

@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Header, Request, Response
 
 from hub.api.bodies import File, heavy_lifting, takes
 from hub.api.deps import AnyLogin, ServicesDep, SignedRobot
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN
+from hub.api.routers import noun_router
 from skills.messages.base import DELTA_SIGNATURE_HEADER
 from skills.messages.rounds import DeltaReceipt, RoundView
 
-__all__ = ["delta_router", "router"]
+__all__ = ["router"]
 
-router = APIRouter(tags=["rounds"])
-delta_router = APIRouter(tags=["rounds"])
+router = noun_router("rounds")
 
 
 @router.get("/rounds/{round_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -26,7 +26,7 @@ def show_round(round_id: str, services: ServicesDep, viewer: AnyLogin) -> RoundV
     return services.rounds.campaigns.round(round_id, viewer)
 
 
-@delta_router.post(
+@router.post(
     "/rounds/{round_id}/deltas",
     status_code=201,
     response_model=DeltaReceipt,

@@ -6,18 +6,19 @@ Signing in at an issuer goes through the browser's address bar, see `hub.api.log
 from __future__ import annotations
 
 import structlog
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from hub.api.cookies import SESSION
 from hub.api.deps import BrowserDep, ServicesDep, UserReads, count_stranger
 from hub.api.errors import refusals
 from hub.api.examples import SessionBody
+from hub.api.routers import noun_router
 from skills.errors import UnauthorizedError
 from skills.messages.users import UserView
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["sessions"])
+router = noun_router("sessions")
 
 log = structlog.get_logger("zunft.sign_in")
 

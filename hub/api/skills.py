@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
 from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
@@ -13,18 +13,18 @@ from hub.api.errors import refusals
 from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
 from hub.api.files import file_answer
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
+from hub.api.routers import noun_router
 from skills.fits import RobotFit
 from skills.messages.base import API, BLOB
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
 from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
 
-__all__ = ["router", "skill_router"]
+__all__ = ["router"]
 
-router = APIRouter(tags=["skills"])
-skill_router = APIRouter(tags=["skills"])
+router = noun_router("skills")
 
 
-@skill_router.post(
+@router.post(
     "/skills",
     status_code=201,
     **takes("skill", "A skill file, see docs/format.md.", **heeds(unseen="409", others="403")),

@@ -5,29 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 
-from envs.bundle import TOTAL_LIMIT
 from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
 from hub.api.files import file_answer
 from hub.api.permissions import SEEN, SEEN_LISTED, heeds
+from hub.api.routers import noun_router
 from skills.messages.base import BLOB
 from skills.messages.lists import Page, TaskQuery, TaskVersionQuery
 from skills.messages.skills import Visibility
 from skills.messages.tasks import TaskVersionView, TaskView
 
-__all__ = ["ARCHIVE_LIMIT", "router", "task_router"]
+__all__ = ["router"]
 
-ARCHIVE_LIMIT = TOTAL_LIMIT
 Number = Annotated[int, Path(ge=1, lt=2**31, description="Counted by the hub for each task.")]
 
-router = APIRouter(tags=["tasks"])
-task_router = APIRouter(tags=["tasks"])
+router = noun_router("tasks")
 
 
-@task_router.post(
+@router.post(
     "/tasks",
     status_code=201,
     **takes(

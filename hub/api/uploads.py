@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from hub.api.bodies import File, take_in, takes
 from hub.api.deps import Bringer, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import UploadBody
+from hub.api.routers import noun_router
 from skills.messages.rounds import DeltaReceipt
 from skills.messages.skills import VersionView
 from skills.messages.uploads import UploadView
 
-__all__ = ["part_router", "router"]
+__all__ = ["router"]
 
-router = APIRouter(tags=["uploads"])
-part_router = APIRouter(tags=["uploads"])
+router = noun_router("uploads")
 
 UploadId = Annotated[str, Path(max_length=64)]
 Number = Annotated[int, Path(ge=1, le=10_000)]
@@ -33,7 +33,7 @@ def announce_upload(request: UploadBody, services: ServicesDep, principal: Bring
     return services.deltas.uploads.announce(request, principal)
 
 
-@part_router.put(
+@router.put(
     "/uploads/{upload_id}/parts/{number}",
     status_code=204,
     **takes("part", "The bytes."),

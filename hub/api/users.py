@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
 from hub.api.errors import refusals
 from hub.api.examples import TokenBody, UserBody
 from hub.api.permissions import heeds
+from hub.api.routers import noun_router
 from skills.messages.lists import ListQuery, Page, UserQuery
 from skills.messages.tokens import TokenCreated, TokenView
 from skills.messages.users import UserCreated, UserView
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["users"])
+router = noun_router("users")
 
 OWN_TOKENS = heeds(unseen="403", others="403")
 

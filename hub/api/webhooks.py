@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import RedeliverBody, WebhookBody
 from hub.api.permissions import OWN_LISTED, heeds
+from hub.api.routers import noun_router
 from skills.messages.base import API
 from skills.messages.lists import ListQuery, Page
 from skills.messages.webhooks import DeadLetter, Redelivered, TrialView, WebhookCreated, WebhookView
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["webhooks"])
+router = noun_router("webhooks")
 OURS = heeds(unseen="404", others="404")
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hub.api.deps import Operator, OperatorReads, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import WithdrawalBody
 from hub.api.permissions import OWN_LISTED, heeds
+from hub.api.routers import noun_router
 from skills.messages.lists import Page, WithdrawalQuery
 from skills.messages.withdrawals import WithdrawalView
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["withdrawals"])
+router = noun_router("withdrawals")
 OURS = heeds(unseen="404", others="404")
 
 

@@ -95,7 +95,7 @@ def skill_views(session: Session, rows: Sequence[Line]) -> list[SkillView]:
         .where(ChannelRow.skill.in_([skill.name for skill in skills]))
     )
     found: dict[tuple[str, int], tuple[VersionRow, list[str]]] = {}
-    for channel, version in session.execute(pointed).tuples():
+    for channel, version in session.execute(pointed):
         found.setdefault((version.skill, version.number), (version, []))[1].append(channel)
     views = {
         (version.skill, channel): _view(version, channels)

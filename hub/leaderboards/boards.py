@@ -71,7 +71,7 @@ class Leaderboards:
                 seeds=self.plan.draws(),
                 entries=entries.items,
                 next=entries.next,
-                unscored=tuple(_unscored(row, owner) for row, owner in waiting.tuples()),
+                unscored=tuple(_unscored(row, owner) for row, owner in waiting),
             )
 
     def replay(self, task: str, skill: str, viewer: Viewer, *, version: int | None = None) -> bytes:

@@ -164,10 +164,10 @@ def _views(session: Session, users: Sequence[UserRow]) -> list[UserView]:
     names = [row.name for row in users]
     ends: dict[str, list[datetime | None]] = {name: [] for name in names}
     tokens = select(UserTokenRow.user_name, UserTokenRow.expires_at)
-    for name, end in session.execute(tokens.where(UserTokenRow.user_name.in_(names))).tuples():
+    for name, end in session.execute(tokens.where(UserTokenRow.user_name.in_(names))):
         ends[name].append(end)
     signs_in = select(IdentityRow.user, IdentityRow.issuer).where(IdentityRow.user.in_(names))
-    issuers = dict(session.execute(signs_in).tuples().all())
+    issuers = dict(session.execute(signs_in).all())
     return [_view(row, ends[row.name], issuers.get(row.name, "")) for row in users]
 
 

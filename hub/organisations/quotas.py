@@ -142,7 +142,7 @@ def _counted(session: Session, statement: Select[Any]) -> dict[str, int]:
     """How many rows of each organisation; the first column is its name."""
     found = statement.subquery()
     name = found.c[0]
-    return dict(session.execute(select(name, func.count()).group_by(name)).tuples().all())
+    return dict(session.execute(select(name, func.count()).group_by(name)).all())
 
 
 def _robots(names: Sequence[str]) -> Select[Any]:

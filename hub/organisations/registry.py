@@ -212,7 +212,7 @@ class Organisations:
             .where(UserRow.organisation.in_([row.name for row in rows]))
             .group_by(UserRow.organisation)
         )
-        users = dict(session.execute(counted).tuples().all())
+        users = dict(session.execute(counted).all())
         uses = uses_of(session, rows, self._clock())
         return [_view(row, users.get(row.name, 0), use) for row, use in zip(rows, uses, strict=True)]
 

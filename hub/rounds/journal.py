@@ -185,7 +185,7 @@ def collections_of(
     its = select(RoundRow.round_id, CampaignRow).join(
         CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
     )
-    campaigns = dict(session.execute(its.where(RoundRow.round_id.in_(ids))).tuples().all())
+    campaigns = dict(session.execute(its.where(RoundRow.round_id.in_(ids))).all())
     arrived: dict[str, dict[str, int]] = {round_id: {} for round_id in ids}
     deltas = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness)
     for round_id, robot_id, staleness in session.execute(deltas.where(DeltaRow.round_id.in_(ids))):

@@ -173,5 +173,5 @@ def _totals(session: Session, rows: Sequence[RoundRow]) -> dict[str, tuple[int, 
         func.sum(DeltaRow.size),
         func.sum(case((DeltaRow.staleness > 0, 1), else_=0)),
     ).where(DeltaRow.round_id.in_([row.round_id for row in rows]))
-    found = session.execute(statement.group_by(DeltaRow.round_id)).tuples()
+    found = session.execute(statement.group_by(DeltaRow.round_id))
     return {row[0]: (row[1], int(row[2]), int(row[3]), int(row[4])) for row in found}

@@ -211,7 +211,7 @@ def _views(session: Session, rows: Sequence[WebhookRow]) -> list[WebhookView]:
         .where(UndeliveredRow.webhook_id.in_([row.webhook_id for row in rows]))
         .group_by(UndeliveredRow.webhook_id)
     )
-    found = {row[0]: (row[1], row[2]) for row in session.execute(theirs).tuples()}
+    found = {row[0]: (row[1], row[2]) for row in session.execute(theirs)}
     return [_view(row, *found.get(row.webhook_id, (0, 0))) for row in rows]
 
 

@@ -53,12 +53,6 @@ class Watched:
         """Published, measured and released, by the hub itself."""
         ok(self.hall.publish(skill))
         self.hall.release(name=skill.manifest.name)
-        stable = f"/api/v1/skills/{skill.manifest.name}/versions/stable"
-        eventually(lambda: self.hall.client.get(stable, headers=self.hall.operator).is_success)
-
-    def release(self, version: int) -> None:
-        target = "/api/v1/skills/follow/channels/stable"
-        ok(self.hall.client.put(target, json={"version": version}, headers=self.hall.operator))
 
     def files(self) -> list[str]:
         return [path for path in self.asked if path.endswith("/file")]
@@ -94,7 +88,7 @@ def test_a_robot_keeps_the_skill_it_has_and_asks_for_no_byte_of_what_does_not_fi
     robot.agent.step()
     assert hub.files() == ["/api/v1/skills/follow/versions/1/file"]
     ok(hub.hall.publish(of_bundle(2, TWO)))
-    hub.release(2)
+    hub.hall.release(2, "follow")
     for _ in range(3):
         robot.agent.step()
     assert hub.files() == ["/api/v1/skills/follow/versions/1/file"]

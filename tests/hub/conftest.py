@@ -37,6 +37,7 @@ from skills.messages.rounds import Assignment, RoundView
 from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
+from tests.eventually import eventually
 from tests.hub.idle import NOTHING, does_nothing
 from tests.hub.servers import BUCKET, S3Server
 
@@ -231,9 +232,14 @@ class Hall:
         path = f"{API}/skills/{name}/channels/stable"
         answer = ok(self.client.put(path, json={"version": number}, headers=self.operator))
         self.services.catalogue.releaser.work()
-        return ReleaseView.model_validate(
-            ok(self.client.get(answer.headers["location"], headers=self.operator)).json()
-        )
+
+        def ended() -> ReleaseView | None:
+            """Where loops run, one of theirs may be at it."""
+            shown = ok(self.client.get(answer.headers["location"], headers=self.operator)).json()
+            view = ReleaseView.model_validate(shown)
+            return view if view.finished_at else None
+
+        return eventually(ended, "the end of a release")
 
     def organisation(self, name: str, **settings: Any) -> None:
         ok(self.post("/organisations", {"name": name, **settings}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -33,10 +34,18 @@ def keep_waiting(handler: BaseHTTPRequestHandler) -> None:
     handler.rfile.read(1)
 
 
+def hub_with_gate(folder: Path) -> AbstractContextManager[RunningHub]:
+    """A process with a gate that finds everything equally good."""
+    start = f"from tests.hub.replica import serve_with_trap; serve_with_trap({str(folder)!r})"
+    return running_hub(folder, start=start)
+
+
 def publish(hub: RunningHub, names: list[str]) -> None:
     for name in names:
-        data = tiny_skill(name=name).to_bytes()
-        ok(httpx.post(f"{hub.address}/api/v1/skills", content=data, headers=OPERATOR, timeout=60))
+        skills, data = f"{hub.address}/api/v1/skills", tiny_skill(name=name).to_bytes()
+        ok(httpx.post(skills, content=data, headers=OPERATOR, timeout=60))
+        stable = f"{skills}/{name}/channels/stable"
+        ok(httpx.put(stable, json={"version": 1}, headers=OPERATOR, timeout=60))
 
 
 def subjects(receiver: Receiver) -> list[str]:
@@ -52,7 +61,7 @@ def test_a_hub_killed_before_during_and_after_a_message_tells_everything(tmp_pat
         keep_waiting(handler)
 
     with receiving() as receiver:
-        with running_hub(tmp_path) as hub:
+        with hub_with_gate(tmp_path) as hub:
             request = {"url": receiver.address}
             made = httpx.post(f"{hub.address}/api/v1/webhooks", json=request, headers=OPERATOR, timeout=60)
             receiver.secret = ok(made).json()["secret"]
@@ -62,7 +71,7 @@ def test_a_hub_killed_before_during_and_after_a_message_tells_everything(tmp_pat
             publish(hub, SKILLS[2:3])
             assert reached.wait(30)
             hub.kill()
-        with running_hub(tmp_path) as hub:
+        with hub_with_gate(tmp_path) as hub:
             publish(hub, SKILLS[3:])
             receiver.wait_for(lambda: set(subjects(receiver)) == set(SKILLS))
             receiver.wait_for(lambda: len(receiver.told) >= len(SKILLS) + 1)
@@ -75,7 +84,7 @@ def test_a_hub_killed_before_during_and_after_a_message_tells_everything(tmp_pat
 
 
 def test_a_slow_receiver_holds_up_neither_another_nor_the_end_of_the_hub(tmp_path: Path) -> None:
-    with receiving() as slow, receiving() as quick, running_hub(tmp_path) as hub:
+    with receiving() as slow, receiving() as quick, hub_with_gate(tmp_path) as hub:
         slow.otherwise = keep_waiting
         for receiver in (slow, quick):
             request = {"url": receiver.address}
