@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def eventually(
-    look: Callable[[], T],
+    look: Callable[[], T | None],
     what: Callable[[], object] | str = "it",
     *,
     alive: Callable[[], bool] = lambda: True,

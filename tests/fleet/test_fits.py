@@ -25,7 +25,6 @@ from hub.settings import Settings
 from skills.errors import ContractError
 from skills.fits import Abilities, Ability, RobotFit, fit_of
 from skills.skill import Skill
-from tests.eventually import eventually
 from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_skill
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, small_settings
 from tests.hub.serving import serving
