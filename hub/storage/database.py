@@ -2,7 +2,7 @@
 
 `read` gives a consistent snapshot. `write` is one transaction that is durable when it returns; on
 SQLite it takes the write lock at its start, so that two writers wait instead of failing half-way.
-Rules live with their nouns (`catalogue`, `rounds`, ...); the tables are `models`.
+Rules live with their nouns (`catalogue`, `rounds`, ...); the tables are `hub.storage.tables`.
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,15 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from pydantic import SecretStr
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from hub.access.principal import Principal
 from hub.app import create_app
 from hub.services import Services
 from hub.settings import Settings
+from hub.storage.database import Database
 from hub.storage.discards import GRACE
+from hub.storage.notify import Bell
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
@@ -191,6 +195,26 @@ def ok(response: httpx.Response) -> httpx.Response:
     return response
 
 
+@cache
+def new_tables() -> bytes:
+    """A SQLite file with all tables and nothing in them: they are made once for all tests of a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "hub.sqlite"
+        database = Database(f"sqlite:///{file}", Bell())
+        database.migrate()
+        database.close()
+        return file.read_bytes()
+
+
+def with_tables(settings: Settings) -> None:
+    """Spare a new hub on SQLite its migrations, which have tests of their own."""
+    file = Path(make_url(settings.database).database or "")
+    if settings.database.startswith("sqlite") and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(0o600)
+        file.write_bytes(new_tables())
+
+
 class Hall:
     """One hub as its users see it. The engine moves only when `turn` is called."""
 
@@ -198,6 +222,7 @@ class Hall:
         self.settings = settings
         self.gate = gate
         self.clock = clock
+        with_tables(settings)
         self.app: FastAPI = create_app(settings, gate=gate, clock=clock)
         self.client: httpx.Client = TestClient(self.app, raise_server_exceptions=False)
         self.operator = {"Authorization": f"Bearer {ADMIN}"}
