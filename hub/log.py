@@ -35,3 +35,4 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         handlers=[handler], level=max(logging.WARNING, logging.getLevelName(level)), force=True
     )
+    logging.captureWarnings(True)  # a line of their own, too

@@ -1,4 +1,4 @@
-"""A version's file as an answer: whole or a range, past the hub where that is possible.
+"""A stored file as an answer: whole or a range, past the hub where that is possible.
 
 Bytes go out as they come from the store. A whole file that does not have its digest is never sent to its
 end; of ranges the receiver finds out itself, as it has to do with every file.
@@ -10,44 +10,18 @@ import hashlib
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Protocol
 
 from fastapi import Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from hub.storage.objects.contract import damaged
+from hub.storage.stored_file import StoredFile
 from skills.errors import RequestError
 from skills.messages.base import BLOB
 
 __all__ = ["file_answer"]
 
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-
-
-class Described(Protocol):
-    """What the catalogue says of a file."""
-
-    @property
-    def digest(self) -> str:
-        """Its content address."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-
-class StoredFile(Protocol):
-    """A skill's or a task's file, in the one store that may have it."""
-
-    @property
-    def version(self) -> Described:
-        """What is in it."""
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """See `ObjectStore.read`."""
-
-    def url(self) -> str:
-        """Where it may be fetched past the hub for a while; empty: through the hub only."""
 
 
 class UnsatisfiableRangeError(RequestError):
@@ -70,8 +44,7 @@ def file_answer(file: StoredFile, *, if_none_match: str, asked: str, if_range: s
         UnsatisfiableRangeError: Nothing of the range is in the file.
         NotFoundError, StoreError: The store does not have the file, or has it damaged, or failed.
     """
-    version = file.version
-    etag = f'"{version.digest}"'
+    etag = f'"{file.digest}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Accept-Ranges": "bytes"}
     if etag in {each.strip().removeprefix("W/") for each in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
@@ -79,13 +52,13 @@ def file_answer(file: StoredFile, *, if_none_match: str, asked: str, if_range: s
     if url:
         # The store heeds `Range`. The address opens the file to whoever has it: nobody is to keep it.
         return RedirectResponse(url, 307, {**headers, "Cache-Control": "no-store"})
-    span = _span(asked, version.size) if if_range in {"", etag} else None
-    start, stop = span or (0, version.size)
+    span = _span(asked, file.size) if if_range in {"", etag} else None
+    start, stop = span or (0, file.size)
     pieces = file.read(start, stop)
     if span is None:
-        pieces = _verified(pieces, version.digest)
+        pieces = _verified(pieces, file.digest)
     else:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
     first = next(pieces, b"")  # what is wrong from the start is still an error of its own
     headers["Content-Length"] = str(stop - start)
     status = 200 if span is None else 206

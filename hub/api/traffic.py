@@ -98,9 +98,5 @@ class _Visit:
         return method if method in METHODS else ELSEWHERE
 
     def _route(self) -> str:
-        path: str | None = getattr(self._scope.get("route"), "path", None)
-        if path is None:
-            return ELSEWHERE
-        # A router does not know the prefix under which the app includes it.
-        under_api = self._scope["path"].startswith(API) and not path.startswith(API)
-        return API + path if under_api else path
+        path: str = getattr(self._scope.get("route"), "path", ELSEWHERE)
+        return path

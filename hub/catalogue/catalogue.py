@@ -7,13 +7,10 @@ store of its owner's region before its row is in the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub.access.principal import Principal, Viewer
@@ -35,11 +32,11 @@ from hub.organisations.eligibility import dismiss_others
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.storage.database import Database
 from hub.storage.discards import Discards
-from hub.storage.objects import ObjectStore
 from hub.storage.paging import page_of
 from hub.storage.record import HUB, note, record, take_turn
 from hub.storage.regions import Stores, region_of
 from hub.storage.spool import SpoolFile
+from hub.storage.stored_file import StoredFile
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
@@ -50,25 +47,7 @@ from skills.messages.skills import ChannelName, GateReport, SkillView, VersionVi
 from skills.signing import SigningKey, skill_statement
 from skills.skill import Skill
 
-__all__ = ["Catalogue", "VersionFile", "add_version", "find_skill", "own_skill", "point_channel", "resolve"]
-
-URL_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class VersionFile:
-    """A version's file in the one store that may have it."""
-
-    version: VersionView
-    store: ObjectStore
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes `start` to `stop`, piece by piece; see `ObjectStore.read`."""
-        return self.store.read(self.version.digest, start, stop)
-
-    def url(self) -> str:
-        """Where it may be fetched past the hub for a while; empty: through the hub only."""
-        return self.store.url(self.version.digest, URL_SECONDS)
+__all__ = ["Catalogue", "add_version", "find_skill", "own_skill", "point_channel", "resolve"]
 
 
 class Catalogue:
@@ -123,20 +102,13 @@ class Catalogue:
                 return version_view(session, known), False
             check_succession(session, skill.manifest, by)
             self._check_quotas(session, owner, file.size)
-        self._discards.rescue(owner.region, file.digest)
-        self._stores.of(owner.region).put_file(file.digest, file.path)
         try:
-            return self._enter(skill, by, visibility, owner.region)
+            with self._discards.keeping(owner.region, file):
+                return self._enter(skill, by, visibility, owner.region)
         except ZunftError:
-            self._discards.add(owner.region, skill.digest)
             with self._database.read() as session:
                 owner_for(session, skill.manifest.name, by)  # somebody took it meanwhile: no other word of it
             raise
-        except IntegrityError as error:
-            self._discards.add(owner.region, skill.digest)
-            raise ConflictError(
-                "another upload was faster.", where="manifest.version", remedy="Send it again."
-            ) from error
 
     def _enter(
         self, skill: Skill, by: Principal, visibility: Visibility | None, region: str
@@ -214,7 +186,7 @@ class Catalogue:
         with self._database.read() as session:
             return version_view(session, resolve(session, name, ref, viewer))
 
-    def file(self, version: VersionView, viewer: Viewer) -> VersionFile:
+    def file(self, version: VersionView, viewer: Viewer) -> StoredFile:
         """Where the version's file comes from.
 
         Raises:
@@ -229,7 +201,8 @@ class Catalogue:
             )
         with self._database.read() as session:
             find_skill(session, version.skill, viewer)
-            return VersionFile(version, self._stores.of(region_of(session, version.skill)))
+            store = self._stores.of(region_of(session, version.skill))
+            return StoredFile(version.digest, version.size, store)
 
     def show_to(self, name: str, visibility: Visibility, *, by: Principal) -> SkillView:
         """Say who may see a skill from now on. What others have of it they keep.

@@ -7,11 +7,14 @@ the longest request, by whoever has marked its row, when no row names it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
@@ -19,7 +22,9 @@ from hub.storage.blobs import is_named
 from hub.storage.database import Database, insert_of
 from hub.storage.objects import StoreError
 from hub.storage.regions import Stores
+from hub.storage.spool import SpoolFile
 from hub.storage.tables.uploads import DiscardRow
+from skills.errors import ConflictError, ZunftError
 
 __all__ = ["GRACE", "Discards", "discard"]
 
@@ -70,6 +75,25 @@ class Discards:
                     "an earlier copy of this very file is being deleted.", remedy="Send it again in a moment."
                 )
             session.delete(row)
+
+    @contextmanager
+    def keeping(self, region: str, file: SpoolFile) -> Iterator[None]:
+        """Put a file for the rows that are written inside; it is thrown away where they are not.
+
+        Raises:
+            StoreError: It could not be kept.
+            ConflictError: The same rows were written by another at that moment.
+        """
+        self.rescue(region, file.digest)
+        self.stores.of(region).put_file(file.digest, file.path)
+        try:
+            yield
+        except ZunftError:
+            self.add(region, file.digest)
+            raise
+        except IntegrityError as error:
+            self.add(region, file.digest)
+            raise ConflictError("another upload was faster.", remedy="Send it again.") from error
 
     def add(self, region: str, digest: str) -> None:
         """Have a blob deleted later, unless a row names it then."""

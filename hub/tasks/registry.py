@@ -7,13 +7,10 @@ database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from envs.archive import Head, read_head
@@ -24,11 +21,11 @@ from hub.clock import Clock
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.storage.database import Database, announce
 from hub.storage.discards import Discards
-from hub.storage.objects import ObjectStore
 from hub.storage.paging import page_of
 from hub.storage.record import note, take_turn
 from hub.storage.regions import Stores
 from hub.storage.spool import SpoolFile
+from hub.storage.stored_file import StoredFile
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.tasks import README_LENGTH, TaskRow, TaskVersionRow
 from hub.tasks.views import (
@@ -39,31 +36,13 @@ from hub.tasks.views import (
     task_version_view,
     task_views,
 )
-from skills.errors import ConflictError, ContractError, NotFoundError, ZunftError
+from skills.errors import ConflictError, ContractError, NotFoundError
 from skills.messages.lists import Page, TaskQuery, TaskVersionQuery
 from skills.messages.skills import Visibility
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.signing import SigningKey, task_statement
 
-__all__ = ["TaskFile", "Tasks"]
-
-URL_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class TaskFile:
-    """A version's archive in the one store that may have it."""
-
-    version: TaskVersionView
-    store: ObjectStore
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes `start` to `stop`, piece by piece; see `ObjectStore.read`."""
-        return self.store.read(self.version.digest, start, stop)
-
-    def url(self) -> str:
-        """Where it may be fetched past the hub for a while; empty: through the hub only."""
-        return self.store.url(self.version.digest, URL_SECONDS)
+__all__ = ["Tasks"]
 
 
 class Tasks:
@@ -107,17 +86,8 @@ class Tasks:
                 return task_version_view(known), False
             check_uploads(session, owner, self._clock())
             check_room(owner, file.size)
-        self._discards.rescue(owner.region, file.digest)
-        self._stores.of(owner.region).put_file(file.digest, file.path)
-        try:
+        with self._discards.keeping(owner.region, file):
             return self._enter(head, file, by, visibility, owner.region)
-        except (ZunftError, IntegrityError) as error:
-            self._discards.add(owner.region, file.digest)
-            if isinstance(error, ZunftError):
-                raise
-            raise ConflictError(
-                "another upload was faster.", where="name", remedy="Send it again."
-            ) from error
 
     def _enter(
         self, head: Head, file: SpoolFile, by: Principal, visibility: Visibility | None, region: str
@@ -224,7 +194,7 @@ class Tasks:
         with self._database.read() as session:
             return task_version_view(_seen_version(session, name, number, viewer))
 
-    def file(self, name: str, number: int, viewer: Viewer) -> TaskFile:
+    def file(self, name: str, number: int, viewer: Viewer) -> StoredFile:
         """Where a version's archive comes from.
 
         Raises:
@@ -232,7 +202,7 @@ class Tasks:
         """
         with self._database.read() as session:
             row = _seen_version(session, name, number, viewer)
-            return TaskFile(task_version_view(row), self._stores.of(_region_of(session, name)))
+            return StoredFile(row.digest, row.size, self._stores.of(_region_of(session, name)))
 
 
 def _check_name(head: Head) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import update
 from hub.access.principal import Principal, Viewer
 from hub.access.tokens import Tokens
 from hub.access.visibility import VISIBILITIES, may_change, may_see, may_see_robots
-from hub.catalogue.catalogue import Catalogue, VersionFile
+from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.releases import Releases
 from hub.events.log import EventLog
 from hub.leaderboards.boards import Leaderboards
@@ -26,6 +26,7 @@ from hub.robots.enrolment import Enrolment
 from hub.rounds.campaigns import Campaigns
 from hub.services import Services
 from hub.settings import Settings
+from hub.storage.stored_file import StoredFile
 from hub.storage.tables.skills import SkillRow, VersionRow
 from skills.errors import ZunftError
 from skills.messages.campaigns import CampaignRequest
@@ -183,7 +184,7 @@ def test_no_reading_call_shows_what_the_rule_denies(guild: Guild, world: World, 
         assert [trace in told for trace in traces] == [name in shown] * len(traces), (name, viewer)
         found = hub.catalogue.skills.version(name, "1", USERS[3])
         file = answer_of(hub.catalogue.skills.file, found, viewer)
-        assert isinstance(file, VersionFile) == (name in shown)
+        assert isinstance(file, StoredFile) == (name in shown)
     for robot in guild.robots:
         is_seen = viewer == robot or may_see_robots(viewer, robot.organisation)
         assert (robot.name in told) == is_seen, (robot, viewer)

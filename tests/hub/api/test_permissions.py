@@ -17,11 +17,13 @@ import pytest
 from hub.access.principal import THE_HUB, Principal
 from hub.access.visibility import VISIBILITIES
 from hub.settings import Settings
+from skills.container import digest_of
 from skills.messages.base import API
 from skills.messages.lists import ListQuery
 from skills.messages.tokens import EVERY_SCOPE
 from skills.messages.webhooks import WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest
+from skills.signing import delta_statement
 from tests.hub.conftest import Hall, Hands, Headers, Robot, StubGate, ok, tiny_skill
 from tests.hub.leaderboards.samples import enter_score
 from tests.hub.tasks.samples import list_all, publish, small_archive
@@ -110,6 +112,7 @@ class Scene:
         headers |= self._session(caller) if caller.in_browser else caller.headers or {}
         if caller.robot is not None:
             headers |= caller.robot.headers(method, target, body)
+            headers["Zunft-Delta-Signature"] = caller.robot.key.sign(delta_statement(digest_of(body)))
         return self.hall.client.request(method, target, content=body, headers=headers)
 
     def _session(self, caller: Caller) -> Headers:
