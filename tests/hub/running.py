@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +11,7 @@ from pathlib import Path
 
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN
+from tests.hub.forked import Forked
 
 PATIENCE = 60  # seconds, far below the time that this hub gives to open requests
 START = "from hub.server import serve; from hub.settings import Settings; serve(Settings())"
@@ -22,7 +20,7 @@ START = "from hub.server import serve; from hub.settings import Settings; serve(
 class RunningHub:
     """The process, its address and its log."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Forked) -> None:
         self._process = process
         self.log: list[dict[str, object]] = []
         self.address = self._read_address()
@@ -40,7 +38,7 @@ class RunningHub:
 
     def stop(self) -> int:
         """As an operator would; returns the exit status, or raises when requests hold the hub up."""
-        self._process.send_signal(signal.SIGTERM)
+        self._process.end()
         status = self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         return status
@@ -60,8 +58,6 @@ class RunningHub:
         self.log.extend(json.loads(line) for line in self._stderr())
 
     def _stderr(self) -> Iterator[str]:
-        if self._process.stderr is None:
-            raise RuntimeError("no log")
         # Not the pipe itself, which would be closed with the generator.
         yield from iter(self._process.stderr.readline, "")
 
@@ -87,9 +83,7 @@ def running_hub(data_dir: Path, *, start: str = START, **settings: str) -> Itera
         "ZUNFT_SHUTDOWN_SECONDS": "600",
         **settings,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", start], env=environment, stderr=subprocess.PIPE, text=True
-    )
+    process = Forked(start, environment)
     try:
         yield RunningHub(process)
     finally:

@@ -27,6 +27,7 @@ def near(monkeypatch: pytest.MonkeyPatch) -> None:
         "RETRY_SECONDS": "0.1",
     }.items():
         monkeypatch.setenv(f"ZUNFT_WEBHOOK_{name}", value)
+    monkeypatch.setenv("ZUNFT_LEASE_SECONDS", "1")
 
 
 def keep_waiting(handler: BaseHTTPRequestHandler) -> None:
