@@ -58,7 +58,8 @@ class Nonces:
         enrolled = _lock_robots(session, {robot_id for robot_id, _ in uses})
         there = {robot_id for robot_id, closed_at in enrolled.items() if closed_at is None}
         fresh = _insert(session, {use for use in uses if use[0] in there}, now)
-        session.execute(update(RobotRow).where(RobotRow.robot_id.in_(there)).values(last_seen_at=now))
+        seen = update(RobotRow).where(RobotRow.robot_id.in_(there)).values(last_seen_at=now)
+        session.execute(seen.execution_options(synchronize_session=False))  # no row of theirs is held here
         if now - self._swept >= self._kept / SWEEPS:
             session.execute(delete(NonceRow).where(NonceRow.used_at < now - self._kept))
             self._swept = now
@@ -100,7 +101,8 @@ def _insert(session: Session, uses: set[Use], now: datetime) -> set[Use]:
         return set()
     rows = [{"robot_id": robot_id, "nonce": nonce, "used_at": now} for robot_id, nonce in sorted(uses)]
     statement = insert_of(session, NonceRow).on_conflict_do_nothing()
-    written = session.execute(statement.returning(NonceRow.robot_id, NonceRow.nonce), rows)
+    columns = NonceRow.__table__.c
+    written = session.execute(statement.returning(columns.robot_id, columns.nonce), rows)
     return {(robot_id, nonce) for robot_id, nonce in written}
 
 

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
@@ -160,9 +160,13 @@ def announce(session: Session, number: int = 0) -> None:
 
 
 def insert_of(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say, in this database's dialect, what happens to rows that are there already."""
+    """An INSERT that can say, in this database's dialect, what happens to rows that are there already.
+
+    Of the table alone: that of a mapped class is put together anew with each execution.
+    """
     is_postgresql = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
+    core = cast("Table", table.__table__)
+    return postgresql.insert(core) if is_postgresql else sqlite.insert(core)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterable
 
 __all__ = ["Bell"]
 
@@ -37,8 +38,11 @@ class Bell:
         with self._condition:
             self._rings += 1
             self._condition.notify_all()
+            by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Event]] = {}
             for event, loop in self._sleepers.items():
-                loop.call_soon_threadsafe(event.set)
+                by_loop.setdefault(loop, []).append(event)
+            for loop, events in by_loop.items():  # to wake a loop is a call to the system: one for all
+                loop.call_soon_threadsafe(_set_all, events)
 
     def hear(self, number: int) -> None:
         """Ring, unless news up to this number was heard of before: it is known from several sides.
@@ -80,3 +84,8 @@ class Bell:
         finally:
             with self._condition:
                 del self._sleepers[event]
+
+
+def _set_all(events: Iterable[asyncio.Event]) -> None:
+    for event in events:
+        event.set()

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from hub.storage.notify import Bell
@@ -36,21 +36,24 @@ class Shared(Generic[Question, Answer]):
         self._look = look
         self._thread = ThreadPoolExecutor(1, name)
         self._lock = threading.Lock()
-        self._kept: dict[Question, Future[Answer]] = {}
+        self._kept: dict[tuple[asyncio.AbstractEventLoop, Question], asyncio.Future[Answer]] = {}
         self._rings = -1
         self._until = 0.0
 
     async def ask(self, question: Question) -> Answer:
         """The answer, which is at least as new as the last ring."""
+        key = asyncio.get_running_loop(), question
         with self._lock:
             now, rings = time.monotonic(), self._bell.rings
             if rings != self._rings or now >= self._until:
                 self._kept, self._rings, self._until = {}, rings, now + FRESH_SECONDS
-            if question not in self._kept:
-                self._kept[question] = self._thread.submit(self._look, question)
-            found = self._kept[question]
+            if (
+                key not in self._kept
+            ):  # one future for all, or the thread would wake the loop for each of them
+                self._kept[key] = asyncio.wrap_future(self._thread.submit(self._look, question))
+            found = self._kept[key]
         # Shielded: who goes away must not take the answer from the others.
-        return await asyncio.shield(asyncio.wrap_future(found))
+        return await asyncio.shield(found)
 
     def close(self) -> None:
         """End the thread after the present question."""
