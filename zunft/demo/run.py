@@ -126,15 +126,11 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         fleet = _enrol(plan, operator, hub.url, home)
         campaign, last = _learn_together(plan.order, fleet, operator, crew, screen)
         screen.stage("Robots that never trained pull the skill")
-        newcomers = [
-            Newcomer(
-                arm, tuple(_unseen_workshop(load_task(task), arm, plan.seed + i) for i in range(plan.fresh))
-            )
-            for arm in _unseen_robots(task)
-        ]
+        newcomers = _newcomers(plan)
+        tokens = operator.create_tokens(EnrolmentTokenRequest(count=len(newcomers)))
         visits = visit(
             newcomers,
-            operator.create_tokens(EnrolmentTokenRequest(count=len(newcomers))),
+            tokens,
             hub=hub.url,
             skill=task,
             home=home,
@@ -273,6 +269,15 @@ def _workshops(task: str) -> list[Workshop]:
 
 def _fleet_robots(task: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(shop.embodiment for shop in _workshops(task)))
+
+
+def _newcomers(plan: DemoPlan) -> list[Newcomer]:
+    task = load_task(plan.order.skill)
+    shops = {
+        arm: tuple(_unseen_workshop(task, arm, plan.seed + number) for number in range(plan.fresh))
+        for arm in _unseen_robots(plan.order.skill)
+    }
+    return [Newcomer(*each) for each in shops.items()]
 
 
 def _unseen_robots(task: str) -> tuple[str, ...]:
