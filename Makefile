@@ -13,7 +13,7 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (some
 	$(BIN)/zunft demo --output demo-output
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 chaos: $(INSTALLED)  ## Break hubs, robots, database and store for a quarter of an hour, and count what is lost
 	$(BIN)/python -m tests.chaos --faults 390 --rounds 50 --write

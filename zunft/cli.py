@@ -13,6 +13,7 @@ from zunft.commands import (
     audit,
     campaign,
     embodiment,
+    event,
     fleet,
     hub,
     merge,
@@ -53,6 +54,7 @@ NOUNS = {
     "token": token,
     "user": user,
     "organisation": organisation,
+    "event": event,
     "audit": audit,
     "webhook": webhook,
 }

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from fleet.client import OperatorClient
 from hub.settings import Settings
-from skills.errors import ZunftError
+from skills.errors import RequestError, ZunftError
 from skills.messages.plans import MergePlan
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from zunft.cli import app
@@ -99,3 +99,33 @@ def test_a_merge_that_makes_no_sense_is_refused_in_words(hall: Hall, words: str,
     assert isinstance(result.exception, ZunftError)
     assert found in str(result.exception)
     assert hall.get("/campaigns") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "words"),
+    [
+        ('{"rounds": 0}', "rounds", "greater than or equal to 1"),
+        ('{"merge": {"rule": "mean", "clip": "much"}}', "merge.clip", "number"),
+        ("[1]", "order.json", "object"),
+        ("{", "order.json", "no JSON"),
+    ],
+)
+@pytest.mark.usefixtures("hall")
+def test_what_is_wrong_in_an_order_file_is_named_in_a_sentence(
+    text: str, where: str, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_text(text)
+    refused = run("start", "reach", "--order", str(file)).exception
+    assert isinstance(refused, RequestError)
+    assert refused.where.endswith(where)
+    assert words in refused.message
+    assert "\n" not in str(refused)
+
+
+def test_an_order_file_need_not_repeat_the_skill(hall: Hall, tmp_path: Path) -> None:
+    file = tmp_path / "order.json"
+    file.write_text('{"rounds": 5, "merge": {"rule": "trimmed-mean", "options": {"trim": 0.2}}}')
+    assert run("start", "reach", "--order", str(file)).exit_code == 0
+    order = hall.get("/campaigns")[0]["order"]
+    assert (order["skill"], order["rounds"], order["merge"]["rule"]) == ("reach", 5, "trimmed-mean")

@@ -22,13 +22,16 @@ from skills.messages.lists import (
     AuditQuery,
     BoardQuery,
     CampaignQuery,
+    EventQuery,
     ListQuery,
     OrganisationQuery,
     RobotQuery,
     SkillQuery,
     TaskQuery,
+    TaskVersionQuery,
     UserQuery,
     VersionQuery,
+    WithdrawalQuery,
 )
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, small_settings
 from tests.zunft.test_campaign import _Within
@@ -41,7 +44,10 @@ LISTS: dict[str, tuple[type[ListQuery], str]] = {
     "skill fits": (RobotQuery, "skill-1001@1"),
     "task list": (TaskQuery, "--hub http://hub"),
     "task leaderboard": (BoardQuery, TASK),
+    "task versions": (TaskVersionQuery, "task-1"),
+    "event list": (EventQuery, ""),
     "robot list": (RobotQuery, ""),
+    "robot withdrawals": (WithdrawalQuery, ""),
     "campaign list": (CampaignQuery, ""),
     "organisation list": (OrganisationQuery, ""),
     "user list": (UserQuery, ""),
@@ -52,7 +58,7 @@ LISTS: dict[str, tuple[type[ListQuery], str]] = {
 }
 SIZE = Size(skills=6, versions=15, rounds=9, robots=7, events=12)
 ASKING = (
-    *("skill", "campaign", "organisation", "user", "webhook"),
+    *("skill", "campaign", "event", "organisation", "user", "webhook"),
     *("robot.operator", "task.published", "task.scores"),
 )
 
@@ -144,6 +150,9 @@ def test_the_pages_of_a_list_are_all_of_it(command: str, folder: Path) -> None:
         ("organisation list --text ORTH", "name", {"North"}),
         (f"task leaderboard {TASK} --skill skill-1001", "version", {4, 9, 14}),
         ("task list --hub http://hub --text SK-2", "name", {"task-2"}),
+        ("task versions task-1 --state refused", "version", set()),
+        ("event list --kind delta.admitted --limit 2", "kind", {"delta.admitted"}),
+        ("robot withdrawals --state failed", "state", set()),
     ],
 )
 @pytest.mark.usefixtures("folder")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -160,10 +160,12 @@ def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
 
 def _read(file: Path, skill: str) -> CampaignRequest:
     try:
-        order = CampaignRequest.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise RequestError(f"no campaign request: {error}", where=str(file)) from error
-    return order.model_copy(update={"skill": skill})
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"no JSON can be read: {error}.", where=str(file)) from error
+    if not isinstance(found, dict):
+        raise RequestError("no JSON object.", where=str(file), remedy="Write {...} with fields of an order.")
+    return request(CampaignRequest, {**found, "skill": skill}, remedy=f"Correct it in {file}.")
 
 
 def _done(campaign: CampaignView) -> int:

@@ -43,7 +43,7 @@ def connect(hub: str, token: str) -> OperatorClient:
     return OperatorClient.open(hub, token)
 
 
-def request(model: type[T], fields: dict[str, Any]) -> T:
+def request(model: type[T], fields: dict[str, Any], remedy: str = "See --help.") -> T:
     """What a command's options ask for.
 
     Raises:
@@ -54,7 +54,7 @@ def request(model: type[T], fields: dict[str, Any]) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
-        raise RequestError(in_words(first), where=where, remedy="See --help.") from error
+        raise RequestError(in_words(first), where=where, remedy=remedy) from error
 
 
 def in_words(error: ErrorDetails) -> str:

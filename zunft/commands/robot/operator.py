@@ -1,4 +1,4 @@
-"""`zunft robot list` and `forget`: an operator's view of robots; one is withdrawn, and what that changed."""
+"""`zunft robot list`, `forget` and `withdrawals`: an operator's view of robots, and how one is withdrawn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rich.table import Table
 
 from fleet.client import OperatorClient
 from skills.errors import RequestError
-from skills.messages.lists import RobotQuery
+from skills.messages.lists import RobotQuery, WithdrawalQuery
 from skills.messages.skills import ScoreView
-from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
+from skills.messages.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, listed, tell_page
 from zunft.commands.output import err, out, table, tell
@@ -85,6 +85,35 @@ def list_robots(
     ]
     columns = ("robot", "name", "organisation", "arm", "last seen")
     shown = table(columns, rows, keys=2) if rows else "No robots here: zunft token create."
+    tell_page(page, shown, as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft robot withdrawals --state working[/]")
+def withdrawals(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    state: Annotated[WithdrawalState | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show which robots were forgotten, newest first, and what each withdrawal has come to."""
+    query = request(WithdrawalQuery, {"state": state, "limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).withdrawals, query, whole=whole)
+    rows = [
+        (
+            each.withdrawal_id,
+            each.robot_id,
+            each.state,
+            str(each.deltas),
+            ", ".join(skill.skill for skill in each.skills),
+            f"{each.requested_at:%Y-%m-%d %H:%M}",
+        )
+        for each in page.items
+    ]
+    columns = ("withdrawal", "robot", "state", "deltas", "skills", "asked (UTC)")
+    shown = table(columns, rows, keys=2) if rows else "No robot was forgotten here."
     tell_page(page, shown, as_json=as_json)
 
 

@@ -1,19 +1,21 @@
-"""`zunft task publish`, `list --hub` and `fetch`: tasks that come from a hub or go to one."""
+"""`zunft task publish`, `list --hub`, `versions` and `fetch`: tasks that come from a hub or go to one."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from skills.errors import ConflictError, RequestError
-from skills.messages.lists import TaskQuery
+from skills.messages.lists import TaskQuery, TaskVersionQuery
 from skills.messages.skills import Visibility
+from skills.messages.tasks import TaskState
 from skills.signing import VerifyKey
-from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, split_reference
-from zunft.commands.listing import listed, tell_page
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request, split_reference
+from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.output import err, finding_line, table, tell
 
 __all__ = ["app", "list_hub_tasks"]
@@ -65,6 +67,35 @@ def list_hub_tasks(hub: str, token: str, query: TaskQuery, *, whole: bool, as_js
     columns = ("task", "owner", "what", "state", "newest", "seen by")
     shown = table(columns, rows) if rows else "No tasks here: zunft task publish FOLDER."
     tell_page(page, shown, as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft task versions stack-bricks --state refused[/]")
+def versions(
+    name: Annotated[str, typer.Argument(help="A task of the hub.")],
+    token: Token = "",
+    hub: Hub = DEFAULT_HUB,
+    state: Annotated[TaskState | None, typer.Option(help="Only versions in this state.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show a task's versions, newest first, and what the hub's check made of each."""
+    query = request(TaskVersionQuery, {"state": state, "limit": limit, "cursor": cursor})
+    page = listed(partial(connect(hub, token).task_versions, name), query, whole=whole)
+    rows = [
+        (
+            f"v{each.version}",
+            each.state,
+            "; ".join(finding.check for finding in each.findings if not finding.passed),
+            each.licence,
+            f"{each.size / 1000:.1f} kB",
+            f"{each.created_at:%Y-%m-%d %H:%M}",
+        )
+        for each in page.items
+    ]
+    columns = ("version", "state", "missed", "licence", "size", "made (UTC)")
+    tell_page(page, table(columns, rows, title=name), as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft task fetch stack-bricks@2 --folder tasks[/]")
