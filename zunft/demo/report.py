@@ -137,9 +137,9 @@ def scripted_columns(rows: Sequence[FleetRow | UnseenRow]) -> dict[str, list[Sco
 
 def _table(title: str, first: str, labels: list[str], columns: dict[str, list[Score]]) -> Table:
     table = Table(title=title)
-    table.add_column(first)
+    table.add_column(first, overflow="fold")
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for label, scores in zip(labels, zip(*columns.values(), strict=True), strict=True):
         table.add_row(label, *map(_cell, scores))
     table.add_section()

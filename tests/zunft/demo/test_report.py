@@ -47,6 +47,13 @@ def test_the_tables_show_means_and_what_the_guild_does_not_give() -> None:
     assert "A robot sent 1.50 MB and received 2.50 MB" in text
 
 
+def test_a_narrow_screen_cuts_nothing() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        print_report(sample_report(), console)
+    assert "…" not in captured.get()
+
+
 def test_a_task_without_controllers_has_no_columns_for_them_and_says_so(tmp_path: Path) -> None:
     report = sample_report()
     bare = report.model_copy(
