@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-__all__ = ["Together"]
+__all__ = ["LONGEST_PAUSE", "Together"]
+
+LONGEST_PAUSE = 0.05  # seconds between two goes
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -49,10 +52,16 @@ class Together(Generic[Item, Outcome]):
 
     Args:
         work: Does it for all items and returns their outcomes, in order. What it raises, it raises for all.
+        rest: Lets so many seconds pass.
     """
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Outcome]]) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Outcome]],
+        rest: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._work = work
+        self._rest = rest
         self._waiting: list[_Place[Item, Outcome]] = []
         self._is_busy = False
         self._lock = threading.Lock()
@@ -91,6 +100,7 @@ class Together(Generic[Item, Outcome]):
     def _do_waiting(self) -> None:
         with self._lock:
             places, self._waiting = self._waiting, []
+        begun = time.perf_counter()
         try:
             outcomes = self._work([place.item for place in places])
             for place, outcome in zip(places, outcomes, strict=True):
@@ -99,6 +109,7 @@ class Together(Generic[Item, Outcome]):
             for place in places:
                 place.error = error
         _tell(places)
+        taken = time.perf_counter() - begun
         with self._lock:
             self._is_busy = bool(self._waiting)
             following = self._waiting[0] if self._waiting else None
@@ -107,7 +118,15 @@ class Together(Generic[Item, Outcome]):
         if following.future is None:
             following.woken.set()
         else:
-            self._thread.submit(self._do_waiting)
+            self._thread.submit(self._do_later, taken)
+
+    def _do_later(self, seconds: float) -> None:
+        """The next go, after as long as the last one took: half of the time is for those who bring more.
+
+        A go costs nearly the same for few as for many, and while one is put together nobody else gets on.
+        """
+        self._rest(min(seconds, LONGEST_PAUSE))
+        self._do_waiting()
 
 
 def _tell(places: Sequence[_Place[Item, Outcome]]) -> None:

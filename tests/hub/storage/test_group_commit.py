@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from hub.storage.group_commit import Together
+from hub.storage.group_commit import LONGEST_PAUSE, Together
 from tests.eventually import eventually
 
 AT_ONCE = 16
@@ -121,3 +121,28 @@ def test_a_go_that_fails_fails_for_coroutines_too(work: Work) -> None:
     work.gate.set()
     with pytest.raises(ValueError, match="-1 is negative"):
         asyncio.run(Together(work).ask(-1))
+
+
+def test_between_two_goes_for_coroutines_there_is_time_for_more_to_come(work: Work) -> None:
+    resting, rested = threading.Event(), threading.Event()
+
+    def rest(seconds: float) -> None:
+        assert 0 <= seconds <= LONGEST_PAUSE
+        resting.set()
+        assert rested.wait(30)
+
+    async def ask() -> list[int]:
+        together = Together(work, rest)
+        first = asyncio.create_task(together.ask(1))
+        await asyncio.to_thread(eventually, lambda: work.goes)
+        second = asyncio.create_task(together.ask(2))
+        await asyncio.to_thread(eventually, lambda: together.waiting)
+        work.gate.set()
+        assert await asyncio.to_thread(resting.wait, 30)
+        third = asyncio.create_task(together.ask(3))
+        await asyncio.to_thread(eventually, lambda: together.waiting == 2)
+        rested.set()
+        return list(await asyncio.gather(first, second, third))
+
+    assert asyncio.run(ask()) == [2, 4, 6]
+    assert work.goes == [[1], [2, 3]]
