@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Processes find their modules compiled, whatever the surroundings say.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test chaos fuzz check format browser clean help
@@ -43,10 +45,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Zunft needs Python 3.11 or newer; say PYTHON=python3.12 make ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@# Tests hold our merging rules to theirs. Their other dependencies clash with ours, and the rules use none of them.
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps \
 		byzfl==0.0.11 flwr==1.42.0 grpcio==1.85.1 iterators==0.2.0 tomli==2.5.0 tomli_w==1.2.0
+	@# All cores compile what pip would on one; some packages bring templates that are no Python yet.
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $(INSTALLED)
 
 # One test opens the console in a real browser. Where it cannot be installed, that test says so and is skipped.
