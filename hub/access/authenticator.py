@@ -18,7 +18,7 @@ from hub.access.nonces import Nonces, withdrawn_robot
 from hub.access.principal import INCLUDES, Principal, hash_token
 from hub.clock import Clock
 from hub.storage.database import Database
-from hub.storage.facts import Facts
+from hub.storage.facts import KeptFacts
 from hub.storage.group_commit import Together
 from hub.storage.tables.people import SessionRow, UserRow, UserTokenRow
 from hub.storage.tables.robots import RobotRow
@@ -61,7 +61,7 @@ class Authenticator:
         self._clock = clock
         self._skew = timedelta(seconds=skew_seconds)
         self.nonces = Nonces(database, clock, 2 * self._skew)
-        self._robots = Facts[str, tuple[VerifyKey, Principal]](ROBOTS)
+        self._robots = KeptFacts[str, tuple[VerifyKey, Principal]](ROBOTS)
         self._looks = Together(self._look)
 
     def user(self, token: str) -> Principal:

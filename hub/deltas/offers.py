@@ -23,7 +23,7 @@ from hub.organisations.eligibility import contributors
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.rounds.journal import newest_rounds, order_of, state_of, unknown_round
 from hub.rounds.staleness import place
-from hub.storage.facts import Facts
+from hub.storage.facts import KeptFacts
 from hub.storage.record import record_many
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.robots import RobotRow
@@ -134,7 +134,7 @@ class Offers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._facts = Facts[str, RoundFacts](ROUNDS)
+        self._facts = KeptFacts[str, RoundFacts](ROUNDS)
 
     def judge(self, session: Session, offers: Sequence[Offer]) -> list[Known | Welcome | ZunftError]:
         """For each, whether it is in, may come, or why not."""

@@ -1,4 +1,4 @@
-"""Facts that never change once they are true: read once, and kept for whoever asks next.
+"""KeptFacts that never change once they are true: read once, and kept for whoever asks next.
 
 A robot's key, what a round was opened with. Whether a robot or a round is still there is no such fact.
 """
@@ -9,13 +9,13 @@ import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["Facts"]
+__all__ = ["KeptFacts"]
 
 Key = TypeVar("Key", bound=Hashable)
 Fact = TypeVar("Fact")
 
 
-class Facts(Generic[Key, Fact]):
+class KeptFacts(Generic[Key, Fact]):
     """At most so many; the oldest make room."""
 
     def __init__(self, most: int) -> None:

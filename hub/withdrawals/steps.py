@@ -42,7 +42,7 @@ from skills.manifest import Manifest
 from skills.messages.skills import GateReport
 from skills.messages.withdrawals import WithdrawalView
 
-__all__ = ["Entry", "WithdrawalSteps"]
+__all__ = ["WithdrawalEntry", "WithdrawalSteps"]
 
 AGAIN = "Merged again without a robot that was withdrawn."
 OF_COLLECTING = ("missing",)
@@ -60,7 +60,7 @@ NOT_NOW = (StoreError, WorkersAwayError, JobAbandonedError, LeaseLostError)
 
 
 @dataclass
-class Entry:
+class WithdrawalEntry:
     """A withdrawal in the transaction of a step; plan and report are kept at its end."""
 
     session: Session
@@ -187,7 +187,9 @@ class WithdrawalSteps:
         except ZunftError as error:
             return None, f"It cannot be measured: {error.message}"
 
-    def clear_away(self, held: Held[WithdrawalRow], plan: Plan, finish: Callable[[Entry], None]) -> None:
+    def clear_away(
+        self, held: Held[WithdrawalRow], plan: Plan, finish: Callable[[WithdrawalEntry], None]
+    ) -> None:
         """Delete files that no row names any longer, and be done."""
         with self.database.read() as session:
             purged = _to_purge(session, plan) if plan.purge else {}
@@ -206,14 +208,14 @@ class WithdrawalSteps:
             finish(entry)
 
     @contextmanager
-    def _commit(self, held: Held[WithdrawalRow], plan: Plan) -> Iterator[Entry | None]:
+    def _commit(self, held: Held[WithdrawalRow], plan: Plan) -> Iterator[WithdrawalEntry | None]:
         """The transaction of a step; None where the plan is another meanwhile."""
         with held.commit() as session:
             row = held.row
             if row.state != "working" or Plan.model_validate(row.plan) != plan:
                 yield None
                 return
-            entry = Entry(session, row, plan, WithdrawalView.model_validate(row.report))
+            entry = WithdrawalEntry(session, row, plan, WithdrawalView.model_validate(row.report))
             yield entry
             row.plan = entry.plan.model_dump(mode="json")
             row.report = entry.report.model_dump(mode="json")

@@ -22,7 +22,7 @@ from hub.storage.regions import Stores
 from hub.storage.tables.skills import SkillRow
 from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import Plan
-from hub.withdrawals.steps import Entry, WithdrawalSteps
+from hub.withdrawals.steps import WithdrawalEntry, WithdrawalSteps
 from hub.workers.job import Jobs
 from skills.errors import ZunftError
 from skills.messages.withdrawals import WithdrawalState, WithdrawalView
@@ -78,11 +78,11 @@ class WithdrawalWorker:
         with held.commit() as session:
             row = held.row
             plan, report = Plan.model_validate(row.plan), WithdrawalView.model_validate(row.report)
-            entry = Entry(session, row, plan, report)
+            entry = WithdrawalEntry(session, row, plan, report)
             self._finish(entry, "failed", reason)
             row.report = entry.report.model_dump(mode="json")
 
-    def _finish(self, entry: Entry, state: WithdrawalState, reason: str) -> None:
+    def _finish(self, entry: WithdrawalEntry, state: WithdrawalState, reason: str) -> None:
         """Say what became of it, and let rounds be opened again."""
         now, row, session = self._clock(), entry.row, entry.session
         row.state = state

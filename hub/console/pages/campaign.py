@@ -74,7 +74,7 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
             curve = Chart("The first candidate appears here when the first round has been measured.")
         with section("Rounds", "section card"):
             body = table("Rounds of this campaign, newest first", COLUMNS)
-            rounds = Entries[RoundView](body, _round_key, RoundRow)
+            rounds = Entries[RoundView](body, _round_key, ShownRound)
         with section("The order", "section card"):
             pairs(_order_in_words(order))
 
@@ -126,7 +126,7 @@ class NowLine:
         self._arrived.text = f"{plural(last.deltas, 'delta')} so far: {count(last.samples)} steps"
 
 
-class RoundRow:
+class ShownRound:
     """One round on a line."""
 
     def __init__(self) -> None:

@@ -52,11 +52,11 @@ def _build(address: str, viewer: Viewer, _: CataloguePage) -> Callable[[Catalogu
         with section("Campaigns under way") as running:
             cards = Entries[CampaignView](block("div", "cards"), _campaign_key, CampaignCard)
         with block("section", "section card") as catalogue:
-            skills = Entries[SkillView](table("Skills of this hub", SKILL_COLUMNS), _skill_key, SkillRow)
+            skills = Entries[SkillView](table("Skills of this hub", SKILL_COLUMNS), _skill_key, ShownSkill)
         no_skill, no_campaign = _no_skill(address), _no_campaign(address)
         with section("Earlier campaigns", "section card") as past:
             body = table("Campaigns that ended", CAMPAIGN_COLUMNS)
-            ended = Entries[CampaignView](body, _campaign_key, CampaignRow)
+            ended = Entries[CampaignView](body, _campaign_key, ShownCampaign)
 
     def show(found: CataloguePage, now: datetime) -> None:
         active = [campaign for campaign in found.campaigns if campaign.state == "running"]
@@ -73,7 +73,7 @@ def _build(address: str, viewer: Viewer, _: CataloguePage) -> Callable[[Catalogu
     return show
 
 
-class SkillRow:
+class ShownSkill:
     """A skill on one line."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class CampaignCard:
         self._deltas.text = _arrived(last) if last else ""
 
 
-class CampaignRow:
+class ShownCampaign:
     """A campaign that ended."""
 
     def __init__(self) -> None:

@@ -88,7 +88,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         with section("Versions", "section card"):
             releasing = described(text("p", "", "note"), role="status")
             body = table(f"Versions of {name}", (*COLUMNS, "Release") if may_act else COLUMNS)
-            versions = Entries[VersionView](body, _version_key, partial(VersionRow, may_act=may_act))
+            versions = Entries[VersionView](body, _version_key, partial(ShownVersion, may_act=may_act))
         fitting = FitSection()
         with section("Lineage", "section card"):
             lineage = Chart("No version yet.", "chart low")
@@ -136,7 +136,7 @@ class CampaignLine:
             described(self._link, href=f"/campaigns/{running.campaign_id}")
 
 
-class VersionRow:
+class ShownVersion:
     """One version on a line; with a button that releases it for who may."""
 
     def __init__(self, *, may_act: bool) -> None:
