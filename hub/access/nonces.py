@@ -59,7 +59,7 @@ class Nonces:
         there = {robot_id for robot_id, closed_at in enrolled.items() if closed_at is None}
         fresh = _insert(session, {use for use in uses if use[0] in there}, now)
         seen = update(RobotRow).where(RobotRow.robot_id.in_(there)).values(last_seen_at=now)
-        session.execute(seen.execution_options(synchronize_session=False))  # no row of theirs is held here
+        session.execute(seen.execution_options(synchronize_session=False))  # nobody reads it here afterwards
         if now - self._swept >= self._kept / SWEEPS:
             session.execute(delete(NonceRow).where(NonceRow.used_at < now - self._kept))
             self._swept = now

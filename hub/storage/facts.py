@@ -1,4 +1,4 @@
-"""KeptFacts that never change once they are true: read once, and kept for whoever asks next.
+"""Facts that never change once they are true: read once, and kept for whoever asks next.
 
 A robot's key, what a round was opened with. Whether a robot or a round is still there is no such fact.
 """

@@ -47,9 +47,8 @@ class Shared(Generic[Question, Answer]):
             now, rings = time.monotonic(), self._bell.rings
             if rings != self._rings or now >= self._until:
                 self._kept, self._rings, self._until = {}, rings, now + FRESH_SECONDS
-            if (
-                key not in self._kept
-            ):  # one future for all, or the thread would wake the loop for each of them
+            # One future for all, or the thread would wake the loop for each of them.
+            if key not in self._kept:
                 self._kept[key] = asyncio.wrap_future(self._thread.submit(self._look, question))
             found = self._kept[key]
         # Shielded: who goes away must not take the answer from the others.
