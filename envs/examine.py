@@ -28,7 +28,7 @@ from envs.workshop import Workshop, data_sheet, fresh_workshop
 from envs.wrapped import WrappedFile, WrappedVectorEnv
 from skills.errors import ContractError
 
-__all__ = ["Finding", "Idle", "RandomPolicy", "examine", "loads"]
+__all__ = ["EPISODES", "SEED", "Finding", "Idle", "RandomPolicy", "examine", "loads", "shops_of"]
 
 COPIES = 8
 EPISODES = 16
@@ -269,6 +269,11 @@ def _not_trivial(task: Task) -> Finding:
     return _finding("asks for skill", bad, "neither nothing nor noise succeeds", "Tighten success.")
 
 
+def shops_of(task: TaskFile, robot: str) -> tuple[Workshop, Workshop]:
+    """Where it is looked whether a robot can do the task: as its data sheet says, and held out."""
+    return data_sheet(task, robot), fresh_workshop(task, robot, 1, held_out=True)
+
+
 def _solvable(task: Task) -> Iterator[Finding]:
     names = controller_names(task)
     if not names:
@@ -281,19 +286,20 @@ def _solvable(task: Task) -> Iterator[Finding]:
 
 
 def _solvable_on(task: Task, robot: str, name: str) -> Finding:
-    shops = (data_sheet(task.bundle, robot), fresh_workshop(task.bundle, robot, 1, held_out=True))
+    shops = shops_of(task.bundle, robot)
     scores = [evaluate(controller(name, task), task, shop, EPISODES, SEED).score for shop in shops]
     text = f"{name} succeeds in {np.mean(scores):.0%}"
     if np.mean(scores) >= LEAST_SCRIPTED:
         return Finding(f"solvable on {robot}", passed=True, text=text)
-    worse = shops[int(np.argmin(scores))]
-    missed, worst = shortfall(controller(name, task), task, worse, EPISODES, SEED)
+    worse = int(np.argmin(scores))
+    missed, worst = shortfall(controller(name, task), task, shops[worse], EPISODES, SEED)
+    where = f"{robot}{' --held-out' if worse else ''}"
     return Finding(
         f"solvable on {robot}",
         passed=False,
         text=" ".join([f"{text} of the episodes; at least {LEAST_SCRIPTED:.0%} are asked for.", *missed]),
         remedy=f"Improve the controller [scripted.{name}] or ease {worst} under [success] or [[failure]]; "
-        "or admit fewer robots or jobs.",
+        f"or admit fewer robots or jobs. See it: zunft task trace BUNDLE --embodiment {where} -o trace.png.",
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from zunft.commands.task import bundle, published, scores
+from zunft.commands.task import bundle, published, scores, trace
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Start, check, look at, try, publish and score tasks.")
-for part in (bundle, published, scores):
+app = typer.Typer(no_args_is_help=True, help="Start, check, look at, trace, try, publish and score tasks.")
+for part in (bundle, trace, published, scores):
     app.add_typer(part.app)
