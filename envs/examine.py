@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from envs.effects import without_effect
 from envs.embodiment import embodiment_names, own_embodiments
 from envs.evaluate import Player, evaluate
 from envs.format import TaskFile
@@ -47,7 +48,11 @@ SIZE_LIMITS = {"nbody": 200, "ngeom": 500, "njnt": 100, "nsite": 500, "nmeshvert
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; `remedy` is empty where all is well."""
+    """What one check found.
+
+    Attributes:
+        remedy: Empty where all is well; of a check that passed it is advice.
+    """
 
     check: str
     passed: bool
@@ -110,6 +115,7 @@ def examine(task: Task) -> Iterator[Finding]:
     yield _repeats(run, again)
     if isinstance(task.file, TaskFile):
         yield _held_out(task)
+        yield _effective(task)
     yield _not_trivial(task)
     if isinstance(task.file, TaskFile):
         yield from _solvable(task)
@@ -158,17 +164,21 @@ def _start(task: Task, robot: str) -> Finding:
     return _finding(check, bad, "everything lies still and apart", remedy)
 
 
+def _players(task: Task) -> tuple[Player, Player]:
+    """Random actions, and the best controller where there is one."""
+    names = controller_names(task)
+    random: Player = RandomPolicy(task.contract.action_size)
+    return random, controller(names[-1], task) if names else random
+
+
 def _run(task: Task) -> _Run:
     shop = fresh_workshop(task.file, task.file.embodiments[-1], SEED)
     env = make_vector_env(task, shop, COPIES, SEED)
-    names = controller_names(task)
-    random: Player = RandomPolicy(task.contract.action_size)
-    best: Player = controller(names[-1], task) if names else random
     steps = min(task.horizon + 2, MOST_STEPS)
     seen = np.zeros((2 * steps, COPIES, task.contract.observation_size))
     gained = np.zeros((2 * steps, COPIES))
     start = time.perf_counter()
-    for part, policy in enumerate((random, best)):
+    for part, policy in enumerate(_players(task)):
         observation, _ = env.reset(seed=SEED + part)
         for step in range(steps):
             observation, reward, *_ = env.step(policy.act(observation))
@@ -254,6 +264,20 @@ def _within(task: Task, name: str, shop: Workshop) -> bool:
         return given is not None and value in given.values
     low, high = given.bounds
     return bool(np.all((np.atleast_1d(value) > low) & (np.atleast_1d(value) < high)))
+
+
+def _effective(task: Task) -> Finding:
+    """A figure without effect harms nobody, but it is not what its author thinks."""
+    robot, steps = task.bundle.embodiments[-1], min(task.horizon, MOST_STEPS)
+    idle = without_effect(task, robot, _players(task), steps, SEED)
+    if not idle:
+        return Finding("figures", passed=True, text="each of robots and jobs changes something")
+    return Finding(
+        "figures",
+        passed=True,
+        text=f"whatever {', '.join(idle)} may be, on {robot} the same is sensed, measured and rewarded.",
+        remedy="Name it where it is to act - a noise, an offset, a change, a quantity - or leave it out.",
+    )
 
 
 def _not_trivial(task: Task) -> Finding:

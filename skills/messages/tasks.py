@@ -21,7 +21,11 @@ Words = Annotated[str, StringConstraints(max_length=4000)]
 
 
 class FindingView(Message):
-    """What one check of the contract checker found; `remedy` is empty where all is well."""
+    """What one check of the contract checker found.
+
+    Attributes:
+        remedy: Empty where all is well; of a check that passed it is advice.
+    """
 
     check: Annotated[str, StringConstraints(max_length=200)]
     passed: bool

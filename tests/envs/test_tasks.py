@@ -23,7 +23,7 @@ def test_the_six_tasks_are_there() -> None:
 @pytest.mark.parametrize("name", bundle_names())
 def test_a_task_keeps_the_contract_on_every_robot_it_admits(name: str) -> None:
     findings = list(examine(load_task(name)))
-    assert [finding for finding in findings if not finding.passed] == []
+    assert [finding for finding in findings if not finding.passed or finding.remedy] == []
     robots = {finding.check for finding in findings if finding.check.startswith("solvable on")}
     assert robots == {f"solvable on {robot}" for robot in load_task(name).file.embodiments}
 

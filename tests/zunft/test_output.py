@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.messages.organisations import OrganisationRequest
+from skills.messages.tasks import FindingView
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from tests.hub.serving import serving
 from tools.make_docs import leaf_commands
 from zunft.cli import app
-from zunft.commands.output import table
+from zunft.commands.output import finding_line, table
 
 LONG_SKILL = "q" * 60
 LONG_OWNER = "Q" * 60
@@ -154,3 +155,15 @@ def test_local_views_are_one_document(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, [*words, "--json"])
         assert result.exit_code == 0, result.exception
         assert json.loads(result.stdout)
+
+
+def test_findings_are_marked_as_passed_advised_or_failed() -> None:
+    marks = [
+        finding_line(FindingView(check="figures", passed=passed, text="colour", remedy=remedy))
+        for passed, remedy in ((True, ""), (True, "Leave it out."), (False, "Mend it."))
+    ]
+    assert marks == [
+        "[green]✓[/] figures: colour",
+        "[yellow]![/] figures: colour Leave it out.",
+        "[red]✗[/] figures: colour Mend it.",
+    ]

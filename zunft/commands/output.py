@@ -89,8 +89,9 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
 
 
 def finding_line(finding: Finding | FindingView) -> str:
-    """With a mark before it."""
-    mark = "[green]✓[/]" if finding.passed else "[red]✗[/]"
+    """With a mark before it: it passed, it passed but something is advised, or it failed."""
+    passed = "[yellow]![/]" if finding.remedy else "[green]✓[/]"
+    mark = passed if finding.passed else "[red]✗[/]"
     advice = f" {finding.remedy}" if finding.remedy else ""
     return f"{mark} {escape(f'{finding.check}: {finding.text}{advice}')}"
 
