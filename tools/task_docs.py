@@ -19,6 +19,7 @@ from envs.bundle import bundle_names
 from envs.drives.base import Acted
 from envs.drives.flight import Wind
 from envs.drives.registry import known_drives
+from envs.examine import EPISODES, LEAST_SCRIPTED, LEAST_STEPS, MOST_IDLE, REWARD_LIMIT, SIZE_LIMITS
 from envs.format import (
     Change,
     Condition,
@@ -31,6 +32,7 @@ from envs.format import (
     Tolerance,
     task_file,
 )
+from envs.senses import LIMIT
 from envs.task import Task, load_task
 from envs.terms.registry import known_terms
 from envs.variation import Range, Variation
@@ -48,7 +50,13 @@ BEGIN, END = "<!-- {}: made by `python -m tools.make_docs` -->", "<!-- end of {}
 
 def tasks_page() -> str:
     """docs/tasks.md with its tables made anew."""
-    blocks = {"tasks": _overview(), "sections": _sections(), "terms": _terms(), "drives": _drives()}
+    blocks = {
+        "tasks": _overview(),
+        "sections": _sections(),
+        "terms": _terms(),
+        "drives": _drives(),
+        "thresholds": _thresholds(),
+    }
     return _filled((DOCS / "tasks.md").read_text(), blocks)
 
 
@@ -130,6 +138,28 @@ def _drives() -> str:
         "`clock.left` (share of the time that is left)."
     )
     return "\n\n".join(parts)
+
+
+def _thresholds() -> str:
+    sizes = ", ".join(f"`{name}` {most:,}" for name, most in SIZE_LIMITS.items())
+    both = f"{EPISODES} episodes as its data sheet says and {EPISODES} held out"
+    rows = [
+        ("sizes", f"at most {sizes}"),
+        ("start", "on each robot everything lies still and apart"),
+        ("finite", "every observation is a finite number"),
+        ("reward", f"between -{REWARD_LIMIT:g} and {REWARD_LIMIT:g} a step"),
+        ("informative", f"each observation varies, and is seldom cut off at {LIMIT:g} times its scale"),
+        ("speed", f"{LEAST_STEPS:g} control steps a second, all copies together"),
+        ("repeats", "same seed, same numbers"),
+        ("held out", "nothing that is held out is drawn for training"),
+        ("figures", "only advice: each figure changes something that is sensed, measured or rewarded"),
+        ("asks for skill", f"doing nothing, and random actions, succeed in at most {MOST_IDLE:.0%}"),
+        (
+            "solvable",
+            f"on each robot the last controller succeeds in at least {LEAST_SCRIPTED:.0%} of {both}",
+        ),
+    ]
+    return _table(("check", "what is asked"), rows)
 
 
 def _bundle(task: Task) -> str:

@@ -73,14 +73,31 @@ def test_a_refused_task_ends_the_command_with_its_findings(tmp_path: Path) -> No
         hub.kill()
 
 
-def test_a_task_written_from_the_tutorial_passes_is_seen_and_learned(tmp_path: Path) -> None:
-    folder = tmp_path / "press-button"
+def written_from_tutorial(folder: Path) -> Path:
     run("task", "new", "press-button", "--folder", str(folder))
     text = TUTORIAL.read_text()
     written = re.findall(r"`press-button/([a-z.]+)`:.*?```(?:xml|toml)\n(.*?)```", text, re.DOTALL)
     assert [name for name, _ in written] == ["scene.xml", "tool.xml", "task.toml"]
     for name, content in written:
         (folder / name).write_text(content)
+    return folder
+
+
+def test_the_tutorial_s_python_steps_the_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lines,) = re.findall(r"```python\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+    written_from_tutorial(tmp_path / "press-button")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    exec(lines, {})  # noqa: S102 - the page's own lines
+    said = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"2\.0 s: -[5-9]\.\d mm, \d\d?\.\d N, reward 0\.9\d", said[3])
+    assert said[4] == "[ True  True  True  True]"
+
+
+def test_a_task_written_from_the_tutorial_passes_is_seen_and_learned(tmp_path: Path) -> None:
+    folder = written_from_tutorial(tmp_path / "press-button")
     assert findings("task", "check", str(folder)) == []
     publish_from_tutorial(folder, tmp_path / "hub")
     assert "done" in run("task", "view", str(folder), "-o", str(tmp_path / "seen.png"))
