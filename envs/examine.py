@@ -275,7 +275,8 @@ def _effective(task: Task) -> Finding:
     return Finding(
         "figures",
         passed=True,
-        text=f"whatever {', '.join(idle)} may be, on {robot} the same is sensed, measured and rewarded.",
+        text=f"whatever {', '.join(idle)} may be, the same is sensed, measured and rewarded on {robot}, "
+        "under random actions and the best controller's.",
         remedy="Name it where it is to act - a noise, an offset, a change, a quantity - or leave it out.",
     )
 

@@ -40,8 +40,9 @@ def draw_trace(trace: Trace, title: str, path: Path) -> None:
     for axes, (name, series) in zip(panels[1:], trace.quantities.items(), strict=False):
         values = _line(series.values)
         axes.plot(times, values, color=INK, linewidth=1.4)
+        far = _draw_bounds(axes, [each for each in trace.conditions if each.of == name], values)
         axes.set_title(_title(name, series), loc="left", fontsize=9)
-        _draw_bounds(axes, [each for each in trace.conditions if each.of == name], values)
+        axes.set_title(", ".join(f"{each} is beyond" for each in far), loc="right", fontsize=8, color=BAD)
     _draw_rest(panels[-2], panels[-1], trace, times)
     figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside lower right", ncols=NAMES, fontsize=8)
     for axes in panels:
@@ -77,21 +78,28 @@ def _title(name: str, series: Series) -> str:
     return f"{length}{name}" if series.unit == "1" else f"{length}{name}, {series.unit}"
 
 
-def _draw_bounds(axes: Axes, conditions: Sequence[ConditionTrace], values: NDArray[np.float64]) -> None:
-    """Bounds as lines, and pale where a condition holds."""
+def _draw_bounds(axes: Axes, conditions: Sequence[ConditionTrace], values: NDArray[np.float64]) -> list[str]:
+    """Bounds as lines, and pale where a condition holds; which failures are too far away to be drawn."""
     known = values[np.isfinite(values)].tolist()
-    known += [bound for each in conditions for bound in (each.low, each.high) if bound is not None]
+    known += [bound for each in conditions if each.role != "failure" for bound in _bounds(each)]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    margin = MARGIN * (high - low) or 1.0
-    axes.set_ylim(low - margin, high + margin)
-    for each in conditions:
+    reach = (high - low) or np.inf
+    near = [each for each in conditions if all(low - reach <= b <= high + reach for b in _bounds(each))]
+    known += [bound for each in near for bound in _bounds(each)]
+    margin = MARGIN * (max(known, default=0.0) - min(known, default=0.0)) or 1.0
+    low, high = min(known, default=0.0) - margin, max(known, default=0.0) + margin
+    axes.set_ylim(low, high)
+    for each in near:
         colour = BAD if each.role == "failure" else GOOD
-        for bound in (each.low, each.high):
-            if bound is not None:
-                axes.axhline(bound, color=colour, linewidth=1, linestyle="--")
-        bottom = low - margin if each.low is None else each.low
-        top = high + margin if each.high is None else each.high
+        for bound in _bounds(each):
+            axes.axhline(bound, color=colour, linewidth=1, linestyle="--")
+        bottom, top = low if each.low is None else each.low, high if each.high is None else each.high
         axes.axhspan(bottom, top, color=colour, alpha=0.1, zorder=-1, linewidth=0)
+    return [_label(each) for each in conditions if each not in near]
+
+
+def _bounds(each: ConditionTrace) -> list[float]:
+    return [bound for bound in (each.low, each.high) if bound is not None]
 
 
 def _draw_rest(reward: Axes, actions: Axes, trace: Trace, times: NDArray[np.float64]) -> None:

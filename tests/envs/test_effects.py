@@ -80,7 +80,12 @@ def test_the_checker_advises_and_does_not_refuse(tmp_path: Path) -> None:
     task = small_task(tmp_path, added(ROBOTS, "colour = { low = 0.0, high = 1.0 }"))
     found = next(each for each in examine(task) if each.check == "figures")
     assert found.passed
-    assert found.text.startswith("whatever colour may be, on panda the same is sensed")
+    assert found.text.startswith("whatever colour may be, the same is sensed, measured and rewarded on panda")
     assert "leave it out" in found.remedy
     clean = next(each for each in examine(small_task(tmp_path / "Clean")) if each.check == "figures")
     assert (clean.passed, clean.remedy) == (True, "")
+
+
+def test_it_looks_no_further_after_a_few(tmp_path: Path) -> None:
+    many = "\n".join(f"colour{number} = {{ low = 0.0, high = 1.0 }}" for number in range(6))
+    assert idle(small_task(tmp_path, added(ROBOTS, many))) == ["colour0", "colour1", "colour2"]
