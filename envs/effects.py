@@ -6,8 +6,10 @@ What follows from it is the contract checker's business, `envs.examine`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.evaluate import Player
 from envs.task import Task
@@ -92,5 +94,5 @@ def _differ(
     return False
 
 
-def _equal(pair: Sequence[Floats]) -> bool:
+def _equal(pair: Sequence[NDArray[Any]]) -> bool:
     return np.array_equal(pair[0], pair[1])
