@@ -31,7 +31,7 @@ from skills.delta import apply, subtract
 from skills.messages.campaigns import CampaignRequest
 from skills.policy import Policy
 from skills.skill import Skill
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 TASK = load_task("weld-seam")
 ORDER = CampaignRequest(skill=TASK.name)

@@ -18,7 +18,7 @@ from benchmarks.hub_fleet import Fleet, Held, Robot, at_once, hold_events, hold_
 from skills.messages.base import API
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 __all__ = [
     "Row",
@@ -90,7 +90,7 @@ class Row:
 
 def first_skill() -> Skill:
     """The skill that all cases are about."""
-    return new_skill(SKILL, seed=0, hidden=HIDDEN)
+    return new_skill(SKILL, seed=0, network={"hidden": HIDDEN})
 
 
 async def polling(fleet: Fleet, bare: Fleet, sizes: Sizes) -> Row:

@@ -26,10 +26,11 @@ from hub.storage.tables.webhooks import WebhookRow
 from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import Plan
 from hub.workers.job import Checked, Scored
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.leaderboards import BOARD
 from skills.messages.skills import GateReport, ScoreView
+from skills.networks.mlp import Mlp
 
 __all__ = ["FULL", "OWNER", "TASK", "Size", "fill"]
 
@@ -54,7 +55,7 @@ MANIFEST = Manifest(
         action=(Channel(name="twist", size=6, unit="m/s", scale=0.1),),
         control_hz=50,
     ),
-    network=Network(inputs=24, outputs=6, hidden=(64, 64)),
+    network=Mlp(inputs=24, outputs=6, hidden=(64, 64)),
     origin="merge",
     summary="Follows a seam.",
 )

@@ -25,16 +25,17 @@ from envs.evaluate import Evaluation, pool
 from envs.task import load_task
 from envs.vector import make_vector_env
 from envs.workshop import FLEET, fresh_workshop, load_workshop
-from fleet.trainer import Trainer, TrainerSettings
+from fleet.training.ppo import PpoTrainer
 from fleet.twin import PARALLEL
 from fleet.workers.crew import Crew, Line
 from fleet.workers.processes import Processes
 from hub.merging import ServerMomentum, merge_arrays
 from skills.delta import apply, clip, subtract
 from skills.messages.campaigns import CampaignRequest
+from skills.messages.training import Ppo
 from skills.skill import Skill
-from zunft.commands.skill import new_skill
 from zunft.demo.scoreboard import Cell, measure
+from zunft.new_skill import new_skill
 
 TASK = load_task("weld-seam")
 ORDER = CampaignRequest(skill=TASK.name)
@@ -195,11 +196,11 @@ def train(_: Line, skill: Skill, robot: int, seed: int, number: int, rate: float
     """One robot's delta of one round; a trainer of its own, so that cells do not depend on each other."""
     make = partial(make_vector_env, TASK, ROBOTS[robot], PARALLEL)
     own = int(np.random.SeedSequence([seed, robot, number]).generate_state(1)[0])
-    trainer = Trainer(make, skill.manifest.network, TrainerSettings(batch=BATCH), seed=own)
-    trainer.set_weights(skill.tensors)
+    trainer = PpoTrainer(make, skill.manifest.network, Ppo(batch=BATCH), seed=own)
+    trainer.take(skill.tensors)
     trainer.train(ORDER.training.iterations, rate, proximal=ORDER.training.proximal)
     trainer.close()
-    return dict(subtract(trainer.get_weights(), skill.tensors))
+    return dict(subtract(trainer.shared(), skill.tensors))
 
 
 def read(notes: Path) -> Iterator[Finding]:

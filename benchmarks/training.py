@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,17 +22,20 @@ from torch import Tensor, nn
 from envs.task import load_task
 from envs.vector import make_vector_env
 from envs.workshop import FLEET, load_workshop
-from fleet.learner import log_probability
-from fleet.network import ActorCritic
-from fleet.trainer import Trainer, TrainerSettings
-from zunft.commands.skill import new_skill
+from fleet.networks.mlp import MlpNetwork
+from fleet.training.ppo import PpoTrainer
+from fleet.training.sampler import log_probability
+from skills.messages.training import Ppo
+from skills.networks.mlp import Mlp
+from zunft.new_skill import new_skill
 
 COPIES, ITERATIONS, REPEATS = 32, 2, 4
 TASK = load_task("weld-seam")
 FIRST = new_skill(TASK.name, seed=0)
-NETWORK, BASE = FIRST.manifest.network, FIRST.tensors
-SETTINGS = TrainerSettings()
+NETWORK, BASE = cast("Mlp", FIRST.manifest.network), FIRST.tensors
+SETTINGS = Ppo()
 LEARNING_RATE = 1e-3
+NOTHING = torch.zeros(0)  # remembered
 
 
 def main() -> None:
@@ -66,15 +69,15 @@ def make_env(seed: int) -> VectorEnv[Any, Any, Any]:
 
 def ours() -> Callable[[], object]:
     """The robots' own trainer."""
-    trainer = Trainer(make_env, NETWORK, SETTINGS, seed=0)
-    trainer.set_weights(BASE)
+    trainer = PpoTrainer(make_env, NETWORK, SETTINGS, seed=0)
+    trainer.take(BASE)
     trainer.train(1, LEARNING_RATE)
     return lambda: trainer.train(ITERATIONS, LEARNING_RATE)
 
 
 def plain_torch() -> Callable[[], object]:
     """PPO as one would write it by hand, after CleanRL's `ppo_continuous_action.py`."""
-    env, net = make_env(0), ActorCritic(NETWORK)
+    env, net = make_env(0), MlpNetwork(NETWORK)
     net.load(BASE)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, eps=1e-5, fused=True)
     state = [env.reset(seed=0)[0]]
@@ -88,24 +91,23 @@ def plain_torch() -> Callable[[], object]:
 
 
 @torch.no_grad()
-def collect(env: VectorEnv[Any, Any, Any], net: ActorCritic, state: list[Any]) -> tuple[Tensor, ...]:
+def collect(env: VectorEnv[Any, Any, Any], net: MlpNetwork, state: list[Any]) -> tuple[Tensor, ...]:
     """One batch: observations, actions, log probabilities, advantages and value targets."""
     length = SETTINGS.batch // COPIES
     rows: list[tuple[Any, ...]] = []
     for _ in range(length):
         observation = torch.from_numpy(state[0])
-        mean = net.mean(observation)
+        mean = net.means(observation, NOTHING)
         action = torch.normal(mean, net.spread().exp().expand_as(mean))
-        inputs = torch.cat((mean, net.spread().expand_as(mean)), -1)
         state[0], reward, terminated, truncated, _ = env.step(action.clamp(-1, 1).numpy())
-        logp, value = log_probability(inputs, action), net.value(observation)
+        logp, value = log_probability(mean, net.spread(), action), net.value(observation, NOTHING)
         rows.append(
             (observation, action, logp, value, *map(torch.as_tensor, (reward, terminated, truncated)))
         )
     observations, actions, logp, values, rewards, terminated, truncated = map(
         torch.stack, zip(*rows, strict=True)
     )
-    following = torch.cat((values[1:], net.value(torch.from_numpy(state[0]))[None]))
+    following = torch.cat((values[1:], net.value(torch.from_numpy(state[0]), NOTHING)[None]))
     errors = rewards.float() + SETTINGS.discount * following * ~terminated - values
     advantages, last = torch.zeros_like(errors), torch.zeros(COPIES)
     for step in reversed(range(length)):
@@ -116,19 +118,18 @@ def collect(env: VectorEnv[Any, Any, Any], net: ActorCritic, state: list[Any]) -
 
 
 def learn(
-    net: ActorCritic, optimizer: torch.optim.Optimizer, observations: Tensor, actions: Tensor,
+    net: MlpNetwork, optimizer: torch.optim.Optimizer, observations: Tensor, actions: Tensor,
     old: Tensor, advantages: Tensor, targets: Tensor,
 ) -> None:  # fmt: skip
     """All epochs over one batch."""
     advantages = (advantages - advantages.mean()) / advantages.std()
     for _ in range(SETTINGS.epochs):
         for rows in torch.split(torch.randperm(len(actions)), SETTINGS.minibatch):
-            mean = net.mean(observations[rows])
-            inputs = torch.cat((mean, net.spread().expand_as(mean)), -1)
-            ratio = torch.exp(log_probability(inputs, actions[rows]) - old[rows])
+            mean = net.means(observations[rows], NOTHING)
+            ratio = torch.exp(log_probability(mean, net.spread(), actions[rows]) - old[rows])
             clipped = ratio.clamp(1 - SETTINGS.clip, 1 + SETTINGS.clip)
             surrogate = torch.minimum(ratio * advantages[rows], clipped * advantages[rows]).mean()
-            error = (net.value(observations[rows]) - targets[rows]).square().mean()
+            error = (net.value(observations[rows], NOTHING) - targets[rows]).square().mean()
             optimizer.zero_grad()
             (SETTINGS.value_weight * error - surrogate).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(net.parameters(), SETTINGS.gradient_norm)

@@ -26,10 +26,11 @@ from hub.settings import Settings
 from skills.container import Spec, TensorWriter, digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors
 from skills.files import atomic_file
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
 from skills.messages.plans import GatePlan
 from skills.messages.rounds import Assignment
 from skills.messages.skills import GateReport, ScoreView
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 
 __all__ = ["NAME", "make_skill"]
@@ -42,7 +43,7 @@ STEP = 1e-3
 def make_skill(path: Path, numbers: int) -> None:
     """Write a skill of about so many weights, piece by piece."""
     width = max(1, round((numbers / (2 * (LAYERS - 1))) ** 0.5))
-    network = Network(inputs=3, outputs=2, hidden=(width,) * LAYERS)
+    network = Mlp(inputs=3, outputs=2, hidden=(width,) * LAYERS)
     contract = Contract(
         observation=(Channel(name="error", size=3, unit="m", scale=1),),
         action=(Channel(name="feed", size=2, unit="m/s", scale=1),),

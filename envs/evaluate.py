@@ -40,6 +40,9 @@ NORMAL_95 = 1.959963984540054
 class Player(Protocol):
     """Anything that turns observations (n, size) into actions (n, size)."""
 
+    def begin(self) -> Player:
+        """What acts in jobs that begin now: itself, or where it remembers, a copy without a memory yet."""
+
     def act(self, observation: NDArray[Any], /) -> NDArray[Any]:
         """Action in [-1, 1] for each observation."""
 
@@ -91,6 +94,7 @@ def run_episodes(
     Raises:
         ContractError: The policy's actions do not fit.
     """
+    policy = policy.begin()
     observations, _ = env.reset()
     success = np.zeros(env.num_envs, dtype=np.bool_)
     sensed = np.isfinite(observations).all(axis=1)

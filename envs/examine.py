@@ -66,6 +66,10 @@ class RandomPolicy:
     def __init__(self, size: int, seed: int = 0) -> None:
         self._size, self._random = size, np.random.default_rng(seed)
 
+    def begin(self) -> RandomPolicy:
+        """Itself."""
+        return self
+
     def act(self, observation: Floats, /) -> Floats:
         """Anything."""
         return self._random.uniform(-1, 1, (len(observation), self._size)).astype(np.float32)
@@ -76,6 +80,10 @@ class Idle:
 
     def __init__(self, size: int) -> None:
         self._size = size
+
+    def begin(self) -> Idle:
+        """Itself."""
+        return self
 
     def act(self, observation: Floats, /) -> Floats:
         """Zeros."""

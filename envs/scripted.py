@@ -31,6 +31,10 @@ class Scripted:
         sides = task.file.scripted[name]
         self._actions = [(c.size, c.scale, sides.get(c.name, ())) for c in task.contract.action]
 
+    def begin(self) -> Scripted:
+        """Itself: it remembers nothing."""
+        return self
+
     def act(self, observation: NDArray[Any]) -> NDArray[np.float32]:
         """Action for one observation (size,) or many (n, size), each number in [-1, 1]."""
         seen = np.atleast_2d(np.asarray(observation, dtype=np.float64))

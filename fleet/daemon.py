@@ -18,8 +18,8 @@ from fleet.progress import Progress
 from fleet.robot_folder import Identity, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
-from fleet.trainer import TrainerSettings
 from fleet.twin import OwnPlace, TwinPlace
+from skills.messages.training import Ppo
 
 __all__ = ["make_agent"]
 
@@ -62,8 +62,7 @@ def _place(
     stopped: Callable[[], bool],
 ) -> Place:
     seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
-    minibatch = min(TrainerSettings.minibatch, settings.batch_steps)
-    trainer = TrainerSettings(batch=settings.batch_steps, minibatch=minibatch)
+    trainer = Ppo(batch=settings.batch_steps, minibatch=min(400, settings.batch_steps))
     episodes = settings.rehearsal_episodes
     if own_env is not None:
         return OwnPlace(own_env, task, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)

@@ -17,7 +17,7 @@ from skills.messages.plans import TrainingPlan
 from skills.skill import Skill
 
 if TYPE_CHECKING:
-    from fleet.trainer import TrainingReport
+    from fleet.training.report import TrainingReport
 
 __all__ = ["train_all_alone", "train_alone"]
 

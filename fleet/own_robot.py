@@ -131,6 +131,7 @@ def rehearse(env: Env, policy: Player, task: Task, episodes: int, seed: int) -> 
 
 
 def _episode(env: Env, policy: Player, limit: int, seed: int) -> bool:
+    policy = policy.begin()
     observation, _ = env.reset(seed=seed)
     for _ in range(limit):
         observation, _, terminated, truncated, info = env.step(policy.act(observation))

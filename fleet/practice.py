@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fleet.trainer import Trainer, TrainingReport
+from fleet.training.report import TrainingReport
+from fleet.training.trainer import Trainer
 from skills.container import Tensors
 from skills.delta import Delta, DeltaHeader, clip, norm, subtract
 from skills.messages.rounds import Assignment
@@ -36,12 +37,12 @@ def train_locally(
         ContractError: The environment gave numbers that are not finite.
         RobotError, StoppedError: See `fleet.place`.
     """
-    trainer.set_weights(base.tensors)
+    trainer.take(base.tensors)
     reports = [
         trainer.train(iterations, rate, proximal=proximal, on_iteration=on_iteration, on_step=on_step)
         for rate in rates
     ]
-    return trainer.get_weights(), TrainingReport.of(reports)
+    return trainer.shared(), TrainingReport.of(reports)
 
 
 def practise(

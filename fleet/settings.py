@@ -1,6 +1,6 @@
 """Every knob of a robot, read from the environment (`ZUNFT_ROBOT_...`) or the command line.
 
-What a setting does is said beside it. The trainer's own knobs are `fleet.trainer.TrainerSettings`.
+What a setting does is said beside it. The trainer's own knobs are `skills.messages.training`.
 """
 
 from __future__ import annotations

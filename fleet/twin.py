@@ -1,6 +1,6 @@
 """Where a robot practises and tries skills: its simulated twin, or its own environment.
 
-When it does either is left to `fleet.agent`, how to train to `fleet.practice` and `fleet.trainer`.
+When it does either is left to `fleet.agent`, how to train to `fleet.practice` and `fleet.training`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from envs.workshop import Workshop
 from fleet.own_robot import Env, rehearse
 from fleet.place import StoppedError
 from fleet.practice import practise
-from fleet.sampler import vectorise
-from fleet.trainer import Trainer, TrainerSettings, TrainingReport
+from fleet.training.ppo import PpoTrainer
+from fleet.training.report import TrainingReport
+from fleet.training.sampler import vectorise
+from fleet.training.trainer import Trainer
 from skills.delta import Delta
-from skills.manifest import Network
 from skills.messages.rounds import Assignment
+from skills.messages.training import Ppo
+from skills.networks.base import Network
 from skills.policy import Policy
 from skills.skill import Skill
 
@@ -42,6 +45,9 @@ class _Left:
 
     policy: Policy
     stopped: Stopped
+
+    def begin(self) -> _Left:
+        return _Left(self.policy.begin(), self.stopped)
 
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
         _check_wanted(self.stopped)
@@ -67,7 +73,7 @@ class TwinPlace:
         *,
         seed: int,
         episodes: int = 32,
-        settings: TrainerSettings | None = None,
+        settings: Ppo | None = None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -84,7 +90,7 @@ class TwinPlace:
         """The trainer of a network, built once: it takes seconds."""
         if network not in self._trainers:
             make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
-            self._trainers[network] = Trainer(make, network, self._settings, seed=self._seed)
+            self._trainers[network] = PpoTrainer(make, network, self._settings, seed=self._seed)
         return self._trainers[network]
 
     def practise(
@@ -125,7 +131,7 @@ class OwnPlace:
         *,
         seed: int,
         episodes: int = 8,
-        settings: TrainerSettings | None = None,
+        settings: Ppo | None = None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -149,7 +155,7 @@ class OwnPlace:
         """Train for a round; see `fleet.practice.practise`."""
         # A new trainer begins with a new episode: since the last round the robot was elsewhere.
         seed = int(np.random.default_rng([self._seed, assignment.number]).integers(2**31))
-        trainer = Trainer(lambda _: self._copies, base.manifest.network, self._settings, seed=seed)
+        trainer = PpoTrainer(lambda _: self._copies, base.manifest.network, self._settings, seed=seed)
         return practise(
             base, assignment, trainer, robot_id, on_iteration, partial(_check_wanted, self._stopped)
         )

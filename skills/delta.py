@@ -39,9 +39,10 @@ from skills.container import (
     pieces,
     unpack,
 )
+from skills.document import Parameters
 from skills.errors import ArtefactError
 from skills.files import Blob
-from skills.manifest import Digest, Parameters
+from skills.manifest import Digest
 
 __all__ = [
     "Delta",

@@ -1,33 +1,25 @@
 """What a skill says of itself: its task, its contract with the robot, its network, its lineage.
 
-Data only. Shapes follow from `Network.shapes`; building a network from it is left to
-`skills.policy` (numpy) and `fleet.network` (torch); scores belong to the catalogue, because a
-skill is immutable and is measured after it was made.
+Data only. What a network is made of is left to `skills.networks`; scores belong to the catalogue, because
+a skill is immutable and is measured after it was made.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-__all__ = ["Channel", "Contract", "Digest", "Manifest", "Name", "Network", "Parameters"]
+from skills.document import Document
+from skills.networks.registry import AnyNetwork
+
+__all__ = ["Channel", "Contract", "Digest", "Manifest", "Name"]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 
-Parameters = dict[str, tuple[int, ...]]
-"""Tensor name to shape, in the order in which a network lists its layers."""
 
-
-class _Document(BaseModel):
-    """Immutable, and keeps fields it does not know so that a newer writer's file survives."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-
-class Channel(_Document):
+class Channel(Document):
     """One named part of an observation or action vector; vector value = physical value / scale."""
 
     name: str = Field(min_length=1, max_length=64)
@@ -36,7 +28,7 @@ class Channel(_Document):
     scale: float = Field(gt=0, allow_inf_nan=False)
 
 
-class Contract(_Document):
+class Contract(Document):
     """What a robot must sense and obey to run the skill: channels in order, and the control rate."""
 
     observation: tuple[Channel, ...] = Field(min_length=1, max_length=256)
@@ -82,31 +74,7 @@ def _channel_differences(mine: tuple[Channel, ...], theirs: tuple[Channel, ...])
     ]
 
 
-class Network(_Document):
-    """A multi-layer perceptron actor with state-independent log standard deviation, and a critic.
-
-    Tensors are `actor.<i>.weight` (out, in) and `actor.<i>.bias` (out,), the same for `critic`,
-    whose last layer has one output, and `log_std` (outputs,). All float32.
-    """
-
-    kind: Literal["mlp"] = "mlp"
-    inputs: int = Field(ge=1, le=1_048_576)
-    outputs: int = Field(ge=1, le=65_536)
-    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(default=(64, 64), max_length=32)
-    activation: Literal["tanh", "relu"] = "tanh"
-
-    def shapes(self) -> Parameters:
-        """Name and shape of every tensor of the network."""
-        shapes: Parameters = {}
-        for head, outputs in (("actor", self.outputs), ("critic", 1)):
-            widths = (self.inputs, *self.hidden, outputs)
-            for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
-                shapes[f"{head}.{layer}.weight"] = (fan_out, fan_in)
-                shapes[f"{head}.{layer}.bias"] = (fan_out,)
-        return {**shapes, "log_std": (self.outputs,)}
-
-
-class Manifest(_Document):
+class Manifest(Document):
     """The header of a skill file.
 
     Attributes:
@@ -125,7 +93,7 @@ class Manifest(_Document):
     task: Name
     task_digest: Digest | None = None
     contract: Contract
-    network: Network
+    network: AnyNetwork
     parents: tuple[Digest, ...] = Field(default=(), max_length=1024)
     origin: Literal["initial", "upload", "merge"] = "upload"
     round_id: str | None = Field(default=None, max_length=64)

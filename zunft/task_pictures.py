@@ -32,6 +32,7 @@ def draw_episode(task: Task, policy: Player, path: Path, *, embodiment: str, see
     Without a working GL (`MUJOCO_GL=egl` needs no screen) the tool's way is plotted instead.
     """
     env = TaskEnv(task, workshop=data_sheet(task.bundle, embodiment), render_mode="rgb_array")
+    policy = policy.begin()
     seen, _ = env.reset(seed=seed)
     moments = np.linspace(1, task.horizon - 1, FRAMES).round().astype(int).tolist()
     frames: list[NDArray[np.uint8]] = []

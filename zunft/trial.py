@@ -20,11 +20,11 @@ from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import TrainingPlan
 from skills.policy import Policy
 from skills.skill import Skill
-from zunft.commands.skill import new_skill
 from zunft.demo.report import Score
+from zunft.new_skill import new_skill
 
 if TYPE_CHECKING:
-    from fleet.trainer import TrainingReport
+    from fleet.training.report import TrainingReport
 
 __all__ = ["Point", "Trial", "try_task"]
 

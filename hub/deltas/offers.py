@@ -30,8 +30,9 @@ from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.uploads import DiscardRow
+from skills.document import Parameters
 from skills.errors import ConflictError, ForbiddenError, ZunftError
-from skills.manifest import Manifest, Parameters
+from skills.manifest import Manifest
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.rounds import DeltaReceipt, RoundState
 from skills.signing import VerifyKey

@@ -13,7 +13,7 @@ from hub.merging.chain import Chain, make_chain
 from hub.merging.engine import Engine, choose_engine
 from hub.merging.errors import MergeError
 from hub.merging.stack import Stack, Update, find_bad_number
-from skills.manifest import Parameters
+from skills.document import Parameters
 
 __all__ = ["Merged", "merge", "merge_arrays"]
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hub.merging.errors import MergeError
 from skills.codecs import BLOCK, Quantised
 from skills.container import check_shapes
+from skills.document import Parameters
 from skills.errors import ArtefactError
-from skills.manifest import Parameters
 
 __all__ = ["CHUNK", "Chunk", "Entry", "Stack", "Update", "decode", "find_bad_number"]
 

@@ -67,10 +67,7 @@ def _check_same(manifest: Manifest, base: Manifest, where: str) -> None:
         raise ContractError(f"its contract differs: {'; '.join(differences)}.", where=where, remedy=remedy)
     if manifest.network != base.network:
         raise ContractError(
-            f"its network is {_in_words(manifest)}, not {_in_words(base)}.", where=where, remedy=remedy
+            f"its network is {manifest.network.in_words()}, not {base.network.in_words()}.",
+            where=where,
+            remedy=remedy,
         )
-
-
-def _in_words(manifest: Manifest) -> str:
-    network = manifest.network
-    return f"{network.inputs} -> {network.hidden} -> {network.outputs}, {network.activation}"

@@ -24,8 +24,8 @@ from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import VersionRow
 from hub.workers.merger import Merger
 from skills.delta import EncodedDelta
+from skills.document import Parameters
 from skills.errors import NotFoundError
-from skills.manifest import Parameters
 from skills.messages.campaigns import CampaignRequest
 from skills.skill import Skill
 

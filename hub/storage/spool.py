@@ -20,8 +20,8 @@ from hub.storage.objects import ObjectStore
 from hub.storage.objects.contract import PIECE, file_refusals
 from skills.codecs import decompress_file, is_compressed
 from skills.delta import EncodedDelta, unpacked_limit
+from skills.document import Parameters
 from skills.files import map_file
-from skills.manifest import Parameters
 from skills.skill import SIZE_LIMIT, Skill
 
 __all__ = ["Spool", "SpoolFile"]

@@ -21,8 +21,9 @@ from hub.merging.stack import Update
 from skills.bounds import bounded
 from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
 from skills.delta import apply, norm
+from skills.document import Parameters
 from skills.files import Blob
-from skills.manifest import Manifest, Parameters
+from skills.manifest import Manifest
 from skills.messages.plans import MergePlan
 from skills.skill import Skill
 

@@ -20,8 +20,8 @@ from hub.workers.merge_round import Received, write_candidate
 from hub.workers.trust import root_factors
 from skills.container import digest_of
 from skills.delta import unpacked_limit
+from skills.document import Parameters
 from skills.files import map_file
-from skills.manifest import Parameters
 from skills.skill import Skill
 
 __all__ = ["Candidate", "Merger", "prepare"]

@@ -43,6 +43,9 @@ class _Exploring:
     policy: Policy
     rng: np.random.Generator
 
+    def begin(self) -> _Exploring:
+        return _Exploring(self.policy.begin(), self.rng)
+
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
         return self.policy.explore(observation, self.rng)
 

@@ -36,6 +36,9 @@ class Idle:
         self.answer = (size, value)
         self.first: NDArray[Any] | None = None
 
+    def begin(self) -> Idle:
+        return self
+
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
         self.first = observation.copy() if self.first is None else self.first
         size, value = self.answer

@@ -41,6 +41,9 @@ def test_three_episodes_are_kept_and_the_score_is_that_of_an_evaluation(name: st
 class Away:
     """Up and aside, as fast as it goes."""
 
+    def begin(self) -> Away:
+        return self
+
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
         return np.tile(np.array([0, 1, 1, 0, 0], np.float32), (len(observation), 1))
 

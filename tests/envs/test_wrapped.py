@@ -17,11 +17,12 @@ from envs.task import Task, load_task
 from envs.vector import make_vector_env
 from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
 from envs.wrapped import WrappedFile, save_wrapped, wrap
-from fleet.trainer import Trainer, TrainerSettings
+from fleet.training.ppo import PpoTrainer
 from skills.errors import ContractError
-from zunft.commands.skill import new_skill
+from skills.messages.training import Ppo
+from zunft.new_skill import new_skill
 
-SMALL_BATCH = TrainerSettings(batch=400, minibatch=200, epochs=1)
+SMALL_BATCH = Ppo(batch=400, minibatch=200, epochs=1)
 
 
 def wrapped(environment: str, folder: Path) -> Task:
@@ -55,8 +56,8 @@ def test_an_environment_becomes_a_task_that_trains(
     assert seen.shape == (4, observed)
     assert 0.01 < np.abs(seen).max() <= 10
     skill = new_skill(task, seed=0)
-    trainer = Trainer(make, skill.manifest.network, SMALL_BATCH, seed=0)
-    trainer.set_weights(skill.tensors)
+    trainer = PpoTrainer(make, skill.manifest.network, SMALL_BATCH, seed=0)
+    trainer.take(skill.tensors)
     assert trainer.train(1, 1e-3).steps > 300
     trainer.close()
 

@@ -14,8 +14,8 @@ from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub, serve
-from zunft.commands.skill import new_skill
 from zunft.hub_process import HubProcess, run_hub
+from zunft.new_skill import new_skill
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def guild(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guild]:
     folder: Path = tmp_path_factory.mktemp("guild")
     with run_hub(folder) as process:
         operator = OperatorClient.open(process.url, process.admin_token)
-        skill = new_skill("weld-seam", seed=0, hidden=(8,))
+        skill = new_skill("weld-seam", seed=0, network={"hidden": (8,)})
         operator.publish_skill(skill)
         operator.change_minimum(skill.manifest.name, 0.0)
         yield Guild(process, operator, skill)

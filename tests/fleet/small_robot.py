@@ -17,8 +17,9 @@ from fleet.robot_folder import RobotFolder
 from skills.delta import Delta, DeltaHeader
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
 from skills.messages.rounds import Assignment
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 
 CONTRACT = Contract(
@@ -30,7 +31,7 @@ STEPS = 100
 
 
 def small_skill(version: int = 1, *, seed: int = 0, contract: Contract = CONTRACT) -> Skill:
-    network = Network(inputs=contract.observation_size, outputs=contract.action_size, hidden=(3,))
+    network = Mlp(inputs=contract.observation_size, outputs=contract.action_size, hidden=(3,))
     manifest = Manifest(name="follow", version=version, task="follow", contract=contract, network=network)
     return initial_skill(manifest, seed=seed + version)
 

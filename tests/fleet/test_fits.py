@@ -29,7 +29,7 @@ from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_sk
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, small_settings
 from tests.hub.serving import serving
 from zunft.cli import app
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 TEMPLATE = Path(envs.__file__).parent / "templates" / "task"

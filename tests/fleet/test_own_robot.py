@@ -11,7 +11,7 @@ from fleet.own_robot import load_env, rehearse
 from skills.errors import ContractError
 from skills.policy import Policy
 from tests.fleet import own_robots
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 HERE = "tests.fleet.own_robots"
 TASK = load_task("weld-seam")

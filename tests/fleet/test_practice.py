@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from fleet.practice import practise
-from fleet.trainer import Trainer, TrainerSettings, TrainingReport
+from fleet.training.ppo import PpoTrainer
+from fleet.training.report import TrainingReport
 from skills.delta import Delta, apply, norm
 from skills.errors import ArtefactError
 from skills.initial import initial_skill
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
 from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.messages.skills import VersionView
+from skills.messages.training import Ppo
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.fleet.toys import ACTION, OBSERVATION, PointCopies
 
@@ -26,7 +29,7 @@ def base_skill(hidden: tuple[int, ...] = (8,)) -> Skill:
         action=(Channel(name="push", size=ACTION, unit="m/s", scale=1),),
         control_hz=10,
     )
-    network = Network(inputs=OBSERVATION, outputs=ACTION, hidden=hidden)
+    network = Mlp(inputs=OBSERVATION, outputs=ACTION, hidden=hidden)
     return initial_skill(
         Manifest(name="reach", version=1, task="reach", contract=contract, network=network), seed=0
     )
@@ -56,9 +59,9 @@ def assignment_for(skill: Skill, plan: TrainingPlan, learning_rate: float = 1e-3
     )
 
 
-def make_trainer(skill: Skill) -> Trainer:
-    settings = TrainerSettings(batch=160, minibatch=80, epochs=2)
-    return Trainer(lambda seed: PointCopies(4, seed), skill.manifest.network, settings, seed=4)
+def make_trainer(skill: Skill) -> PpoTrainer:
+    settings = Ppo(batch=160, minibatch=80, epochs=2)
+    return PpoTrainer(lambda seed: PointCopies(4, seed), skill.manifest.network, settings, seed=4)
 
 
 def test_the_delta_leads_from_the_base_to_what_was_trained() -> None:
@@ -69,7 +72,7 @@ def test_the_delta_leads_from_the_base_to_what_was_trained() -> None:
         base, assignment_for(base, TrainingPlan(iterations=3, codec="raw")), trainer, "robot", reports.append
     )
     reached = apply(base.tensors, delta.tensors)
-    assert all(np.array_equal(reached[name], weights) for name, weights in trainer.get_weights().items())
+    assert all(np.array_equal(reached[name], weights) for name, weights in trainer.shared().items())
     assert norm(delta.tensors) > 0
     assert (delta.header.base, delta.header.round_id, delta.header.robot_id) == (base.digest, "r1", "robot")
     assert delta.header.samples == sum(report.steps for report in reports)
@@ -96,8 +99,8 @@ def test_a_long_delta_is_shortened_to_the_norm_of_the_plan() -> None:
 
 def test_metrics_are_finite_also_when_no_episode_ended() -> None:
     base = base_skill()
-    settings = TrainerSettings(batch=16, minibatch=8, epochs=1)
-    trainer = Trainer(lambda seed: PointCopies(4, seed), base.manifest.network, settings, seed=4)
+    settings = Ppo(batch=16, minibatch=8, epochs=1)
+    trainer = PpoTrainer(lambda seed: PointCopies(4, seed), base.manifest.network, settings, seed=4)
     delta = practise(base, assignment_for(base, TrainingPlan(iterations=1)), trainer, "robot")
     assert "success" not in delta.header.metrics
     assert all(np.isfinite(value) for value in delta.header.metrics.values())

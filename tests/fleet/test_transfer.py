@@ -24,10 +24,10 @@ from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ArtefactError, HubUnreachableError
-from skills.manifest import Network
 from skills.messages.base import API, ErrorBody, ErrorDetail
 from skills.messages.rounds import DeltaReceipt
 from skills.messages.uploads import SkillPurpose, UploadRequest
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.fleet import doomed_transfer
 from tests.hub.bringing import open_yard
@@ -107,7 +107,7 @@ def place(open_place: Callable[[Settings], Place], settings: Settings) -> Place:
 
 
 def large_skill(name: str = "reach-far") -> Skill:
-    network = Network(inputs=3, outputs=2, hidden=(700, 700))
+    network = Mlp(inputs=3, outputs=2, hidden=(700, 700))
     manifest = tiny_skill().manifest.model_copy(update={"name": name, "network": network})
     return Skill(manifest, {name: np.zeros(shape, np.float32) for name, shape in network.shapes().items()})
 
@@ -164,7 +164,7 @@ def test_an_operator_publishes_a_large_skill_in_parts(
     monkeypatch.setattr("fleet.client.ONE_REQUEST", 1000)
     sent: list[str] = []
     operator = OperatorClient.open(place.address, ADMIN, Noting(sent))
-    skill = tiny_skill(name="reach-near", network=Network(inputs=3, outputs=2, hidden=(300,)))
+    skill = tiny_skill(name="reach-near", network=Mlp(inputs=3, outputs=2, hidden=(300,)))
     version = operator.publish_skill(skill)
     assert version.digest == skill.digest
     assert sum("/parts/" in path for path in sent) == 4

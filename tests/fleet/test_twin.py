@@ -12,23 +12,23 @@ from envs.task import load_task
 from envs.workshop import fleet_workshops
 from fleet.own_robot import Guarded
 from fleet.place import RobotError, StoppedError
-from fleet.trainer import TrainerSettings
 from fleet.twin import OwnPlace, TwinPlace
 from skills.messages.plans import TrainingPlan
+from skills.messages.training import Ppo
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind
 from tests.fleet.small_robot import SmallRobot, make_robot
 from tests.fleet.test_practice import assignment_for
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 TASK = load_task("weld-seam")
-SKILL = new_skill("weld-seam", seed=0, hidden=(8,))
+SKILL = new_skill("weld-seam", seed=0, network={"hidden": (8,)})
 ORDER = assignment_for(SKILL, TrainingPlan(iterations=1))
 BATCH = 64
 
 
 def place_of(env: Watched, stopped: Callable[[], bool] = lambda: False) -> OwnPlace:
-    settings = TrainerSettings(batch=BATCH, minibatch=BATCH)
+    settings = Ppo(batch=BATCH, minibatch=BATCH)
     return OwnPlace(Guarded(env), TASK, seed=0, episodes=1, settings=settings, stopped=stopped)
 
 

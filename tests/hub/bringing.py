@@ -13,10 +13,10 @@ from hub.settings import Settings
 from hub.storage.objects import FileStore
 from hub.storage.objects.s3 import S3Store
 from skills.container import digest_of
-from skills.manifest import Network
 from skills.messages.base import API
 from skills.messages.rounds import Assignment
 from skills.messages.uploads import UploadView
+from skills.networks.mlp import Mlp
 from skills.signing import delta_statement
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill
@@ -26,7 +26,7 @@ PART = 4096
 
 def wide_skill(**changes: Any) -> Skill:
     """Of 12 kB as a skill, of 24 kB and seven parts as a raw delta."""
-    return tiny_skill(network=Network(inputs=3, outputs=2, hidden=(300,)), **changes)
+    return tiny_skill(network=Mlp(inputs=3, outputs=2, hidden=(300,)), **changes)
 
 
 @dataclass

@@ -33,12 +33,13 @@ from hub.storage.notify import Bell
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.initial import initial_skill
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignView
 from skills.messages.plans import GatePlan
 from skills.messages.rounds import Assignment, RoundView
 from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
+from skills.networks.mlp import Mlp
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
 from tests.eventually import eventually
@@ -63,7 +64,7 @@ CONTRACT = Contract(
 
 
 def tiny_skill(*, name: str = "reach", version: int = 1, seed: int = 0, **changes: Any) -> Skill:
-    network = Network(inputs=3, outputs=2, hidden=(4,))
+    network = Mlp(inputs=3, outputs=2, hidden=(4,))
     manifest = Manifest(
         name=name,
         version=version,

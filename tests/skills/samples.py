@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from skills.initial import initial_skill
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 
 
@@ -24,7 +25,7 @@ def small_manifest(**changes: object) -> Manifest:
         "version": 1,
         "task": "weld-seam",
         "contract": small_contract(),
-        "network": Network(inputs=5, outputs=2, hidden=(8, 8)),
+        "network": Mlp(inputs=5, outputs=2, hidden=(8, 8)),
         "origin": "initial",
     }
     return Manifest.model_validate(fields | changes)

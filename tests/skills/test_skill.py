@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from skills.container import digest_of, pack
 from skills.errors import ArtefactError
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.manifest import Channel, Contract, Manifest
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.skills.samples import small_contract, small_manifest, small_skill
 
@@ -146,11 +147,11 @@ def test_a_bad_manifest_names_its_field() -> None:
 
 def test_a_network_that_does_not_fit_the_contract_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        small_manifest(network=Network(inputs=6, outputs=2))
+        small_manifest(network=Mlp(inputs=6, outputs=2))
 
 
 def test_shapes_list_actor_critic_and_log_std() -> None:
-    shapes = Network(inputs=5, outputs=2, hidden=(8,)).shapes()
+    shapes = Mlp(inputs=5, outputs=2, hidden=(8,)).shapes()
     assert shapes == {
         "actor.0.weight": (8, 5), "actor.0.bias": (8,), "actor.1.weight": (2, 8), "actor.1.bias": (2,),
         "critic.0.weight": (8, 5), "critic.0.bias": (8,), "critic.1.weight": (1, 8), "critic.1.bias": (1,),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from envs.evaluate import Evaluation
 from skills.skill import Skill
-from zunft.commands.skill import new_skill
 from zunft.demo.report import FleetRow, Report, Score, UnseenRow
+from zunft.new_skill import new_skill
 
 
 def score(successes: int, episodes: int = 10) -> Score:

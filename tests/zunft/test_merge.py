@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from hub.settings import Settings
 from skills.container import Tensors
 from skills.errors import ZunftError
-from skills.manifest import Network
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from zunft.cli import app
@@ -85,7 +85,7 @@ def test_the_result_says_where_it_comes_from(files: list[Path], tmp_path: Path) 
 def test_skills_that_do_not_belong_together_are_refused(files: list[Path], tmp_path: Path) -> None:
     a, out = files[0], ("-o", tmp_path / "x.skill")
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"network": Network(inputs=3, outputs=2, hidden=(5,))}, r"its network is 3 -> (5,) -> 2, tanh"),
+        ({"network": Mlp(inputs=3, outputs=2, hidden=(5,))}, r"its network is 3 -> (5,) -> 2, tanh"),
         ({"task": "weld"}, "its task is weld, not reach"),
         (
             {"contract": tiny_skill().manifest.contract.model_copy(update={"control_hz": 10.0})},

@@ -29,7 +29,7 @@ from tests.hub.serving import serving
 from tests.hub.tasks.samples import publish, states, template_bundle
 from tests.hub.workers.test_gate import weld_skill
 from zunft.cli import app
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 DRAW = """
 import sys

@@ -19,8 +19,8 @@ from skills.messages.lists import RobotQuery
 from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from tests.hub.conftest import Hall, Hands, ok, small_settings
-from zunft.commands.skill import new_skill
 from zunft.hub_process import run_hub
+from zunft.new_skill import new_skill
 
 NAME = "reacher"
 ORDER = CampaignRequest(
@@ -45,7 +45,7 @@ def test_two_robots_train_on_a_wrapped_environment_and_the_hub_publishes_what_it
 ) -> None:
     with run_hub(tmp_path / "hub") as hub:
         operator = OperatorClient.open(hub.url, hub.admin_token)
-        operator.publish_skill(new_skill(NAME, seed=0, hidden=(8,)))
+        operator.publish_skill(new_skill(NAME, seed=0, network={"hidden": (8,)}))
         operator.change_minimum(NAME, 0.0)
         tokens = [each.token for each in operator.create_tokens(EnrolmentTokenRequest(count=2))]
         plan = FleetPlan(hub.url, NAME, draw_robots(task, tokens, 0), tmp_path / "robots", episodes=2)
@@ -73,7 +73,7 @@ def test_two_robots_train_on_a_wrapped_environment_and_the_hub_publishes_what_it
 def test_a_hub_that_lacks_the_environment_says_so_at_once_and_publishes_nothing(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    skill = new_skill(NAME, seed=0, hidden=(8,))
+    skill = new_skill(NAME, seed=0, network={"hidden": (8,)})
     monkeypatch.delenv("ZUNFT_TASKS")
     hall = Hall(small_settings(tmp_path / "hub"), HeldOutGate(), Hands())  # type: ignore[arg-type]
     ok(hall.publish(skill))

@@ -13,8 +13,6 @@ from rich.markup import escape
 from fleet.robot_folder import RobotFolder
 from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
-from skills.initial import initial_skill
-from skills.manifest import Manifest, Network
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
 from skills.messages.skills import (
     ChannelMove,
@@ -39,33 +37,38 @@ from zunft.commands.connection import (
 )
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
+from zunft.new_skill import new_skill, read_sizes
 
 if TYPE_CHECKING:
-    from envs.task import Task
+    pass
 
-__all__ = ["app", "new_skill"]
+__all__ = ["app"]
 
 LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True, help="Start, inspect, publish and pull skills.")
-
-HIDDEN = (64, 64)
 
 Reference = Annotated[
     str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7 of the hub; or FILE.skill.")
 ]
 
 
-@app.command(epilog="Example: [bold]zunft skill new weld-seam -o weld-seam.skill[/]")
+@app.command(
+    epilog="Examples: [bold]zunft skill new weld-seam -o weld-seam.skill[/]; with memory: "
+    "[bold]zunft skill new weld-seam --network gru --size memory=64 -o weld-seam.skill[/]"
+)
 def new(
     task: str,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the file.")],
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
-    hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "64,64",
+    network: Annotated[str, typer.Option(help="Its kind: `mlp`, or `gru`, which remembers.")] = "mlp",
+    size: Annotated[
+        list[str] | None, typer.Option(help="NAME=NUMBER[,NUMBER...], such as hidden=64,64 or history=8.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make version 1 of a skill: an untrained network for a task."""
-    skill = new_skill(task, seed=seed, hidden=_widths(hidden))
+    skill = new_skill(task, seed=seed, network={"kind": network, **read_sizes(size or ())})
     skill.save(output)
     done = {"file": output, "skill": skill.manifest.name, "version": 1, "digest": skill.digest}
     tell(done, f"{output}: {skill.manifest.name} v1, {skill.digest}", as_json=as_json)
@@ -83,12 +86,12 @@ def show(reference: Reference, token: Token = "", hub: Hub = DEFAULT_HUB, as_jso
     else:
         version = connect(hub, token).version(*split_reference(reference))
         manifest, digest, size = version.manifest, version.digest, version.size
-    network, contract = manifest.network, manifest.contract
+    contract = manifest.contract
     rows = {
         "digest": digest,
         "task": manifest.task,
         "origin": f"{manifest.origin}, {manifest.contributors} robots, {manifest.samples:,} steps",
-        "network": f"{network.inputs} -> {network.hidden} -> {network.outputs}, {network.activation}",
+        "network": manifest.network.in_words(),
         "size": f"{size:,} bytes",
         "observation": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in contract.observation),
         "action": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in contract.action),
@@ -354,15 +357,6 @@ def _share(text: str) -> float | None:
         ) from error
 
 
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise RequestError(
-            f"{text!r} is no list of widths.", where="--hidden", remedy="Write 64,64."
-        ) from error
-
-
 def _stable(skill: SkillView) -> str:
     return f"v{skill.stable.version}" if skill.stable else "none"
 
@@ -370,31 +364,6 @@ def _stable(skill: SkillView) -> str:
 def format_score(score: ScoreView | None) -> str:
     """Score and interval in a table's cell."""
     return "-" if score is None else f"{score.score:.2f} ({score.low:.2f}-{score.high:.2f})"
-
-
-def new_skill(task: str | Task, *, seed: int, hidden: tuple[int, ...] = HIDDEN) -> Skill:
-    """Version 1 of a skill: an untrained network that fits a task's contract; equal seeds, equal files.
-
-    Raises:
-        ContractError: There is no such task.
-    """
-    from envs.task import load_task  # noqa: PLC0415 - MuJoCo, which `zunft hub` does without
-
-    found = load_task(task) if isinstance(task, str) else task
-    network = Network(
-        inputs=found.contract.observation_size, outputs=found.contract.action_size, hidden=hidden
-    )
-    manifest = Manifest(
-        name=found.name,
-        version=1,
-        task=found.name,
-        task_digest=found.digest,
-        contract=found.contract,
-        network=network,
-        origin="initial",
-        summary=found.title,
-    )
-    return initial_skill(manifest, seed=seed)
 
 
 def _here(file: Path, home: Path, own_env: str) -> RobotFit:

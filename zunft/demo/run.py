@@ -34,11 +34,11 @@ from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
-from zunft.commands.skill import new_skill
 from zunft.demo.newcomer import Newcomer, visit
 from zunft.demo.report import FleetRow, Report, Score, UnseenRow
 from zunft.demo.scoreboard import Cell, measure
 from zunft.hub_process import HubProcess
+from zunft.new_skill import new_skill
 
 __all__ = ["DemoPlan", "Screen", "fast_plan", "full_plan", "run_demo"]
 

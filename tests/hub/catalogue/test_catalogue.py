@@ -11,8 +11,9 @@ from hub.catalogue.catalogue import point_channel
 from hub.storage.objects import StoreError
 from skills.container import pack
 from skills.errors import ConflictError, ContractError
-from skills.manifest import Channel, Contract, Network
+from skills.manifest import Channel, Contract
 from skills.messages.base import API, BLOB
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.hub.conftest import CONTRACT, Hall, ok, tiny_skill
 
@@ -164,7 +165,7 @@ def test_a_skill_keeps_its_task_and_contract(hall: Hall) -> None:
 
 def test_a_version_may_have_another_network(hall: Hall) -> None:
     ok(hall.publish(tiny_skill()))
-    ok(hall.publish(tiny_skill(version=2, network=Network(inputs=3, outputs=2, hidden=(8, 8)))))
+    ok(hall.publish(tiny_skill(version=2, network=Mlp(inputs=3, outputs=2, hidden=(8, 8)))))
 
 
 @pytest.mark.parametrize("data", [b"", b"not a skill", tiny_skill().to_bytes()[:-3]])

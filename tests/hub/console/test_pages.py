@@ -21,8 +21,8 @@ from skills.skill import Skill
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
 from tests.eventually import eventually
 from tests.hub.conftest import Robot, ok, random_tensors, tiny_skill
-from zunft.commands.skill import new_skill
 from zunft.hub_process import run_hub
+from zunft.new_skill import new_skill
 
 HOSTILE = '<img src=x onerror="document.title=1"> `${document.title=2}` </script>'
 GATE = GatePlan(embodiments=("ur5e",), episodes=4, tolerance=1)

@@ -104,9 +104,9 @@ def test_a_damaged_small_file_is_an_error_of_its_own(hall: Hall) -> None:
 
 
 def test_a_damaged_large_file_is_never_sent_to_its_end(hall: Hall) -> None:
-    from skills.manifest import Network
+    from skills.networks.mlp import Mlp
 
-    skill = tiny_skill(network=Network(inputs=3, outputs=2, hidden=(700, 700)))
+    skill = tiny_skill(network=Mlp(inputs=3, outputs=2, hidden=(700, 700)))
     ok(hall.publish(skill))
     data = skill.to_bytes()
     (blob,) = (path for path in hall.settings.data_dir.glob("blobs/sha256/*/*"))

@@ -17,10 +17,10 @@ from hub.access.principal import Principal
 from hub.settings import Settings
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, LazyTensors
-from skills.manifest import Network
 from skills.messages.base import API
 from skills.messages.rounds import DeltaReceipt
 from skills.messages.uploads import DeltaPurpose, UploadRequest
+from skills.networks.mlp import Mlp
 from skills.signing import delta_statement
 from skills.skill import Skill
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, StubGate, ok, tiny_skill
@@ -28,7 +28,7 @@ from tests.hub.running import RunningHub, running_hub
 
 PUBLISHER = Principal("ada", "researcher", "guild")
 WIDTH = 1500  # of eight square matrices of 9 MB: a skill of 72 MB
-LARGE = Network(inputs=3, outputs=2, hidden=(WIDTH,) * 5)
+LARGE = Mlp(inputs=3, outputs=2, hidden=(WIDTH,) * 5)
 HOLDS = 34_000_000  # bytes that anybody may hold at a time: four pieces in float64
 OPERATOR = {"Authorization": f"Bearer {ADMIN}"}
 

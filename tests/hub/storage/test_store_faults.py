@@ -15,9 +15,9 @@ import pytest
 from hub.settings import Settings
 from hub.storage.objects import bucket
 from skills.container import digest_of
-from skills.manifest import Network
 from skills.messages.base import API
 from skills.messages.uploads import UploadView
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.hub.bringing import Yard, open_yard
 from tests.hub.conftest import ADMIN, Hands, ok, tiny_skill
@@ -142,7 +142,7 @@ def drop_connections(yard: Yard) -> None:
 
 def large_skill() -> Skill:
     """Of 4 MB."""
-    network = Network(inputs=3, outputs=2, hidden=(700, 700))
+    network = Mlp(inputs=3, outputs=2, hidden=(700, 700))
     manifest = tiny_skill().manifest.model_copy(update={"name": "reach-far", "network": network})
     return Skill(manifest, {name: np.zeros(shape, np.float32) for name, shape in network.shapes().items()})
 

@@ -20,7 +20,7 @@ from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, tiny_skill
 from tests.hub.running import running_hub
 from tests.hub.tasks.samples import template_bundle
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 
 def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path: Path) -> None:

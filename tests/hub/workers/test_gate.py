@@ -13,8 +13,9 @@ from hub.workers import gate
 from hub.workers.gate import HeldOutGate, judge
 from skills.errors import ContractError
 from skills.initial import initial_skill
-from skills.manifest import Manifest, Network
+from skills.manifest import Manifest
 from skills.messages.plans import GatePlan
+from skills.networks.mlp import Mlp
 from skills.skill import Skill
 from tests.hub.conftest import tiny_skill
 
@@ -24,7 +25,7 @@ PLAN = GatePlan(embodiments=("ur5e", "panda"), episodes=2)
 def weld_skill(seed: int) -> Skill:
     task = load_task("weld-seam")
     contract = task.contract
-    network = Network(inputs=contract.observation_size, outputs=contract.action_size, hidden=(8,))
+    network = Mlp(inputs=contract.observation_size, outputs=contract.action_size, hidden=(8,))
     manifest = Manifest(
         name="weld-seam", version=1, task=task.name, contract=contract, network=network, origin="initial"
     )

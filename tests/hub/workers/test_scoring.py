@@ -16,7 +16,7 @@ from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import GatePlan
 from tests.hub.conftest import tiny_skill
 from tests.hub.workers.test_gate import weld_skill
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 ARMS = ("ur5e", "iiwa")
 

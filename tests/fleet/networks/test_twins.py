@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 
-from fleet.learner import SkillModule
-from fleet.network import ActorCritic
+from fleet.networks.registry import torch_network
+from fleet.training.batches import MEMORY
+from fleet.training.module import SkillModule
 from skills.bounds import LOG_STD
-from skills.errors import ArtefactError
-from skills.initial import initial_tensors
-from skills.manifest import Channel, Contract, Manifest, Network
+from skills.errors import ArtefactError, ContractError
+from skills.manifest import Channel, Contract, Manifest
+from skills.networks.base import Network
+from skills.networks.gru import Gru
+from skills.networks.mlp import Mlp
 from skills.policy import Policy
 from skills.skill import Skill
 
@@ -23,7 +26,7 @@ Array = NDArray[Any]
 UNIT = 2.0**-24  # of rounding in float32
 
 networks = st.builds(
-    Network,
+    Mlp,
     inputs=st.integers(1, 40),
     outputs=st.integers(1, 8),
     hidden=st.lists(st.integers(1, 64), max_size=3).map(tuple),
@@ -54,6 +57,7 @@ def rounding_bound(skill: Skill, observation: Array) -> Array:
     reach. tanh itself is within 4 units in the last place in both libraries, that is 8 u.
     """
     network = skill.manifest.network
+    assert isinstance(network, Mlp)
     exact, error = observation.astype(np.float64), np.zeros(observation.shape)
     for layer in range(len(network.hidden)):
         exact, error = affine(skill, layer, exact, error)
@@ -75,23 +79,70 @@ def affine(skill: Skill, layer: int, exact: Array, error: Array) -> tuple[Array,
 
 
 def torch_action(skill: Skill, observation: Array) -> Array:
-    net = ActorCritic(skill.manifest.network)
+    net = torch_network(skill.manifest.network)
     net.load(skill.tensors)
     with torch.no_grad():
-        found: Array = net.mean(torch.from_numpy(observation)).clamp(-1, 1).numpy()
+        found: Array = (
+            net.means(torch.from_numpy(observation), torch.zeros(len(observation), 0)).clamp(-1, 1).numpy()
+        )
     return found
 
 
-def observed(network: Network, seed: int, count: int) -> Array:
+def observed(network: Mlp, seed: int, count: int) -> Array:
     return np.random.default_rng(seed).uniform(-10, 10, (count, network.inputs)).astype(np.float32)
 
 
 @settings(max_examples=60, deadline=None)
 @given(networks, st.integers(0, 2**32 - 1), st.floats(0.01, 3), st.integers(1, 9))
-def test_torch_and_numpy_give_the_same_action(network: Network, seed: int, scale: float, count: int) -> None:
+def test_torch_and_numpy_give_the_same_action(network: Mlp, seed: int, scale: float, count: int) -> None:
     skill, observation = skill_of(network, seed, scale), observed(network, seed, count)
     difference = abs(torch_action(skill, observation).astype(float) - Policy(skill).act(observation))
     assert (difference <= 2 * rounding_bound(skill, observation)).all()
+
+
+remembering: list[Network] = [
+    Gru(inputs=6, outputs=3, memory=16, hidden=8),
+    Mlp(inputs=6, outputs=3, hidden=(16,), history=4),
+]
+
+
+@pytest.mark.parametrize("network", remembering, ids=lambda network: network.kind)
+def test_torch_and_numpy_remember_the_same(network: Network) -> None:
+    skill = skill_of(network, 0, 1.0)
+    net, policy = torch_network(network), Policy(skill).begin()
+    net.load(skill.tensors)
+    seen = np.random.default_rng(1).standard_normal((5, 9, 6)).astype(np.float32)
+    memory = torch.zeros(5, net.memory_size)
+    rows, stepwise = [], []
+    with torch.no_grad():
+        for step in range(9):
+            rows.append(memory)
+            mean, memory = net.step(torch.from_numpy(seen[:, step]), memory)
+            stepwise.append(mean)
+            assert abs(mean.clamp(-1, 1).numpy() - policy.act(seen[:, step])).max() < 1e-5
+        if net.recurrent:
+            learned = net.means(torch.from_numpy(seen), rows[0])
+        else:
+            flat = torch.from_numpy(seen).transpose(0, 1).reshape(45, 6)
+            learned = net.means(flat, torch.cat(rows)).reshape(9, 5, 3).transpose(0, 1)
+    assert torch.allclose(learned, torch.stack(stepwise, dim=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("network", remembering, ids=lambda network: network.kind)
+def test_weights_of_networks_with_memory_survive_the_way_into_torch_and_back(network: Network) -> None:
+    tensors = skill_of(network, 3, 1.0).tensors
+    net = torch_network(network)
+    net.load(tensors)
+    assert list(net.tensors()) == list(network.shapes())
+    assert all(np.array_equal(net.tensors()[name], tensors[name]) for name in tensors)
+
+
+def test_a_kind_without_a_twin_is_named() -> None:
+    class Strange(Mlp):
+        kind: Literal["strange"] = "strange"  # type: ignore[assignment]
+
+    with pytest.raises(ContractError, match="nothing here trains networks of kind strange"):
+        torch_network(Strange(inputs=1, outputs=1))
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -99,7 +150,7 @@ def test_torch_and_numpy_give_the_same_action(network: Network, seed: int, scale
 def test_the_bound_is_close_enough_to_notice_another_network(
     activation: Literal["tanh", "relu"], fault: str
 ) -> None:
-    network = Network(inputs=37, outputs=5, hidden=(64, 64), activation=activation)
+    network = Mlp(inputs=37, outputs=5, hidden=(64, 64), activation=activation)
     skill, observation = skill_of(network, 0, 0.3), observed(network, 0, 9)
     tensors, other = {name: tensor.copy() for name, tensor in skill.tensors.items()}, network
     if fault == "one weight":
@@ -115,9 +166,9 @@ def test_the_bound_is_close_enough_to_notice_another_network(
 
 @settings(max_examples=20, deadline=None)
 @given(networks, st.integers(0, 2**32 - 1))
-def test_weights_survive_the_way_into_torch_and_back(network: Network, seed: int) -> None:
+def test_weights_survive_the_way_into_torch_and_back(network: Mlp, seed: int) -> None:
     tensors = skill_of(network, seed, 1.0).tensors
-    net = ActorCritic(network)
+    net = torch_network(network)
     net.load(tensors)
     back = net.tensors()
     assert list(back) == list(network.shapes())
@@ -125,9 +176,9 @@ def test_weights_survive_the_way_into_torch_and_back(network: Network, seed: int
 
 
 def test_the_weights_given_out_do_not_change_with_the_network() -> None:
-    network = Network(inputs=3, outputs=2, hidden=(4,))
-    net = ActorCritic(network)
-    net.load(initial_tensors(network, seed=0, log_std=-1, first_layer=1))
+    network = Mlp(inputs=3, outputs=2, hidden=(4,))
+    net = torch_network(network)
+    net.load(network.initial(np.random.default_rng(0), log_std=-1, first_layer=1))
     before = net.tensors()
     with torch.no_grad():
         net.log_std.add_(1.0)
@@ -136,20 +187,21 @@ def test_the_weights_given_out_do_not_change_with_the_network() -> None:
 
 @pytest.mark.parametrize("said", [-1e6, -5.0, -0.7, 0.0, 1e6])
 def test_the_exploration_stays_within_its_bounds_whatever_a_skill_says(said: float) -> None:
-    network = Network(inputs=3, outputs=2, hidden=(4,))
-    net = ActorCritic(network)
-    net.load(initial_tensors(network, seed=0, log_std=said, first_layer=1))
+    network = Mlp(inputs=3, outputs=2, hidden=(4,))
+    net = torch_network(network)
+    net.load(network.initial(np.random.default_rng(0), log_std=said, first_layer=1))
     assert net.spread().tolist() == pytest.approx([min(max(said, LOG_STD[0]), LOG_STD[1])] * 2)
-    module = SkillModule(model_config={"network": network})
+    module = SkillModule(model_config={"network": network, "critic": None})
     module.net.load(net.tensors())
-    inputs = module.forward_exploration({Columns.OBS: torch.zeros(5, 3)})[Columns.ACTION_DIST_INPUTS]
+    batch = {Columns.OBS: torch.zeros(5, 3), MEMORY: torch.zeros(5, 0)}
+    inputs = module.forward_exploration(batch)[Columns.ACTION_DIST_INPUTS]
     assert torch.equal(inputs[:, 2:], net.spread().expand(5, 2))
 
 
 @pytest.mark.parametrize("fault", ["missing", "unknown", "shape", "nan"])
 def test_strange_weights_are_refused(fault: str) -> None:
-    network = Network(inputs=3, outputs=2, hidden=(4,))
-    tensors = initial_tensors(network, seed=0, log_std=-1, first_layer=1)
+    network = Mlp(inputs=3, outputs=2, hidden=(4,))
+    tensors = network.initial(np.random.default_rng(0), log_std=-1, first_layer=1)
     if fault == "missing":
         del tensors["log_std"]
     elif fault == "unknown":
@@ -159,4 +211,4 @@ def test_strange_weights_are_refused(fault: str) -> None:
     else:
         tensors["critic.1.bias"][0] = np.nan
     with pytest.raises(ArtefactError):
-        ActorCritic(network).load(tensors)
+        torch_network(network).load(tensors)

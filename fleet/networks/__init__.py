@@ -1,0 +1,1 @@
+"""The torch twins of the networks in `skills.networks`: what learns."""

@@ -1,0 +1,51 @@
+"""A skill's network behind RLlib's interface, with the critic that judges it.
+
+The critic is the network's own where it brings one; else it stays at home, and sees what only the twin knows
+or, without a twin, what the network observes and remembers (asymmetric actor-critic, Pinto et al. 2018).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
+from ray.rllib.core.rl_module.torch import TorchRLModule
+from torch import Tensor
+
+from fleet.networks.base import TorchNetwork
+from fleet.networks.mlp import layers, run_layers
+from fleet.networks.registry import torch_network
+from fleet.training.batches import MEMORY
+
+__all__ = ["SEEN", "SkillModule"]
+
+SEEN = "seen"
+"""Column: what a critic at home sees."""
+WIDTH = 64
+
+
+class SkillModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
+    """`model_config={"network": Network, "critic": int | None}`: how much a critic at home sees, or None."""
+
+    def setup(self) -> None:
+        """Build network and critic; called by RLlib."""
+        self.net: TorchNetwork = torch_network(self.model_config["network"])
+        seen = self.model_config["critic"]
+        self.critic = None if seen is None else layers((seen, WIDTH, WIDTH, 1))
+
+    def train(self, mode: bool = True) -> SkillModule:
+        """Nothing to switch: no layer acts differently in training. RLlib asks before each minibatch."""
+        self.training = mode
+        return self
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:  # noqa: ARG002
+        """Expected discounted return of each step of a batch."""
+        if self.critic is None:
+            return self.net.value(batch[Columns.OBS], batch[MEMORY])
+        return run_layers(self.critic, batch[SEEN], "tanh").squeeze(-1)
+
+    def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Tensor]:
+        mean = self.net.means(batch[Columns.OBS], batch[MEMORY])
+        return {Columns.ACTION_DIST_INPUTS: torch.cat((mean, self.net.spread().expand_as(mean)), dim=-1)}
