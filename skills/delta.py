@@ -1,5 +1,8 @@
 """A delta: what a robot learned, as child - base, with its provenance; one file.
 
+Beside the network's weights it has what the round's plan asks for (`skills.parts`), in the same form: what is
+the robot's now less what the base carries, nothing less where it carries nothing.
+
 Arithmetic is float64, so that `apply(base, subtract(child, base)) == child` bit for bit whenever
 a base number is less than 2**28 times its child (always, for weights). Whether a delta is welcome
 is the hub's decision (`hub.deltas.admission`), who signed it is `skills.signing`.
@@ -42,7 +45,10 @@ from skills.container import (
 from skills.document import Parameters
 from skills.errors import ArtefactError
 from skills.files import Blob
-from skills.manifest import Digest
+from skills.manifest import Digest, Manifest
+from skills.messages.plans import TrainingPlan
+from skills.parts import CRITIC, TRAINING, carried_shapes, is_carried, network_of, part_of, policy_of
+from skills.skill import Skill
 
 __all__ = [
     "Delta",
@@ -51,12 +57,21 @@ __all__ = [
     "LazyTensors",
     "apply",
     "clip",
+    "learned",
     "norm",
+    "shapes_of_delta",
     "subtract",
     "unpacked_limit",
 ]
 
 HEADER_ALLOWANCE = 1_000_000  # bytes of a delta file that are not numbers
+PARTS = {
+    CRITIC: "a critic",
+    f"{TRAINING}variate.": "control variates",
+    f"{TRAINING}first.": "first moments",
+    f"{TRAINING}second.": "second moments",
+}
+"""What a plan may ask for or not, by how its tensors' names begin."""
 
 
 class DeltaHeader(BaseModel):
@@ -172,6 +187,7 @@ class EncodedDelta:
         document, parts = unpack(decompress(data, unpacked_limit(shapes)), "delta")
         header = _parse_header(document)
         codec, _ = parse_codec(header.codec)
+        _check_parts(parts, shapes)
         by_tensor: dict[str, Tensors] = {name: {} for name in shapes}
         for key, part in parts.items():
             name = key if key in by_tensor else key.rpartition(".")[0]
@@ -186,14 +202,47 @@ class EncodedDelta:
         check_finite(floats, "delta")
         return cls(header, tensors)
 
-    def norm(self) -> float:
-        """Euclidean norm of the whole vector; a piece at a time is expanded."""
-        return hypot(*(_length(piece) for each in self.tensors.values() for piece in decoded_pieces(each)))
+    def norms(self) -> dict[str, float]:
+        """Euclidean norm of each part (`skills.parts.part_of`); a piece at a time is expanded."""
+        lengths: dict[str, list[float]] = {}
+        for name, each in self.tensors.items():
+            lengths.setdefault(part_of(name), []).extend(_length(piece) for piece in decoded_pieces(each))
+        return {part: hypot(*found) for part, found in lengths.items()}
 
 
 def unpacked_limit(shapes: Parameters) -> int:
     """Bytes that a delta file of these shapes may have at most, in any codec."""
     return 8 * sum(int(np.prod(shape)) for shape in shapes.values()) + HEADER_ALLOWANCE
+
+
+def shapes_of_delta(base: Manifest, plan: TrainingPlan) -> Parameters:
+    """Which tensors a delta of such a round has, and their shapes."""
+    network = base.network.shapes()
+    shared = policy_of(network) if plan.share == "policy" else network
+    return shared | carried_shapes(network, plan.carries)
+
+
+def learned(
+    child: Mapping[str, NDArray[Any]], base: Skill, plan: TrainingPlan
+) -> Mapping[str, NDArray[np.float64]]:
+    """What a robot sends after a round: all that the plan asks for, each tensor when it is looked at.
+
+    The network's part is scaled down to the plan's `clip_norm`; what is carried has its length by itself.
+
+    Args:
+        child: Weights, and with variates what the robot found of each carried tensor; others are left out.
+        base: What it began with.
+        plan: The round's.
+
+    Raises:
+        ArtefactError: Something that the plan asks for is missing, or has another shape.
+    """
+    shapes = shapes_of_delta(base.manifest, plan)
+    nothing = np.zeros(())
+    before = {name: base.tensors.get(name, np.broadcast_to(nothing, shape)) for name, shape in shapes.items()}
+    found = subtract({name: child[name] for name in shapes if name in child}, before)
+    network = clip(LazyTensors(network_of(shapes), found.__getitem__), plan.clip_norm)
+    return LazyTensors(shapes, lambda name: found[name] if is_carried(name) else network[name])
 
 
 def subtract(
@@ -230,6 +279,22 @@ def clip(tensors: Mapping[str, NDArray[np.float64]], limit: float) -> Mapping[st
     length = norm(tensors)
     factor = limit / length if length > limit else 1.0
     return LazyTensors(tensors, lambda name: tensors[name] * factor)
+
+
+def _check_parts(names: Iterable[str], shapes: Parameters) -> None:
+    """Say in words where a whole part is missing, or was not asked for."""
+    there = tuple(names)
+    for prefix, what in PARTS.items():
+        found, asked = (any(name.startswith(prefix) for name in each) for each in (there, shapes))
+        if found != asked:
+            raise ArtefactError(
+                f"the delta has {what}, for which its round does not ask."
+                if found
+                else f"the delta lacks {what}, for which its round asks.",
+                where=prefix.rstrip("."),
+                remedy="Send what the assignment's training plan says; an older Zunft may not know it.",
+                code="wrong_shape",
+            )
 
 
 def _shapes(tensors: Mapping[str, Shaped]) -> Parameters:

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from skills.document import Document
+from skills.document import Document, Parameters
 from skills.networks.registry import AnyNetwork
+from skills.parts import Carried, carried_shapes
 
 __all__ = ["Channel", "Contract", "Digest", "Manifest", "Name"]
 
@@ -85,6 +86,7 @@ class Manifest(Document):
         parents: Digests of the versions it was made from; empty for a fresh start.
         origin: How it came to be: `initial`, `upload` or `merge`.
         samples: Environment steps that its last training or merge used.
+        carries: What the file has beside the network, see `skills.parts`; not written where that is nothing.
     """
 
     format: Literal["zunft.skill/1"] = "zunft.skill/1"
@@ -101,6 +103,12 @@ class Manifest(Document):
     samples: int = Field(default=0, ge=0)
     licence: str = Field(default="Apache-2.0", max_length=64)
     summary: str = Field(default="", max_length=2000, pattern=r"^[^\x00]*$")
+    carries: tuple[Carried, ...] = Field(default=(), max_length=3, exclude_if=lambda parts: not parts)
+
+    def shapes(self) -> Parameters:
+        """Name and shape of every tensor of the skill."""
+        network = self.network.shapes()
+        return network | carried_shapes(network, self.carries)
 
     @model_validator(mode="after")
     def _network_fits_contract(self) -> Manifest:

@@ -32,7 +32,7 @@ class Skill:
     tensors: Tensors
 
     def __post_init__(self) -> None:
-        check_shapes(self.tensors, self.manifest.network.shapes(), "skill")
+        check_shapes(self.tensors, self.manifest.shapes(), "skill")
         for name, tensor in self.tensors.items():
             if tensor.dtype != np.float32:
                 raise ArtefactError(f"a skill's tensors are float32, not {tensor.dtype}.", where=name)

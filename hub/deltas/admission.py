@@ -30,6 +30,7 @@ from hub.storage.tables.rounds import DeltaRow
 from skills.delta import EncodedDelta
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
 from skills.messages.rounds import DeltaReceipt
+from skills.parts import LONGEST_CHANGE
 from skills.signing import delta_statement
 
 __all__ = ["Admission", "BetweenRoundsError"]
@@ -190,7 +191,7 @@ def _entered(outcome: DeltaReceipt | ZunftError) -> DeltaReceipt:
 
 
 def _check_content(delta: EncodedDelta, found: Welcome, robot: Principal) -> float:
-    """Hold a sound delta to its round; returns its norm."""
+    """Hold a sound delta to its round; returns the norm of its network's part."""
     header, facts = delta.header, found.facts
     if header.robot_id != robot.name:
         raise ForbiddenError(
@@ -215,7 +216,8 @@ def _check_content(delta: EncodedDelta, found: Welcome, robot: Principal) -> flo
     for name, figure in header.metrics.items():
         if not math.isfinite(figure):
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
-    length = delta.norm()
+    norms = delta.norms()
+    length = norms.pop("network")
     if length > facts.order.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(
             f"the delta's norm {length:.4g} is over the plan's {facts.order.training.clip_norm:g}.",
@@ -223,4 +225,12 @@ def _check_content(delta: EncodedDelta, found: Welcome, robot: Principal) -> flo
             remedy="Clip the delta to the assignment's clip_norm before encoding it.",
             code="norm_too_large",
         )
+    for part, norm in norms.items():
+        if norm > LONGEST_CHANGE * NORM_ALLOWANCE:
+            raise ArtefactError(
+                f"the delta's {part} has norm {norm:.4g}, and no honest one is over {LONGEST_CHANGE:g}.",
+                where=f"delta.tensors.training.{part}",
+                remedy="Clip each gradient to norm 1 before it counts in a variate or a moment.",
+                code="norm_too_large",
+            )
     return length

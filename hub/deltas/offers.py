@@ -30,6 +30,7 @@ from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.uploads import DiscardRow
+from skills.delta import shapes_of_delta
 from skills.document import Parameters
 from skills.errors import ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest
@@ -70,7 +71,11 @@ class Offer:
 
 @dataclass(frozen=True)
 class RoundFacts:
-    """What a round was opened with, which never changes."""
+    """What a round was opened with, which never changes.
+
+    Attributes:
+        shapes: Of the tensors that its deltas have.
+    """
 
     round_id: str
     campaign_id: str
@@ -194,13 +199,14 @@ class Offers:
                 CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
             )
             for row, campaign in session.execute(both.where(RoundRow.round_id.in_(new))):
+                order = order_of(campaign)
                 facts = RoundFacts(
                     round_id=row.round_id,
                     campaign_id=row.campaign_id,
                     number=row.number,
                     base=row.base,
-                    order=order_of(campaign),
-                    shapes=_shapes_of(session, row.base),
+                    order=order,
+                    shapes=_shapes_of(session, row.base, order),
                 )
                 found[row.round_id] = self._facts.keep(row.round_id, facts)
         return {each: facts for each, facts in found.items() if facts is not None}
@@ -252,7 +258,7 @@ class Offers:
                 return Known(_receipt(known.round_id, known.digest, known.staleness, "duplicate"), region)
             counting = _place(scene, mine, campaign)
             _check_first(scene, mine, counting, offer)
-            if counting.base != mine.base and _shapes_of(session, counting.base) != mine.shapes:
+            if counting.base != mine.base and _shapes_of(session, counting.base, mine.order) != mine.shapes:
                 raise _another_network(mine, counting)
             if (skill.name, offer.robot.name) not in scene.contributors:
                 raise _wrong_region()
@@ -425,9 +431,9 @@ def _values(made: DeltaRow) -> dict[str, Any]:
     return {column.key: getattr(made, column.key) for column in DeltaRow.__table__.columns}
 
 
-def _shapes_of(session: Session, digest: str) -> Parameters:
-    row = session.scalars(select(VersionRow).where(VersionRow.digest == digest)).one()
-    return Manifest.model_validate(row.manifest).network.shapes()
+def _shapes_of(session: Session, base: str, order: CampaignRequest) -> Parameters:
+    row = session.scalars(select(VersionRow).where(VersionRow.digest == base)).one()
+    return shapes_of_delta(Manifest.model_validate(row.manifest), order.training)
 
 
 def _state_at(row: RoundRow, now: datetime) -> RoundState:

@@ -11,6 +11,7 @@ from hub.merging import Chain, Engine, MergeError, merge
 from skills.delta import apply, subtract
 from skills.errors import ContractError
 from skills.manifest import Manifest
+from skills.parts import network_of
 from skills.skill import Skill
 
 __all__ = ["merge_skills"]
@@ -43,7 +44,8 @@ def merge_skills(
             where="rule",
             remedy="Choose another rule here, or fltrust in a campaign.",
         )
-    updates = [subtract(skill.tensors, base.tensors) for skill in skills]
+    network = network_of(base.tensors)
+    updates = [subtract(network_of(skill.tensors), network) for skill in skills]
     merged = merge(updates, weights, chain, engine=engine, shapes=base.manifest.network.shapes())
     manifest = skills[0].manifest.model_copy(
         update={
@@ -51,11 +53,12 @@ def merge_skills(
             "parents": tuple(skill.digest for skill in skills),
             "origin": "upload",  # `merge` is what a hub has merged itself, from deltas that it can show
             "round_id": None,
+            "carries": (),  # what helps to train one lineage is none of the other's
             "contributors": sum(skill.manifest.contributors for skill in skills),
             "samples": sum(skill.manifest.samples for skill in skills),
         }
     )
-    return Skill(manifest, apply(base.tensors, merged.tensors))
+    return Skill(manifest, apply(network, merged.tensors))
 
 
 def _check_same(manifest: Manifest, base: Manifest, where: str) -> None:

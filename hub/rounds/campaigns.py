@@ -16,6 +16,7 @@ from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen_skills
 from hub.catalogue.catalogue import own_skill, resolve
 from hub.clock import Clock
+from hub.merging import MergeError
 from hub.organisations.eligibility import contributors
 from hub.organisations.quotas import check_campaigns, hold
 from hub.rounds.journal import enter_state, find_round, rounds_of, state_of
@@ -72,10 +73,10 @@ class Campaigns:
             ConflictError: A campaign for this skill is running.
             ContractError: This hub does not know the task.
             CodecError: The plan names an unknown codec.
-            MergeError: The rule does not take these options, or needs a larger quorum.
+            MergeError: The rule does not take these options, needs a larger quorum, or is none for variates.
         """
         parse_codec(request.training.codec)
-        chain_of(request.merge).check(request.quorum)
+        _check_rule(request)
         now = self._clock()
         with self._database.write() as session:
             skill = own_skill(session, request.skill, by)
@@ -178,6 +179,17 @@ class Campaigns:
 def _running(session: Session, skill: str) -> CampaignRow | None:
     statement = select(CampaignRow).where(CampaignRow.skill == skill, CampaignRow.state == "running")
     return session.scalar(statement)
+
+
+def _check_rule(request: CampaignRequest) -> None:
+    chain = chain_of(request.merge)
+    chain.check(request.quorum)
+    if request.training.carries and not chain.rule.averages:
+        raise MergeError(
+            f"a control variate is a mean, and {request.merge.rule} makes none.",
+            where="merge.rule",
+            remedy="Order variates with mean, or with a rule that robots may lie to, such as trimmed-mean.",
+        )
 
 
 def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRow) -> CampaignRequest:

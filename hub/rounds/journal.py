@@ -148,6 +148,7 @@ def merge_job(
             )
             for each in deltas
         ),
+        training=order.training,
         plan=order.merge,
         gate=order.gate,
         version=version,

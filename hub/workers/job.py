@@ -21,7 +21,7 @@ from skills.container import digest_of
 from skills.errors import ContractError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.leaderboards import BoardPlan
-from skills.messages.plans import GatePlan, MergePlan
+from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 
@@ -119,7 +119,7 @@ class DeltaPart(_Plain):
     Attributes:
         samples: Environment steps behind it.
         success: What its robot reported.
-        norm: Its Euclidean length.
+        norm: Euclidean length of its network's weights.
         staleness: Rounds that it came late.
     """
 
@@ -157,6 +157,7 @@ class MergeJob(Job[MergeResult]):
 
     Attributes:
         base: Digest of the version that the update is added to.
+        training: What robots were asked for: which tensors deltas have, and what the next version carries.
         version: Number of the new version.
         optimiser_before: Digest of the server optimiser's state; None at the start.
         region: In whose store all of this lies; empty: in the hub's own.
@@ -167,6 +168,7 @@ class MergeJob(Job[MergeResult]):
     round_id: str
     base: str
     deltas: tuple[DeltaPart, ...]
+    training: TrainingPlan
     plan: MergePlan
     gate: GatePlan
     version: int

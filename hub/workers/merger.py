@@ -19,7 +19,7 @@ from hub.workers.job import DeltaPart, Gate, MergeJob
 from hub.workers.merge_round import Received, write_candidate
 from hub.workers.trust import root_factors
 from skills.container import digest_of
-from skills.delta import unpacked_limit
+from skills.delta import shapes_of_delta, unpacked_limit
 from skills.document import Parameters
 from skills.files import map_file
 from skills.skill import Skill
@@ -65,7 +65,7 @@ class Merger:
         if job.plan.rule != "fltrust":
             return None
         base = self.skill(job.base)
-        received = self._open(job.deltas, base.manifest.network.shapes())
+        received = self._open(job.deltas, shapes_of_delta(base.manifest, job.training))
         return root_factors(base, received, gate, job.gate, self.engine)
 
     @contextmanager
@@ -76,15 +76,15 @@ class Merger:
             MergeError, ArtefactError, StoreError: See `write_candidate`.
         """
         base = self.skill(job.base)
-        shapes = base.manifest.network.shapes()
         before = job.optimiser_before
-        limit = MOMENTS * unpacked_limit(shapes)
+        limit = MOMENTS * unpacked_limit(base.manifest.network.shapes())
         with self._spool.scratch() as skill, self._spool.scratch() as state:
             metrics = write_candidate(
                 skill,
                 state,
                 base,
-                self._open(job.deltas, shapes),
+                self._open(job.deltas, shapes_of_delta(base.manifest, job.training)),
+                job.training,
                 job.plan,
                 version=job.version,
                 round_id=job.round_id,

@@ -42,7 +42,8 @@ def root_factors(
     factors = {}
     for digest, each in deltas.items():
         tensors = {name: decode(tensor) for name, tensor in each.tensors.items()}
-        changed = Skill(base.manifest, apply(base.tensors, tensors))
+        moved = apply({name: base.tensors[name] for name in tensors}, tensors)
+        changed = Skill(base.manifest, base.tensors | moved)
         gain = _merit(gate(changed, None, plan).candidate) - before
         factors[digest] = max(0.0, gain) / each.norm if each.norm else 0.0
     log.info("merge.trust", measured=1 + len(deltas), seconds=round(time.monotonic() - started, 3))
@@ -51,8 +52,7 @@ def root_factors(
     # In units of the largest, so that lengths neither over- nor underflow.
     largest = max(factors.values())
     shares = {digest: factor / largest for digest, factor in factors.items()}
-    updates = [each.tensors for each in deltas.values()]
-    length = length_of_sum(updates, list(shares.values()), engine, base.manifest.network.shapes())
+    length = length_of_sum([each.tensors for each in deltas.values()], list(shares.values()), engine)
     if not length:
         return dict.fromkeys(factors, 0.0)
     scale = median(each.norm for each in deltas.values()) / length

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from skills.manifest import Name
 from skills.messages.base import Finite, Message, Whole
+from skills.parts import CARRIED, Carried
 
 __all__ = ["GatePlan", "MergePlan", "OptimiserName", "RuleName", "TrainingPlan"]
 
@@ -38,7 +39,11 @@ class TrainingPlan(Message):
     Attributes:
         iterations: Batches collected and learned from before the delta is sent.
         proximal: FedProx mu (Li et al. 2020); 0 leaves it out.
-        clip_norm: Largest Euclidean norm of a delta.
+        clip_norm: Largest Euclidean norm of a delta, leaving out what the skill carries (`skills.parts`).
+        variates: Whether robots take control variates into account and send theirs, so that the part of
+            their gradients that is their own does not pull at what all share (SCAFFOLD).
+        moments: Whether robots begin a round with the hub's moments of gradients; needs `variates`.
+        share: Whether the critic stays at home (`policy`): robots whose rewards differ need one of their own.
     """
 
     iterations: int = Field(default=3, ge=1, le=10_000)
@@ -47,6 +52,27 @@ class TrainingPlan(Message):
     proximal: float = Field(default=0.0, ge=0, le=100)
     clip_norm: float = Field(default=50.0, gt=0, le=1e6)
     codec: str = Field(default="fp16", max_length=32)
+    variates: bool = False
+    moments: bool = False
+    share: Literal["all", "policy"] = "all"
+
+    @model_validator(mode="after")
+    def _moments_are_of_variates(self) -> TrainingPlan:
+        if self.moments and not self.variates:
+            msg = "moments are made of variates: order these, too"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def carries(self) -> tuple[Carried, ...]:
+        """What the versions of such a campaign carry."""
+        return CARRIED if self.moments else ("variate",) if self.variates else ()
+
+    def sent_in_words(self) -> str:
+        """What robots send on one line: `policy, control variates`."""
+        network = ["policy"] if self.share == "policy" else ["policy", "critic"]
+        variates = ["control variates"] if self.variates else []
+        return ", ".join([*network, *variates, *(["moments"] if self.moments else [])])
 
     def rate_of_round(self, number: int, rounds: int) -> float:
         """The rate of round `number` (from 1) of `rounds`: a straight line from first to last."""

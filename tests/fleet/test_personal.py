@@ -20,7 +20,7 @@ from skills.policy import Policy
 from skills.skill import Skill
 from tests.envs.bundles import small_task
 from tests.skills.samples import small_skill
-from zunft.commands.skill import new_skill
+from zunft.new_skill import new_skill
 
 GUILD = small_skill(seed=1)
 SCORES = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(allow_nan=True, allow_infinity=False))

@@ -41,4 +41,5 @@ def test_what_is_brought_back_keeps_its_kind_and_all_that_was_inside() -> None:
     found = bounded("actor.0.weight", numbers)
     assert found.dtype == np.float32
     assert found.tolist() == [-WEIGHT_LIMIT, -WEIGHT_LIMIT, -2.0, 0.5, WEIGHT_LIMIT]
+    assert bounded("training.second.log_std", numbers).tolist() == [0, 0, 0, 0.5, WEIGHT_LIMIT]
     assert bounded("log_std", numbers).tolist() == [LOG_STD[0], LOG_STD[0], -2.0, LOG_STD[1], LOG_STD[1]]

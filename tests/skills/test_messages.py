@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from skills.messages.plans import TrainingPlan
 
@@ -25,3 +26,14 @@ def test_the_learning_rate_falls_in_a_straight_line() -> None:
 
 def test_a_single_round_uses_the_first_rate() -> None:
     assert PLAN.rate_of_round(1, 1) == PLAN.learning_rate
+
+
+def test_what_robots_send_is_said_in_words() -> None:
+    assert TrainingPlan().sent_in_words() == "policy, critic"
+    home = TrainingPlan(variates=True, moments=True, share="policy")
+    assert home.sent_in_words() == "policy, control variates, moments"
+
+
+def test_moments_without_variates_make_no_plan() -> None:
+    with pytest.raises(ValidationError, match="moments are made of variates"):
+        TrainingPlan(moments=True)

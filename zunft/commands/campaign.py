@@ -29,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="Give a standing order to improve a
     epilog="Examples: [bold]zunft campaign start weld-seam --rounds 16 --quorum 3[/]; "
     "[bold]zunft campaign start weld-seam --quorum 5 --rule trimmed-mean --option trim=.2 --clip 3[/]; "
     "[bold]zunft campaign start weld-seam --optimiser adam --max-staleness 2[/]; "
+    "[bold]zunft campaign start weld-seam --variates --share policy[/]; "
     "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
 )
 def start(
@@ -49,6 +50,15 @@ def start(
     ] = False,
     optimiser: Annotated[OptimiserName, typer.Option(help="What the server steps with.")] = "momentum",
     max_staleness: Annotated[int, typer.Option(help="How many rounds late a delta may count.")] = 0,
+    variates: Annotated[
+        bool, typer.Option("--variates", help="Robots that are unlike share control variates, too.")
+    ] = False,
+    moments: Annotated[
+        bool, typer.Option("--moments", help="And the moments of gradients; needs --variates.")
+    ] = False,
+    share: Annotated[
+        Literal["all", "policy"], typer.Option(help="Whether the critic is shared or stays at home.")
+    ] = "all",
     order: Annotated[
         Path | None,
         typer.Option(help="A JSON file with any field of a campaign request, instead of the options above."),
@@ -62,6 +72,7 @@ def start(
         "quorum": quorum,
         "target": target,
         "deadline_seconds": deadline,
+        "training": {"variates": variates, "moments": moments, "share": share},
         "merge": {
             "rule": rule,
             "options": parse_options(option),
@@ -107,6 +118,7 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
     rows = {
         "state": " ".join(filter(None, (campaign.state, campaign.reason))),
         "rounds": f"{_done(campaign)} of {order.rounds}",
+        "robots send": order.training.sent_in_words(),
         "merge": merge.rule_in_words(),
         "server optimiser": merge.optimiser_in_words(),
         "late deltas": f"staleness up to {merge.max_staleness}" if merge.max_staleness else "refused",

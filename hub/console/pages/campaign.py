@@ -181,6 +181,7 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
     return {
         "A round closes": f"with {full}, or after {late}",
         "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
+        "Robots send": training.sent_in_words(),
         "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
         "Merge": merge.rule_in_words(),
         "Server optimiser": merge.optimiser_in_words(),

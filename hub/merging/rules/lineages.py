@@ -33,6 +33,7 @@ class TaskArithmetic(Rule):
         survives="0",
         weights=True,
     )
+    averages: ClassVar = False
 
     def __post_init__(self) -> None:
         _check_scale(self.scale)
@@ -57,6 +58,7 @@ class Ties(Rule):
         survives="0",
         weights=True,
     )
+    averages: ClassVar = False
 
     def __post_init__(self) -> None:
         check_option(
@@ -90,6 +92,7 @@ class Dare(Rule):
         survives="0",
         weights=True,
     )
+    averages: ClassVar = False
 
     def __post_init__(self) -> None:
         check_option(holds=0 <= self.drop < 1, option="drop", value=self.drop, bounds="0 <= drop < 1")

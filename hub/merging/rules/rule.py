@@ -83,6 +83,8 @@ class Rule(ABC):
     card: ClassVar[Card]
     needs_gram: ClassVar[bool] = False
     needs_root: ClassVar[bool] = False
+    averages: ClassVar[bool] = True
+    """Whether what it makes of numbers lies among them, or between them and zero."""
 
     def check(self, count: int) -> None:  # noqa: B027 - a rule that promises nothing takes any number
         """Refuse what breaks the rule's promise.

@@ -31,6 +31,7 @@ class FLTrust(Rule):
     )
     needs_gram: ClassVar = True
     needs_root: ClassVar = True
+    averages: ClassVar = False  # it gives all updates the root's length
 
     def solve(self, facts: Facts) -> WeightedSum:
         """Factors from the cosines; an update or root of length zero has none."""

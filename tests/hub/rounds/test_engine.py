@@ -16,7 +16,7 @@ from skills.bounds import LOG_STD
 from skills.container import digest_of
 from skills.delta import EncodedDelta, apply
 from skills.errors import ContractError
-from skills.messages.plans import MergePlan
+from skills.messages.plans import MergePlan, TrainingPlan
 from tests.hub.conftest import (
     MERGE,
     Collecting,
@@ -295,6 +295,7 @@ def test_merging_again_without_a_robot_equals_never_having_had_it(
         state,
         base,
         received,
+        TrainingPlan(),
         MergePlan.model_validate(MERGE),
         version=2,
         round_id=works[0].round_id,

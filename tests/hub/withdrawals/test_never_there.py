@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import make_transient
 
 from hub.settings import Settings
 from hub.storage.tables.rounds import DeltaRow, RoundRow
+from skills.delta import shapes_of_delta
+from skills.messages.plans import TrainingPlan
+from skills.parts import is_carried
 from skills.skill import Skill
-from tests.hub.conftest import ADMIN, Hall, Hands, Robot, ok, random_tensors, tiny_skill
+from tests.hub.conftest import ADMIN, Hall, Hands, Robot, Tensors, ok, tiny_skill
 from tests.hub.withdrawals.guild import BASE, GrowingGate, forget
 
 PLANS: dict[str, dict[str, Any]] = {
@@ -24,6 +28,12 @@ PLANS: dict[str, dict[str, Any]] = {
     "trust": {"rule": "fltrust", "optimiser": "yogi"},
     "dare": {"rule": "dare", "options": {"seed": 3}, "momentum": 0.9},
     "late": {"momentum": 0.5, "max_staleness": 1},
+    "unlike": {"momentum": 0.5, "step": 3.0},
+    "hanging": {"rule": "trimmed-mean", "options": {"trim": 0.2}, "optimiser": "adam"},
+}
+TRAINING: dict[str, dict[str, Any]] = {
+    "unlike": {"variates": True, "share": "policy"},
+    "hanging": {"variates": True, "moments": True},
 }
 ROUNDS = 2
 CODECS = ("raw", "fp16", "int8+zstd")
@@ -48,6 +58,7 @@ def start(folder: Path, clock: Hands) -> tuple[list[Robot], dict[str, str]]:
             target=0,
             deadline_seconds=60,
             merge=plan,
+            training=TRAINING.get(name, {}),
         )
     hall.turn()
     hall.close()
@@ -62,7 +73,7 @@ def live(hall: Hall, robots: list[Robot]) -> None:
             for seed, robot in enumerate(robots):
                 work = robot.assignment(name)
                 assert work is not None
-                tensors = random_tensors(BASE, 1000 * number + seed)
+                tensors = learned_at_random(work.training, 1000 * number + seed)
                 changes = {"codec": CODECS[seed % 3], "samples": 100 + 50 * seed}
                 data = robot.delta(work, tensors, **changes)
                 if name != "late" or robot is not robots[-1]:
@@ -73,6 +84,15 @@ def live(hall: Hall, robots: list[Robot]) -> None:
                 owed = (work.round_id, data)
         hall.clock.advance(61)
         hall.turn()
+
+
+def learned_at_random(plan: TrainingPlan, seed: int) -> Tensors:
+    """Any numbers, for every tensor of which the plan asks."""
+    rng = np.random.default_rng(seed)
+    shapes = shapes_of_delta(BASE.manifest, plan)
+    return {
+        name: (0.1 if is_carried(name) else 1.0) * rng.normal(size=shape) for name, shape in shapes.items()
+    }
 
 
 def live_without(hall: Hall, other: Hall, absent: Robot, start_at: Hands) -> None:

@@ -11,7 +11,7 @@ from hub.workers.job import BenchPlan, DeltaPart, GateJob, MergeJob, ScoreJob, S
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
 from skills.messages.leaderboards import BoardPlan
-from skills.messages.plans import GatePlan, MergePlan
+from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from tests.hub.conftest import random_tensors, tiny_skill
 from tests.hub.workers.test_gate import weld_skill
 
@@ -56,6 +56,7 @@ def merge_job(plan: BenchPlan) -> MergeJob:
         round_id="c-1",
         base=base.digest,
         deltas=tuple(parts),
+        training=TrainingPlan(),
         plan=MergePlan(rule="geometric-median", optimiser="adam"),
         gate=GatePlan(),
         version=2,
