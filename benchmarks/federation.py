@@ -123,7 +123,7 @@ def run(crew: Crew, function: Callable[..., Any], arguments: Sequence[tuple[Any,
 
 def train_one_round(_: Line, skill: Skill, number: int, seed: int, rate: float) -> Tensors:
     """One robot's delta of one round."""
-    trainer = ground(number, seed).trainer(skill.manifest.network)
+    trainer = ground(number, seed).trainer(skill.manifest.network, ORDER.training)
     plan = ORDER.training
     weights, _report = train_locally(trainer, skill, [rate], plan.iterations, proximal=plan.proximal)
     return dict(subtract(weights, skill.tensors))

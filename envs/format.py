@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from envs.defaults import Training
 from envs.drives.base import Acted, Drive
 from envs.drives.impedance import Impedance
 from envs.drives.registry import known_drives
@@ -234,6 +235,7 @@ class TaskFile(Section):
         reward: Of each step.
         success: Of an episode.
         failure: Any of these ends the episode.
+        training: Where training begins, unless somebody says otherwise.
         scripted: Controllers by name, the best last: for each action the parts that are added up.
     """
 
@@ -258,6 +260,7 @@ class TaskFile(Section):
     reward: Reward
     success: Success
     failure: tuple[Condition, ...] = Field(default=(), max_length=64)
+    training: Training = Training()
     scripted: dict[Name, dict[Key, tuple[Feedback, ...]]] = Field(default={}, max_length=16)
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from envs.defaults import Training
 from envs.format import Feedback
 from envs.senses import LIMIT
 from envs.variation import Variation
@@ -84,6 +85,11 @@ class WrappedFile(BaseModel):
     def jobs(self) -> dict[str, Variation]:
         """Jobs differ by their seeds alone."""
         return {}
+
+    @property
+    def training(self) -> Training:
+        """The usual network and learner."""
+        return Training()
 
     @property
     def scripted(self) -> dict[str, dict[str, tuple[Feedback, ...]]]:

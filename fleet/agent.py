@@ -28,12 +28,11 @@ import numpy as np
 from fleet.adoption import Adoption
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill
-from fleet.place import Iteration, Place, RobotError, StoppedError
+from fleet.place import Iteration, Place, RobotError, StoppedError, Work
 from fleet.progress import Phase, Progress, Voice
 from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
 from skills.container import digest_of
-from skills.delta import Delta
 from skills.errors import (
     ForbiddenError,
     HubUnreachableError,
@@ -182,8 +181,9 @@ class Agent:
         try:
             tell = partial(self._voice.say, "pulling")
             base = pull_skill(self._bench, self._client, order.base, self._needs, tell)  # 2, 3
-            delta = self._practise(base, order)  # 4
-            data = self._bench.write_delta(delta)
+            work = self._practise(base, order)  # 4
+            data = self._bench.write_delta(work.delta)
+            self._bench.keep_private(order.campaign_id, work.private)
         except (DistrustError, HubUnreachableError, RobotError):
             raise  # it may pass: the round is done again
         except ZunftError as error:
@@ -202,7 +202,7 @@ class Agent:
         self._voice.say("kept", f"{len(data)} bytes", iteration=order.training.iterations)
         self._push(owed, data)  # 6
 
-    def _practise(self, base: Skill, order: Assignment) -> Delta:
+    def _practise(self, base: Skill, order: Assignment) -> Work:
         done = 0
 
         def tell(iteration: Iteration) -> None:
@@ -214,7 +214,8 @@ class Agent:
                 raise StoppedError
 
         self._voice.say("training", f"round {order.number} of {order.rounds}")
-        return self._place.practise(base, order, self._identity.robot_id, tell)
+        private = self._bench.private(order.campaign_id)
+        return self._place.practise(base, order, self._identity.robot_id, private, tell)
 
     def _push(self, owed: Pending, data: Blob) -> None:
         try:

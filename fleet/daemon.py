@@ -19,7 +19,6 @@ from fleet.robot_folder import Identity, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
 from fleet.twin import OwnPlace, TwinPlace
-from skills.messages.training import Ppo
 
 __all__ = ["make_agent"]
 
@@ -62,9 +61,8 @@ def _place(
     stopped: Callable[[], bool],
 ) -> Place:
     seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
-    trainer = Ppo(batch=settings.batch_steps, minibatch=min(400, settings.batch_steps))
-    episodes = settings.rehearsal_episodes
+    episodes, steps = settings.rehearsal_episodes, settings.batch_steps
     if own_env is not None:
-        return OwnPlace(own_env, task, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)
+        return OwnPlace(own_env, task, seed=seed, episodes=episodes, batch_steps=steps, stopped=stopped)
     workshop = home_workshop(identity, task)
-    return TwinPlace(task, workshop, seed=seed, episodes=episodes, settings=trainer, stopped=stopped)
+    return TwinPlace(task, workshop, seed=seed, episodes=episodes, batch_steps=steps, stopped=stopped)

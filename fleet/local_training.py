@@ -71,7 +71,9 @@ def train_alone(
     from fleet.practice import train_locally  # noqa: PLC0415 - RLlib is for workers, not for their parent
     from fleet.twin import TwinPlace  # noqa: PLC0415
 
-    trainer = TwinPlace(task, workshop, seed=seed).trainer(skill.manifest.network)
+    # Nobody to share with: the critic is part of what is learned, where the network has one.
+    alone = plan.model_copy(update={"variates": False, "moments": False, "share": "all"})
+    trainer = TwinPlace(task, workshop, seed=seed).trainer(skill.manifest.network, alone)
     rates = [plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)]
     weights, report = train_locally(trainer, skill, rates, plan.iterations, on_iteration=on_iteration)
     trainer.close()
@@ -80,6 +82,7 @@ def train_alone(
         "parents": (skill.digest,),
         "origin": "upload",
         "contributors": 1,
+        "carries": (),
         "samples": report.steps,
         "summary": f"Trained alone in {workshop.name}",
     }

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from skills.container import Tensors
 from skills.delta import Delta
 from skills.errors import ZunftError
 from skills.manifest import Contract
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
-__all__ = ["Iteration", "Place", "RobotError", "StoppedError"]
+__all__ = ["Iteration", "Place", "RobotError", "StoppedError", "Work"]
 
 
 class StoppedError(Exception):
@@ -39,6 +40,18 @@ class Iteration(Protocol):
         """Share of successful episodes."""
 
 
+class Work(Protocol):
+    """What came of a round's work."""
+
+    @property
+    def delta(self) -> Delta:
+        """For the hub."""
+
+    @property
+    def private(self) -> Tensors:
+        """What the robot keeps for the campaign's next round, and nobody else gets."""
+
+
 class Place(Protocol):
     """Where a robot practises and tries skills: its own environment, or its simulated twin.
 
@@ -49,9 +62,14 @@ class Place(Protocol):
     task_digest: str | None
 
     def practise(
-        self, base: Skill, assignment: Assignment, robot_id: str, on_iteration: Callable[[Iteration], None]
-    ) -> Delta:
-        """Train for a round; what `on_iteration` raises ends it."""
+        self,
+        base: Skill,
+        assignment: Assignment,
+        robot_id: str,
+        private: Tensors,
+        on_iteration: Callable[[Iteration], None],
+    ) -> Work:
+        """Train for a round, with what the robot kept of the last; what `on_iteration` raises ends it."""
 
     def rehearse(self, skill: Skill) -> float:
         """Share of episodes in which the skill succeeds, the same episodes for every skill."""

@@ -6,15 +6,17 @@ Pure besides the trainer. Fetching the base and sending the delta is left to `fl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from fleet.training.report import TrainingReport
 from fleet.training.trainer import Trainer
 from skills.container import Tensors
-from skills.delta import Delta, DeltaHeader, clip, norm, subtract
+from skills.delta import Delta, DeltaHeader, learned, norm, subtract
 from skills.messages.rounds import Assignment
+from skills.parts import is_carried
 from skills.skill import Skill
 
-__all__ = ["practise", "train_locally"]
+__all__ = ["Practised", "practise", "train_locally"]
 
 
 def train_locally(
@@ -45,20 +47,39 @@ def train_locally(
     return trainer.shared(), TrainingReport.of(reports)
 
 
+@dataclass(frozen=True)
+class Practised:
+    """What came of a round's work: what is sent, and what the robot keeps for the next round."""
+
+    delta: Delta
+    private: Tensors
+
+
 def practise(
     base: Skill,
     assignment: Assignment,
     trainer: Trainer,
     robot_id: str,
+    private: Tensors,
     on_iteration: Callable[[TrainingReport], None] | None = None,
     on_step: Callable[[], None] = lambda: None,
-) -> Delta:
-    """Train from `base` as the assignment says; what was learned, clipped to the plan's norm.
+) -> Practised:
+    """Train from `base` as the assignment says; what was learned, as the plan wants it sent.
+
+    Args:
+        base: The round's.
+        assignment: The hub's order.
+        trainer: For the base's network, and by the plan.
+        robot_id: Goes into the delta.
+        private: What this robot kept of the campaign's last round; empty where it has nothing.
+        on_iteration: See `train_locally`.
+        on_step: See `train_locally`.
 
     Raises:
         ArtefactError, ContractError, RobotError, StoppedError: See `train_locally`.
     """
     plan = assignment.training
+    trainer.restore(private)
     weights, report = train_locally(
         trainer,
         base,
@@ -68,16 +89,17 @@ def practise(
         on_iteration=on_iteration,
         on_step=on_step,
     )
-    learned = subtract(weights, base.tensors)
+    network = {name: tensor for name, tensor in weights.items() if not is_carried(name)}
+    change = norm(subtract(network, {name: base.tensors[name] for name in network}))
     header = DeltaHeader(
         base=base.digest,
         round_id=assignment.round_id,
         robot_id=robot_id,
         codec=plan.codec,
         samples=report.steps,
-        metrics=_metrics(report, norm(learned)),
+        metrics=_metrics(report, change),
     )
-    return Delta(header, clip(learned, plan.clip_norm))
+    return Practised(Delta(header, learned(weights, base, plan)), trainer.private())
 
 
 def _metrics(report: TrainingReport, change: float) -> dict[str, float]:
@@ -87,5 +109,6 @@ def _metrics(report: TrainingReport, change: float) -> dict[str, float]:
         "return": report.mean_return,
         "seconds": report.seconds,
         "success": report.success_rate,
+        **report.learning,
     }
     return {name: value for name, value in figures.items() if value is not None}

@@ -7,6 +7,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     identity.json    the hub's answer to the enrolment
     <skill>.memory.json   which version is in use, which were refused and why
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
+    private.tensors  what training keeps from round to round of one campaign: never sent
     skills/          fetched skill files, named by digest; a .partial one is on its way
 """
 
@@ -21,7 +22,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from skills.container import digest_of
+from skills.container import Tensors, digest_of, pack, unpack
 from skills.delta import Delta
 from skills.errors import ArtefactError, ConflictError, NotFoundError
 from skills.files import Blob, atomic_file, map_file, write_atomically
@@ -210,6 +211,18 @@ class RobotFolder:
         """Forget the delta: the hub has it, or will not have it."""
         (self.home / "pending.json").unlink(missing_ok=True)
         (self.home / "pending.delta").unlink(missing_ok=True)
+
+    def private(self, campaign_id: str) -> Tensors:
+        """What training kept of this campaign's last round; empty where there was none, or it is damaged."""
+        try:
+            kept, tensors = unpack((self.home / "private.tensors").read_bytes(), "private state")
+        except (FileNotFoundError, ArtefactError):
+            return {}
+        return tensors if kept == campaign_id else {}
+
+    def keep_private(self, campaign_id: str, tensors: Tensors) -> None:
+        """Replace what training keeps; that of another campaign is forgotten."""
+        write_atomically(self.home / "private.tensors", pack(campaign_id, tensors), mode=0o600)
 
     def _delta_file(self) -> Blob:
         with (self.home / "pending.delta").open("rb") as file:

@@ -37,8 +37,10 @@ class RobotSettings(BaseSettings):
         description="The robot's own environment, package.module:make_env; empty: its simulated twin.",
     )
     seed: int = Field(default=0, ge=0, description="Of its training, beside a number drawn from its id.")
-    batch_steps: int = Field(
-        default=3200, ge=64, description="Environment steps of one training iteration, 64 s at 50 Hz."
+    batch_steps: int | None = Field(
+        default=None,
+        ge=64,
+        description="Environment steps of a training iteration; else as ordered. 3200 are 64 s at 50 Hz.",
     )
     poll_seconds: float = Field(
         default=2.0, gt=0, description="Pause between two questions to the hub when there is nothing to do."

@@ -19,19 +19,20 @@ from envs.vector import make_vector_env
 from envs.workshop import Workshop
 from fleet.own_robot import Env, rehearse
 from fleet.place import StoppedError
-from fleet.practice import practise
+from fleet.practice import Practised, practise
 from fleet.training.ppo import PpoTrainer
 from fleet.training.report import TrainingReport
-from fleet.training.sampler import vectorise
+from fleet.training.sampler import MakeEnv, vectorise
 from fleet.training.trainer import Trainer
-from skills.delta import Delta
+from skills.container import Tensors
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
-from skills.messages.training import Ppo
+from skills.messages.training import Algorithm
 from skills.networks.base import Network
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["PARALLEL", "OwnPlace", "TwinPlace"]
+__all__ = ["PARALLEL", "OwnPlace", "TwinPlace", "learner_of"]
 
 Stopped = Callable[[], bool]
 
@@ -62,7 +63,7 @@ class TwinPlace:
         workshop: The robot's arm, peculiarities and seams.
         seed: Of all training here.
         episodes: How many a rehearsal runs.
-        settings: The trainer's knobs.
+        batch_steps: Environment steps of an iteration, where the robot has its own mind; else as ordered.
         stopped: Asked before each step.
     """
 
@@ -73,7 +74,7 @@ class TwinPlace:
         *,
         seed: int,
         episodes: int = 32,
-        settings: Ppo | None = None,
+        batch_steps: int | None = None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -82,29 +83,31 @@ class TwinPlace:
         self._workshop = workshop
         self._seed = seed
         self._episodes = episodes
-        self._settings = settings
+        self._batch_steps = batch_steps
         self._stopped = stopped
-        self._trainers: dict[Network, Trainer] = {}
+        self._trainers: dict[tuple[Network, Algorithm, bool, str], Trainer] = {}
 
-    def trainer(self, network: Network) -> Trainer:
-        """The trainer of a network, built once: it takes seconds."""
-        if network not in self._trainers:
+    def trainer(self, network: Network, plan: TrainingPlan) -> Trainer:
+        """The trainer of a network by a plan, built once: it takes seconds."""
+        learner = learner_of(plan, self._task, self._batch_steps)
+        key = (network, learner, plan.variates, plan.share)
+        if key not in self._trainers:
             make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
-            self._trainers[network] = PpoTrainer(make, network, self._settings, seed=self._seed)
-        return self._trainers[network]
+            self._trainers[key] = make_trainer(make, network, learner, plan, seed=self._seed)
+        return self._trainers[key]
 
     def practise(
         self,
         base: Skill,
         assignment: Assignment,
         robot_id: str,
+        private: Tensors,
         on_iteration: Callable[[TrainingReport], None],
-    ) -> Delta:
+    ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
-        trainer = self.trainer(base.manifest.network)
-        return practise(
-            base, assignment, trainer, robot_id, on_iteration, partial(_check_wanted, self._stopped)
-        )
+        trainer = self.trainer(base.manifest.network, assignment.training)
+        wanted = partial(_check_wanted, self._stopped)
+        return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 
     def rehearse(self, skill: Skill) -> float:
         """Success of the skill in this workshop, on the same episodes for every skill."""
@@ -120,7 +123,7 @@ class OwnPlace:
         task: What is practised.
         seed: Of all training here.
         episodes: How many a rehearsal runs.
-        settings: The trainer's knobs.
+        batch_steps: Environment steps of an iteration, where the robot has its own mind; else as ordered.
         stopped: Asked before each step.
     """
 
@@ -131,7 +134,7 @@ class OwnPlace:
         *,
         seed: int,
         episodes: int = 8,
-        settings: Ppo | None = None,
+        batch_steps: int | None = None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -142,7 +145,7 @@ class OwnPlace:
         self._task = task
         self._seed = seed
         self._episodes = episodes
-        self._settings = settings
+        self._batch_steps = batch_steps
         self._stopped = stopped
 
     def practise(
@@ -150,20 +153,45 @@ class OwnPlace:
         base: Skill,
         assignment: Assignment,
         robot_id: str,
+        private: Tensors,
         on_iteration: Callable[[TrainingReport], None],
-    ) -> Delta:
+    ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
         # A new trainer begins with a new episode: since the last round the robot was elsewhere.
         seed = int(np.random.default_rng([self._seed, assignment.number]).integers(2**31))
-        trainer = PpoTrainer(lambda _: self._copies, base.manifest.network, self._settings, seed=seed)
-        return practise(
-            base, assignment, trainer, robot_id, on_iteration, partial(_check_wanted, self._stopped)
-        )
+        plan = assignment.training
+        learner = learner_of(plan, self._task, self._batch_steps)
+        trainer = make_trainer(lambda _: self._copies, base.manifest.network, learner, plan, seed=seed)
+        wanted = partial(_check_wanted, self._stopped)
+        return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 
     def rehearse(self, skill: Skill) -> float:
         """Success of the skill on this robot."""
         policy = _Left(Policy(skill), self._stopped)
         return rehearse(self._env, policy, self._task, self._episodes, self._seed).score
+
+
+def learner_of(plan: TrainingPlan, task: Task, batch_steps: int | None = None) -> Algorithm:
+    """How a robot learns: as ordered, else as the task advises; its own batch where it has one."""
+    learner = plan.learner or task.file.training.learner
+    if batch_steps is None:
+        return learner
+    minibatch = min(learner.minibatch, batch_steps)
+    return learner.model_copy(update={"batch": batch_steps, "minibatch": minibatch})
+
+
+def make_trainer(
+    make_env: MakeEnv, network: Network, learner: Algorithm, plan: TrainingPlan, *, seed: int
+) -> Trainer:
+    """The trainer for an order."""
+    return PpoTrainer(
+        make_env,
+        network,
+        learner,
+        seed=seed,
+        shares_critic=plan.share == "all",
+        variates=plan.variates,
+    )
 
 
 def _check_wanted(stopped: Stopped) -> None:

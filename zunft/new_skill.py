@@ -29,7 +29,7 @@ def new_skill(task: str | Task, *, seed: int, network: dict[str, object] | None 
     Args:
         task: Or its name.
         seed: Of the weights.
-        network: Kind and sizes; None for the usual `mlp`.
+        network: Kind and sizes; None for what the task advises.
 
     Raises:
         ContractError: There is no such task.
@@ -44,7 +44,7 @@ def new_skill(task: str | Task, *, seed: int, network: dict[str, object] | None 
         task=found.name,
         task_digest=found.digest,
         contract=found.contract,
-        network=_network(found.contract, network or {}),
+        network=_network(found.contract, network or found.file.training.network),
         origin="initial",
         summary=found.title,
     )

@@ -1,7 +1,8 @@
 """A skill's network behind RLlib's interface, with the critic that judges it.
 
-The critic is the network's own where it brings one; else it stays at home, and sees what only the twin knows
-or, without a twin, what the network observes and remembers (asymmetric actor-critic, Pinto et al. 2018).
+The critic is the network's own where it brings one; else it stays at home, and sees beside the observation
+what only the twin knows (asymmetric actor-critic, Pinto et al. 2018) or, without one, what the network
+remembers.
 """
 
 from __future__ import annotations

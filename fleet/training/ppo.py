@@ -88,9 +88,8 @@ class PpoTrainer(Trainer):
         brings_one = any(name.startswith("critic.") for name in self._network.shapes())
         if brings_one and (self._shares_critic or not twin):
             return None
-        if twin:
-            return twin
-        return self._network.inputs + self._network.actor(_zeros(self._network)).memory_size
+        remembered = self._network.actor(_zeros(self._network)).memory_size
+        return self._network.inputs + (twin or remembered)
 
     def take(self, tensors: Tensors) -> None:
         """Begin a round from a skill's tensors; what is private stays.
@@ -172,11 +171,11 @@ class PpoTrainer(Trainer):
 
     @torch.no_grad()
     def _batch(self, rollout: Rollout) -> dict[str, Tensor]:
-        seen = np.concatenate((rollout.observations, rollout.memories), axis=-1)
+        known = rollout.truths if rollout.truths.shape[-1] else rollout.memories
         columns: dict[str, NDArray[np.float32]] = {
             Columns.OBS: rollout.observations,
             MEMORY: rollout.memories,
-            SEEN: rollout.truths if rollout.truths.shape[-1] else seen,
+            SEEN: np.concatenate((rollout.observations, known), axis=-1),
             Columns.ACTIONS: rollout.actions,
             Columns.ACTION_LOGP: rollout.log_probabilities,
         }

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from skills.manifest import Name
 from skills.messages.base import Finite, Message, Whole
+from skills.messages.training import Algorithm
 from skills.parts import CARRIED, Carried
 
 __all__ = ["GatePlan", "MergePlan", "OptimiserName", "RuleName", "TrainingPlan"]
@@ -37,6 +38,7 @@ class TrainingPlan(Message):
     """What each robot does in a round; the learning rate falls from first to last over the campaign.
 
     Attributes:
+        learner: How a robot learns, with all its knobs; None: as the task advises.
         iterations: Batches collected and learned from before the delta is sent.
         proximal: FedProx mu (Li et al. 2020); 0 leaves it out.
         clip_norm: Largest Euclidean norm of a delta, leaving out what the skill carries (`skills.parts`).
@@ -46,6 +48,7 @@ class TrainingPlan(Message):
         share: Whether the critic stays at home (`policy`): robots whose rewards differ need one of their own.
     """
 
+    learner: Algorithm | None = None
     iterations: int = Field(default=3, ge=1, le=10_000)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     final_learning_rate: float = Field(default=1e-4, gt=0, le=1)

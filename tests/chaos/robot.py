@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +21,11 @@ from fleet.agent import Agent, AgentSettings, take_turns
 from fleet.client import HubClient
 from fleet.membership import connect, join
 from fleet.robot_folder import RobotFolder
-from skills.delta import Delta
 from skills.errors import HubUnreachableError, ZunftError
 from skills.files import Blob
 from skills.fits import Abilities
 from skills.messages.rounds import DeltaReceipt
-from tests.fleet.small_robot import SmallPlace
+from tests.fleet.small_robot import SmallPlace, SmallWork
 
 SETTINGS = AgentSettings(poll_seconds=0.05, look_seconds=0.5, backoff_seconds=0.1, backoff_cap=1.0)
 OFTEN = 3
@@ -65,10 +65,11 @@ class NotingClient(HubClient):
 class DrawnGround(SmallPlace):
     """Deltas that differ from robot to robot and round to round."""
 
-    def practise(self, *arguments: object) -> Delta:
-        delta = super().practise(*arguments)  # type: ignore[arg-type]
+    def practise(self, *arguments: Any) -> SmallWork:
+        work = super().practise(*arguments)
         rng = np.random.default_rng()
-        return replace(delta, tensors={name: rng.normal(size=t.shape) for name, t in delta.tensors.items()})
+        drawn = {name: rng.normal(size=t.shape) for name, t in work.delta.tensors.items()}
+        return replace(work, delta=replace(work.delta, tensors=drawn))
 
 
 def main() -> None:

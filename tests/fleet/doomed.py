@@ -11,20 +11,20 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from fleet.progress import Progress
-from skills.delta import Delta
-from tests.fleet.small_robot import SmallPlace, make_robot
+from tests.fleet.small_robot import SmallPlace, SmallWork, make_robot
 
 
 class NotingPlace(SmallPlace):
     """Notes rounds on disk."""
 
-    def practise(self, *arguments: object) -> Delta:
-        delta = super().practise(*arguments)  # type: ignore[arg-type]
+    def practise(self, *arguments: Any) -> SmallWork:
+        work = super().practise(*arguments)
         with (Path(sys.argv[1]) / "trained").open("a") as file:
-            file.write(delta.header.round_id + "\n")
-        return delta
+            file.write(work.delta.header.round_id + "\n")
+        return work
 
 
 def main() -> None:

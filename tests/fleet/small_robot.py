@@ -14,6 +14,7 @@ from fleet.membership import connect, join
 from fleet.place import Iteration, Place
 from fleet.progress import Progress
 from fleet.robot_folder import RobotFolder
+from skills.container import Tensors
 from skills.delta import Delta, DeltaHeader
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
@@ -42,6 +43,14 @@ class OneIteration:
     success_rate: float | None = 0.5
 
 
+@dataclass(frozen=True)
+class SmallWork:
+    """A round's work; what is kept counts the rounds that led to it."""
+
+    delta: Delta
+    private: Tensors
+
+
 @dataclass
 class SmallPlace:
     """Scores are looked up by version; trained rounds are counted."""
@@ -53,8 +62,13 @@ class SmallPlace:
     step: float = 0.25
 
     def practise(
-        self, base: Skill, assignment: Assignment, robot_id: str, on_iteration: Callable[[Iteration], None]
-    ) -> Delta:
+        self,
+        base: Skill,
+        assignment: Assignment,
+        robot_id: str,
+        private: Tensors,
+        on_iteration: Callable[[Iteration], None],
+    ) -> SmallWork:
         for _ in range(assignment.training.iterations):
             on_iteration(OneIteration())
         self.trained.append(assignment.round_id)
@@ -65,7 +79,9 @@ class SmallPlace:
             codec=assignment.training.codec,
             samples=STEPS * assignment.training.iterations,
         )
-        return Delta(header, {name: np.full(t.shape, self.step) for name, t in base.tensors.items()})
+        rounds = private.get("rounds", np.zeros(1, np.float32)) + 1
+        delta = Delta(header, {name: np.full(t.shape, self.step) for name, t in base.tensors.items()})
+        return SmallWork(delta, {"rounds": rounds})
 
     def rehearse(self, skill: Skill) -> float:
         return self.scores.get(skill.manifest.version, 0.5)

@@ -348,3 +348,37 @@ def test_a_pinned_key_is_not_exchanged_when_the_hub_is(hub: LyingHub, robot: Sma
     robot.agent.step()
     assert robot.phases[-1] == "refused"
     assert not robot.place.trained
+
+
+def test_what_training_keeps_goes_on_in_the_next_round_also_after_a_restart_and_is_never_sent(
+    hub: LyingHub, tmp_path: Path
+) -> None:
+    hub.publish(small_skill())
+    settings = AgentSettings(look_seconds=0, adopts=False)
+    for number in (1, 2):
+        robot = make_robot(tmp_path, hub.url, settings=settings)  # a new process each time
+        hub.order(number)
+        robot.agent.step()
+        assert robot.bench.private("campaign")["rounds"].tolist() == [number]
+    assert all(b"rounds" not in bytes(delta)[:4096] for delta in hub.deltas.values())
+    assert (tmp_path / "private.tensors").stat().st_mode & 0o777 == 0o600
+
+
+def test_another_campaign_begins_without_what_the_last_one_kept(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    robot.agent.step()
+    hub.assignment = hub.order(2).model_copy(update={"campaign_id": "another"})
+    robot.agent.step()
+    assert robot.bench.private("campaign") == {}
+    assert robot.bench.private("another")["rounds"].tolist() == [1]
+
+
+def test_kept_state_that_is_damaged_is_left_aside(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.order(1)
+    robot.agent.step()
+    path = robot.bench.home / "private.tensors"
+    path.write_bytes(path.read_bytes()[:-3])
+    hub.order(2)
+    robot.agent.step()
+    assert robot.bench.private("campaign")["rounds"].tolist() == [1]
+    assert "r-anna round-2" in hub.deltas

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from fleet.practice import practise
+from fleet.practice import Practised, practise
 from fleet.training.ppo import PpoTrainer
 from fleet.training.report import TrainingReport
-from skills.delta import Delta, apply, norm
+from skills.container import Tensors
+from skills.delta import Delta, apply, norm, shapes_of_delta
 from skills.errors import ArtefactError
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest
@@ -68,9 +69,8 @@ def test_the_delta_leads_from_the_base_to_what_was_trained() -> None:
     base = base_skill()
     trainer = make_trainer(base)
     reports: list[TrainingReport] = []
-    delta = practise(
-        base, assignment_for(base, TrainingPlan(iterations=3, codec="raw")), trainer, "robot", reports.append
-    )
+    order = assignment_for(base, TrainingPlan(iterations=3, codec="raw"))
+    delta = practise(base, order, trainer, "robot", {}, reports.append).delta
     reached = apply(base.tensors, delta.tensors)
     assert all(np.array_equal(reached[name], weights) for name, weights in trainer.shared().items())
     assert norm(delta.tensors) > 0
@@ -83,7 +83,7 @@ def test_the_delta_leads_from_the_base_to_what_was_trained() -> None:
 def test_the_delta_travels_in_the_codec_of_the_plan(codec: str) -> None:
     base = base_skill()
     plan = TrainingPlan(iterations=1, codec=codec)
-    delta = practise(base, assignment_for(base, plan), make_trainer(base), "robot")
+    delta = practise(base, assignment_for(base, plan), make_trainer(base), "robot", {}).delta
     received = Delta.from_bytes(delta.to_bytes(), base.manifest.network.shapes())
     assert received.header == delta.header
     assert received.header.codec == codec
@@ -92,7 +92,7 @@ def test_the_delta_travels_in_the_codec_of_the_plan(codec: str) -> None:
 def test_a_long_delta_is_shortened_to_the_norm_of_the_plan() -> None:
     base = base_skill()
     assignment = assignment_for(base, TrainingPlan(iterations=2, clip_norm=0.01), learning_rate=0.01)
-    delta = practise(base, assignment, make_trainer(base), "robot")
+    delta = practise(base, assignment, make_trainer(base), "robot", {}).delta
     assert norm(delta.tensors) == pytest.approx(0.01)
     assert delta.header.metrics["change"] > 0.01
 
@@ -101,7 +101,7 @@ def test_metrics_are_finite_also_when_no_episode_ended() -> None:
     base = base_skill()
     settings = Ppo(batch=16, minibatch=8, epochs=1)
     trainer = PpoTrainer(lambda seed: PointCopies(4, seed), base.manifest.network, settings, seed=4)
-    delta = practise(base, assignment_for(base, TrainingPlan(iterations=1)), trainer, "robot")
+    delta = practise(base, assignment_for(base, TrainingPlan(iterations=1)), trainer, "robot", {}).delta
     assert "success" not in delta.header.metrics
     assert all(np.isfinite(value) for value in delta.header.metrics.values())
 
@@ -110,4 +110,34 @@ def test_a_base_of_another_network_is_refused() -> None:
     trainer = make_trainer(base_skill())
     strange = base_skill(hidden=(9,))
     with pytest.raises(ArtefactError):
-        practise(strange, assignment_for(strange, TrainingPlan()), trainer, "robot")
+        practise(strange, assignment_for(strange, TrainingPlan()), trainer, "robot", {})
+
+
+def test_with_control_variates_the_delta_has_them_and_the_critic_may_stay_at_home() -> None:
+    base = base_skill()
+    plan = TrainingPlan(iterations=1, codec="raw", variates=True, share="policy")
+    settings = Ppo(batch=160, minibatch=80, epochs=2)
+
+    def trained(private: Tensors, start: Skill) -> Practised:
+        trainer = PpoTrainer(
+            lambda seed: PointCopies(4, seed),
+            base.manifest.network,
+            settings,
+            seed=4,
+            shares_critic=False,
+            variates=True,
+        )
+        return practise(start, assignment_for(start, plan), trainer, "robot", private)
+
+    first = trained({}, base)
+    shapes = shapes_of_delta(base.manifest, plan)
+    assert set(first.delta.tensors) == set(shapes)
+    assert Delta.from_bytes(first.delta.to_bytes(), shapes).header == first.delta.header
+    own = {n: t for n, t in first.private.items() if n.startswith("own-variate.")}
+    assert own
+    for name, tensor in own.items():  # the base carries none: the delta is the variate itself
+        sent = first.delta.tensors[f"training.variate.{name.removeprefix('own-variate.')}"]
+        np.testing.assert_array_equal(sent, tensor)
+    again = trained(first.private, base)  # as after a crash before the delta was kept
+    assert set(again.private) == set(first.private)
+    assert "kl" in first.delta.header.metrics

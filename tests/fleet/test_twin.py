@@ -14,7 +14,6 @@ from fleet.own_robot import Guarded
 from fleet.place import RobotError, StoppedError
 from fleet.twin import OwnPlace, TwinPlace
 from skills.messages.plans import TrainingPlan
-from skills.messages.training import Ppo
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind
 from tests.fleet.small_robot import SmallRobot, make_robot
@@ -28,15 +27,14 @@ BATCH = 64
 
 
 def place_of(env: Watched, stopped: Callable[[], bool] = lambda: False) -> OwnPlace:
-    settings = Ppo(batch=BATCH, minibatch=BATCH)
-    return OwnPlace(Guarded(env), TASK, seed=0, episodes=1, settings=settings, stopped=stopped)
+    return OwnPlace(Guarded(env), TASK, seed=0, episodes=1, batch_steps=BATCH, stopped=stopped)
 
 
 def test_a_robots_own_environment_stays_open_from_round_to_round() -> None:
     env = Watched()
     place = place_of(env)
     for _ in range(2):
-        place.practise(SKILL, ORDER, "robot", lambda _: None)
+        place.practise(SKILL, ORDER, "robot", {}, lambda _: None)
         gc.collect()  # a trainer that is thrown away must take nothing with it
     place.rehearse(SKILL)
     assert env.closed == 0
@@ -46,7 +44,7 @@ def test_a_robot_is_left_between_two_steps_while_it_practises_and_while_it_tries
     env = Watched()
     place = place_of(env, lambda: env.steps >= 10)
     with pytest.raises(StoppedError):
-        place.practise(SKILL, ORDER, "robot", lambda _: None)
+        place.practise(SKILL, ORDER, "robot", {}, lambda _: None)
     assert env.steps == 10
     with pytest.raises(StoppedError):
         place.rehearse(SKILL)
@@ -64,7 +62,7 @@ def test_a_twin_is_left_between_two_steps() -> None:
     home = fleet_workshops(TASK.file)[0]
     twin = TwinPlace(TASK, home, seed=0, episodes=1, stopped=stopped)
     with pytest.raises(StoppedError):
-        twin.practise(SKILL, ORDER, "robot", lambda _: None)
+        twin.practise(SKILL, ORDER, "robot", {}, lambda _: None)
     with pytest.raises(StoppedError):
         twin.rehearse(SKILL)
     assert asked == 6

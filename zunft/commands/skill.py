@@ -61,14 +61,17 @@ def new(
     task: str,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the file.")],
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
-    network: Annotated[str, typer.Option(help="Its kind: `mlp`, or `gru`, which remembers.")] = "mlp",
+    network: Annotated[
+        str, typer.Option(help="Its kind: `mlp`, or `gru`, which remembers; else what the task advises.")
+    ] = "",
     size: Annotated[
         list[str] | None, typer.Option(help="NAME=NUMBER[,NUMBER...], such as hidden=64,64 or history=8.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Make version 1 of a skill: an untrained network for a task."""
-    skill = new_skill(task, seed=seed, network={"kind": network, **read_sizes(size or ())})
+    wanted = {**({"kind": network} if network else {}), **read_sizes(size or ())}
+    skill = new_skill(task, seed=seed, network=wanted or None)
     skill.save(output)
     done = {"file": output, "skill": skill.manifest.name, "version": 1, "digest": skill.digest}
     tell(done, f"{output}: {skill.manifest.name} v1, {skill.digest}", as_json=as_json)
