@@ -47,7 +47,7 @@ from skills.errors import ArtefactError
 from skills.files import Blob
 from skills.manifest import Digest, Manifest
 from skills.messages.plans import TrainingPlan
-from skills.parts import CRITIC, TRAINING, carried_shapes, is_carried, network_of, part_of, policy_of
+from skills.parts import CRITIC, TRAINING, by_part, carried_shapes, is_carried, network_of, policy_of
 from skills.skill import Skill
 
 __all__ = [
@@ -204,10 +204,10 @@ class EncodedDelta:
 
     def norms(self) -> dict[str, float]:
         """Euclidean norm of each part (`skills.parts.part_of`); a piece at a time is expanded."""
-        lengths: dict[str, list[float]] = {}
-        for name, each in self.tensors.items():
-            lengths.setdefault(part_of(name), []).extend(_length(piece) for piece in decoded_pieces(each))
-        return {part: hypot(*found) for part, found in lengths.items()}
+        return {
+            part: hypot(*(_length(piece) for each in tensors.values() for piece in decoded_pieces(each)))
+            for part, tensors in by_part(self.tensors).items()
+        }
 
 
 def unpacked_limit(shapes: Parameters) -> int:

@@ -18,6 +18,7 @@ __all__ = [
     "LONGEST_CHANGE",
     "TRAINING",
     "Carried",
+    "by_part",
     "carried_shapes",
     "is_carried",
     "is_training",
@@ -56,6 +57,14 @@ def is_carried(name: str) -> bool:
 def part_of(name: str) -> str:
     """`network` for a weight of policy or critic, else which of the carried parts the tensor belongs to."""
     return name.split(".")[1] if is_carried(name) else "network"
+
+
+def by_part(tensors: Mapping[str, T]) -> dict[str, dict[str, T]]:
+    """Tensors or their shapes, sorted by part, see `part_of`."""
+    found: dict[str, dict[str, T]] = {}
+    for name, each in tensors.items():
+        found.setdefault(part_of(name), {})[name] = each
+    return found
 
 
 def policy_of(tensors: Mapping[str, T]) -> dict[str, T]:

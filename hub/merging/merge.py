@@ -28,8 +28,7 @@ class Merged:
 
     Attributes:
         tensors: The merged update; float32, or float64 if an input is.
-        gram: (n, n) inner products of the updates that count, in their order, of their networks' weights
-            alone; None where the rule needs none.
+        gram: (n, n) inner products of the updates that count, in their order; None where the rule needs none.
     """
 
     tensors: dict[str, NDArray[Any]]
@@ -150,7 +149,7 @@ def _root_factors(
 
 def _gram(engine: Engine, stack: Stack) -> NDArray[np.float64]:
     gram = np.zeros((len(stack), len(stack)))
-    for chunk in engine.grams(stack.network()):
+    for chunk in engine.grams(stack):
         gram += chunk
     if not np.isfinite(gram).all():
         _refuse_bad_numbers(stack)

@@ -7,7 +7,7 @@ quantised. Reading the numbers is the work of the engines (`cpu`, `device`, `clu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -20,7 +20,6 @@ from skills.codecs import BLOCK, Quantised
 from skills.container import check_shapes
 from skills.document import Parameters
 from skills.errors import ArtefactError
-from skills.parts import network_of
 
 __all__ = ["CHUNK", "Chunk", "Entry", "Stack", "Update", "decode", "find_bad_number"]
 
@@ -101,11 +100,6 @@ class Stack:
             for name, shape in self.shapes.items()
             for start in range(0, prod(shape), CHUNK)
         ]
-
-    def network(self) -> Stack:
-        """Without what skills carry beside their network: of this, lengths and distances are taken."""
-        shapes = network_of(self.shapes)
-        return replace(self, shapes=shapes, columns={name: self.columns[name] for name in shapes})
 
     def part(self, chunks: Sequence[Chunk]) -> Stack:
         """These chunks as a stack of their own; chunk i is its tensor `str(i)`."""

@@ -1,18 +1,19 @@
 """From deltas to a candidate: weights, the merge, the server optimiser, and the new version's manifest.
 
 Same deltas, same bits, whichever process merges them on the same kind of device: deltas are taken in the
-order of their digests. What a skill carries beside its network (`skills.parts`) is moved by the merged delta
-as it is, past the server optimiser: so the skill's variate is the mean of its robots'. What comes out is
-written piece by piece into files that the caller gives. Where deltas come from and where those files go is
-`hub.workers.merger`'s business.
+order of their digests. Each part (`skills.parts`) is merged by itself, by lengths and distances of its own:
+who lies in a variate alone does not hide behind honest weights (docs/merging.md). What a skill carries moves
+by the merged delta as it is, past the server optimiser: so its variate is the mean of its robots'. What comes
+out is written into files that the caller gives (`hub.workers.candidate_files`). Where deltas come from and
+where those files go is `hub.workers.merger`'s business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, prod, sqrt
-from typing import Any, BinaryIO
+from math import sqrt
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,12 @@ from numpy.typing import NDArray
 from hub.merging import Chain, Engine, Merged, make_chain, merge
 from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
-from skills.bounds import bounded
-from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
+from hub.workers.candidate_files import CandidateFiles
 from skills.delta import norm, shapes_of_delta
-from skills.document import Parameters
 from skills.files import Blob
 from skills.manifest import Manifest
 from skills.messages.plans import MergePlan, TrainingPlan
-from skills.parts import is_carried, network_of
+from skills.parts import by_part, network_of
 from skills.skill import Skill
 
 __all__ = ["Received", "chain_of", "discount", "length_of_sum", "write_candidate"]
@@ -77,8 +76,7 @@ def write_candidate(
         plan: Weights, rule and server optimiser.
         version: Number of the new version.
         round_id: Goes into its manifest.
-        optimiser_state: After the round that made `base`; None at the start. That of another kind of
-            optimiser is left aside.
+        optimiser_state: After the round that made `base`; None at the start.
         engine: What computes.
         root: For `fltrust`: a factor for each delta; the root update is their sum.
 
@@ -92,23 +90,29 @@ def write_candidate(
     """
     digests = sorted(deltas)
     received = [deltas[digest] for digest in digests]
-    updates = [each.tensors for each in received]
     weights = [min(each.samples, plan.sample_cap) * discount(each.staleness) for each in received]
-    shapes = shapes_of_delta(base.manifest, training)
     factors = None if root is None else [root[digest] for digest in digests]
-    optimiser = optimiser_of(plan)
-    before = _state_for(optimiser, optimiser_state, network_of(shapes))
-    length, gram = _write(
+    parts = by_part(shapes_of_delta(base.manifest, training))
+    files = CandidateFiles(
         skill,
         state,
         _manifest(base, received, training, version, round_id),
         base.tensors,
-        # As large as the skill: nobody here keeps it.
-        merge(updates, weights, chain_of(plan), engine=engine, shapes=shapes, root=factors),
-        optimiser,
-        before,
+        optimiser_of(plan),
+        optimiser_state,
+        parts["network"],
     )
-    metrics = {"norm": length, **_cosine(received, gram, engine)}
+
+    chain, metrics = chain_of(plan), {}
+    for part, shapes in parts.items():
+        updates = [{name: each.tensors[name] for name in shapes} for each in received]
+        # As large as the part: nobody here keeps it.
+        length, gram = _take(
+            files, part, merge(updates, weights, chain, engine=engine, shapes=shapes, root=factors)
+        )
+        if part == "network":
+            metrics = {"norm": length, **_cosine(received, gram, engine)}
+    files.keep_rest()
     reported = [each.success for each in received if each.success is not None]
     if reported:
         metrics["success"] = sum(reported) / len(reported)
@@ -141,6 +145,12 @@ def length_of_sum(updates: Sequence[Update], factors: Sequence[float], engine: E
     return norm(mean) * sum(factors)
 
 
+def _take(files: CandidateFiles, part: str, merged: Merged) -> tuple[float, NDArray[np.float64] | None]:
+    """Write what a part was merged to; how far it moved, and the Gram matrix."""
+    change = files.step if part == "network" else files.move
+    return change(merged.tensors), merged.gram
+
+
 def _manifest(
     base: Skill, received: Sequence[Received], training: TrainingPlan, version: int, round_id: str
 ) -> Manifest:
@@ -155,70 +165,6 @@ def _manifest(
             "carries": training.carries,
         }
     )
-
-
-def _state_for(optimiser: Optimiser, data: Blob | None, shapes: Parameters) -> Tensors:
-    """The state, as far as it is one of this kind of optimiser and of these tensors."""
-    if data is None:
-        return {}
-    kind, state = unpack(data, "optimiser state")
-    if kind != optimiser.kind:
-        return {}
-    # A campaign before this one may have left the critic at home, or not.
-    known = {name: shape for name, shape in shapes.items() if optimiser.moments(name)[0] in state}
-    expected = {moment: shape for name, shape in known.items() for moment in optimiser.moments(name)}
-    found = {name: state[name] for name in expected if name in state}
-    check_shapes(found, expected, "optimiser state")
-    return found
-
-
-def _write(
-    skill: BinaryIO,
-    state: BinaryIO,
-    manifest: Manifest,
-    base: Tensors,
-    merged: Merged,
-    optimiser: Optimiser,
-    before: Tensors,
-) -> tuple[float, NDArray[np.float64] | None]:
-    """Let the optimiser make a step of the mean, piece by piece; its length, and the merge's Gram matrix."""
-    shapes = manifest.shapes()
-    single, double = np.dtype(np.float32), np.dtype(np.float64)
-    weights = TensorWriter(
-        skill, manifest.model_dump_json(), {name: Spec(single, shape) for name, shape in shapes.items()}
-    )
-    stepping = network_of(merged.tensors)
-    specs = {each: Spec(double, shapes[name]) for name in stepping for each in optimiser.moments(name)}
-    moments = TensorWriter(state, optimiser.kind, specs)
-    lengths = []
-    for name, here in _pieces(shapes):
-        old = _piece(base, name, here) if name in base else np.zeros(1, single)
-        new = old
-        if name in stepping:
-            past = _cut(before, optimiser.moments(name), here)
-            after, step = optimiser.update(past or None, _cut(merged.tensors, [name], here))
-            for moment, numbers in after.items():
-                moments.write(moment, numbers, here.start)
-            lengths.append(norm(step))
-            new = old + step[name]
-        elif is_carried(name):
-            new = old + _piece(merged.tensors, name, here).astype(np.float64)
-        weights.write(name, bounded(name, new), here.start)
-    return hypot(*lengths), merged.gram
-
-
-def _pieces(shapes: Parameters) -> Iterator[tuple[str, slice]]:
-    for name, shape in shapes.items():
-        for start in range(0, prod(shape), PIECE):
-            yield name, slice(start, start + PIECE)
-
-
-def _piece(tensors: Tensors, name: str, here: slice) -> NDArray[Any]:
-    return tensors[name].reshape(-1)[here]
-
-
-def _cut(tensors: Tensors, names: Sequence[str], here: slice) -> Tensors:
-    return {name: _piece(tensors, name, here) for name in names if name in tensors}
 
 
 def _cosine(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.errors import RequestError, ZunftError
-from skills.messages.plans import MergePlan
+from skills.messages.plans import MergePlan, TrainingPlan
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from zunft.cli import app
 from zunft.commands import campaign
@@ -84,9 +84,22 @@ def test_every_part_of_a_merge_can_be_ordered_and_is_shown(hall: Hall) -> None:
     assert "staleness up to 2" in shown.output
 
 
+def test_unlike_robots_can_be_asked_for_variates_and_moments_and_are_shown_so(hall: Hall) -> None:
+    plan_of("--variates", "--moments", "--share", "policy")
+    order = hall.get("/campaigns")[0]["order"]
+    assert TrainingPlan.model_validate(order["training"]) == TrainingPlan(
+        variates=True, moments=True, share="policy"
+    )
+    hall.turn()
+    shown = run("show", hall.get("/campaigns")[0]["campaign_id"])
+    assert "policy, control variates, moments" in shown.output
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
+        ("--moments", "training: moments are made of variates: order these, too"),
+        ("--variates --rule ties", "a control variate is a mean, and ties makes none"),
         ("--rule krum", "options.byzantine: rule krum needs the option 'byzantine'"),
         ("--rule krum --option byzantine=1", "needs 5 updates or more, not 2"),
         ("--rule median --option trim=.2", "rule median has no option 'trim'"),
