@@ -1,14 +1,17 @@
 """What liars do to a control variate, and so to learning: `python -m benchmarks.variates`, minutes on a core.
 
-Eight robots fit one network to eight unlike homes: each sees its own alone and must tell it by what it
-observes. Two of them send honest weights, but a variate as long as admission lets it be. Plain numpy, no hub:
-the merge is `hub.merging`'s. What variates are for is shown by the same campaign without them.
+Eight robots fit one network to eight unlike homes: each sees its own alone, and what is right there shows in
+what it observes. Two of them send honest weights, and lie in their variates alone. Plain numpy, no hub; each
+part is merged by itself, as `hub.workers.merge_round` does.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,30 +21,34 @@ from benchmarks.attacks import flatten, forge, unflatten
 from hub.merging import merge_arrays
 from skills.initial import initial_tensors
 from skills.manifest import Network
-from skills.parts import LONGEST_CHANGE, TRAINING, policy_of
+from skills.parts import LONGEST_CHANGE, TRAINING, by_part, policy_of
 
 Vector = NDArray[np.float64]
 Tensors = dict[str, Vector]
 
 ROBOTS, LIARS = 8, 2
+HONEST = ROBOTS - LIARS
 NETWORK = Network(inputs=8, outputs=2, hidden=(32,))
 HINTS = 4  # of the inputs say, with noise, whose home it is
 STEPS, RATE, BATCH = 20, 0.1, 64
+BYZANTINE = {"byzantine": LIARS}
+TRIMMED = {"rule": "trimmed-mean", "trim": LIARS / ROBOTS, **BYZANTINE}
 RULES: dict[str, dict[str, Any]] = {
     "mean": {"rule": "mean"},
     "clip+mean": {"rule": "mean", "clip": 1.0},
-    "trimmed-mean": {"rule": "trimmed-mean", "trim": LIARS / ROBOTS, "byzantine": LIARS},
-    "median": {"rule": "median", "byzantine": LIARS},
-    "krum": {"rule": "krum", "byzantine": LIARS},
-    "mixing+trimmed-mean": {
-        "rule": "trimmed-mean",
-        "trim": LIARS / ROBOTS,
-        "byzantine": LIARS,
-        "mixing": True,
-    },
+    "trimmed-mean": TRIMMED,
+    "median": {"rule": "median", **BYZANTINE},
+    "krum": {"rule": "krum", **BYZANTINE},
+    "mda": {"rule": "mda", **BYZANTINE},
+    "mixing+trimmed-mean": {**TRIMMED, "mixing": True},
+    "mixing+median": {"rule": "median", "mixing": True, **BYZANTINE},
 }
-LIES = ("none", "sign-flip", "random", "alie-")
+LONG, HIDDEN = ("sign-flip", "random"), ("alie-", "min-max")
+LIES = ("none", *LONG, *HIDDEN)
 VARIATE = f"{TRAINING}variate."
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "merging.md"
+BEGIN, END = "<!-- variates -->", "<!-- /variates -->"
 
 
 @dataclass(frozen=True)
@@ -81,68 +88,137 @@ def gradient(weights: Mapping[str, Vector], inputs: Vector, wanted: Vector) -> t
 
 
 class Guild:
-    """All homes, and what their robots keep."""
+    """All robots of one campaign, and what they share."""
 
     def __init__(self, seed: int, *, variates: bool = True) -> None:
         rng = np.random.default_rng([seed, 0])
-        self.common = rng.standard_normal((2, NETWORK.inputs - HINTS))
-        self.homes = [Home.draw(rng) for _ in range(ROBOTS)]
+        self._common = rng.standard_normal((2, NETWORK.inputs - HINTS))
+        self._homes = [Home.draw(rng) for _ in range(ROBOTS)]
         self._seed, self._variates = seed, variates
-        start = initial_tensors(NETWORK, seed=seed, log_std=0.0, first_layer=1.0)
-        self.weights: Tensors = {name: each.astype(np.float64) for name, each in policy_of(start).items()}
-        self.variate: Tensors = {name: np.zeros(each.shape) for name, each in self.weights.items()}
-        self.own = [self.variate] * ROBOTS
+        start = policy_of(initial_tensors(NETWORK, seed=seed, log_std=0.0, first_layer=1.0))
+        self._weights: Tensors = {name: each.astype(np.float64) for name, each in start.items()}
+        self._variate: Tensors = {name: np.zeros(each.shape) for name, each in self._weights.items()}
+        self._own = [self._variate] * ROBOTS
 
     def deltas(self, number: int) -> list[Tensors]:
-        """What all robots would send in a round if none lied."""
-        return [self._trained(robot, number) for robot in range(ROBOTS)]
+        """What the robots would send in a round if none lied; they keep their variates."""
+        rounds = [self._train(robot, number) for robot in range(ROBOTS)]
+        self._own = [own for _, own in rounds]
+        return [
+            {name: each - self._weights[name] for name, each in weights.items()}
+            | {VARIATE + name: each - self._variate[name] for name, each in own.items()}
+            for weights, own in rounds
+        ]
 
     def take(self, deltas: Sequence[Tensors], rule: str) -> None:
-        """Merge a round; robots keep what they sent of their variates, but liars lie to nobody at home."""
-        merged = merge_arrays(deltas, **RULES[rule])
-        self.weights = {name: each + merged[name] for name, each in self.weights.items()}
+        """Merge a round, each part by itself."""
+        parts = [by_part(each) for each in deltas]
+        mean = merge_arrays([each["network"] for each in parts], **RULES[rule])
+        self._weights = {name: each + mean[name] for name, each in self._weights.items()}
         if self._variates:
-            self.variate = {n: each + merged[VARIATE + n] for n, each in self.variate.items()}
+            mean = merge_arrays([each["variate"] for each in parts], **RULES[rule])
+            self._variate = {name: each + mean[VARIATE + name] for name, each in self._variate.items()}
 
     def loss(self) -> float:
-        """Mean squared error over all homes, on batches of its own."""
+        """Mean squared error over all homes."""
         rng = np.random.default_rng([self._seed, 1])
-        batches = (home.batch(rng, 512, self.common) for home in self.homes)
-        return float(np.mean([gradient(self.weights, *each)[0] for each in batches]))
+        batches = (home.batch(rng, 512, self._common) for home in self._homes)
+        return float(np.mean([gradient(self._weights, *each)[0] for each in batches]))
 
-    def _trained(self, robot: int, number: int) -> Tensors:
+    def _train(self, robot: int, number: int) -> tuple[Tensors, Tensors]:
+        """Weights after a round's steps, and the mean of their gradients."""
         rng = np.random.default_rng([self._seed, 2, robot, number])
-        weights, mean = dict(self.weights), {n: np.zeros(w.shape) for n, w in self.weights.items()}
+        weights, own = self._weights, {name: np.zeros(each.shape) for name, each in self._weights.items()}
         for _ in range(STEPS):
-            _, found = gradient(weights, *self.homes[robot].batch(rng, BATCH, self.common))
-            mean = {name: each + found[name] / STEPS for name, each in mean.items()}
+            _, found = gradient(weights, *self._homes[robot].batch(rng, BATCH, self._common))
+            own = {name: each + found[name] / STEPS for name, each in own.items()}
             if self._variates:
-                found = {n: g - self.own[robot][n] + self.variate[n] for n, g in found.items()}
+                found = {n: each - self._own[robot][n] + self._variate[n] for n, each in found.items()}
             weights = {name: each - RATE * found[name] for name, each in weights.items()}
-        self.own = [mean if each == robot else kept for each, kept in enumerate(self.own)]
-        learned = {name: each - self.weights[name] for name, each in weights.items()}
-        return learned | {VARIATE + name: each - self.variate[name] for name, each in mean.items()}
+        return weights, own
 
 
 def lied(lie: str, deltas: Sequence[Tensors], rng: np.random.Generator) -> list[Tensors]:
-    """The deltas, of which the last robots' variates are lies as long as admission takes."""
+    """The deltas of a round, of which the last have another variate."""
     if lie == "none":
         return list(deltas)
-    honest = [variate_of(each) for each in deltas[: ROBOTS - LIARS]]
-    if lie == "random":
-        rows = rng.standard_normal((LIARS, flatten(honest).shape[1]))
-    elif lie == "sign-flip":
-        rows = np.tile(-flatten(honest).mean(axis=0), (LIARS, 1))
+    honest = [by_part(each)["variate"] for each in deltas[:HONEST]]
+    if lie in LONG:
+        mean = flatten(honest).mean(axis=0)
+        rows = np.tile(-mean, (LIARS, 1)) if lie == "sign-flip" else rng.standard_normal((LIARS, len(mean)))
+        rows *= LONGEST_CHANGE / np.linalg.norm(rows, axis=1, keepdims=True)
     else:
         rows = flatten(forge(lie, honest, LIARS, rng))
-    if lie != "alie-":
-        rows *= LONGEST_CHANGE / np.linalg.norm(rows, axis=1, keepdims=True)
-    liars = [
-        each | unflatten(row, honest[0]) for each, row in zip(deltas[ROBOTS - LIARS :], rows, strict=True)
+    variates = [unflatten(row, honest[0]) for row in rows]
+    return [*deltas[:HONEST], *(each | lie for each, lie in zip(deltas[HONEST:], variates, strict=True))]
+
+
+def losses(rule: str, lie: str, seeds: Sequence[int], rounds: int, *, variates: bool = True) -> float:
+    """Mean loss after a campaign."""
+    found = []
+    for seed in seeds:
+        guild, rng = Guild(seed, variates=variates), np.random.default_rng(seed)
+        for number in range(rounds):
+            guild.take(lied(lie, guild.deltas(number), rng), rule)
+        found.append(guild.loss())
+    return float(np.mean(found))
+
+
+def errors(seeds: Sequence[int], rounds: int) -> dict[tuple[str, str], float]:
+    """How far the merged variate is from the mean of those who do not lie, where nobody did before.
+
+    In their spreads: the root mean square distance of their variates from that mean.
+    """
+    found: dict[tuple[str, str], list[float]] = {}
+    for seed in seeds:
+        guild, rng = Guild(seed), np.random.default_rng(seed)
+        for number in range(rounds):
+            deltas = guild.deltas(number)
+            for lie, rule in product(LIES, RULES):
+                variates = [by_part(each)["variate"] for each in lied(lie, deltas, rng)]
+                honest = flatten(variates[: ROBOTS if lie == "none" else HONEST])
+                mean = honest.mean(axis=0)
+                spread = np.sqrt(np.square(honest - mean).sum(axis=1).mean())
+                merged = flatten([merge_arrays(variates, **RULES[rule])])[0]
+                found.setdefault((rule, lie), []).append(float(np.linalg.norm(merged - mean) / spread))
+            guild.take(deltas, "mean")
+    return {key: float(np.mean(each)) for key, each in found.items()}
+
+
+def table(seeds: Sequence[int], rounds: int) -> str:
+    """Both figures for each rule and lie, in Markdown."""
+    away = errors(seeds, rounds)
+    without = losses("mean", "none", seeds, rounds, variates=False)
+    intro = (
+        f"Loss after {rounds} rounds / how far the variate is from that of the honest, in their spreads; "
+        f"{LIARS} of {ROBOTS} robots lie, mean of {len(seeds)} campaigns. Without variates and without lies "
+        f"the mean reaches {without:.2f}."
+    )
+    rows = [
+        intro,
+        "",
+        f"| rule | {' | '.join(LIES)} |",
+        f"|---|{'---|' * len(LIES)}",
     ]
-    return [*deltas[: ROBOTS - LIARS], *liars]
+    for rule in RULES:
+        cells = (f"{losses(rule, lie, seeds, rounds):.2f} / {away[rule, lie]:.2f}" for lie in LIES)
+        rows.append(f"| {rule} | {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
-def variate_of(delta: Mapping[str, Vector]) -> Tensors:
-    """Its control variate's tensors."""
-    return {name: each for name, each in delta.items() if name.startswith(VARIATE)}
+def main() -> None:
+    """Print the table, and put it on the page for operators where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--write", action="store_true", help="the table into docs/merging.md")
+    options = parser.parse_args()
+    found = table(options.seeds, options.rounds)
+    print(found)
+    if options.write:
+        before, rest = PAGE.read_text().split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{rest.split(END)[1]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -61,7 +61,7 @@ def values(seed: int, shapes: Mapping[str, tuple[int, ...]]) -> Tensors:
 
 
 def robot(base: Skill, plan: TrainingPlan, seed: int) -> Tensors:
-    return values(seed, base.manifest.network.shapes() | shapes_of_delta(base.manifest, plan))
+    return values(1000 + seed, base.manifest.network.shapes() | shapes_of_delta(base.manifest, plan))
 
 
 def received(tensors: Mapping[str, NDArray[Any]], *, samples: int = 100, staleness: int = 0) -> Received:
