@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attacks import flatten, forge, unflatten
 from hub.merging import merge_arrays
-from skills.initial import initial_tensors
-from skills.manifest import Network
+from skills.networks.mlp import Mlp
 from skills.parts import LONGEST_CHANGE, TRAINING, by_part, policy_of
 
 Vector = NDArray[np.float64]
@@ -28,7 +27,7 @@ Tensors = dict[str, Vector]
 
 ROBOTS, LIARS = 8, 2
 HONEST = ROBOTS - LIARS
-NETWORK = Network(inputs=8, outputs=2, hidden=(32,))
+NETWORK = Mlp(inputs=8, outputs=2, hidden=(32,))
 HINTS = 4  # of the inputs say, with noise, whose home it is
 STEPS, RATE, BATCH = 20, 0.1, 64
 BYZANTINE = {"byzantine": LIARS}
@@ -95,7 +94,7 @@ class Guild:
         self._common = rng.standard_normal((2, NETWORK.inputs - HINTS))
         self._homes = [Home.draw(rng) for _ in range(ROBOTS)]
         self._seed, self._variates = seed, variates
-        start = policy_of(initial_tensors(NETWORK, seed=seed, log_std=0.0, first_layer=1.0))
+        start = policy_of(NETWORK.initial(np.random.default_rng(seed), log_std=0.0, first_layer=1.0))
         self._weights: Tensors = {name: each.astype(np.float64) for name, each in start.items()}
         self._variate: Tensors = {name: np.zeros(each.shape) for name, each in self._weights.items()}
         self._own = [self._variate] * ROBOTS

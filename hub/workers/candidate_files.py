@@ -17,8 +17,9 @@ from hub.merging.optimiser import Optimiser
 from skills.bounds import bounded
 from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
 from skills.delta import norm
+from skills.document import Parameters
 from skills.files import Blob
-from skills.manifest import Manifest, Parameters
+from skills.manifest import Manifest
 
 __all__ = ["CandidateFiles"]
 
