@@ -5,7 +5,6 @@ How its weights are drawn is left to `skills.networks`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +19,7 @@ from skills.skill import Skill
 if TYPE_CHECKING:
     from envs.task import Task
 
-__all__ = ["new_skill", "read_sizes"]
+__all__ = ["new_skill", "read_network"]
 
 
 def new_skill(task: str | Task, *, seed: int, network: dict[str, object] | None = None) -> Skill:
@@ -65,14 +64,14 @@ def _network(contract: Contract, wanted: dict[str, object]) -> Network:
         ) from error
 
 
-def read_sizes(given: Iterable[str]) -> dict[str, object]:
-    """What `--size NAME=NUMBER[,NUMBER...]` says, each a number or several.
+def read_network(kind: str, sizes: list[str] | None) -> dict[str, object] | None:
+    """What `--network KIND` and `--size NAME=NUMBER[,NUMBER]` say; None where they say nothing.
 
     Raises:
         RequestError: Something else was written.
     """
-    found: dict[str, object] = {}
-    for each in given:
+    found: dict[str, object] = {"kind": kind} if kind else {}
+    for each in sizes or ():
         name, _, numbers = each.partition("=")
         try:
             values = tuple(int(number) for number in numbers.split(","))
@@ -81,4 +80,4 @@ def read_sizes(given: Iterable[str]) -> dict[str, object]:
                 f"{each!r} is no size.", where="--size", remedy="Write hidden=64,64."
             ) from error
         found[name] = values if len(values) > 1 else values[0]
-    return found
+    return found or None

@@ -18,6 +18,7 @@ from envs.workshop import Workshop, fleet_workshops
 from fleet.local_training import train_alone
 from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import TrainingPlan
+from skills.messages.training import Algorithm
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.demo.report import Score
@@ -68,6 +69,8 @@ def try_task(
     *,
     iterations: int,
     seed: int,
+    learner: Algorithm | None = None,
+    network: dict[str, object] | None = None,
     episodes: int = 64,
     on_iteration: Callable[[Point], None] = lambda _point: None,
 ) -> tuple[Trial, Skill]:
@@ -75,7 +78,9 @@ def try_task(
 
     Args:
         task: A bundle.
-        iterations: Batches of 3200 steps.
+        iterations: Batches.
+        learner: How is learned; None: as the task advises.
+        network: Kind and sizes; None: as the task advises.
         seed: Of network and training; jobs for scoring are the same for all seeds.
         episodes: At home; as many again held out, on each of the task's embodiments.
         on_iteration: Told of each iteration.
@@ -85,7 +90,10 @@ def try_task(
         ArtefactError: Training diverged.
     """
     home = fleet_workshops(task.file)[0]
-    skill, curve, seconds = _train(task, home, iterations, seed, on_iteration)
+    first = new_skill(task, seed=seed, network=network)
+    skill, curve, seconds = _train(
+        task, home, first, TrainingPlan(learner=learner, iterations=1), iterations, seed, on_iteration
+    )
     players: dict[str, Player] = {"random": RandomPolicy(task.contract.action_size, seed)}
     players |= {name: controller(name, task) for name in controller_names(task)}
     players["trained"] = Policy(skill)
@@ -114,7 +122,13 @@ def _at_home(policy: Player, task: Task, home: Workshop, episodes: int) -> Score
 
 
 def _train(
-    task: Task, home: Workshop, iterations: int, seed: int, tell: Callable[[Point], None]
+    task: Task,
+    home: Workshop,
+    first: Skill,
+    each: TrainingPlan,
+    iterations: int,
+    seed: int,
+    tell: Callable[[Point], None],
 ) -> tuple[Skill, list[Point], float]:
     """A fresh start, version 1: nobody else has the untrained one, so that it is no parent."""
     curve: list[Point] = []
@@ -127,7 +141,6 @@ def _train(
         curve.append(Point(steps=steps, mean_return=report.mean_return, success=report.success_rate))
         tell(curve[-1])
 
-    each = TrainingPlan(iterations=1)
-    grown = train_alone(new_skill(task, seed=seed), task, home, each, iterations, seed=seed, on_iteration=add)
+    grown = train_alone(first, task, home, each, iterations, seed=seed, on_iteration=add)
     changes = {"version": 1, "parents": (), "summary": f"Tried in {home.name}"}
     return Skill(grown.manifest.model_copy(update=changes), grown.tensors), curve, seconds

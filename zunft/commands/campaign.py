@@ -16,6 +16,7 @@ from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery
 from skills.messages.plans import OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
+from zunft.commands.learners import Knobs, Learner, read_learner
 from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.merge import Clip, Options, parse_options
 from zunft.commands.output import err, facts, out, table, tell
@@ -59,6 +60,8 @@ def start(
     share: Annotated[
         Literal["all", "policy"], typer.Option(help="Whether the critic is shared or stays at home.")
     ] = "all",
+    learner: Learner = "",
+    knob: Knobs = None,
     order: Annotated[
         Path | None,
         typer.Option(help="A JSON file with any field of a campaign request, instead of the options above."),
@@ -72,7 +75,12 @@ def start(
         "quorum": quorum,
         "target": target,
         "deadline_seconds": deadline,
-        "training": {"variates": variates, "moments": moments, "share": share},
+        "training": {
+            "learner": read_learner(learner, knob),
+            "variates": variates,
+            "moments": moments,
+            "share": share,
+        },
         "merge": {
             "rule": rule,
             "options": parse_options(option),

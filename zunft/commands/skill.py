@@ -35,9 +35,10 @@ from zunft.commands.connection import (
     request,
     split_reference,
 )
+from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
-from zunft.new_skill import new_skill, read_sizes
+from zunft.new_skill import new_skill, read_network
 
 if TYPE_CHECKING:
     pass
@@ -61,17 +62,12 @@ def new(
     task: str,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the file.")],
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
-    network: Annotated[
-        str, typer.Option(help="Its kind: `mlp`, or `gru`, which remembers; else what the task advises.")
-    ] = "",
-    size: Annotated[
-        list[str] | None, typer.Option(help="NAME=NUMBER[,NUMBER...], such as hidden=64,64 or history=8.")
-    ] = None,
+    network: Network = "",
+    size: Sizes = None,
     as_json: Json = False,
 ) -> None:
     """Make version 1 of a skill: an untrained network for a task."""
-    wanted = {**({"kind": network} if network else {}), **read_sizes(size or ())}
-    skill = new_skill(task, seed=seed, network=wanted or None)
+    skill = new_skill(task, seed=seed, network=read_network(network, size))
     skill.save(output)
     done = {"file": output, "skill": skill.manifest.name, "version": 1, "digest": skill.digest}
     tell(done, f"{output}: {skill.manifest.name} v1, {skill.digest}", as_json=as_json)

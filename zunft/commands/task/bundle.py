@@ -16,6 +16,7 @@ from skills.errors import RequestError
 from skills.messages.lists import TaskQuery
 from skills.messages.skills import Visibility
 from zunft.commands.connection import Json, Token, request
+from zunft.commands.learners import Knobs, Learner, Network, Sizes, read_learner
 from zunft.commands.listing import All, Cursor, Limit, Organisation, Text
 from zunft.commands.output import out, show_findings, table, tell
 from zunft.commands.task.published import list_hub_tasks
@@ -158,12 +159,22 @@ def view(
     tell({"file": output, "embodiment": robot, "done": done}, said, as_json=as_json)
 
 
-@app.command("try", epilog="Example: [bold]zunft task try iron-cloth --curve curve.png -o iron.skill[/]")
+@app.command(
+    "try",
+    epilog="Examples: [bold]zunft task try iron-cloth --curve curve.png -o iron.skill[/]; "
+    "[bold]zunft task try iron-cloth --learner ppo --knob discount=.98 --network mlp --size history=8[/]",
+)
 def try_(
     bundle: Bundle,
-    iterations: Annotated[int, typer.Option(min=1, help="Batches of 3200 steps.")] = 60,
+    iterations: Annotated[
+        int, typer.Option(min=1, help="Batches, of 3200 steps unless the learner says otherwise.")
+    ] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Of network and training.")] = 0,
     episodes: Annotated[int, typer.Option(min=1, help="In each workshop that is scored.")] = 64,
+    learner: Learner = "",
+    knob: Knobs = None,
+    network: Network = "",
+    size: Sizes = None,
     curve: Annotated[Path | None, typer.Option(help="Draw the learning curve there (PNG).")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the trained skill there.")
@@ -172,6 +183,7 @@ def try_(
 ) -> None:
     """Train on this machine for a few minutes and compare with the controllers and with noise."""
     from envs.task import load_task  # noqa: PLC0415 - MuJoCo
+    from zunft.new_skill import read_network  # noqa: PLC0415
     from zunft.task_pictures import draw_curve  # noqa: PLC0415 - plotting loads slowly
     from zunft.trial import Point, try_task  # noqa: PLC0415
 
@@ -190,7 +202,13 @@ def try_(
             progress.update(bar, advance=1, description=gained)
 
         trial, skill = try_task(
-            load_task(bundle), iterations=iterations, seed=seed, episodes=episodes, on_iteration=tell
+            load_task(bundle),
+            iterations=iterations,
+            seed=seed,
+            learner=read_learner(learner, knob),
+            network=read_network(network, size),
+            episodes=episodes,
+            on_iteration=tell,
         )
     rows = [(name, _share(home), _share(trial.held_out[name])) for name, home in trial.home.items()]
     columns = ("who", f"at home ({trial.workshop})", "held-out robots")
