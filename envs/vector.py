@@ -122,6 +122,11 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         gained, failed, ended, infos = self._judge(fresh)
         return self._sense(fresh), gained, failed, ended, infos
 
+    @property
+    def horizon(self) -> int:
+        """Control steps of an episode that does not fail."""
+        return self.task.horizon
+
     def paths_in_home_frame(self, copy: int) -> list[Floats]:
         """Points (rows, 3) of one copy's paths, m from the tool's home: for pictures, not for policies."""
         paths = [term for term in self.terms.values() if isinstance(term, LivePath)]

@@ -28,7 +28,7 @@ from fleet.training.batches import MEMORY
 from fleet.training.module import SEEN, SkillModule
 from fleet.training.ppo_learner import PpoLearner
 from fleet.training.report import TrainingReport
-from fleet.training.sampler import MakeEnv, Rollout, Sampler, check_spaces, vectorise
+from fleet.training.sampler import MakeEnv, Rollout, Sampler, check_spaces, vectorise, whole_episodes
 from fleet.training.trainer import Trainer
 from fleet.training.variates import Correction
 from skills.container import Tensors
@@ -81,6 +81,9 @@ class PpoTrainer(Trainer):
             self._module: SkillModule = self._learner.module[DEFAULT_MODULE_ID]
             self._net = self._module.net
             self._sampler = Sampler(env, self._net, seed)
+            self._steps = self._settings.batch
+            if self._net.recurrent:
+                self._steps = whole_episodes(self._steps, env)
 
     def _seen_by_critic(self, env: Any) -> int | None:
         """How much a critic at home sees; None where the network's own one does."""
@@ -156,7 +159,7 @@ class PpoTrainer(Trainer):
         self._learner.proximal, self._sampler.on_step = proximal, on_step
         self._learner.figures.clear()
         self._optimizer.param_groups[0]["lr"] = learning_rate
-        rollout = self._sampler.collect(self._settings.batch)
+        rollout = self._sampler.collect(self._steps)
         batch = self._batch(rollout)
         for minibatch in batches.minibatches(batch, self._settings.minibatch, self._settings.epochs):
             data = TrainingData(batch=MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(minibatch)}, 1))

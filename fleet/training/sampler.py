@@ -24,7 +24,7 @@ from skills.container import check_finite
 from skills.errors import ContractError
 from skills.networks.base import Network
 
-__all__ = ["MakeEnv", "Rollout", "Sampler", "check_spaces", "log_probability", "vectorise"]
+__all__ = ["MakeEnv", "Rollout", "Sampler", "check_spaces", "log_probability", "vectorise", "whole_episodes"]
 
 MakeEnv = Callable[[int], gym.Env[Any, Any] | VectorEnv[Any, Any, Any]]
 """A seed becomes one environment, or many at once."""
@@ -186,6 +186,18 @@ def vectorise(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> VectorEnv[An
             remedy='Reset on the step after the end: metadata["autoreset_mode"] = AutoresetMode.NEXT_STEP.',
         )
     return env
+
+
+def whole_episodes(steps: int, env: VectorEnv[Any, Any, Any]) -> int:
+    """About so many steps, as whole episodes of all environments: sequences that are cut cost time.
+
+    An environment that does not say how long its episodes last (`horizon`) gets the steps as they are.
+    """
+    horizon = getattr(env, "horizon", None)
+    if horizon is None:
+        return steps
+    episode: int = env.num_envs * (horizon + 1)  # with the step in which it only resets itself
+    return max(1, round(steps / episode)) * episode
 
 
 def check_spaces(env: VectorEnv[Any, Any, Any], network: Network) -> None:
