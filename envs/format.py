@@ -24,6 +24,7 @@ from envs.defaults import Training
 from envs.drives.base import Acted, Drive
 from envs.drives.impedance import Impedance
 from envs.drives.registry import known_drives
+from envs.late import MOST_DELAY
 from envs.terms.base import Term
 from envs.terms.registry import known_terms
 from envs.values import Finite, Key, Numbers, Positive, Reference, Section
@@ -45,15 +46,17 @@ __all__ = [
 
 
 class Change(Section):
-    """A figure of the robots that changes the compiled model, such as a cloth's friction.
+    """A figure that changes the compiled model, such as a cloth's friction.
 
     Attributes:
-        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`, or a body's `mass`, kg.
-        of: The geom or body, by its name in the scene or the tool.
-        by: The figure.
+        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`; a body's `mass`, kg, or the
+            `length` by which it hangs from its parent, m; a joint's `damping` or `friction` (N s/m and N, or
+            N m s and N m), or the `position` in which it stands when a job begins.
+        of: The geom, body or joint, by its name in the scene or the tool.
+        by: The figure of the robots or of the jobs, one number; a position is of the jobs.
     """
 
-    what: Literal["friction", "mass", "radius", "stiffness"]
+    what: Literal["damping", "friction", "length", "mass", "position", "radius", "stiffness"]
     of: str = Field(min_length=1, max_length=64)
     by: Key
 
@@ -70,7 +73,7 @@ class Observed(Section):
         lever: ... over this length, m, where a direction is fitted to points with that noise.
         offset: A figure of the robots that is added: a calibration error.
         turn: A figure of the robots, rad: the sensor is turned by it about the vertical.
-        delay: Control steps that pass before it is sensed.
+        delay: Control steps that pass before it is sensed, a number or a figure of the robots or the jobs.
     """
 
     name: Key
@@ -81,7 +84,7 @@ class Observed(Section):
     lever: Positive | None = None
     offset: Key | None = None
     turn: Key | None = None
-    delay: int = Field(default=0, ge=0, le=20)
+    delay: Annotated[int, Field(ge=0, le=MOST_DELAY)] | Key = 0
 
 
 class Tolerance(Section):
@@ -228,7 +231,7 @@ class TaskFile(Section):
         control: How actions become motion: a drive by its kind, such as `impedance` or `flight`.
         robots: What differs from robot to robot, by name.
         jobs: What differs from job to job, by name; a job's `heading` and `offset` say where it lies.
-        changes: What figures of the robots change in the scene.
+        changes: What figures of the robots and the jobs change in the scene.
         quantities: By name; each may read those before it.
         observation: What the robot senses, in order.
         action: What it does, in order.

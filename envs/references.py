@@ -5,12 +5,14 @@ Each complaint is a place in the file and what is wrong there; making an error o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from envs.figures import hull
 from envs.format import Feedback, TaskFile
+from envs.late import DELAY, MOST_DELAY
 from envs.names import unknown
 from envs.values import Outputs
+from envs.variation import Variation
 from skills.manifest import Channel, Contract
 
 __all__ = ["complaints"]
@@ -79,27 +81,67 @@ def _figures(file: TaskFile) -> Iterator[Complaint]:
     both = {**file.robots, **file.jobs}
     for name in file.robots.keys() & file.jobs.keys():
         yield ("jobs", name), "it is a figure of the robots already"
+    for name, term in file.quantities.items():
+        for figure in term.figures():
+            if figure not in both:
+                yield ("quantities", name), unknown("figure", figure, both)
+    yield from _sensor_figures(file)
+    yield from _change_figures(file)
+    yield from _robot_figures(file)
+    yield from _job_figures(file)
+    yield from _control_figures(file)
+
+
+def _sensor_figures(file: TaskFile) -> Iterator[Complaint]:
     for number, channel in enumerate(file.observation):
         for key in ("noise", "offset", "turn"):
             figure = getattr(channel, key)
             if isinstance(figure, str) and figure not in file.robots:
                 yield ("observation", number, key), unknown("figure of the robots", figure, file.robots)
+        if isinstance(channel.delay, str):
+            yield from _delay(("observation", number, "delay"), channel.delay, {**file.robots, **file.jobs})
+
+
+def _change_figures(file: TaskFile) -> Iterator[Complaint]:
+    both = {**file.robots, **file.jobs}
     for number, change in enumerate(file.changes):
-        if change.by not in file.robots:
-            yield ("changes", number, "by"), unknown("figure of the robots", change.by, file.robots)
-    for name, term in file.quantities.items():
-        for figure in term.figures():
-            if figure not in both:
-                yield ("quantities", name), unknown("figure", figure, both)
-    yield from _robot_figures(file)
-    yield from _control_figures(file)
+        variation = both.get(change.by)
+        if variation is None:
+            yield ("changes", number, "by"), unknown("figure", change.by, both)
+        elif _wordy(variation) or variation.size != 1:
+            yield ("changes", number, "by"), f"{change.by!r} is not one number"
+        elif change.what == "position" and change.by not in file.jobs:
+            yield ("changes", number, "by"), "where a joint stands when a job begins is a figure of the jobs"
+
+
+def _delay(place: Place, name: str, figures: Mapping[str, Variation]) -> Iterator[Complaint]:
+    variation = figures.get(name)
+    if variation is None:
+        yield place, unknown("figure", name, figures)
+    elif (
+        _wordy(variation)
+        or variation.size != 1
+        or not 0 <= hull(variation)[0] <= hull(variation)[1] <= MOST_DELAY
+    ):
+        yield place, f"a delay is one number within 0 and {MOST_DELAY}"
+
+
+def _wordy(variation: Variation) -> bool:
+    held_out = variation.held_out.values if variation.held_out else ()
+    return any(isinstance(value, str) for value in (*variation.values, *held_out))
+
+
+def _job_figures(file: TaskFile) -> Iterator[Complaint]:
+    if DELAY in file.jobs:
+        yield from _delay(("jobs", DELAY), DELAY, file.jobs)
 
 
 def _robot_figures(file: TaskFile) -> Iterator[Complaint]:
     read = file.control.bounds
     for name, variation in file.robots.items():
-        held_out = variation.held_out.values if variation.held_out else ()
-        if any(isinstance(value, str) for value in (*variation.values, *held_out)):
+        if variation.window:
+            yield ("robots", name), "a window is for figures of the jobs"
+        elif _wordy(variation):
             yield ("robots", name), "figures of the robots are numbers; words are for jobs"
         elif name in read:
             low, high = read[name]

@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.changes import JobChanges
 from envs.context import CompileContext
 from envs.figures import Figures, check_workshop
 from envs.frame import Frame
@@ -78,6 +79,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     def _compile(self, actions: int) -> None:
         file, quantities, count = self.task.bundle, self.quantities, self.num_envs
         context = CompileContext(count, self.task.dt, self.cells, self.frame, self._figures, quantities)
+        self._changes = JobChanges(file, self._figures, self.cells)
         self._drive = file.control.compile(context, file.action)
         self.terms = {name: term.compile(name, context) for name, term in file.quantities.items()}
         self._senses, self._reward = (
@@ -177,6 +179,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         random, frame, figures = self._jobs, self.frame, self._figures
         self.cells.reset(copies, random)
         figures.draw(copies, random)
+        self._changes.start(copies)
         if "heading" in figures:
             frame.turn_to(copies, figures.of("heading")[copies, 0])
         frame.origin[copies] = frame.into_job(self.cells.pose)[copies, :3]
