@@ -19,7 +19,7 @@ from envs.embodiment import embodiment_names, own_embodiments
 from envs.evaluate import Player, evaluate
 from envs.format import TaskFile
 from envs.resting import unrest
-from envs.scripted import controller, controller_names
+from envs.scripted import Scripted, controller, controller_names, proof
 from envs.senses import LIMIT
 from envs.shortfall import shortfall
 from envs.task import Task
@@ -308,14 +308,14 @@ def shops_of(task: TaskFile, robot: str) -> tuple[Workshop, Workshop]:
 
 
 def _solvable(task: Task) -> Iterator[Finding]:
-    names = controller_names(task)
-    if not names:
+    policy = proof(task)
+    if policy is None:
         yield Finding(
             "solvable", passed=False, text="There is no controller.", remedy="Write one: [scripted.NAME]."
         )
         return
     for robot in task.bundle.embodiments:
-        yield _solvable_on(task, robot, names[-1])
+        yield _solvable_on(task, robot, policy)
 
 
 def _solvable_on(task: Task, robot: str, name: str) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache, reduce
+from itertools import pairwise
 from operator import or_
 from typing import Annotated, Any, Literal
 
@@ -36,8 +37,10 @@ __all__ = [
     "Condition",
     "Cost",
     "Feedback",
+    "Known",
     "Observed",
     "Reward",
+    "Schedule",
     "Success",
     "TaskFile",
     "Tolerance",
@@ -85,6 +88,22 @@ class Observed(Section):
     offset: Key | None = None
     turn: Key | None = None
     delay: Annotated[int, Field(ge=0, le=MOST_DELAY)] | Key = 0
+
+
+class Known(Section):
+    """What the twin alone knows: a quantity, or a figure that no robot is told, over its scale.
+
+    Attributes:
+        name: For a controller that is told.
+        of: The quantity, or the figure of the robots or the jobs.
+        part: First and behind-last component, where only some are meant.
+        scale: Physical value of 1.
+    """
+
+    name: Key
+    of: Reference
+    part: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
+    scale: Positive
 
 
 class Tolerance(Section):
@@ -189,6 +208,32 @@ class Success(Section):
         return self
 
 
+class Schedule(Section):
+    """A factor that depends on what is observed: linear between the points of a table, constant beyond.
+
+    Attributes:
+        by: Channels of one component, one or two.
+        at: For each of them the points, rising, in the channel's unit.
+        gain: The factor at each point; with two channels a row for each point of the first.
+    """
+
+    by: tuple[Key, ...] = Field(min_length=1, max_length=2)
+    at: tuple[tuple[Finite, ...], ...]
+    gain: tuple[Finite, ...] | tuple[tuple[Finite, ...], ...]
+
+    @model_validator(mode="after")
+    def _a_gain_for_each_point(self) -> Schedule:
+        if len(self.at) != len(self.by) or not all(self.at):
+            raise ValueError("give points for each of `by`")
+        if any(b <= a for points in self.at for a, b in pairwise(points)):
+            raise ValueError("points rise")
+        sizes = [len(points) for points in self.at]
+        rows = [row if isinstance(row, tuple) else (row,) for row in self.gain]
+        if len(rows) != sizes[0] or {len(row) for row in rows} != {[*sizes, 1][1]}:
+            raise ValueError(f"the gains are not {' x '.join(map(str, sizes))}")
+        return self
+
+
 class Feedback(Section):
     """One part of a controller: gain * observed value * the scalars in `times`, each component limited.
 
@@ -197,6 +242,7 @@ class Feedback(Section):
         part: First and behind-last component of it.
         value: A constant vector in the action channel's unit.
         gain: One number or one per component.
+        schedule: Another factor, which depends on where the robot or the job is.
         times: Observation channels of one component each, multiplied in.
         limit: Greatest length of the resulting vector; a longer one is shortened.
     """
@@ -205,6 +251,7 @@ class Feedback(Section):
     part: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
     value: tuple[Finite, ...] = ()
     gain: Numbers = 1.0
+    schedule: Schedule | None = None
     times: tuple[Key, ...] = ()
     limit: Positive | None = None
 
@@ -234,12 +281,14 @@ class TaskFile(Section):
         changes: What figures of the robots and the jobs change in the scene.
         quantities: By name; each may read those before it.
         observation: What the robot senses, in order.
+        twin: What only the twin knows, in order: for a critic in training, never for a skill.
         action: What it does, in order.
         reward: Of each step.
         success: Of an episode.
         failure: Any of these ends the episode.
         training: Where training begins, unless somebody says otherwise.
         scripted: Controllers by name, the best last: for each action the parts that are added up.
+        oracle: One that is told what the twin knows as well: proof that the task can be done, no yardstick.
     """
 
     format: Literal["zunft.task/1"]
@@ -259,12 +308,14 @@ class TaskFile(Section):
     changes: tuple[Change, ...] = Field(default=(), max_length=64)
     quantities: dict[Key, SerializeAsAny[Term]] = Field(default={}, max_length=64)
     observation: tuple[Observed, ...] = Field(min_length=1, max_length=64)
+    twin: tuple[Known, ...] = Field(default=(), max_length=64)
     action: tuple[Acted, ...] = Field(min_length=1, max_length=16)
     reward: Reward
     success: Success
     failure: tuple[Condition, ...] = Field(default=(), max_length=64)
     training: Training = Training()
     scripted: dict[Name, dict[Key, tuple[Feedback, ...]]] = Field(default={}, max_length=16)
+    oracle: dict[Key, tuple[Feedback, ...]] = Field(default={}, max_length=16)
 
     @model_validator(mode="after")
     def _some_steps_count(self) -> TaskFile:

@@ -5,7 +5,7 @@ Each complaint is a place in the file and what is wrong there; making an error o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from envs.figures import hull
 from envs.format import Feedback, TaskFile
@@ -21,15 +21,18 @@ Place = tuple[str | int, ...]
 Complaint = tuple[Place, str]
 
 
-def complaints(file: TaskFile, outputs: Outputs, contract: Contract | None) -> Iterator[Complaint]:
+def complaints(
+    file: TaskFile, outputs: Outputs, contract: Contract | None, twin: Sequence[Channel] = ()
+) -> Iterator[Complaint]:
     """Everything that refers to nothing or does not fit."""
     yield from _actions(file)
     yield from _quantities(file, outputs)
     yield from _references(file, outputs)
     yield from _figures(file)
     yield from _observations(file, outputs)
+    yield from _known(file, outputs)
     if contract is not None:
-        yield from _controllers(file, contract)
+        yield from _controllers(file, contract, twin)
 
 
 def _actions(file: TaskFile) -> Iterator[Complaint]:
@@ -172,24 +175,46 @@ def _observations(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
             yield ("observation", number, "offset"), f"it needs {seen} components"
 
 
-def _controllers(file: TaskFile, contract: Contract) -> Iterator[Complaint]:
+def _known(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
+    sizes = {name: each.size for name, each in {**file.robots, **file.jobs}.items() if not _wordy(each)}
+    sizes |= {name: output.size for name, output in outputs.items()}
+    names = [channel.name for channel in file.observation] + [each.name for each in file.twin]
+    for number, each in enumerate(file.twin):
+        if each.name in names[: len(file.observation) + number]:
+            yield ("twin", number), f"{each.name!r} is there twice"
+        if each.of not in sizes:
+            yield ("twin", number, "of"), unknown("quantity or figure", each.of, sizes)
+        elif each.part and not 0 <= each.part[0] < each.part[1] <= sizes[each.of]:
+            yield ("twin", number, "part"), f"{each.of} has {sizes[each.of]} components"
+
+
+def _controllers(file: TaskFile, contract: Contract, twin: Sequence[Channel]) -> Iterator[Complaint]:
     seen = {channel.name: channel for channel in contract.observation}
+    actions = {channel.name: channel.size for channel in contract.action}
     for name, sides in file.scripted.items():
-        actions = {channel.name: channel.size for channel in contract.action}
-        for action, parts in sides.items():
-            place = ("scripted", name, action)
-            if action not in actions:
-                yield place, unknown("action", action, actions)
-                continue
-            for number, part in enumerate(parts):
-                for message in _feedback(part, seen, actions[action]):
-                    yield (*place, number), message
+        yield from _sides(("scripted", name), sides, seen, actions)
+    yield from _sides(("oracle",), file.oracle, seen | {channel.name: channel for channel in twin}, actions)
+
+
+def _sides(
+    place: Place,
+    sides: Mapping[str, tuple[Feedback, ...]],
+    seen: dict[str, Channel],
+    actions: dict[str, int],
+) -> Iterator[Complaint]:
+    for action, parts in sides.items():
+        if action not in actions:
+            yield (*place, action), unknown("action", action, actions)
+            continue
+        for number, part in enumerate(parts):
+            for message in _feedback(part, seen, actions[action]):
+                yield (*place, action, number), message
 
 
 def _feedback(part: Feedback, seen: dict[str, Channel], size: int) -> Iterator[str]:
-    for factor in part.times:
+    for factor in (*part.times, *(part.schedule.by if part.schedule else ())):
         if factor not in seen or seen[factor].size != 1:
-            yield f"{factor!r} in times is no observation of one component"
+            yield f"{factor!r} is no observation of one component"
     if part.of is not None and part.of not in seen:
         yield unknown("observation", part.of, seen)
         return

@@ -24,6 +24,7 @@ from envs.senses import LIMIT, Senses
 from envs.start import make_cells
 from envs.task import Task
 from envs.terms.path import LivePath
+from envs.twin import Twin
 from envs.values import Floats, Indices
 from envs.workshop import Workshop
 from envs.wrapped import WrappedFile, WrappedVectorEnv
@@ -49,7 +50,9 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     """One workshop's robot on `num_envs` jobs at once.
 
     The step that ends an episode carries `infos["success"]` (num_envs,) with the mask `_success`;
-    the next step resets those copies, ignores their action and gives them reward 0.
+    the next step resets those copies, ignores their action and gives them reward 0. Of a task that says what
+    only the twin knows, all infos carry it as `twin` (num_envs, task.twin_size), of the same moment as the
+    observation.
 
     Raises:
         ContractError: Task, workshop and scene do not fit together.
@@ -86,6 +89,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
             Senses(file, quantities, self._figures),
             RewardOf(file.reward, quantities),
         )
+        self._twin = Twin(file, quantities, self._figures)
         self._good_step, self._good_end = (
             Conditions(file.success.steps, quantities),
             Conditions(file.success.end, quantities),
@@ -112,7 +116,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._start(everybody)
         self._over[:] = False
         self._measure()
-        return self._sense(everybody), {}
+        return self._sense(everybody), {**self._twin.infos()}
 
     def step(
         self, actions: NDArray[np.float32]
@@ -122,7 +126,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         fresh = self._physics(controls)
         self._measure()
         gained, failed, ended, infos = self._judge(fresh)
-        return self._sense(fresh), gained, failed, ended, infos
+        return self._sense(fresh), gained, failed, ended, infos | self._twin.infos()
 
     @property
     def horizon(self) -> int:
