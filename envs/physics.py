@@ -171,6 +171,9 @@ class Cells:
     def show(self, cell: int, data: mujoco.MjData) -> None:
         """Put one cell's poses into data of the drawn model: for pictures, not for policies."""
         data.qpos[:] = self._positions[cell]
+        places = self._batch.expanded("body_pos")
+        if places is not None:
+            data.model.body_pos[:] = places[cell]
         if self._mocap >= 0:
             data.mocap_pos[:], data.mocap_quat[:] = self._work[0][cell], self._work[1][cell]
 
