@@ -52,7 +52,14 @@ def _spring(old: Floats, value: Floats) -> Floats:
 
 
 def _far(old: Floats, value: Floats) -> Floats:
-    new: Floats = old * value / np.linalg.norm(old, axis=-1, keepdims=True)
+    length = np.linalg.norm(old, axis=-1, keepdims=True)
+    if not length.all():
+        raise ContractError(
+            "a body that is to hang from its parent lies at its parent's origin.",
+            where="changes",
+            remedy="Give it a `pos`: the direction in which it hangs.",
+        )
+    new: Floats = old * value / length
     return new
 
 

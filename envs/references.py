@@ -113,8 +113,14 @@ def _change_figures(file: TaskFile) -> Iterator[Complaint]:
             yield ("changes", number, "by"), unknown("figure", change.by, both)
         elif _wordy(variation) or variation.size != 1:
             yield ("changes", number, "by"), f"{change.by!r} is not one number"
-        elif change.what == "position" and change.by not in file.jobs:
-            yield ("changes", number, "by"), "where a joint stands when a job begins is a figure of the jobs"
+        elif change.what == "position":
+            if change.by not in file.jobs:
+                yield (
+                    ("changes", number, "by"),
+                    "where a joint stands when a job begins is a figure of the jobs",
+                )
+        elif hull(variation)[0] < 0 or (change.what == "length" and hull(variation)[0] == 0):
+            yield ("changes", number, "by"), f"{change.what} is not as little as {hull(variation)[0]:g}"
 
 
 def _delay(place: Place, name: str, figures: Mapping[str, Variation]) -> Iterator[Complaint]:

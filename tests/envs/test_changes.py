@@ -26,6 +26,9 @@ SCENE = """\
     <body name="gate" pos="0 0 1">
       <joint name="hinge" axis="0 1 0"/>
       <geom name="leaf" type="box" pos="0.2 0 0" size="0.1 0.1 0.01" solref="-400 -20"/>
+      <body name="bob">
+        <geom size="0.01" mass="0.001"/>
+      </body>
       <body name="latch" pos="0.3 0 -0.4">
         <joint name="slide" type="slide" axis="0 0 1"/>
         <geom name="bolt" size="0.05" mass="1"/>
@@ -44,7 +47,7 @@ CHANGED = {
 TABLES = "\n\n".join(
     f'[[changes]]\nwhat = "{what}"\nof = "{of}"\nby = "{what}"' for what, (of, _) in CHANGED.items()
 )
-FIGURES = "\n".join(f"{what} = {{ low = 0.0, high = 5.0 }}" for what in CHANGED)
+FIGURES = "\n".join(f"{what} = {{ low = {0.1 * (what == 'length')}, high = 5.0 }}" for what in CHANGED)
 
 
 def changing(folder: Path) -> Task:
@@ -88,7 +91,7 @@ def test_a_jobs_figures_are_each_simulations_own_and_new_in_each_episode(tmp_pat
         along = figures["length"][:, None] * [0.6, 0, -0.8] + [0, 0, 1]
         along[:, 2] += figures["position"]
         assert np.allclose(places[:, latch], along)
-        assert np.allclose(cells.figures_of("body_subtreemass")[:, gate], figures["mass"] + 1)
+        assert np.allclose(cells.figures_of("body_subtreemass")[:, gate], figures["mass"] + 1.001)
         assert len({*figures["mass"].tolist()}) == 3
     first = env._figures.of("mass").copy()
     env.step(np.zeros((3, 3), np.float32))
@@ -122,3 +125,37 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     assert isinstance(model, mujoco.MjModel)
     with pytest.raises(ContractError, match=r"no geom or joint 'latch'"):
         change_model(model, Change(what="friction", of="latch", by="figure"), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("figure", "of", "what", "said"),
+    [
+        ("low = -1.0, high = 1.0", "gate", "mass", "mass is not as little as -1"),
+        ("low = 0.0, high = 1.0", "latch", "length", "length is not as little as 0"),
+        ("low = [1.0, 1.0], high = [2.0, 2.0]", "gate", "mass", "not one number"),
+        ("low = 1.0, high = 2.0", "gate", "length", None),
+        ("low = 1.0, high = 2.0", "bob", "length", "at its parent's origin"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(
+    tmp_path: Path, figure: str, of: str, what: str, said: str | None
+) -> None:
+    table = f'[[changes]]\nwhat = "{what}"\nof = "{of}"\nby = "it"\n\n[quantities.high]'
+    changes = (("[jobs]", f"[jobs]\nit = {{ {figure} }}"), ("[quantities.high]", table))
+
+    def make() -> None:
+        task = small_task(tmp_path / "Bundle", *changes, scene=SCENE)
+        env = TaskVectorEnv(task, data_sheet(task.file, "ur5e"), 1, seed=0)
+        env.reset()
+
+    if said is None:
+        make()
+        return
+    with pytest.raises(ContractError, match=said):
+        make()
+
+
+def test_a_robot_figure_does_not_move_joints(tmp_path: Path) -> None:
+    table = '[[changes]]\nwhat = "position"\nof = "hinge"\nby = "delay"\n\n[quantities.high]'
+    with pytest.raises(ContractError, match="is a figure of the jobs"):
+        small_task(tmp_path / "Bundle", ("[quantities.high]", table), scene=SCENE)
