@@ -98,7 +98,8 @@ def run_episodes(
         ContractError: The policy's actions do not fit.
     """
     policy = policy.begin()
-    observations, _ = env.reset()
+    observations, infos = env.reset()
+    told = getattr(policy, "told", False)
     success = np.zeros(env.num_envs, dtype=np.bool_)
     sensed = np.isfinite(observations).all(axis=1)
     running = sensed.copy()

@@ -187,9 +187,10 @@ def _run(task: Task) -> _Run:
     gained = np.zeros((2 * steps, COPIES))
     start = time.perf_counter()
     for part, policy in enumerate(_players(task)):
+        player = policy.begin()
         observation, _ = env.reset(seed=SEED + part)
         for step in range(steps):
-            observation, reward, *_ = env.step(policy.act(observation))
+            observation, reward, *_ = env.step(player.act(observation))
             seen[part * steps + step], gained[part * steps + step] = observation, reward
     seconds = time.perf_counter() - start
     env.close()
@@ -318,20 +319,22 @@ def _solvable(task: Task) -> Iterator[Finding]:
         yield _solvable_on(task, robot, policy)
 
 
-def _solvable_on(task: Task, robot: str, name: str) -> Finding:
+def _solvable_on(task: Task, robot: str, policy: Scripted) -> Finding:
+    name = controller_names(task)[-1] if not policy.told else "oracle"
+    entry = name if policy.told else f"scripted.{name}"
     shops = shops_of(task.bundle, robot)
-    scores = [evaluate(controller(name, task), task, shop, EPISODES, SEED).score for shop in shops]
+    scores = [evaluate(policy, task, shop, EPISODES, SEED).score for shop in shops]
     text = f"{name} succeeds in {np.mean(scores):.0%}"
     if np.mean(scores) >= LEAST_SCRIPTED:
         return Finding(f"solvable on {robot}", passed=True, text=text)
     worse = int(np.argmin(scores))
-    missed, worst = shortfall(controller(name, task), task, shops[worse], EPISODES, SEED)
+    missed, worst = shortfall(policy, task, shops[worse], EPISODES, SEED)
     where = f"{robot}{' --held-out' if worse else ''}"
     return Finding(
         f"solvable on {robot}",
         passed=False,
         text=" ".join([f"{text} of the episodes; at least {LEAST_SCRIPTED:.0%} are asked for.", *missed]),
-        remedy=f"Improve the controller [scripted.{name}] or ease {worst} under [success] or [[failure]]; "
+        remedy=f"Improve the controller [{entry}] or ease {worst} under [success] or [[failure]]; "
         f"or admit fewer robots or jobs. See it: zunft task trace BUNDLE --embodiment {where} -o trace.png.",
     )
 

@@ -133,6 +133,11 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         """Control steps of an episode that does not fail."""
         return self.task.horizon
 
+    @property
+    def twin_size(self) -> int:
+        """Numbers that only the twin knows, of `infos["twin"]`."""
+        return self.task.twin_size
+
     def paths_in_home_frame(self, copy: int) -> list[Floats]:
         """Points (rows, 3) of one copy's paths, m from the tool's home: for pictures, not for policies."""
         paths = [term for term in self.terms.values() if isinstance(term, LivePath)]

@@ -20,8 +20,8 @@ HEAD = """# Results
 What learning together is worth. Made by `make results` from
 [benchmarks/results/learning.csv](../benchmarks/results/learning.csv), one row a run. Success, interquartile
 mean over seeds and workshops with the interval of 95 % of its bootstrap. Each seed has workshops of its own,
-which nobody looked at while tuning. *home*: where a robot trained; *changed*: the same after its peculiarities
-were drawn anew; *elsewhere*: other robots' homes; *unseen*: workshops that nobody trained in.
+which nobody looked at while tuning. *home*: where a robot trained; *changed*: the same with its peculiarities
+drawn anew; *elsewhere*: other robots' homes; *unseen*: workshops that nobody trained in.
 """
 
 Table = dict[tuple[str, str], Figure]
