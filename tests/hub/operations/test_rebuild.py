@@ -28,12 +28,8 @@ PLANS: list[dict[str, Any]] = [
     {"optimiser": "adam", "rule": "fltrust", "max_staleness": 1},
     {"optimiser": "yogi", "rule": "dare", "options": {"seed": 3}},
 ]
-UNLIKE: list[dict[str, Any]] = [
-    {},
-    {"variates": True, "share": "policy"},
-    {"variates": True, "moments": True},
-]
-"""What robots are asked for in those campaigns, in turn."""
+UNLIKE = {1: {"variates": True, "share": "policy"}, 2: {"variates": True, "moments": True}}
+"""For which of these plans robots are asked for more than weights."""
 
 
 @pytest.fixture(params=["embedded", "postgresql and s3"])
@@ -63,8 +59,7 @@ def fill(hall: Hall) -> None:
     ok(hall.publish(BASE))
     robots = [hall.enrol(f"robot {number}") for number in range(4)]
     for number, plan in enumerate(PLANS):
-        training = {} if plan.get("rule") in ("fltrust", "dare") else UNLIKE[number]
-        hall.start(rounds=2, quorum=3, target=3, merge=plan, training=training)
+        hall.start(rounds=2, quorum=3, target=3, merge=plan, training=UNLIKE.get(number, {}))
         hall.turn()
         owed = robots[3].assignment()
         assert owed is not None
