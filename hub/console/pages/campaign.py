@@ -177,6 +177,7 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
     training, merge, gate = order.training, order.merge, order.gate
     full = plural(order.target, "delta") if order.target else "the deltas of all active robots"
     late = f"{order.deadline_seconds:g} s with {plural(order.quorum, 'delta')}"
+    batches = plural(training.iterations, "iteration")
     rate = f"{training.learning_rate:g} falling to {training.final_learning_rate:g}"
     return {
         "A round closes": f"with {full}, or after {late}",
