@@ -32,6 +32,7 @@ from fleet.training.sampler import MakeEnv, Rollout, Sampler, check_spaces, vect
 from fleet.training.trainer import Trainer
 from fleet.training.variates import Correction
 from skills.container import Tensors
+from skills.delta import clip
 from skills.messages.training import Ppo
 from skills.networks.base import Network
 from skills.parts import TRAINING, is_carried, is_training, policy_of
@@ -221,7 +222,8 @@ class PpoTrainer(Trainer):
         before = self._learner.correction
         own = self._own_variate if before is None else before.noted()
         self._own_variate = None
-        guild = _named(tensors, VARIATE)
+        # A mean of clipped gradients is no longer than 1: what a liar makes longer is shortened.
+        guild = dict(clip(_named(tensors, VARIATE), 1.0))
         return Correction(self._corrected_weights(), own, guild or None)
 
     def _forget_moments(self) -> None:

@@ -37,7 +37,9 @@ class Correction:
         self._names = list(weights)
         self._shift: list[Tensor] | None = None
         if own is not None and guild is not None:
-            self._shift = [torch.from_numpy(guild[name] - own[name]) for name in self._names]
+            self._shift = [
+                torch.from_numpy((guild[name] - own[name]).astype(np.float32)) for name in self._names
+            ]
         self._sums = [torch.zeros_like(weight) for weight in self.parameters]
         self._count = 0
 

@@ -272,6 +272,22 @@ def test_a_robot_that_is_like_the_guild_is_not_corrected() -> None:
     assert norm(subtract(alike, plain.shared())) < 0.2 * norm(subtract(moved, plain.shared()))
 
 
+def test_a_variate_that_no_gradients_can_make_is_shortened() -> None:
+    def trained(length: float) -> Tensors:
+        trainer = PpoTrainer(points, NETWORK, SMALL, seed=1, variates=True)
+        trainer.take(BASE)
+        trainer.train(1, 1e-3)
+        sent = trainer.shared()
+        zeros = {n: np.zeros_like(t) for n, t in sent.items() if n.startswith("training.")}
+        first = "training.variate.actor.0.weight"
+        zeros[first][0, 0] = length
+        trainer.take({**sent, **zeros})
+        trainer.train(1, 1e-3)
+        return trainer.shared()
+
+    assert same(trained(1.0), trained(1e4))
+
+
 def test_each_iteration_says_how_it_learned() -> None:
     report = make_trainer().train(1, 1e-3)
     assert set(report.learning) == {"policy_loss", "value_error", "kl", "entropy"}
