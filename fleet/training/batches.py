@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fleet.training.sampler import Rollout
 
-__all__ = ["MASK", "MEMORY", "minibatches", "sequences", "steps"]
+__all__ = ["MASK", "MEMORY", "mean", "minibatches", "sequences", "steps"]
 
 Array = NDArray[np.float32]
 MASK = "mask"
@@ -68,6 +68,13 @@ def _shortened(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return batch
     longest = int(batch[MASK].sum(1).max())
     return {name: column if name == MEMORY else column[:, :longest] for name, column in batch.items()}
+
+
+def mean(numbers: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Over all real steps of a batch."""
+    if MASK not in batch:
+        return numbers.mean()
+    return (numbers * batch[MASK]).sum() / batch[MASK].sum()
 
 
 def _pieces(rollout: Rollout) -> Iterator[tuple[int, int, int]]:
