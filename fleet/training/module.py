@@ -26,7 +26,7 @@ from fleet.training.sampler import Rollout
 from skills.networks.base import Network
 from skills.parts import CRITIC
 
-__all__ = ["SEEN", "SkillModule", "critic_input", "seen_by_critic"]
+__all__ = ["SEEN", "SkillModule", "critic_input", "input_at_home", "seen_by_critic"]
 
 SEEN = "seen"
 """Column: what a critic at home sees."""
@@ -59,10 +59,15 @@ class SkillModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
 
 
 def critic_input(env: VectorEnv[Any, Any, Any], network: Network, *, shares_critic: bool) -> int | None:
-    """How much a critic at home sees, such as a twin's `twin_size`; None where the network's own does it."""
+    """How much a critic of states at home sees; None where the network's own takes its place."""
+    brings_one = any(name.startswith(CRITIC) for name in network.shapes())
+    twin = bool(getattr(env, "twin_size", 0))
+    return None if brings_one and (shares_critic or not twin) else input_at_home(env, network)
+
+
+def input_at_home(env: VectorEnv[Any, Any, Any], network: Network) -> int:
+    """How much a critic at home sees: what only the twin knows, else what is observed and remembered."""
     twin = int(getattr(env, "twin_size", 0))
-    if any(name.startswith(CRITIC) for name in network.shapes()) and (shares_critic or not twin):
-        return None
     nothing = {name: np.zeros(shape, np.float32) for name, shape in network.shapes().items()}
     return twin or network.inputs + network.actor(nothing).memory_size
 

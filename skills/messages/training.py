@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from skills.messages.base import Message
 
@@ -110,6 +110,13 @@ class Sac(Message):
     target_entropy: float = Field(default=-1.0, ge=-10, le=10)
     gradient_norm: float = Field(default=1.0, gt=0, le=1e6)
     keep_moments: bool = True
+
+    @model_validator(mode="after")
+    def _begins_some_time(self) -> Sac:
+        if self.begin > self.buffer:
+            msg = "nothing would ever be learned: begin is more than the buffer holds"
+            raise ValueError(msg)
+        return self
 
 
 Algorithm = Annotated[Imitation | Ppo | Sac, Field(discriminator="algorithm")]
