@@ -1,7 +1,7 @@
 """Experience: all environments stepped side by side with exploration, memories carried along.
 
 RLlib's own runner hands each environment's each step to a chain of connectors, which takes two thirds of its
-time (docs/adr/0005); a skill's observation needs no connector, for its scale is fixed by the task. What is
+time (docs/adr/0018); a skill's observation needs no connector, for its scale is fixed by the task. What is
 learned from it is left to whoever collects.
 """
 
