@@ -46,6 +46,10 @@ class Adaptive:
         self._swing = self._rate = np.zeros(0)
         self._past: list[Floats] = []
 
+    def begin(self) -> Adaptive:
+        """The same without an estimate yet."""
+        return Adaptive(self._task)
+
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Go on estimating, then act as the oracle would who was told so."""
         velocity, sight = (observation[:, part].astype(np.float64) * scale for part, scale in self._seen)

@@ -18,7 +18,7 @@ from envs.task import load_task
 from envs.workshop import Workshop
 from fleet.local_training import train_alone
 from fleet.practice import practise, train_locally
-from fleet.training.ppo import PpoTrainer
+from fleet.training.choose import make_trainer
 from fleet.twin import TwinPlace, learner_of
 from fleet.workers.crew import Crew, Line
 from hub.merging.cpu import CpuEngine
@@ -103,7 +103,7 @@ def _pooled(_: Line, first: Skill, setting: Setting) -> Skill:
     plan, task, homes = setting.training, setting.loaded(), setting.places().homes
     one = learner_of(plan, task)
     sizes = {"batch": one.batch * len(homes), "minibatch": one.minibatch * len(homes)}
-    trainer = PpoTrainer(
+    trainer = make_trainer(
         lambda seed: pooled_env(task, homes, seed),
         first.manifest.network,
         one.model_copy(update=sizes),

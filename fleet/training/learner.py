@@ -1,7 +1,7 @@
 """What every learner is to a robot: RLlib's, with gradient steps that heed the guild.
 
 RLlib clips and steps with three more passes over the gradients, which check each for NaN and copy it to
-where it is already (docs/adr/0018 has the times); `Trainer.train` looks at the weights once instead. Losses
+where it is already (docs/adr/0019 has the times); `Trainer.train` looks at the weights once instead. Losses
 are left to the class that stands beside this one in a learner's bases.
 """
 

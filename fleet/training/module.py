@@ -66,14 +66,13 @@ def critic_input(env: VectorEnv[Any, Any, Any], network: Network, *, shares_crit
 
 
 def input_at_home(env: VectorEnv[Any, Any, Any], network: Network) -> int:
-    """How much a critic at home sees: what only the twin knows, else what is observed and remembered."""
+    """How much a critic at home sees: what is observed, and what only the twin knows, else is remembered."""
     twin = int(getattr(env, "twin_size", 0))
     nothing = {name: np.zeros(shape, np.float32) for name, shape in network.shapes().items()}
-    return twin or network.inputs + network.actor(nothing).memory_size
+    return network.inputs + (twin or network.actor(nothing).memory_size)
 
 
 def seen_by_critic(rollout: Rollout) -> NDArray[np.float32]:
     """What a critic at home sees of each observation, (steps + 1, envs, ...)."""
-    if rollout.truths.shape[-1]:
-        return rollout.truths
-    return np.concatenate((rollout.observations, rollout.memories), axis=-1)
+    known = rollout.truths if rollout.truths.shape[-1] else rollout.memories
+    return np.concatenate((rollout.observations, known), axis=-1)

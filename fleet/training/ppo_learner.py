@@ -1,6 +1,6 @@
 """RLlib's PPO learner for a skill's network, with a loss of its own.
 
-RLlib's builds two distributions and gathers ten figures of each minibatch (docs/adr/0018 has the times).
+RLlib's builds two distributions and gathers ten figures of each minibatch (docs/adr/0019 has the times).
 Which data it sees is left to `fleet.training.ppo`.
 """
 

@@ -1,6 +1,6 @@
 """What a robot remembers of its own experience, to learn from it again; the oldest is overwritten.
 
-RLlib's buffer keeps episodes and cuts them anew for each batch (docs/adr/0018 has the times); here a step is
+RLlib's buffer keeps episodes and cuts them anew for each batch (docs/adr/0019 has the times); here a step is
 a row of arrays. It does not outlive the process.
 """
 

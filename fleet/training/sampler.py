@@ -1,7 +1,7 @@
 """Experience: all environments stepped side by side with exploration, memories carried along.
 
 RLlib's own runner hands each environment's each step to a chain of connectors, which takes two thirds of its
-time (docs/adr/0018); a skill's observation needs no connector, for its scale is fixed by the task. What is
+time (docs/adr/0019); a skill's observation needs no connector, for its scale is fixed by the task. What is
 learned from it is left to whoever collects.
 """
 
@@ -24,7 +24,7 @@ from skills.container import check_finite
 from skills.errors import ContractError
 from skills.networks.base import Network
 
-__all__ = ["MakeEnv", "Rollout", "Sampler", "check_spaces", "log_probability", "vectorise", "whole_episodes"]
+__all__ = ["MakeEnv", "Rollout", "Sampler", "check_spaces", "log_probability", "vectorise"]
 
 MakeEnv = Callable[[int], gym.Env[Any, Any] | VectorEnv[Any, Any, Any]]
 """A seed becomes one environment, or many at once."""
@@ -106,7 +106,7 @@ class Sampler:
 
     @torch.no_grad()
     def collect(self, steps: int) -> Rollout:
-        """Step all environments `ceil(steps / envs)` times.
+        """Step all environments `ceil(steps / envs)` times; for a recurrent network by whole episodes.
 
         Raises:
             ContractError: The environment gave numbers that are not finite.
@@ -114,6 +114,8 @@ class Sampler:
         """
         self.returns, self.successes = [], []
         observation, memory, truth = self._now or self._first()
+        if self._network.recurrent:
+            steps = _whole_episodes(steps, self.env)
         length, box = -(-steps // self.env.num_envs), self._box
         rollout = self._allocate(length, observation, memory, truth)
         means = np.zeros_like(rollout.actions)
@@ -208,7 +210,7 @@ def vectorise(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> VectorEnv[An
     return env
 
 
-def whole_episodes(steps: int, env: VectorEnv[Any, Any, Any]) -> int:
+def _whole_episodes(steps: int, env: VectorEnv[Any, Any, Any]) -> int:
     """About so many steps, as whole episodes of all environments: sequences that are cut cost time.
 
     An environment that does not say how long its episodes last (`horizon`) gets the steps as they are.

@@ -24,6 +24,7 @@ from fleet.training.sampler import MakeEnv, Sampler, check_spaces, vectorise
 from fleet.training.trainer import Trainer
 from fleet.training.variates import Correction
 from skills.container import Tensors
+from skills.delta import clip
 from skills.messages.training import Imitation, Ppo, Sac
 from skills.networks.base import Network
 from skills.parts import TRAINING, is_training, network_of, policy_of
@@ -185,7 +186,9 @@ class SkillTrainer(Trainer, Generic[Settings]):
         own = self._own_variate if before is None else before.noted()
         self._own_variate = None
         weights = self._corrected()
-        self._learner.correction = Correction(weights, own, _named(tensors, VARIATE) or None)
+        # A mean of clipped gradients is no longer than 1: what a liar makes longer is shortened.
+        guild = dict(clip(_named(tensors, VARIATE), 1.0))
+        self._learner.correction = Correction(weights, own, guild or None)
         self._first, self._second = _named(tensors, FIRST), _named(tensors, SECOND)
         held = self._holds and bool(self._second)
         self._learner.held = HeldMoments(weights, self._first, self._second) if held else None
