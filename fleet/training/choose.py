@@ -28,17 +28,9 @@ def make_trainer(
     moments: bool = False,
     teacher: Player | None = None,
 ) -> Trainer:
-    """The trainer of an algorithm; see `fleet.training.skill_trainer.SkillTrainer` for what all take.
+    """The trainer of an algorithm; what all of them take is explained in `SkillTrainer`.
 
-    Args:
-        make_env: See there.
-        network: See there.
-        algorithm: Which one, and its knobs.
-        seed: See there.
-        shares_critic: See there.
-        variates: See there.
-        moments: See there.
-        teacher: Whom to imitate; other algorithms need none.
+    `teacher` is whom to imitate; other algorithms need none.
 
     Raises:
         ContractError: Environment, network and algorithm do not fit together, or a teacher is missing.

@@ -134,12 +134,12 @@ class Sampler:
             memory, truth = after.numpy(), _truth(infos, truth)
             self.begins = self._resetting
             memory[self.begins] = 0.0
+            self._now = observation, memory, truth
             rollout.rewards[step], rollout.real[step] = _finite(reward, "reward"), ~self._resetting
             rollout.terminated[step], rollout.truncated[step] = terminated, truncated
             self._book(reward, terminated | truncated, infos)
         rollout.observations[length], rollout.memories[length] = _finite(observation, "observation"), memory
         rollout.truths[length] = truth
-        self._now = observation, memory, truth
         rollout.log_probabilities = log_probability(
             torch.from_numpy(means), self._network.spread(), torch.from_numpy(rollout.actions)
         ).numpy()

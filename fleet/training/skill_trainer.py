@@ -120,20 +120,19 @@ class SkillTrainer(Trainer, Generic[Settings]):
         if correction is None:
             return weights
         nothing = {name: np.zeros_like(tensor) for name, tensor in policy_of(weights).items()}
-        found = _prefixed(VARIATE, nothing | (variate := correction.noted()))
-        if self._holds:
-            first, second = next_moments(variate, self._first, self._second, correction.count)
-            found |= _prefixed(FIRST, nothing | first) | _prefixed(SECOND, nothing | second)
-        return weights | found
+        variate = nothing | (self._noted() or {})
+        found = weights | _prefixed(VARIATE, variate)
+        if not self._holds:
+            return found
+        first, second = next_moments(variate, self._first, self._second, correction.count)
+        return found | _prefixed(FIRST, first) | _prefixed(SECOND, second)
 
     def private(self) -> Tensors:
         """Parameters that stay at home, Adam's moments where they are kept, this robot's control variates."""
         kept = _prefixed(AT_HOME, {name: _copy(weight) for name, weight in self._at_home().items()})
         if self._settings.keep_moments:
             kept |= _prefixed(MOMENT, {name: _copy(moment) for name, moment in self._moments().items()})
-        if self._learner.correction is not None:
-            kept |= _prefixed(OWN_VARIATE, self._learner.correction.noted())
-        return kept
+        return kept | _prefixed(OWN_VARIATE, self._noted() or {})
 
     @torch.no_grad()
     def restore(self, private: Tensors) -> None:
@@ -182,9 +181,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
 
     def _correct(self, tensors: Tensors) -> None:
         """Begin a round with what the skill carries of gradients."""
-        before = self._learner.correction
-        own = self._own_variate if before is None else before.noted()
-        self._own_variate = None
+        self._own_variate = self._noted()
         weights = self._corrected()
         # A mean of clipped gradients is no longer than 1: what a liar makes longer is shortened.
         guild = dict(clip(_named(tensors, VARIATE), 1.0))
@@ -192,6 +189,11 @@ class SkillTrainer(Trainer, Generic[Settings]):
         self._first, self._second = _named(tensors, FIRST), _named(tensors, SECOND)
         held = self._holds and bool(self._second)
         self._learner.held = HeldMoments(weights, self._first, self._second) if held else None
+
+    def _noted(self) -> Tensors | None:
+        """This robot's c_i: of this round or, as long as that has no step, of its last; None before any."""
+        correction = self._learner.correction
+        return self._own_variate if correction is None or not correction.count else correction.noted()
 
     def _moments(self) -> dict[str, Tensor]:
         """Adam's state by parameter and kind; empty before its first step."""

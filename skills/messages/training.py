@@ -52,7 +52,7 @@ class Imitation(Message):
     as it did, the more so the better it turned out (MARWIL: Wang et al. 2018): for teachers who may err.
 
     Attributes:
-        batch: Environment steps of each lesson.
+        batch: Environment steps of each lesson, such as 48 jobs of 60.
         minibatch: Steps of one gradient step; of a network with memory as many in whole sequences.
         steps: Gradient steps after each lesson.
         keep: How many lessons, the last ones, are learned from.
@@ -84,6 +84,8 @@ class Imitation(Message):
 class Sac(Message):
     """Soft actor-critic (Haarnoja et al. 2018) on all that the robot remembers of its own experience.
 
+    Actor, critics and temperature learn at the plan's learning rate.
+
     Attributes:
         batch: Environment steps collected in each iteration.
         updates: Gradient steps after them.
@@ -102,7 +104,7 @@ class Sac(Message):
     batch: int = Field(default=320, ge=1, le=10_000_000)
     updates: int = Field(default=160, ge=1, le=1_000_000)
     minibatch: int = Field(default=256, ge=1, le=100_000)
-    buffer: int = Field(default=100_000, ge=1, le=10_000_000)
+    buffer: int = Field(default=100_000, ge=1, le=1_000_000)
     begin: int = Field(default=1000, ge=1, le=10_000_000)
     discount: float = Field(default=0.95, gt=0, le=1)
     tau: float = Field(default=0.005, gt=0, le=1)

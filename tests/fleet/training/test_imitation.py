@@ -19,7 +19,9 @@ from skills.messages.training import Imitation
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
-from tests.fleet.toys import ACTION, OBSERVATION, PointCopies
+from skills.policy import Policy
+from tests.fleet.networks.test_twins import skill_of
+from tests.fleet.toys import ACTION, HORIZON, OBSERVATION, PointCopies
 
 Array = NDArray[Any]
 PLAIN = Mlp(inputs=OBSERVATION, outputs=ACTION, hidden=(16, 16))
@@ -178,6 +180,21 @@ def test_what_it_knows_of_its_lessons_goes_on() -> None:
     second.restore(first.private())
     assert second._lessons == 3
     assert second.private()["mean-square-advantage"] == first.private()["mean-square-advantage"] != 100
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.in_words())
+def test_a_skill_may_teach_and_remembers_in_each_job_what_it_saw(network: Network) -> None:
+    master = Policy(skill_of(network, seed=0, scale=1.0))
+    sampled = sampler(master, share=0.5, noise=0.1)
+    found, told = sampled.collect(8 * 15), sampled.labels
+    alone = master.begin()  # no first job of the toy ends before, but every third half-way
+    for step in range(HORIZON // 2):
+        assert np.allclose(told[step], alone.act(found.observations[step]), atol=1e-5)
+    again = master.begin()
+    env = int(np.flatnonzero(found.done[HORIZON // 2 - 1])[0])
+    first = HORIZON // 2 + 1
+    for step in range(first, 15):
+        assert np.allclose(told[step, env], again.act(found.observations[step, env]), atol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.full((1, ACTION), np.nan), np.zeros((1, ACTION + 1))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
@@ -69,19 +70,23 @@ def copied(tensors: Tensors) -> Tensors:
     return {name: tensor.copy() for name, tensor in tensors.items()}
 
 
-def digest_after_training(name: str) -> str:
-    trainer = make(name, variates=True)
-    trainer.train(2, 1e-3)
-    everything = trainer.shared() | trainer.private()
-    return digest_of(b"".join(tensor.tobytes() for tensor in everything.values()))
+def digests() -> dict[str, str]:
+    """Of all weights after some training, by algorithm."""
+    found = {}
+    for name in ALGORITHMS:
+        trainer = make(name, variates=True)
+        trainer.train(2, 1e-3)
+        everything = trainer.shared() | trainer.private()
+        found[name] = digest_of(b"".join(tensor.tobytes() for tensor in everything.values()))
+    return found
 
 
-@every
-def test_the_same_seed_gives_the_same_bits_in_another_process(name: str) -> None:
-    module = "tests.fleet.training.test_protocol"
-    program = f"from {module} import digest_after_training; print(digest_after_training({name!r}))"
+def test_the_same_seed_gives_the_same_bits_in_another_process() -> None:
+    program = (
+        "import json; from tests.fleet.training.test_protocol import digests; print(json.dumps(digests()))"
+    )
     other = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert other.stdout.split()[-1] == digest_after_training(name)
+    assert json.loads(other.stdout.splitlines()[-1]) == digests()
 
 
 @every
@@ -218,8 +223,7 @@ def test_what_was_kept_goes_on_in_a_new_trainer(name: str) -> None:
     found = second.private()
     assert found.keys() == kept.keys()
     for own, tensor in found.items():
-        if not own.startswith("own-variate."):  # that one begins anew with each round
-            assert np.array_equal(tensor, kept[own]), own
+        assert np.array_equal(tensor, kept[own]), own
 
 
 @every
@@ -253,6 +257,18 @@ def test_control_variates_are_a_mean_of_clipped_gradients(name: str) -> None:
     variate = {n: tensor for n, tensor in sent.items() if n.startswith("training.variate.")}
     assert (variate.pop("training.variate.log_std") == 0).all()
     assert 0 < norm(variate) <= ALGORITHMS[name].gradient_norm + 1e-6
+
+
+@every
+def test_a_round_without_a_step_changes_no_variate(name: str) -> None:
+    trainer = make(name, variates=True)
+    trainer.take(trainer.shared())
+    assert not any(own.startswith("own-variate.") for own in trainer.private())  # not one of zeros
+    trainer.train(1, 1e-3)
+    before = trainer.shared()
+    for _ in range(2):
+        trainer.take(before)
+        assert same(trainer.shared(), before)
 
 
 @every
