@@ -146,6 +146,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         own = _named(private, OWN_VARIATE)
         shapes = {name: tuple(weight.shape) for name, weight in self._corrected().items()}
         self._own_variate = own if {name: t.shape for name, t in own.items()} == shapes else None
+        self._learner.correction = None  # of whatever this trainer did before
 
     def close(self) -> None:
         """Close the environments."""
@@ -185,7 +186,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         weights = self._corrected()
         # A mean of clipped gradients is no longer than 1: what a liar makes longer is shortened.
         guild = dict(clip(_named(tensors, VARIATE), 1.0))
-        self._learner.correction = Correction(weights, own, guild or None)
+        self._learner.correction = Correction(weights, self._own_variate, guild or None)
         self._first, self._second = _named(tensors, FIRST), _named(tensors, SECOND)
         held = self._holds and bool(self._second)
         self._learner.held = HeldMoments(weights, self._first, self._second) if held else None

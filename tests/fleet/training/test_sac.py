@@ -96,7 +96,7 @@ def test_nothing_is_learned_before_there_is_enough_to_learn_from() -> None:
 
 def test_critics_of_a_twin_see_what_it_knows() -> None:
     trainer = make(kind=KnownPoints)
-    assert trainer._module.critics[0][0].in_features == 2 + ACTION
+    assert trainer._module.critics[0][0].in_features == OBSERVATION + 2 + ACTION
     assert np.isfinite(trainer.train(2, 1e-3).learning["value"])
 
 
