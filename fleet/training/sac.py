@@ -75,7 +75,7 @@ def transitions(rollout: Rollout) -> dict[str, NDArray[np.float32]]:
     """All real steps, each with what followed it: columns as `SacModule` and RLlib's loss want them."""
     real = rollout.real
     states = {Columns.OBS: rollout.observations, MEMORY: rollout.memories}
-    if rollout.truths.shape[-1]:
+    if rollout.truths.shape[-1]:  # beside the observation, which is there already
         states[SEEN] = rollout.truths
     before = {name: column[:-1][real] for name, column in states.items()}
     after = {NEXT + name: column[1:][real] for name, column in states.items()}

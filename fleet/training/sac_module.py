@@ -89,7 +89,7 @@ class SacModule(TorchRLModule, QNetAPI, TargetNetworkAPI):  # type: ignore[misc]
         return mean, drawn.clamp(-1, 1), log_probability(mean, spread, drawn)
 
     def _judge(self, critics: nn.ModuleList, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        state = (batch[SEEN],) if SEEN in batch else (batch[Columns.OBS], batch[MEMORY])
-        seen = torch.cat((*state, batch[Columns.ACTIONS]), dim=-1)
+        known = batch[SEEN if SEEN in batch else MEMORY]
+        seen = torch.cat((batch[Columns.OBS], known, batch[Columns.ACTIONS]), dim=-1)
         first, twin = (run_layers(cast("nn.ModuleList", each), seen, "relu").squeeze(-1) for each in critics)
         return first, twin
