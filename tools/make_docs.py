@@ -27,6 +27,7 @@ from hub.merging.rules import RULES
 from hub.rounds.states import TRANSITIONS
 from hub.settings import Settings
 from skills.messages.rounds import FINAL
+from tools.learning_docs import learning_page
 from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
 
@@ -252,6 +253,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "endpoints.md": endpoints_page,
     "files.md": files_page,
+    "learning.md": learning_page,
     "merging.md": merging_page,
     "operations.md": operations_page,
     "rounds.md": rounds_page,

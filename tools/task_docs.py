@@ -40,7 +40,7 @@ from envs.terms.registry import known_terms
 from envs.variation import Range, Variation
 from zunft.trial import Trial
 
-__all__ = ["TASK_PAGES"]
+__all__ = ["DOCS", "TASK_PAGES", "filled", "section"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SECTIONS: tuple[type[BaseModel], ...] = (
@@ -59,7 +59,7 @@ def tasks_page() -> str:
         "drives": _drives(),
         "thresholds": _thresholds(),
     }
-    return _filled((DOCS / "tasks.md").read_text(), blocks)
+    return filled((DOCS / "tasks.md").read_text(), blocks)
 
 
 def schema_page() -> str:
@@ -72,10 +72,11 @@ def card_page(name: str) -> str:
     """A task's card with its tables made anew."""
     task = load_task(name)
     blocks = {"bundle": _bundle(task), "scores": _scores(name)}
-    return _filled((DOCS / "tasks" / f"{name}.md").read_text(), blocks)
+    return filled((DOCS / "tasks" / f"{name}.md").read_text(), blocks)
 
 
-def _filled(page: str, blocks: dict[str, str]) -> str:
+def filled(page: str, blocks: dict[str, str]) -> str:
+    """A page with its blocks, by name, made anew."""
     for name, text in blocks.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, rest = page.split(begin)
@@ -94,14 +95,15 @@ def _overview() -> str:
 
 
 def _sections() -> str:
-    return "\n\n".join(_model(section) for section in SECTIONS)
+    return "\n\n".join(section(each) for each in SECTIONS)
 
 
 def _terms() -> str:
-    return "\n\n".join(_model(term, title=f"`{kind}`") for kind, term in known_terms().items())
+    return "\n\n".join(section(term, title=f"`{kind}`") for kind, term in known_terms().items())
 
 
-def _model(model: type[BaseModel], title: str | None = None) -> str:
+def section(model: type[BaseModel], title: str | None = None) -> str:
+    """What a section of a file or message says, as a table of its entries."""
     text, attributes = _docstring(model)
     rows = []
     for name, field in model.model_fields.items():

@@ -1,0 +1,74 @@
+"""A robot's master: who shows the guild's apprentice how the work is done here, and never leaves the robot.
+
+Either a skill, trained at home or brought along, or a controller that the task has as data. It is named once
+and kept in the robot's folder; how it teaches is `fleet.training.imitation`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envs.evaluate import Player
+from envs.scripted import controller
+from envs.task import Task
+from fleet.robot_folder import RobotFolder
+from skills.errors import ContractError
+from skills.files import write_atomically
+from skills.policy import Policy
+from skills.skill import Skill
+
+__all__ = ["bring_controller", "bring_skill", "master_of"]
+
+CONTROLLER_LIMIT = 1024  # bytes of a controller's name
+
+
+def bring_skill(bench: RobotFolder, task: Task, skill: Skill) -> None:
+    """Make a skill this robot's master of a task.
+
+    Raises:
+        ContractError: It is for something else.
+    """
+    differences = task.contract.differences(skill.manifest.contract)
+    if differences:
+        raise ContractError(
+            f"the skill does not fit the task {task.name}: {'; '.join(differences)}.",
+            where="manifest.contract",
+            remedy="Train a master here: zunft robot master --train.",
+        )
+    write_atomically(_skill_file(bench, task), skill.blob, mode=0o600)
+    _name_file(bench, task).unlink(missing_ok=True)
+
+
+def bring_controller(bench: RobotFolder, task: Task, name: str) -> None:
+    """Make one of the task's controllers this robot's master.
+
+    Raises:
+        ContractError: The task has none of that name.
+    """
+    controller(name, task)
+    write_atomically(_name_file(bench, task), name.encode(), mode=0o600)
+    _skill_file(bench, task).unlink(missing_ok=True)
+
+
+def master_of(bench: RobotFolder, task: Task) -> Player | None:
+    """This robot's master of a task; None where it has none.
+
+    Raises:
+        ArtefactError: The master's file is damaged.
+        ContractError: The task has no such controller any more.
+    """
+    if _skill_file(bench, task).exists():
+        return Policy(Skill.load(_skill_file(bench, task)))
+    try:
+        with _name_file(bench, task).open(encoding="utf-8") as file:
+            return controller(file.read(CONTROLLER_LIMIT), task)
+    except FileNotFoundError:
+        return None
+
+
+def _skill_file(bench: RobotFolder, task: Task) -> Path:
+    return bench.home / f"{task.name}.master.skill"
+
+
+def _name_file(bench: RobotFolder, task: Task) -> Path:
+    return bench.home / f"{task.name}.master.txt"
