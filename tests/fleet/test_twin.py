@@ -70,7 +70,9 @@ def test_a_twin_is_left_between_two_steps() -> None:
         twin.practise(SKILL, ORDER, "robot", {}, lambda _: None)
     with pytest.raises(StoppedError):
         twin.rehearse(SKILL)
-    assert asked == 6
+    with pytest.raises(StoppedError):
+        twin.tune(SKILL, 1, 1e-4, lambda _: None)
+    assert asked == 9
 
 
 def test_a_round_learns_the_same_whether_or_not_the_robot_tuned_at_home() -> None:
