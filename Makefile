@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test chaos fuzz check format browser clean help
+.PHONY: demo test chaos fuzz results check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -30,6 +30,9 @@ fuzz: $(INSTALLED)   ## Look for requests and files that the hub cannot take (ab
 		|| echo "Atheris has no wheel for this Python: skipped."
 	@! $(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m tests.skills.fuzz_files $(FUZZ_SECONDS) .fuzz
+
+results: $(INSTALLED)   ## Run what is missing of the learning experiments, and write docs/results.md (hours; QUICK=--quick: minutes)
+	$(BIN)/python -W ignore -m benchmarks.learning $(QUICK)
 
 check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
-"""Environment steps/s of our loop against plain torch and Stable-Baselines3: `python benchmarks/training.py`.
+"""Environment steps/s of our loop against plain torch and Stable-Baselines3: `python -m benchmarks.training`.
 
-Same task, workshop, network, batches and gradient steps for all; one process, one thread. Collecting
-and learning are both counted. Learning curves are `benchmarks/federation.py`'s business.
+Same task, workshop, network, batches and gradient steps for all; one process, one thread. Collecting and
+learning are both counted; then the same with a network that remembers. Learning curves are
+`benchmarks/federation.py`'s business.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
+from benchmarks.training_memory import PlainMemory
 from envs.task import load_task
 from envs.vector import make_vector_env
 from envs.workshop import FLEET, load_workshop
@@ -26,6 +28,7 @@ from fleet.networks.mlp import MlpNetwork
 from fleet.training.ppo import PpoTrainer
 from fleet.training.sampler import log_probability
 from skills.messages.training import Ppo
+from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
 from zunft.new_skill import new_skill
 
@@ -33,6 +36,8 @@ COPIES, ITERATIONS, REPEATS = 32, 2, 4
 TASK = load_task("weld-seam")
 FIRST = new_skill(TASK.name, seed=0)
 NETWORK, BASE = cast("Mlp", FIRST.manifest.network), FIRST.tensors
+WITH_MEMORY = new_skill(TASK.name, seed=0, network={"kind": "gru"})
+REMEMBERING = cast("Gru", WITH_MEMORY.manifest.network)
 SETTINGS = Ppo()
 LEARNING_RATE = 1e-3
 NOTHING = torch.zeros(0)  # remembered
@@ -47,12 +52,19 @@ def main() -> None:
         loops["Stable-Baselines3"] = stable_baselines()
     else:
         print("Stable-Baselines3 is not installed: pip install stable-baselines3")
+    compare("a perceptron", loops)
+    compare("a GRU", {"plain torch": plain_memory(), "Zunft (RLlib)": ours_with_memory()})
+
+
+def compare(what: str, loops: dict[str, Callable[[], object]]) -> None:
+    """Print each loop's best of several times against plain torch's."""
     best = dict.fromkeys(loops, 0.0)
     for _ in range(REPEATS):  # in turn, so that a busy moment of the machine hits all of them
         for name, loop in loops.items():
             best[name] = max(best[name], steps_per_second(loop))
+    print(f"with {what}:")
     for name, speed in best.items():
-        print(f"{name:18} {speed:8,.0f} steps/s {speed / best['plain torch']:5.2f} x plain torch")
+        print(f"  {name:18} {speed:8,.0f} steps/s {speed / best['plain torch']:5.2f} x plain torch")
 
 
 def steps_per_second(loop: Callable[[], object]) -> float:
@@ -73,6 +85,26 @@ def ours() -> Callable[[], object]:
     trainer.take(BASE)
     trainer.train(1, LEARNING_RATE)
     return lambda: trainer.train(ITERATIONS, LEARNING_RATE)
+
+
+def ours_with_memory() -> Callable[[], object]:
+    """The same with a GRU: sequences through time."""
+    trainer = PpoTrainer(make_env, REMEMBERING, SETTINGS, seed=0)
+    trainer.take(WITH_MEMORY.tensors)
+    trainer.train(1, LEARNING_RATE)
+    return lambda: trainer.train(ITERATIONS, LEARNING_RATE)
+
+
+def plain_memory() -> Callable[[], object]:
+    """See `benchmarks.training_memory`; a batch is one episode of each copy, as many steps as ours."""
+    loop = PlainMemory(make_env, REMEMBERING, WITH_MEMORY.tensors, SETTINGS, TASK.horizon, LEARNING_RATE)
+    loop.iterate()
+
+    def several() -> None:
+        for _ in range(ITERATIONS):
+            loop.iterate()
+
+    return several
 
 
 def plain_torch() -> Callable[[], object]:

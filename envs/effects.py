@@ -82,7 +82,8 @@ def _differ(
 ) -> bool:
     """Whether anything is sensed, measured or rewarded otherwise in one than in the other."""
     sides = [TaskVectorEnv(task, shop, COPIES) for shop in shops]
-    for number, player in enumerate(players):
+    for number, each in enumerate(players):
+        player = each.begin()
         seen = [env.reset(seed=seed + number)[0] for env in sides]
         for _ in range(steps):
             if not _equal(seen) or not _equal([env.quantities.values for env in sides]):

@@ -38,7 +38,10 @@ NORMAL_95 = 1.959963984540054
 
 
 class Player(Protocol):
-    """Anything that turns observations (n, size) into actions (n, size)."""
+    """Anything that turns observations (n, size) into actions (n, size).
+
+    Of one with a true attribute `told` the observations go on with what only the twin knows: an oracle.
+    """
 
     def begin(self) -> Player:
         """What acts in jobs that begin now: itself, or where it remembers, a copy without a memory yet."""
@@ -95,20 +98,22 @@ def run_episodes(
         ContractError: The policy's actions do not fit.
     """
     policy = policy.begin()
-    observations, _ = env.reset()
+    observations, infos = env.reset()
+    told = getattr(policy, "told", False)
     success = np.zeros(env.num_envs, dtype=np.bool_)
     sensed = np.isfinite(observations).all(axis=1)
     running = sensed.copy()
     returns = np.zeros(env.num_envs)
     while running.any():
-        actions = policy.act(np.where(sensed[:, None], observations, 0))
+        seen = np.where(sensed[:, None], observations, 0)
+        actions = policy.act(np.hstack([seen, infos["twin"]]) if told else seen)
         _check_actions(actions, env.action_space.shape)
         observations, reward, failed, ended, infos = env.step(actions)
         watch(running)
         sensed = np.isfinite(observations).all(axis=1)
         running &= sensed & np.isfinite(reward)
         returns += np.where(running, reward, 0.0)
-        if infos:
+        if "success" in infos:
             success |= running & infos["success"]
             running &= ~(failed | ended)
     return success, returns

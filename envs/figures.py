@@ -27,7 +27,7 @@ class Figures:
 
     def __init__(self, task: Varied, workshop: Workshop, count: int) -> None:
         check_workshop(task, workshop)
-        self._task, self._workshop = task, workshop
+        self._task, self._workshop, self.count = task, workshop, count
         self._ranges = {name: _job_range(task, workshop, name) for name in task.jobs}
         self._values = {
             name: np.zeros((count, variation.size)) for name, variation in task.jobs.items()
@@ -73,6 +73,13 @@ class Figures:
     def robot(self, name: str, missing: float) -> float:
         """A figure of this robot that is one number; `missing` where the task does not mention it."""
         return float(robot_figure(self._task, self._workshop, name, missing)[0])
+
+    def most(self, name: str) -> float:
+        """The greatest that a figure of one number is in this workshop, whatever the job."""
+        given = self._ranges.get(name)
+        if given is None:
+            return float(self.fixed(name)[0])
+        return float(max(given.values or given.bounds[1]))
 
     def choices(self, name: str) -> tuple[str, ...]:
         """The words that a figure of the jobs numbers."""
@@ -131,7 +138,7 @@ def check_workshop(task: Varied, workshop: Workshop) -> None:
 
 
 def _check_figure(where: str, variation: Variation, value: Figure, *, per_job: bool) -> None:
-    if variation.values and isinstance(variation.values[0], str):
+    if variation.values and (per_job or isinstance(variation.values[0], str)):
         known = {*variation.values, *(variation.held_out.values if variation.held_out else ())}
         if not isinstance(value, tuple) or not set(value) <= known:
             raise ContractError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache, reduce
+from itertools import pairwise
 from operator import or_
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from envs.defaults import Training
 from envs.drives.base import Acted, Drive
 from envs.drives.impedance import Impedance
 from envs.drives.registry import known_drives
+from envs.late import MOST_DELAY
 from envs.terms.base import Term
 from envs.terms.registry import known_terms
 from envs.values import Finite, Key, Numbers, Positive, Reference, Section
@@ -35,8 +37,10 @@ __all__ = [
     "Condition",
     "Cost",
     "Feedback",
+    "Known",
     "Observed",
     "Reward",
+    "Schedule",
     "Success",
     "TaskFile",
     "Tolerance",
@@ -45,15 +49,17 @@ __all__ = [
 
 
 class Change(Section):
-    """A figure of the robots that changes the compiled model, such as a cloth's friction.
+    """A figure that changes the compiled model, such as a cloth's friction.
 
     Attributes:
-        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`, or a body's `mass`, kg.
-        of: The geom or body, by its name in the scene or the tool.
-        by: The figure.
+        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`; a body's `mass`, kg, or the
+            `length` by which it hangs from its parent, m; a joint's `damping` or `friction` (N s/m and N, or
+            N m s and N m), or the `position` in which it stands when a job begins.
+        of: The geom, body or joint, by its name in the scene or the tool.
+        by: The figure of the robots or of the jobs, one number; a position is of the jobs.
     """
 
-    what: Literal["friction", "mass", "radius", "stiffness"]
+    what: Literal["damping", "friction", "length", "mass", "position", "radius", "stiffness"]
     of: str = Field(min_length=1, max_length=64)
     by: Key
 
@@ -70,7 +76,7 @@ class Observed(Section):
         lever: ... over this length, m, where a direction is fitted to points with that noise.
         offset: A figure of the robots that is added: a calibration error.
         turn: A figure of the robots, rad: the sensor is turned by it about the vertical.
-        delay: Control steps that pass before it is sensed.
+        delay: Control steps that pass before it is sensed, a number or a figure of the robots or the jobs.
     """
 
     name: Key
@@ -81,7 +87,23 @@ class Observed(Section):
     lever: Positive | None = None
     offset: Key | None = None
     turn: Key | None = None
-    delay: int = Field(default=0, ge=0, le=20)
+    delay: Annotated[int, Field(ge=0, le=MOST_DELAY)] | Key = 0
+
+
+class Known(Section):
+    """What the twin alone knows: a quantity, or a figure that no robot is told, over its scale.
+
+    Attributes:
+        name: For a controller that is told.
+        of: The quantity, or the figure of the robots or the jobs.
+        part: First and behind-last component, where only some are meant.
+        scale: Physical value of 1.
+    """
+
+    name: Key
+    of: Reference
+    part: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
+    scale: Positive
 
 
 class Tolerance(Section):
@@ -186,6 +208,32 @@ class Success(Section):
         return self
 
 
+class Schedule(Section):
+    """A factor that depends on what is observed: linear between the points of a table, constant beyond.
+
+    Attributes:
+        by: Channels of one component, one or two.
+        at: For each of them the points, rising, in the channel's unit.
+        gain: The factor at each point; with two channels a row for each point of the first.
+    """
+
+    by: tuple[Key, ...] = Field(min_length=1, max_length=2)
+    at: tuple[tuple[Finite, ...], ...]
+    gain: tuple[Finite, ...] | tuple[tuple[Finite, ...], ...]
+
+    @model_validator(mode="after")
+    def _a_gain_for_each_point(self) -> Schedule:
+        if len(self.at) != len(self.by) or not all(self.at):
+            raise ValueError("give points for each of `by`")
+        if any(b <= a for points in self.at for a, b in pairwise(points)):
+            raise ValueError("points rise")
+        sizes = [len(points) for points in self.at]
+        rows = [row if isinstance(row, tuple) else (row,) for row in self.gain]
+        if len(rows) != sizes[0] or {len(row) for row in rows} != {[*sizes, 1][1]}:
+            raise ValueError(f"the gains are not {' x '.join(map(str, sizes))}")
+        return self
+
+
 class Feedback(Section):
     """One part of a controller: gain * observed value * the scalars in `times`, each component limited.
 
@@ -194,6 +242,7 @@ class Feedback(Section):
         part: First and behind-last component of it.
         value: A constant vector in the action channel's unit.
         gain: One number or one per component.
+        schedule: Another factor, which depends on where the robot or the job is.
         times: Observation channels of one component each, multiplied in.
         limit: Greatest length of the resulting vector; a longer one is shortened.
     """
@@ -202,6 +251,7 @@ class Feedback(Section):
     part: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
     value: tuple[Finite, ...] = ()
     gain: Numbers = 1.0
+    schedule: Schedule | None = None
     times: tuple[Key, ...] = ()
     limit: Positive | None = None
 
@@ -228,15 +278,17 @@ class TaskFile(Section):
         control: How actions become motion: a drive by its kind, such as `impedance` or `flight`.
         robots: What differs from robot to robot, by name.
         jobs: What differs from job to job, by name; a job's `heading` and `offset` say where it lies.
-        changes: What figures of the robots change in the scene.
+        changes: What figures of the robots and the jobs change in the scene.
         quantities: By name; each may read those before it.
         observation: What the robot senses, in order.
+        twin: What only the twin knows, in order: for a critic in training, never for a skill.
         action: What it does, in order.
         reward: Of each step.
         success: Of an episode.
         failure: Any of these ends the episode.
         training: Where training begins, unless somebody says otherwise.
         scripted: Controllers by name, the best last: for each action the parts that are added up.
+        oracle: One that is told what the twin knows as well: proof that the task can be done, no yardstick.
     """
 
     format: Literal["zunft.task/1"]
@@ -256,12 +308,14 @@ class TaskFile(Section):
     changes: tuple[Change, ...] = Field(default=(), max_length=64)
     quantities: dict[Key, SerializeAsAny[Term]] = Field(default={}, max_length=64)
     observation: tuple[Observed, ...] = Field(min_length=1, max_length=64)
+    twin: tuple[Known, ...] = Field(default=(), max_length=64)
     action: tuple[Acted, ...] = Field(min_length=1, max_length=16)
     reward: Reward
     success: Success
     failure: tuple[Condition, ...] = Field(default=(), max_length=64)
     training: Training = Training()
     scripted: dict[Name, dict[Key, tuple[Feedback, ...]]] = Field(default={}, max_length=16)
+    oracle: dict[Key, tuple[Feedback, ...]] = Field(default={}, max_length=16)
 
     @model_validator(mode="after")
     def _some_steps_count(self) -> TaskFile:

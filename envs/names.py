@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["PREFIX", "own_names", "unknown"]
+__all__ = ["PREFIX", "TOOL", "of_arm", "own_names", "unknown"]
 
 PREFIX = "arm/"
 """Before every name of the robot and its tool in the compiled scene."""
 
 
+TOOL = f"{PREFIX}tool/"
+"""Before every name of the tool."""
+
+
+def of_arm(name: str) -> bool:
+    """Whether a body of that name is the robot's itself, neither its tool's nor the scene's."""
+    return name.startswith(PREFIX) and not name.startswith(TOOL)
+
+
 def own_names(name: str) -> tuple[str, str]:
     """What something of the tool's or the robot's file may be called in the compiled scene."""
-    return f"{PREFIX}tool/{name}", f"{PREFIX}{name}"
+    return f"{TOOL}{name}", f"{PREFIX}{name}"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

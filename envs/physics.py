@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from envs.embodiment import Embodiment
 from envs.frame import Frame
-from envs.names import PREFIX, own_names
+from envs.names import PREFIX, of_arm, own_names
 from envs.values import Floats, Indices
 from skills.errors import ContractError
 
@@ -59,6 +59,12 @@ class Cells:
         self._held = self._batch.bind("eq_active") if model.neq else None
 
     @property
+    def positions(self) -> Floats:
+        """Of all joints, (count, nq), live."""
+        live: Floats = self._positions
+        return live
+
+    @property
     def pose(self) -> Floats:
         """Where each tool is now, (count, 6); of an arm the engine's own measure, live."""
         if self._floating:
@@ -89,6 +95,16 @@ class Cells:
         half = np.arctan2(frame.sin, frame.cos)[cells] / 2
         rotation[cells, self._mocap] = 0.0
         rotation[cells, self._mocap, 0], rotation[cells, self._mocap, 3] = np.cos(half), np.sin(half)
+        self._batch.forward(cells)
+
+    def figures_of(self, field: str) -> Floats:
+        """A field of the model, (count, ...), with values of their own for each cell from now on, live."""
+        own: Floats = self._batch.expand(field)
+        return own
+
+    def refigure(self, cells: Indices) -> None:
+        """What these cells' figures or positions were changed to holds from now on."""
+        self._batch.set_const(cells)
         self._batch.forward(cells)
 
     def move(self, controls: Floats) -> None:
@@ -139,7 +155,7 @@ class Cells:
     def joint_velocities(self) -> Floats:
         """Velocities (count, joints) of the robot, live."""
         bodies = [self.model.body(int(body)).name for body in self.model.dof_bodyid]
-        own = np.flatnonzero([name.startswith(PREFIX) for name in bodies])
+        own = np.flatnonzero([of_arm(name) for name in bodies])
         velocities: Floats = self._batch.bind("qvel")[:, own[0] : own[-1] + 1]
         return velocities
 
@@ -155,6 +171,9 @@ class Cells:
     def show(self, cell: int, data: mujoco.MjData) -> None:
         """Put one cell's poses into data of the drawn model: for pictures, not for policies."""
         data.qpos[:] = self._positions[cell]
+        places = self._batch.expanded("body_pos")
+        if places is not None:
+            data.model.body_pos[:] = places[cell]
         if self._mocap >= 0:
             data.mocap_pos[:], data.mocap_quat[:] = self._work[0][cell], self._work[1][cell]
 

@@ -5,12 +5,14 @@ Each complaint is a place in the file and what is wrong there; making an error o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from envs.figures import hull
 from envs.format import Feedback, TaskFile
+from envs.late import DELAY, MOST_DELAY
 from envs.names import unknown
 from envs.values import Outputs
+from envs.variation import Variation
 from skills.manifest import Channel, Contract
 
 __all__ = ["complaints"]
@@ -19,15 +21,18 @@ Place = tuple[str | int, ...]
 Complaint = tuple[Place, str]
 
 
-def complaints(file: TaskFile, outputs: Outputs, contract: Contract | None) -> Iterator[Complaint]:
+def complaints(
+    file: TaskFile, outputs: Outputs, contract: Contract | None, twin: Sequence[Channel] = ()
+) -> Iterator[Complaint]:
     """Everything that refers to nothing or does not fit."""
     yield from _actions(file)
     yield from _quantities(file, outputs)
     yield from _references(file, outputs)
     yield from _figures(file)
     yield from _observations(file, outputs)
+    yield from _known(file, outputs)
     if contract is not None:
-        yield from _controllers(file, contract)
+        yield from _controllers(file, contract, twin)
 
 
 def _actions(file: TaskFile) -> Iterator[Complaint]:
@@ -79,27 +84,73 @@ def _figures(file: TaskFile) -> Iterator[Complaint]:
     both = {**file.robots, **file.jobs}
     for name in file.robots.keys() & file.jobs.keys():
         yield ("jobs", name), "it is a figure of the robots already"
+    for name, term in file.quantities.items():
+        for figure in term.figures():
+            if figure not in both:
+                yield ("quantities", name), unknown("figure", figure, both)
+    yield from _sensor_figures(file)
+    yield from _change_figures(file)
+    yield from _robot_figures(file)
+    yield from _job_figures(file)
+    yield from _control_figures(file)
+
+
+def _sensor_figures(file: TaskFile) -> Iterator[Complaint]:
     for number, channel in enumerate(file.observation):
         for key in ("noise", "offset", "turn"):
             figure = getattr(channel, key)
             if isinstance(figure, str) and figure not in file.robots:
                 yield ("observation", number, key), unknown("figure of the robots", figure, file.robots)
+        if isinstance(channel.delay, str):
+            yield from _delay(("observation", number, "delay"), channel.delay, {**file.robots, **file.jobs})
+
+
+def _change_figures(file: TaskFile) -> Iterator[Complaint]:
+    both = {**file.robots, **file.jobs}
     for number, change in enumerate(file.changes):
-        if change.by not in file.robots:
-            yield ("changes", number, "by"), unknown("figure of the robots", change.by, file.robots)
-    for name, term in file.quantities.items():
-        for figure in term.figures():
-            if figure not in both:
-                yield ("quantities", name), unknown("figure", figure, both)
-    yield from _robot_figures(file)
-    yield from _control_figures(file)
+        variation = both.get(change.by)
+        if variation is None:
+            yield ("changes", number, "by"), unknown("figure", change.by, both)
+        elif _wordy(variation) or variation.size != 1:
+            yield ("changes", number, "by"), f"{change.by!r} is not one number"
+        elif change.what == "position":
+            if change.by not in file.jobs:
+                yield (
+                    ("changes", number, "by"),
+                    "where a joint stands when a job begins is a figure of the jobs",
+                )
+        elif hull(variation)[0] < 0 or (change.what == "length" and hull(variation)[0] == 0):
+            yield ("changes", number, "by"), f"{change.what} is not as little as {hull(variation)[0]:g}"
+
+
+def _delay(place: Place, name: str, figures: Mapping[str, Variation]) -> Iterator[Complaint]:
+    variation = figures.get(name)
+    if variation is None:
+        yield place, unknown("figure", name, figures)
+    elif (
+        _wordy(variation)
+        or variation.size != 1
+        or not 0 <= hull(variation)[0] <= hull(variation)[1] <= MOST_DELAY
+    ):
+        yield place, f"a delay is one number within 0 and {MOST_DELAY}"
+
+
+def _wordy(variation: Variation) -> bool:
+    held_out = variation.held_out.values if variation.held_out else ()
+    return any(isinstance(value, str) for value in (*variation.values, *held_out))
+
+
+def _job_figures(file: TaskFile) -> Iterator[Complaint]:
+    if DELAY in file.jobs:
+        yield from _delay(("jobs", DELAY), DELAY, file.jobs)
 
 
 def _robot_figures(file: TaskFile) -> Iterator[Complaint]:
     read = file.control.bounds
     for name, variation in file.robots.items():
-        held_out = variation.held_out.values if variation.held_out else ()
-        if any(isinstance(value, str) for value in (*variation.values, *held_out)):
+        if variation.window:
+            yield ("robots", name), "a window is for figures of the jobs"
+        elif _wordy(variation):
             yield ("robots", name), "figures of the robots are numbers; words are for jobs"
         elif name in read:
             low, high = read[name]
@@ -130,24 +181,46 @@ def _observations(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
             yield ("observation", number, "offset"), f"it needs {seen} components"
 
 
-def _controllers(file: TaskFile, contract: Contract) -> Iterator[Complaint]:
+def _known(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
+    sizes = {name: each.size for name, each in {**file.robots, **file.jobs}.items() if not _wordy(each)}
+    sizes |= {name: output.size for name, output in outputs.items()}
+    names = [channel.name for channel in file.observation] + [each.name for each in file.twin]
+    for number, each in enumerate(file.twin):
+        if each.name in names[: len(file.observation) + number]:
+            yield ("twin", number), f"{each.name!r} is there twice"
+        if each.of not in sizes:
+            yield ("twin", number, "of"), unknown("quantity or figure", each.of, sizes)
+        elif each.part and not 0 <= each.part[0] < each.part[1] <= sizes[each.of]:
+            yield ("twin", number, "part"), f"{each.of} has {sizes[each.of]} components"
+
+
+def _controllers(file: TaskFile, contract: Contract, twin: Sequence[Channel]) -> Iterator[Complaint]:
     seen = {channel.name: channel for channel in contract.observation}
+    actions = {channel.name: channel.size for channel in contract.action}
     for name, sides in file.scripted.items():
-        actions = {channel.name: channel.size for channel in contract.action}
-        for action, parts in sides.items():
-            place = ("scripted", name, action)
-            if action not in actions:
-                yield place, unknown("action", action, actions)
-                continue
-            for number, part in enumerate(parts):
-                for message in _feedback(part, seen, actions[action]):
-                    yield (*place, number), message
+        yield from _sides(("scripted", name), sides, seen, actions)
+    yield from _sides(("oracle",), file.oracle, seen | {channel.name: channel for channel in twin}, actions)
+
+
+def _sides(
+    place: Place,
+    sides: Mapping[str, tuple[Feedback, ...]],
+    seen: dict[str, Channel],
+    actions: dict[str, int],
+) -> Iterator[Complaint]:
+    for action, parts in sides.items():
+        if action not in actions:
+            yield (*place, action), unknown("action", action, actions)
+            continue
+        for number, part in enumerate(parts):
+            for message in _feedback(part, seen, actions[action]):
+                yield (*place, action, number), message
 
 
 def _feedback(part: Feedback, seen: dict[str, Channel], size: int) -> Iterator[str]:
-    for factor in part.times:
+    for factor in (*part.times, *(part.schedule.by if part.schedule else ())):
         if factor not in seen or seen[factor].size != 1:
-            yield f"{factor!r} in times is no observation of one component"
+            yield f"{factor!r} is no observation of one component"
     if part.of is not None and part.of not in seen:
         yield unknown("observation", part.of, seen)
         return

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 import mujoco
-import numpy as np
 
+from envs.changes import change_model
 from envs.embodiment import Embodiment, load_embodiment
 from envs.figures import check_workshop, robot_figure
-from envs.format import Change
-from envs.names import PREFIX, own_names
+from envs.names import PREFIX
 from envs.task import SCENE, TOOL, Task
 from envs.workshop import Workshop
 from skills.errors import ContractError
@@ -49,7 +48,8 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
         ) from error
     drive.apply_figures(model, partial(_figure, task, workshop))
     for change in task.bundle.changes:
-        _apply(model, change, float(robot_figure(task.bundle, workshop, change.by)[0]))
+        if change.by in task.bundle.robots:
+            change_model(model, change, float(robot_figure(task.bundle, workshop, change.by)[0]))
     mujoco.mj_setConst(model, mujoco.MjData(model))
     return model
 
@@ -109,29 +109,3 @@ def _figure(task: Task, workshop: Workshop, name: str, missing: float) -> float:
 
 def _only_drawn(geom: mujoco.MjsGeom) -> bool:
     return bool(geom.contype == 0 and geom.conaffinity == 0 and geom.mass == 0)
-
-
-def _apply(model: mujoco.MjModel, change: Change, value: float) -> None:
-    try:
-        if change.what == "mass":
-            model.body(_name(model, change.of, "body")).mass[:] = value
-            return
-        geom = model.geom(_name(model, change.of, "geom"))
-    except KeyError as error:
-        raise ContractError(
-            f"the scene has no {change.of!r}.", where="changes", remedy="Name a geom, or for mass a body."
-        ) from error
-    if change.what == "friction":
-        geom.friction[0] = value
-    elif change.what == "radius":
-        geom.size[0] = value
-    else:
-        # Contacts as springs: a negative solref is stiffness and damping, kept at their ratio.
-        geom.solref[1] *= np.sqrt(-value / geom.solref[0])
-        geom.solref[0] = -value
-
-
-def _name(model: mujoco.MjModel, name: str, kind: str) -> str:
-    """The name in full of something in the scene, the tool or the robot."""
-    known = {getattr(model, kind)(number).name for number in range(getattr(model, f"n{kind}"))}
-    return next((each for each in (name, *own_names(name)) if each in known), name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.figures import Figures
-from envs.format import TaskFile
+from envs.format import Observed, TaskFile
+from envs.late import Late
 from envs.quantities import Quantities
 from envs.values import Floats, Indices
 
@@ -28,7 +31,6 @@ class Senses:
         starts = np.cumsum([0, *sizes])
         deviation, offset = np.zeros(starts[-1]), np.zeros(starts[-1])
         self._turns: list[tuple[slice, Floats]] = []
-        delays = np.repeat([channel.delay for channel in file.observation], sizes)
         for channel, begin, end in zip(file.observation, starts, starts[1:], strict=False):
             deviation[begin:end] = float(figures.fixed(channel.noise)[0]) / (channel.lever or 1.0)
             if channel.offset:
@@ -41,20 +43,20 @@ class Senses:
         self._deviation = deviation[self._noisy]
         self._offset = offset if offset.any() else None
         self._late = [
-            (int(steps), np.flatnonzero(delays == steps)) for steps in sorted({*delays.tolist()} - {0})
+            (columns, Late(delay, figures, len(columns)))
+            for delay, columns in _late_columns(file.observation, sizes).items()
         ]
-        self._memory = np.zeros((int(delays.max()) + 1, len(quantities.values), len(self._columns)))
 
     def forget(self, copies: Indices) -> None:
         """New episodes begin in these copies: what they sense first, they seem to have sensed before."""
-        if self._late:
-            self._memory[:, copies] = self._quantities.values[copies][:, self._columns]
+        for columns, late in self._late:
+            late.forget(copies, self._quantities.values[np.ix_(copies, self._columns[columns])])
 
     def read(self, noise: np.random.Generator) -> NDArray[np.float32]:
         """Observations (count, size) now; one draw of noise a call."""
         seen = self._quantities.values.take(self._columns, axis=1)
-        if self._late:
-            self._remember(seen)
+        for columns, late in self._late:
+            seen[:, columns] = late.after(seen[:, columns])
         for part, turn in self._turns:
             vectors = seen[:, part].reshape(len(seen), -1, 3)
             seen[:, part] = (vectors @ turn).reshape(len(seen), -1)
@@ -70,11 +72,14 @@ class Senses:
             begin = self._turns.pop()[0].start
         self._turns.append((slice(begin, end), turn))
 
-    def _remember(self, seen: Floats) -> None:
-        self._memory[1:] = self._memory[:-1].copy()
-        self._memory[0] = seen
-        for steps, columns in self._late:
-            seen[:, columns] = self._memory[steps][:, columns]
+
+def _late_columns(channels: Sequence[Observed], sizes: Sequence[int]) -> dict[int | str, Indices]:
+    """The columns of the observation by their delay, of those that have one."""
+    delays = [channel.delay for channel, size in zip(channels, sizes, strict=True) for _ in range(size)]
+    distinct = [delay for delay in dict.fromkeys(delays) if delay != 0]
+    return {
+        delay: np.array([column for column, own in enumerate(delays) if own == delay]) for delay in distinct
+    }
 
 
 def _turn(angle: float) -> Floats:

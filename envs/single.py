@@ -73,16 +73,15 @@ class TaskEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a new job."""
         super().reset(seed=seed)
-        observations, _ = self.vector.reset(seed=seed)
-        return observations[0], {}
+        observations, infos = self.vector.reset(seed=seed)
+        return observations[0], _first(infos)
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
         """Move by one control step; the info of an episode's last step holds `success`."""
         seen, gained, failed, ended, infos = self.vector.step(np.asarray(action)[None])
-        info = {"success": bool(infos["success"][0])} if infos else {}
-        return seen[0], float(gained[0]), bool(failed[0]), bool(ended[0]), info
+        return seen[0], float(gained[0]), bool(failed[0]), bool(ended[0]), _first(infos)
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """The cell as an image (height, width, 3), or None without a render mode."""
@@ -108,6 +107,12 @@ class TaskEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+
+def _first(infos: dict[str, Any]) -> dict[str, Any]:
+    """What is said of the only copy; the mask of who has ended is Gymnasium's for many."""
+    info = {key: values[0] for key, values in infos.items() if not key.startswith("_")}
+    return info | ({"success": bool(info["success"])} if "success" in info else {})
 
 
 def _cameras(model: mujoco.MjModel) -> list[str]:

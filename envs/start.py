@@ -10,7 +10,7 @@ from mujoco import batch
 from numpy.typing import NDArray
 
 from envs.embodiment import Embodiment, load_embodiment
-from envs.names import PREFIX
+from envs.names import PREFIX, TOOL, of_arm
 from envs.physics import Cells
 from envs.scene import build_model, substeps
 from envs.task import Task, load_task
@@ -59,7 +59,10 @@ def settle(folder: str, embodiment: str, *digests: str) -> Floats:  # noqa: ARG0
     robot = load_embodiment(embodiment)
     model = build_model(task, data_sheet(task.bundle, embodiment))
     reach = np.random.default_rng(0).uniform(-1, 1, (BANK_SIZE, 3)) * task.bundle.reach
-    home, own = (_positions_of(model, each) for each in (_robot_bodies(model), own_bodies(model)))
+    # What moves in the tool itself begins as its file has it.
+    names = [model.body(number).name for number in range(model.nbody)]
+    home = _positions_of(model, np.array([of_arm(name) for name in names]))
+    own = _positions_of(model, own_bodies(model) & [not name.startswith(TOOL) for name in names])
     bank = np.tile(model.qpos0, (BANK_SIZE, 1))
     if task.bundle.control.floating:
         bank[:, home] = robot.home

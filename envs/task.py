@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from envs.bundle import BUNDLES, digest_files, find_bundle, read_files
-from envs.format import TaskFile, task_file
+from envs.format import Known, Observed, TaskFile, task_file
 from envs.lines import line_of
 from envs.mjcf import Mjcf, resolve
 from envs.references import complaints
@@ -41,6 +41,7 @@ class Task:
         folder: Where it was read.
         digest: `sha256:<hex>` over names and contents of all the bundle's files.
         contract: What a robot must sense and obey.
+        twin: What only the twin knows, of which a critic in training may be told; no part of the contract.
         outputs: Every quantity in the order in which they are computed.
         mjcf: `scene.xml` and, if there is one, `tool.xml`; empty of a wrapped environment.
     """
@@ -51,6 +52,7 @@ class Task:
     contract: Contract
     outputs: Outputs
     mjcf: Mapping[str, Mjcf]
+    twin: tuple[Channel, ...] = ()
 
     @property
     def bundle(self) -> TaskFile:
@@ -83,6 +85,11 @@ class Task:
         return self.file.horizon
 
     @property
+    def twin_size(self) -> int:
+        """Numbers of `infos["twin"]`; 0 where the task declares none."""
+        return sum(channel.size for channel in self.twin)
+
+    @property
     def dt(self) -> float:
         """Seconds between two actions."""
         return 1.0 / self.file.control_hz
@@ -112,12 +119,12 @@ def _load(folder: Path, digest: str) -> Task:
     try:
         outputs = _outputs(file)
         contract = _contract(file, outputs)
-        for place, message in complaints(file, outputs, contract):
+        for place, message in complaints(file, outputs, contract, _twin(file, outputs)):
             raise _refusal(folder / "task.toml", place, message)
     except ContractError as error:
         where = error.where if "task.toml" in error.where else f"{folder / 'task.toml'} ({error.where})"
         raise ContractError(error.message, where=where, remedy=error.remedy) from error
-    return Task(file, folder, digest, contract, outputs, mjcf)
+    return Task(file, folder, digest, contract, outputs, mjcf, _twin(file, outputs))
 
 
 def _read(path: Path) -> TaskFile | WrappedFile:
@@ -153,16 +160,23 @@ def _outputs(file: TaskFile) -> dict[str, Output]:
 
 def _contract(file: TaskFile, outputs: Outputs) -> Contract:
     drive = file.control
-    seen = []
-    for channel in file.observation:
-        size, unit = outputs.get(channel.of, Output(1, "?"))
-        count = len(range(size)[slice(*channel.part)]) if channel.part else size
-        seen.append(Channel(name=channel.name, size=max(count, 1), unit=unit, scale=channel.scale))
+    seen = [_channel(channel, outputs) for channel in file.observation]
     done = []
     for action in file.action:
         size, unit = drive.channels.get(action.of, Output(1, "?"))
         done.append(Channel(name=action.name, size=size, unit=unit, scale=action.scale))
     return Contract(observation=tuple(seen), action=tuple(done), control_hz=file.control_hz)
+
+
+def _twin(file: TaskFile, outputs: Outputs) -> tuple[Channel, ...]:
+    figures = {name: Output(each.size, each.unit) for name, each in {**file.robots, **file.jobs}.items()}
+    return tuple(_channel(channel, {**figures, **outputs}) for channel in file.twin)
+
+
+def _channel(channel: Observed | Known, outputs: Outputs) -> Channel:
+    size, unit = outputs.get(channel.of, Output(1, "?"))
+    count = len(range(size)[slice(*channel.part)]) if channel.part else size
+    return Channel(name=channel.name, size=max(count, 1), unit=unit, scale=channel.scale)
 
 
 def _refusal(path: Path, place: Sequence[str | int], message: str, text: str | None = None) -> ContractError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,8 @@ class Variation(Section):
         nominal: What the data sheet says; a robot that was not drawn has it.
         held_out: Kept from training: only the gate's workshops draw from it.
         limits: A workshop's own figure must lie within; without it, within the ranges above.
+        window: Of the jobs: each workshop's come from a window of its own in the range, which is so wide,
+            as a share of it; so workshops differ, and each has some variety. Without it from all of it.
     """
 
     unit: str = Field(default="1", max_length=16)
@@ -53,6 +55,7 @@ class Variation(Section):
     nominal: Numbers | None = None
     held_out: Range | None = None
     limits: tuple[Finite, Finite] | None = None
+    window: Annotated[float, Field(gt=0, le=1)] | None = None
 
     @model_validator(mode="after")
     def _something_to_draw(self) -> Variation:

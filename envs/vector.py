@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.changes import JobChanges
 from envs.context import CompileContext
 from envs.figures import Figures, check_workshop
 from envs.frame import Frame
@@ -23,6 +24,7 @@ from envs.senses import LIMIT, Senses
 from envs.start import make_cells
 from envs.task import Task
 from envs.terms.path import LivePath
+from envs.twin import Twin
 from envs.values import Floats, Indices
 from envs.workshop import Workshop
 from envs.wrapped import WrappedFile, WrappedVectorEnv
@@ -48,7 +50,9 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     """One workshop's robot on `num_envs` jobs at once.
 
     The step that ends an episode carries `infos["success"]` (num_envs,) with the mask `_success`;
-    the next step resets those copies, ignores their action and gives them reward 0.
+    the next step resets those copies, ignores their action and gives them reward 0. Of a task that says what
+    only the twin knows, all infos carry it as `twin` (num_envs, task.twin_size), of the same moment as the
+    observation.
 
     Raises:
         ContractError: Task, workshop and scene do not fit together.
@@ -78,12 +82,14 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
     def _compile(self, actions: int) -> None:
         file, quantities, count = self.task.bundle, self.quantities, self.num_envs
         context = CompileContext(count, self.task.dt, self.cells, self.frame, self._figures, quantities)
+        self._changes = JobChanges(file, self._figures, self.cells)
         self._drive = file.control.compile(context, file.action)
         self.terms = {name: term.compile(name, context) for name, term in file.quantities.items()}
         self._senses, self._reward = (
             Senses(file, quantities, self._figures),
             RewardOf(file.reward, quantities),
         )
+        self._twin = Twin(file, quantities, self._figures)
         self._good_step, self._good_end = (
             Conditions(file.success.steps, quantities),
             Conditions(file.success.end, quantities),
@@ -110,7 +116,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         self._start(everybody)
         self._over[:] = False
         self._measure()
-        return self._sense(everybody), {}
+        return self._sense(everybody), {**self._twin.infos()}
 
     def step(
         self, actions: NDArray[np.float32]
@@ -120,7 +126,17 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         fresh = self._physics(controls)
         self._measure()
         gained, failed, ended, infos = self._judge(fresh)
-        return self._sense(fresh), gained, failed, ended, infos
+        return self._sense(fresh), gained, failed, ended, infos | self._twin.infos()
+
+    @property
+    def horizon(self) -> int:
+        """Control steps of an episode that does not fail."""
+        return self.task.horizon
+
+    @property
+    def twin_size(self) -> int:
+        """Numbers that only the twin knows, of `infos["twin"]`."""
+        return self.task.twin_size
 
     def paths_in_home_frame(self, copy: int) -> list[Floats]:
         """Points (rows, 3) of one copy's paths, m from the tool's home: for pictures, not for policies."""
@@ -172,6 +188,7 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         random, frame, figures = self._jobs, self.frame, self._figures
         self.cells.reset(copies, random)
         figures.draw(copies, random)
+        self._changes.start(copies)
         if "heading" in figures:
             frame.turn_to(copies, figures.of("heading")[copies, 0])
         frame.origin[copies] = frame.into_job(self.cells.pose)[copies, :3]

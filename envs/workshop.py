@@ -82,7 +82,7 @@ def fresh_workshop(task: Varied, embodiment: str, seed: int, *, held_out: bool =
     """A workshop that nobody trained in: every kind of job, drawn peculiarities.
 
     Figures with a list of values take them in turn with the seed: so a few workshops of consecutive
-    seeds hold robots with and without delay in equal parts.
+    seeds hold robots with and without delay in equal parts. Figures of the jobs with a `window` get one.
 
     Args:
         task: Declares what is drawn.
@@ -96,11 +96,13 @@ def fresh_workshop(task: Varied, embodiment: str, seed: int, *, held_out: bool =
         given = _range(variation, held_out=held_out)
         if given is not None:
             figures[name] = _draw(given, seed, random)
-    if held_out:
-        for name, variation in task.jobs.items():
-            if variation.held_out:
-                low, high = variation.held_out.bounds
-                figures[name] = variation.held_out.values or (*low, *high)
+    for name, variation in task.jobs.items():
+        given = _range(variation, held_out=held_out)
+        if given is not None and variation.window:
+            figures[name] = _window(given, variation.window, seed, random)
+        elif held_out and variation.held_out:
+            low, high = variation.held_out.bounds
+            figures[name] = variation.held_out.values or (*low, *high)
     kind = "held-out" if held_out else "fresh"
     return Workshop(
         name=f"{kind}-{embodiment}-{seed}", task=task.name, embodiment=embodiment, figures=figures
@@ -123,6 +125,17 @@ def fleet_workshops(task: Varied, count: int = 4, seed: int = FLEET_SEED) -> lis
 
 def _range(variation: Variation, *, held_out: bool) -> Range | None:
     return variation.held_out if held_out and variation.held_out else variation.drawn
+
+
+def _window(given: Range, width: float, seed: int, random: np.random.Generator) -> Figure:
+    """A part of a range, so wide as a share of it; of values such that follow each other."""
+    if given.values:
+        count = max(1, round(width * len(given.values)))
+        begin = seed % (len(given.values) - count + 1)
+        return given.values[begin : begin + count]
+    low, high = np.array(given.bounds)
+    begin = low + random.uniform(0, 1, len(low)) * (1 - width) * (high - low)
+    return (*begin.tolist(), *np.minimum(begin + width * (high - low), high).tolist())
 
 
 def _draw(given: Range, seed: int, random: np.random.Generator) -> Figure:

@@ -20,9 +20,9 @@ from envs.workshop import Workshop
 from fleet.own_robot import Env, rehearse
 from fleet.place import StoppedError
 from fleet.practice import Practised, practise, train_locally
-from fleet.training.ppo import PpoTrainer
+from fleet.training.choose import make_trainer
 from fleet.training.report import TrainingReport
-from fleet.training.sampler import MakeEnv, vectorise
+from fleet.training.sampler import vectorise
 from fleet.training.trainer import Trainer
 from skills.container import Tensors
 from skills.messages.plans import TrainingPlan
@@ -87,15 +87,15 @@ class TwinPlace:
         self._episodes = episodes
         self._batch_steps = batch_steps
         self._stopped = stopped
-        self._trainers: dict[tuple[Network, Algorithm, bool, str], Trainer] = {}
+        self._trainers: dict[tuple[Network, Algorithm, tuple[str, ...], str], Trainer] = {}
 
     def trainer(self, network: Network, plan: TrainingPlan) -> Trainer:
         """The trainer of a network by a plan, built once: it takes seconds."""
         learner = learner_of(plan, self._task, self._batch_steps)
-        key = (network, learner, plan.variates, plan.share)
+        key = (network, learner, plan.carries, plan.share)
         if key not in self._trainers:
             make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
-            self._trainers[key] = make_trainer(make, network, learner, plan, seed=self._seed)
+            self._trainers[key] = make_trainer(make, network, learner, seed=self._seed, **_shared(plan))
         return self._trainers[key]
 
     def practise(
@@ -118,7 +118,7 @@ class TwinPlace:
         learner = learner_of(AT_HOME, self._task, self._batch_steps)
         make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
         seed = _drawn(self._seed, TUNING)
-        trainer = make_trainer(make, guild.manifest.network, learner, AT_HOME, seed=seed)
+        trainer = make_trainer(make, guild.manifest.network, learner, seed=seed, **_shared(AT_HOME))
         try:
             return _tuned(trainer, guild, iterations, rate, on_iteration, self._stopped)
         finally:
@@ -177,7 +177,9 @@ class OwnPlace:
         seed = _drawn(self._seed, assignment.number)
         plan = assignment.training
         learner = learner_of(plan, self._task, self._batch_steps)
-        trainer = make_trainer(lambda _: self._copies, base.manifest.network, learner, plan, seed=seed)
+        trainer = make_trainer(
+            lambda _: self._copies, base.manifest.network, learner, seed=seed, **_shared(plan)
+        )
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 
@@ -187,7 +189,8 @@ class OwnPlace:
         """See `fleet.place.Place.tune`; the environment stays open."""
         learner = learner_of(AT_HOME, self._task, self._batch_steps)
         seed = _drawn(self._seed, TUNING)
-        trainer = make_trainer(lambda _: self._copies, guild.manifest.network, learner, AT_HOME, seed=seed)
+        network, shared = guild.manifest.network, _shared(AT_HOME)
+        trainer = make_trainer(lambda _: self._copies, network, learner, seed=seed, **shared)
         return _tuned(trainer, guild, iterations, rate, on_iteration, self._stopped)
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
@@ -206,18 +209,13 @@ def learner_of(plan: TrainingPlan, task: Task, batch_steps: int | None = None) -
     return learner.model_copy(update={"batch": batch_steps, "minibatch": minibatch})
 
 
-def make_trainer(
-    make_env: MakeEnv, network: Network, learner: Algorithm, plan: TrainingPlan, *, seed: int
-) -> Trainer:
-    """The trainer for an order."""
-    return PpoTrainer(
-        make_env,
-        network,
-        learner,
-        seed=seed,
-        shares_critic=plan.share == "all",
-        variates=plan.variates,
-    )
+def _shared(plan: TrainingPlan) -> dict[str, Any]:
+    """What the guild has of a round, as trainers take it."""
+    return {
+        "shares_critic": plan.share == "all",
+        "variates": plan.variates,
+        "moments": plan.moments,
+    }
 
 
 def _tuned(

@@ -1,9 +1,9 @@
 """The bounds within which the numbers of every skill lie: weights, the spread of its exploration, moments.
 
 Finite is not enough: a network of weights near 3e38 overflows, a robot told to explore with a deviation
-of twice its range goes from one end to the other, and a second moment below zero has no root. What lies
-outside is refused in a file that comes from elsewhere (`skills.skill`); what a merge makes is brought back
-inside (`hub.workers.merge_round`).
+of twice its range goes from one end to the other, and a moment's root below zero is none. What lies outside
+is refused in a file that comes from elsewhere (`skills.skill`); what a merge makes is brought back inside
+(`hub.workers.candidate_files`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOG_STD = (-5.0, 0.0)
 
 
 def check_bounded(tensors: Tensors, what: str) -> None:
-    """Refuse NaN, infinity, weights beyond `WEIGHT_LIMIT`, and second moments below 0.
+    """Refuse NaN, infinity, weights beyond `WEIGHT_LIMIT`, and roots of second moments below 0.
 
     Raises:
         ArtefactError: Names the first tensor with such a number.

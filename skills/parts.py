@@ -28,7 +28,10 @@ __all__ = [
 ]
 
 Carried = Literal["variate", "first", "second"]
-"""Control variate, first and second moment: tensors `training.<this>.<tensor of the policy>`."""
+"""Control variate, first moment, root of the second: tensors `training.<this>.<tensor of the policy>`.
+
+The root, because squares of such small numbers vanish in small codecs, and steps are divided by it.
+"""
 
 T = TypeVar("T")
 
@@ -39,8 +42,8 @@ LONGEST_CHANGE = 2.0
 """Euclidean norm that a delta of a carried part has at most.
 
 A variate is a mean of gradients, each clipped to norm 1, so no longer than 1 itself, and neither is a mean of
-variates: their difference is at most 2. A first moment is a weighted mean of variates, from 0 on. A second
-moment is one of their squares, and |c * c| <= |c|^2 <= 1.
+variates: their difference is at most 2. A first moment is a weighted mean of variates, from 0 on, and the
+second one of their squares, so that its root is no longer than the longest of them.
 """
 
 

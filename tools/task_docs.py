@@ -25,8 +25,10 @@ from envs.format import (
     Condition,
     Cost,
     Feedback,
+    Known,
     Observed,
     Reward,
+    Schedule,
     Success,
     TaskFile,
     Tolerance,
@@ -42,8 +44,8 @@ __all__ = ["TASK_PAGES"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SECTIONS: tuple[type[BaseModel], ...] = (
-    TaskFile, *known_drives().values(), Wind, Variation, Range, Change, Observed, Acted, Reward, Tolerance,
-    Cost, Success, Condition, Feedback,
+    TaskFile, *known_drives().values(), Wind, Variation, Range, Change, Observed, Known, Acted, Reward,
+    Tolerance, Cost, Success, Condition, Feedback, Schedule,
 )  # fmt: skip
 BEGIN, END = "<!-- {}: made by `python -m tools.make_docs` -->", "<!-- end of {} -->"
 
@@ -184,8 +186,18 @@ def _bundle(task: Task) -> str:
             _table(("observed", "numbers", "1 means", "of"), observed),
             _table(("acted", "numbers", "1 means", "drives"), acted),
             _table(("varies", "from", "within", "held out", "unit"), varied),
+            *_told(task),
         ]
     )
+
+
+def _told(task: Task) -> Iterable[str]:
+    if task.twin:
+        rows = [
+            (f"`{c.name}`", str(c.size), f"{c.scale:g} {c.unit}", f"`{each.of}`")
+            for c, each in zip(task.twin, task.bundle.twin, strict=True)
+        ]
+        yield _table(("only the twin knows", "numbers", "1 means", "of"), rows)
 
 
 def _sensing(channel: Observed) -> str:
@@ -211,7 +223,10 @@ def _conditions(conditions: Iterable[Condition], glue: str = ", ") -> str:
 
 
 def _range(variation: Variation) -> str:
-    return _interval(variation.drawn) if variation.drawn else f"always {_numbers(variation.nominal)}"
+    if variation.drawn is None:
+        return f"always {_numbers(variation.nominal)}"
+    window = f" (each workshop {variation.window:.0%} of it)" if variation.window else ""
+    return f"{_interval(variation.drawn)}{window}"
 
 
 def _held_out(variation: Variation) -> str:
@@ -230,6 +245,8 @@ def _numbers(value: object) -> str:
 
 def _scores(name: str) -> str:
     path = DOCS / "tasks" / "results" / f"{name}.json"
+    if not path.is_file():
+        return "Nobody has tried it yet."
     trial = Trial.model_validate_json(path.read_text())
     rows = []
     for player, home in trial.home.items():

@@ -20,16 +20,13 @@ from envs.context import CompileContext
 from envs.values import Floats, Indices, Key, Outputs, Positive, Reference, Section
 from envs.variation import Variation
 
-__all__ = ["MOST_DELAY", "Acted", "Bounds", "Drive", "FigureOf", "LiveDrive"]
+__all__ = ["Acted", "Bounds", "Drive", "FigureOf", "LiveDrive"]
 
 Bounds = Mapping[str, tuple[float, float]]
 """Name of a figure to its least and greatest value."""
 
 FigureOf = Callable[[str, float], float]
 """A figure of this robot by name, and what it is where the task has none of that name."""
-
-MOST_DELAY = 20.0
-"""Control steps that a command may be late."""
 
 
 class Acted(Section):

@@ -13,7 +13,8 @@ import mujoco
 import numpy as np
 
 from envs.context import CompileContext
-from envs.drives.base import MOST_DELAY, Acted, Bounds, Drive, FigureOf
+from envs.drives.base import Acted, Bounds, Drive, FigureOf
+from envs.late import DELAY, MOST_DELAY, Late
 from envs.names import PREFIX, unknown
 from envs.values import Finite, Floats, Indices, Key, Output, Outputs, Positive, Section
 from envs.variation import Variation
@@ -68,7 +69,7 @@ class Flight(Drive):
         }
     )
     bounds: ClassVar[Bounds] = MappingProxyType(
-        {"thrust": (0.01, 100.0), "mass": (0.01, 100.0), "drag": (0.0, 1000.0), "delay": (0.0, MOST_DELAY)}
+        {"thrust": (0.01, 100.0), "mass": (0.01, 100.0), "drag": (0.0, 1000.0), DELAY: (0.0, MOST_DELAY)}
     )
 
     floating: ClassVar[bool] = True
@@ -126,8 +127,7 @@ class LiveFlight:
         self._map = np.zeros((len(pairs), 4))
         for row, (axis, scale) in enumerate(pairs):
             self._map[row, axis] = scale
-        delay = int(context.figures.robot("delay", 0.0))
-        self._commands = np.zeros((delay + 1, count, 4))
+        self._late = Late(DELAY if DELAY in context.figures else 0, context.figures, 4)
         self._wind = drive.wind
         self._mean = context.figures.of(self._wind.force) if self._wind else np.zeros((count, 2))
         self._deviation = float(context.figures.fixed(self._wind.gust)[0]) if self._wind else 0.0
@@ -139,15 +139,13 @@ class LiveFlight:
         """Hover, in a gust that has been blowing for a while."""
         self._pose[copies] = self._measure()[copies]
         self._before[copies] = self._pose[copies, :3]
-        self._commands[:, copies] = 0.0
+        self._late.forget(copies, np.zeros((len(copies), 4)))
         self._gust[copies] = random.standard_normal((len(copies), 2)) * self._deviation
         self._cells.spin_up(copies, GRAVITY)
 
     def controls(self, action: Floats, weather: np.random.Generator) -> Floats:
         """Lean towards where the actions say, `delay` steps ago, while the wind changes."""
-        self._commands[1:] = self._commands[:-1].copy()
-        self._commands[0] = action @ self._map
-        late = self._commands[-1]
+        late = self._late.after(action @ self._map)
         # To lean towards x is to turn about y.
         attitude = np.stack([-late[:, 1], late[:, 0], late[:, 3]], axis=1)
         if self._wind:

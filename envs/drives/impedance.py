@@ -14,8 +14,9 @@ import mujoco
 import numpy as np
 
 from envs.context import CompileContext
-from envs.drives.base import MOST_DELAY, Acted, Bounds, Drive, FigureOf
-from envs.names import PREFIX, unknown
+from envs.drives.base import Acted, Bounds, Drive, FigureOf
+from envs.late import DELAY, MOST_DELAY, Late
+from envs.names import PREFIX, of_arm, unknown
 from envs.values import Floats, Indices, Key, Output, Outputs, Positive
 from envs.variation import Variation
 
@@ -84,7 +85,7 @@ class Impedance(Drive):
             "damping": (0.0, 100.0),
             "friction": (0.0, 1000.0),
             "payload": (0.0, 1000.0),
-            "delay": (0.0, MOST_DELAY),
+            DELAY: (0.0, MOST_DELAY),
         }
     )
 
@@ -139,8 +140,8 @@ class LiveImpedance:
         self._map = _command_map(action, context.dt)
         self._grip = _grip_column(action)
         self._grip_rate = next((channel.scale for channel in action if channel.of == GRIP), 0.0)
-        delay = int(context.figures.robot("delay", 0.0))
-        self._targets = np.zeros((delay + 1, count, 6))
+        self._target = np.zeros((count, 6))
+        self._late = Late(DELAY if DELAY in context.figures else 0, context.figures, 6)
         self._pose, self._before = np.zeros((count, 6)), np.zeros((count, 6))
         self._origin = np.zeros((count, 6))
         # Position, tilt and turn are the six columns of a pose, and so are the leads.
@@ -153,27 +154,27 @@ class LiveImpedance:
         self._pose[copies] = self._context.frame.into_job(self._cells.pose)[copies]
         self._before[copies] = self._pose[copies]
         self._origin[copies, :3] = self._context.frame.origin[copies]
-        self._targets[:, copies] = self._pose[copies]
-        self._targets[:, copies, 5] = 0.0  # about the tool itself it keeps the home orientation
+        self._target[copies] = self._pose[copies]
+        self._target[copies, 5] = 0.0  # about the tool itself it keeps the home orientation
+        self._late.forget(copies, self._target[copies])
         self._holds[copies] = float(self._grip is not None)
 
     def controls(self, action: Floats, weather: np.random.Generator) -> Floats:  # noqa: ARG002
         """Integrate the actions into set-points; the robot executes those of `delay` steps ago."""
-        target = self._targets[0] + action @ self._map
+        target = self._target + action @ self._map
         if self._feed is not None:
             target[:, 0] += self._feed * self._context.dt
         np.clip(target, self._pose - self._limit, self._pose + self._limit, out=target)
-        self._targets[1:] = self._targets[:-1].copy()
-        self._targets[0] = target
+        self._target = target
         if self._grip is not None:
             self._release(action[:, self._grip] * self._grip_rate)
-        return self._context.frame.into_home(self._targets[-1])
+        return self._context.frame.into_home(self._late.after(target))
 
     def update(self) -> None:
         """Write pose, velocity and lead."""
         self._before, self._pose = self._pose, self._context.frame.into_job(self._cells.pose)
         np.subtract(self._pose, self._origin, out=self._out_pose)
-        np.subtract(self._targets[0], self._pose, out=self._out_lead)
+        np.subtract(self._target, self._pose, out=self._out_lead)
         np.subtract(self._pose[:, :3], self._before[:, :3], out=self._out_velocity)
         self._out_velocity *= 1.0 / self._context.dt
 
@@ -207,7 +208,6 @@ def _grip_column(actions: Sequence[Acted]) -> int | None:
 
 
 def _joints(model: mujoco.MjModel) -> Indices:
-    """Degrees of freedom of the arm, not those of parts that lie around."""
-    names = [model.body(int(body)).name for body in model.dof_bodyid]
-    found: Indices = np.flatnonzero([name.startswith(PREFIX) for name in names])
+    """Degrees of freedom of the arm, not those of its tool or of parts that lie around."""
+    found: Indices = np.flatnonzero([of_arm(model.body(int(body)).name) for body in model.dof_bodyid])
     return found

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fleet.training.sampler import Rollout
 
-__all__ = ["MASK", "MEMORY", "minibatches", "sequences", "steps"]
+__all__ = ["MASK", "MEMORY", "mean", "minibatches", "sequences", "steps"]
 
 Array = NDArray[np.float32]
 MASK = "mask"
@@ -55,11 +55,26 @@ def sequences(rollout: Rollout, columns: Mapping[str, Array]) -> dict[str, Tenso
 def minibatches(batch: Mapping[str, Tensor], size: int, epochs: int) -> Iterator[dict[str, Tensor]]:
     """Each epoch all rows once, in a new order, about `size` of their steps at a time."""
     rows = len(next(iter(batch.values())))
-    longest = batch[MASK].shape[1] if MASK in batch else 1
-    count = max(1, round(rows * longest / size))
+    steps = int(batch[MASK].sum()) if MASK in batch else rows
+    count = max(1, round(steps / size))
     for _ in range(epochs):
         for chosen in torch.tensor_split(torch.randperm(rows), min(count, rows)):
-            yield {name: column[chosen] for name, column in batch.items()}
+            yield _shortened({name: column[chosen] for name, column in batch.items()})
+
+
+def _shortened(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Sequences without the steps that only fill up all of them."""
+    if MASK not in batch:
+        return batch
+    longest = int(batch[MASK].sum(1).max())
+    return {name: column if name == MEMORY else column[:, :longest] for name, column in batch.items()}
+
+
+def mean(numbers: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Over all real steps of a batch."""
+    if MASK not in batch:
+        return numbers.mean()
+    return (numbers * batch[MASK]).sum() / batch[MASK].sum()
 
 
 def _pieces(rollout: Rollout) -> Iterator[tuple[int, int, int]]:

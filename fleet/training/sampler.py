@@ -1,16 +1,16 @@
 """Experience: all environments stepped side by side with exploration, memories carried along.
 
 RLlib's own runner hands each environment's each step to a chain of connectors, which takes two thirds of its
-time (docs/adr/0005); a skill's observation needs no connector, for its scale is fixed by the task. What is
+time (docs/adr/0019); a skill's observation needs no connector, for its scale is fixed by the task. What is
 learned from it is left to whoever collects.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -48,6 +48,8 @@ class Rollout:
         real: False where an environment only reset itself and ignored the action.
     """
 
+    LONGER: ClassVar = ("observations", "memories", "truths")
+
     observations: Array
     memories: Array
     truths: Array
@@ -57,6 +59,17 @@ class Rollout:
     terminated: Array
     truncated: Array
     real: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rollout]) -> Rollout:
+        """Rollouts that followed one another, as one."""
+        found = {}
+        for field in fields(cls):
+            arrays = [getattr(part, field.name) for part in parts]
+            if field.name in cls.LONGER:  # the last row of each is the first of the next
+                arrays[:-1] = [array[:-1] for array in arrays[:-1]]
+            found[field.name] = np.concatenate(arrays)
+        return cls(**found)
 
     @property
     def done(self) -> Array:
@@ -74,6 +87,7 @@ class Sampler:
         seed: Of the environments' first reset.
 
     Attributes:
+        begins: In which environments the observation at hand begins a job, (envs,).
         on_step: Called before each step; what it raises ends the sampling.
         returns: Undiscounted reward of each episode that ended in the last rollout.
         successes: Whether it succeeded, where the environment says so.
@@ -83,6 +97,7 @@ class Sampler:
         self.env, self._network, self._seed = env, network, seed
         self._box: Any = env.single_action_space
         self._resetting = np.zeros(env.num_envs, dtype=bool)
+        self.begins = np.ones(env.num_envs, dtype=bool)
         self._gained = np.zeros(env.num_envs)
         self._now: tuple[Array, Array, Array] | None = None  # observation, memory, truth
         self.on_step: Callable[[], None] = lambda: None
@@ -91,7 +106,7 @@ class Sampler:
 
     @torch.no_grad()
     def collect(self, steps: int) -> Rollout:
-        """Step all environments `ceil(steps / envs)` times.
+        """Step all environments `ceil(steps / envs)` times; for a recurrent network by whole episodes.
 
         Raises:
             ContractError: The environment gave numbers that are not finite.
@@ -99,9 +114,10 @@ class Sampler:
         """
         self.returns, self.successes = [], []
         observation, memory, truth = self._now or self._first()
+        if self._network.recurrent:
+            steps = _whole_episodes(steps, self.env)
         length, box = -(-steps // self.env.num_envs), self._box
         rollout = self._allocate(length, observation, memory, truth)
-        spread = self._network.spread().exp()
         means = np.zeros_like(rollout.actions)
         for step in range(length):
             self.on_step()
@@ -111,18 +127,19 @@ class Sampler:
             mean, after = self._network.step(seen, torch.from_numpy(memory))
             check_finite({"action": mean.numpy()}, "network in training")
             means[step] = mean.numpy()
-            rollout.actions[step] = torch.normal(mean, spread.expand_as(mean)).numpy()
+            rollout.actions[step] = self._draw(rollout.observations[step], mean)
             observation, reward, terminated, truncated, infos = self.env.step(
                 np.clip(rollout.actions[step], box.low, box.high)
             )
             memory, truth = after.numpy(), _truth(infos, truth)
-            memory[self._resetting] = 0.0  # what was just observed begins a job
+            self.begins = self._resetting
+            memory[self.begins] = 0.0
+            self._now = observation, memory, truth
             rollout.rewards[step], rollout.real[step] = _finite(reward, "reward"), ~self._resetting
             rollout.terminated[step], rollout.truncated[step] = terminated, truncated
             self._book(reward, terminated | truncated, infos)
         rollout.observations[length], rollout.memories[length] = _finite(observation, "observation"), memory
         rollout.truths[length] = truth
-        self._now = observation, memory, truth
         rollout.log_probabilities = log_probability(
             torch.from_numpy(means), self._network.spread(), torch.from_numpy(rollout.actions)
         ).numpy()
@@ -131,6 +148,11 @@ class Sampler:
     def close(self) -> None:
         """Close the environments."""
         self.env.close()
+
+    def _draw(self, observation: Array, mean: Tensor) -> Array:  # noqa: ARG002 - for those that need it
+        """What to do (envs, k), where the network's mean action is this."""
+        drawn: Array = torch.normal(mean, self._network.spread().exp().expand_as(mean)).numpy()
+        return drawn
 
     def _first(self) -> tuple[Array, Array, Array]:
         observation, infos = self.env.reset(seed=self._seed)
@@ -186,6 +208,18 @@ def vectorise(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> VectorEnv[An
             remedy='Reset on the step after the end: metadata["autoreset_mode"] = AutoresetMode.NEXT_STEP.',
         )
     return env
+
+
+def _whole_episodes(steps: int, env: VectorEnv[Any, Any, Any]) -> int:
+    """About so many steps, as whole episodes of all environments: sequences that are cut cost time.
+
+    An environment that does not say how long its episodes last (`horizon`) gets the steps as they are.
+    """
+    horizon = getattr(env, "horizon", None)
+    if horizon is None:
+        return steps
+    episode: int = env.num_envs * (horizon + 1)  # with the step in which it only resets itself
+    return max(1, round(steps / episode)) * episode
 
 
 def check_spaces(env: VectorEnv[Any, Any, Any], network: Network) -> None:

@@ -28,6 +28,7 @@ class Correction:
 
     Attributes:
         parameters: What is corrected.
+        count: Gradients noted so far.
     """
 
     def __init__(
@@ -37,21 +38,23 @@ class Correction:
         self._names = list(weights)
         self._shift: list[Tensor] | None = None
         if own is not None and guild is not None:
-            self._shift = [torch.from_numpy(guild[name] - own[name]) for name in self._names]
+            self._shift = [
+                torch.from_numpy((guild[name] - own[name]).astype(np.float32)) for name in self._names
+            ]
         self._sums = [torch.zeros_like(weight) for weight in self.parameters]
-        self._count = 0
+        self.count = 0
 
     def apply(self) -> None:
         """Note the clipped gradients, then correct them."""
         gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
         torch._foreach_add_(self._sums, gradients)
-        self._count += 1
+        self.count += 1
         if self._shift is not None:
             torch._foreach_add_(gradients, self._shift)
 
     def noted(self) -> Tensors:
         """The mean of the clipped gradients so far, float32, by tensor name: this round's c_i."""
         return {
-            name: (total / max(1, self._count)).numpy().astype(np.float32)
+            name: (total / max(1, self.count)).numpy().astype(np.float32)
             for name, total in zip(self._names, self._sums, strict=True)
         }

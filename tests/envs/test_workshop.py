@@ -64,6 +64,46 @@ def test_the_gates_workshops_draw_from_what_was_held_out_and_only_they(tmp_path:
         check_workshop(task.file, kept)
 
 
+def test_a_workshops_jobs_come_from_a_window_of_its_own(tmp_path: Path) -> None:
+    task = small_task(
+        tmp_path / "Bundle",
+        ('unit = "rad" }', 'unit = "rad", window = 0.25, held_out = { low = 1.5, high = 2.5 } }'),
+        ("[jobs]", "[jobs]\nlag = { values = [0, 1, 2, 3], window = 0.5 }"),
+    )
+    begins, lags = [], []
+    for seed in range(30):
+        seen, kept = (fresh_workshop(task.file, "ur5e", seed, held_out=each) for each in (False, True))
+        check_workshop(task.file, seen)
+        check_workshop(task.file, kept)
+        window, held_out, lag = figure(seen, "heading"), figure(kept, "heading"), figure(seen, "lag")
+        low, high = window
+        assert -1 <= low < high <= 1
+        assert high - low == pytest.approx(0.5)
+        assert 1.5 <= held_out[0] < held_out[1] <= 2.5
+        begins.append(low)
+        lags.append(lag)
+        figures = Figures(task.bundle, seen, 50)
+        figures.draw(np.arange(50), np.random.default_rng(seed))
+        assert low <= figures.of("heading").min() < figures.of("heading").max() <= high
+        assert {*figures.of("lag")[:, 0].tolist()} == {*lag}
+    assert len({*begins}) == 30
+    assert lags[:4] == [(0, 1), (1, 2), (2, 3), (0, 1)]
+
+
+def figure(shop: Workshop, name: str) -> tuple[float, ...]:
+    return tuple(float(each) for each in shop.figures[name])  # type: ignore[union-attr]
+
+
+def test_a_window_is_for_jobs_and_a_list_of_numbers_holds_what_the_task_has(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="for figures of the jobs"):
+        small_task(tmp_path / "Robots", ('unit = "steps" }', 'unit = "steps", window = 0.5 }'))
+    task = small_task(tmp_path / "Bundle", ("[jobs]", "[jobs]\nlag = { values = [0, 1, 2] }"))
+    for wrong in ((0.0, 7.0), 1.0):
+        shop = Workshop(name="x", task="small", embodiment="ur5e", figures={"lag": wrong})
+        with pytest.raises(ContractError, match="lag"):
+            check_workshop(task.file, shop)
+
+
 def test_jobs_are_drawn_from_the_workshops_own_range() -> None:
     shop = Workshop(
         name="own", task="weld-seam", embodiment="ur5e", figures={"speed": (0.05, 0.06), "seams": ("arc",)}

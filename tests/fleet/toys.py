@@ -69,6 +69,21 @@ class PointCopies(VectorEnv[Array, Array, Array]):
         self.state[copies, -1] = 0
 
 
+class KnownPoints(PointCopies):
+    """Where the points are, only the twin knows."""
+
+    twin_size = 2
+
+    def reset(self, **options: Any) -> tuple[Array, dict[str, Any]]:
+        observation, infos = super().reset(**options)
+        return observation, infos | {"twin": observation[:, :2].copy()}
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        observation, reward, terminated, truncated, infos = super().step(actions)
+        known = infos | {"twin": observation[:, :2].copy()}
+        return observation, reward, terminated, truncated, known
+
+
 class Point(gym.Env[Array, Array]):
     """One point, as a real robot's environment would be."""
 

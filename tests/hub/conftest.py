@@ -31,15 +31,16 @@ from hub.storage.database import Database
 from hub.storage.discards import GRACE
 from hub.storage.notify import Bell
 from skills.container import digest_of
-from skills.delta import Delta, DeltaHeader
+from skills.delta import Delta, DeltaHeader, shapes_of_delta
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignView
-from skills.messages.plans import GatePlan
+from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.rounds import Assignment, RoundView
 from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
 from skills.networks.mlp import Mlp
+from skills.parts import is_carried
 from skills.signing import RequestProof, SigningKey, delta_statement
 from skills.skill import Skill
 from tests.eventually import eventually
@@ -83,6 +84,13 @@ def tensors_like(skill: Skill, fill: float) -> Tensors:
 def random_tensors(skill: Skill, seed: int) -> Tensors:
     rng = np.random.default_rng(seed)
     return {name: rng.normal(size=tensor.shape) for name, tensor in skill.tensors.items()}
+
+
+def asked_tensors(skill: Skill, plan: TrainingPlan, seed: int) -> Tensors:
+    """Any numbers for each tensor that the plan asks of a robot; what is carried is short."""
+    rng = np.random.default_rng(seed)
+    shapes = shapes_of_delta(skill.manifest, plan)
+    return {name: (0.1 if is_carried(name) else 1.0) * rng.normal(size=shapes[name]) for name in shapes}
 
 
 class Hands:

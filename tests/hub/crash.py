@@ -31,25 +31,28 @@ from hub.rounds import engine
 from hub.rounds import round_steps as steps
 from hub.services import Services, open_services
 from hub.settings import Settings
-from hub.workers import bench, job, merger
+from hub.workers import bench, candidate_files, job, merger
 from hub.workers import merge_round as candidate
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.errors import ZunftError
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.lists import VersionQuery, WithdrawalQuery
+from skills.messages.plans import TrainingPlan
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.uploads import DeltaPurpose, UploadRequest
 from skills.messages.withdrawals import WithdrawalRequest
 from skills.signing import SigningKey, delta_statement
-from tests.hub.conftest import Hands, StubGate, random_tensors, tiny_skill
+from tests.hub.conftest import Hands, StubGate, asked_tensors, tiny_skill
 
 Line = tuple[str, int]
-ENGINE = {str(module.__file__) for module in (engine, leased_queue, steps, bench, job, merger, candidate)}
+MERGE = (bench, job, merger, candidate, candidate_files)
+ENGINE = {str(module.__file__) for module in (engine, leased_queue, steps, *MERGE)}
 OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(module.__file__) for module in (admission, offers)}
 WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}
 UPLOADS = {str(module.__file__) for module in (admission, offers, uploads)}
+EVERYTHING = TrainingPlan(variates=True, moments=True)
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
@@ -90,7 +93,7 @@ def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
         )
         robots.append(hub.robots.enrolment.enrol(request).robot_id)
     campaign = hub.rounds.campaigns.start(
-        CampaignRequest(skill="reach", rounds=2, quorum=quorum), by=OPERATOR
+        CampaignRequest(skill="reach", rounds=2, quorum=quorum, training=EVERYTHING), by=OPERATOR
     )
     turn(hub)
     deltas = []
@@ -101,7 +104,7 @@ def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
         header = DeltaHeader(
             base=work.base.digest, round_id=work.round_id, robot_id=robot, codec="raw", samples=10 + number
         )
-        data = Delta(header, random_tensors(base, number)).to_bytes()
+        data = Delta(header, asked_tensors(base, EVERYTHING, number)).to_bytes()
         deltas.append(
             {
                 "data": data.hex(),

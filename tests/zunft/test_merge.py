@@ -82,6 +82,20 @@ def test_the_result_says_where_it_comes_from(files: list[Path], tmp_path: Path) 
     assert manifest.parents == (Skill.load(a).digest, Skill.load(c).digest)
 
 
+def test_what_a_skill_carries_is_left_behind(files: list[Path], tmp_path: Path) -> None:
+    a, b, _ = files
+    plain = merged(tmp_path, a, b)
+    bare = Skill.load(b)
+    manifest = bare.manifest.model_copy(update={"carries": ("variate",)})
+    variate = {name: np.ones(shape, np.float32) for name, shape in manifest.shapes().items()}
+    Skill(manifest, variate | bare.tensors).save(b)
+    found = merged(tmp_path, a, b)
+    assert found.manifest.carries == ()
+    assert {name: each.tobytes() for name, each in found.tensors.items()} == {
+        name: each.tobytes() for name, each in plain.tensors.items()
+    }
+
+
 def test_skills_that_do_not_belong_together_are_refused(files: list[Path], tmp_path: Path) -> None:
     a, out = files[0], ("-o", tmp_path / "x.skill")
     cases: list[tuple[dict[str, Any], str]] = [

@@ -85,7 +85,7 @@ class Screen:
 
 
 def full_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
-    """About five minutes on two cores."""
+    """Some minutes on two cores."""
     order = CampaignRequest(
         skill=task,
         quorum=len(ROBOTS),

@@ -35,6 +35,7 @@ from hub.console.reading import CampaignPage, may_operate, read_campaign
 from hub.console.words import ago, amount, count, interval, percent, plural, progress, score_in_words
 from skills.messages.base import API
 from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import RoundView
 
 __all__ = ["page"]
@@ -181,6 +182,7 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
     return {
         "A round closes": f"with {full}, or after {late}",
         "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
+        "They learn": _learner_in_words(training),
         "Robots send": training.sent_in_words(),
         "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
         "Merge": merge.rule_in_words(),
@@ -189,6 +191,15 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
         "Gate": f"{plural(gate.episodes, 'episode')} an arm, tolerance {percent(gate.tolerance)}",
         "Arms at the gate": ", ".join(gate.embodiments) or "those of the enrolled robots",
     }
+
+
+def _learner_in_words(training: TrainingPlan) -> str:
+    """Algorithm and the knobs that differ from its defaults."""
+    if training.learner is None:
+        return "as the task advises"
+    knobs = training.learner.model_dump(exclude={"algorithm"}, exclude_defaults=True)
+    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs.items())
+    return f"by {training.learner.algorithm}" + (f", {said}" if said else "")
 
 
 def _curve(campaign: CampaignView) -> Options | None:

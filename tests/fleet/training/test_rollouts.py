@@ -78,6 +78,22 @@ def test_memories_are_carried_along_and_empty_where_a_job_begins(network: Networ
             assert np.allclose(found.memories[step + 1][on], after.numpy()[on], atol=1e-6)
 
 
+def test_who_is_called_away_goes_on_where_it_stood() -> None:
+    sampled, steps = sampler(), iter(range(5))
+    sampled.on_step = lambda: None if next(steps, None) is not None else stop()
+    with pytest.raises(InterruptedError):
+        sampled.collect(8 * 30)
+    sampled.on_step = lambda: None
+    env: Any = sampled.env
+    assert (env.state[:, -1] == 5).all()
+    before = env.state.copy()
+    assert np.array_equal(sampled.collect(8).observations[0], before)
+
+
+def stop() -> None:
+    raise InterruptedError
+
+
 def test_what_only_the_twin_knows_comes_with_the_observation_that_it_belongs_to() -> None:
     class Knowing(PointCopies):
         def reset(self, **options: Any) -> Any:

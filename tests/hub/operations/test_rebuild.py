@@ -16,7 +16,7 @@ from skills.errors import NotFoundError
 from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport
 from skills.skill import Skill
-from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok, random_tensors, tiny_skill
+from tests.hub.conftest import Hall, Hands, Robot, StubGate, asked_tensors, ok, random_tensors, tiny_skill
 from tests.hub.servers import postgres, s3_server
 
 BASE = tiny_skill()
@@ -28,6 +28,8 @@ PLANS: list[dict[str, Any]] = [
     {"optimiser": "adam", "rule": "fltrust", "max_staleness": 1},
     {"optimiser": "yogi", "rule": "dare", "options": {"seed": 3}},
 ]
+UNLIKE = {1: {"variates": True, "share": "policy"}, 2: {"variates": True, "moments": True}}
+"""For which of these plans robots are asked for more than weights."""
 
 
 @pytest.fixture(params=["embedded", "postgresql and s3"])
@@ -57,7 +59,7 @@ def fill(hall: Hall) -> None:
     ok(hall.publish(BASE))
     robots = [hall.enrol(f"robot {number}") for number in range(4)]
     for number, plan in enumerate(PLANS):
-        hall.start(rounds=2, quorum=3, target=3, merge=plan)
+        hall.start(rounds=2, quorum=3, target=3, merge=plan, training=UNLIKE.get(number, {}))
         hall.turn()
         owed = robots[3].assignment()
         assert owed is not None
@@ -76,9 +78,8 @@ def bring(robots: list[Robot], seed: int) -> None:
     for number, robot in enumerate(robots):
         work = robot.assignment()
         assert work is not None
-        data = robot.delta(
-            work, random_tensors(BASE, seed + number), codec=CODECS[number], samples=100 + 50 * number
-        )
+        tensors = asked_tensors(BASE, work.training, seed + number)
+        data = robot.delta(work, tensors, codec=CODECS[number], samples=100 + 50 * number)
         ok(robot.push(work.round_id, data))
 
 

@@ -7,17 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import make_transient
 
 from hub.settings import Settings
 from hub.storage.tables.rounds import DeltaRow, RoundRow
-from skills.delta import shapes_of_delta
-from skills.messages.plans import TrainingPlan
-from skills.parts import is_carried
 from skills.skill import Skill
-from tests.hub.conftest import ADMIN, Hall, Hands, Robot, Tensors, ok, tiny_skill
+from tests.hub.conftest import ADMIN, Hall, Hands, Robot, asked_tensors, ok, tiny_skill
 from tests.hub.withdrawals.guild import BASE, GrowingGate, forget
 
 PLANS: dict[str, dict[str, Any]] = {
@@ -73,7 +69,7 @@ def live(hall: Hall, robots: list[Robot]) -> None:
             for seed, robot in enumerate(robots):
                 work = robot.assignment(name)
                 assert work is not None
-                tensors = learned_at_random(work.training, 1000 * number + seed)
+                tensors = asked_tensors(BASE, work.training, 1000 * number + seed)
                 changes = {"codec": CODECS[seed % 3], "samples": 100 + 50 * seed}
                 data = robot.delta(work, tensors, **changes)
                 if name != "late" or robot is not robots[-1]:
@@ -84,15 +80,6 @@ def live(hall: Hall, robots: list[Robot]) -> None:
                 owed = (work.round_id, data)
         hall.clock.advance(61)
         hall.turn()
-
-
-def learned_at_random(plan: TrainingPlan, seed: int) -> Tensors:
-    """Any numbers, for every tensor of which the plan asks."""
-    rng = np.random.default_rng(seed)
-    shapes = shapes_of_delta(BASE.manifest, plan)
-    return {
-        name: (0.1 if is_carried(name) else 1.0) * rng.normal(size=shape) for name, shape in shapes.items()
-    }
 
 
 def live_without(hall: Hall, other: Hall, absent: Robot, start_at: Hands) -> None:

@@ -54,7 +54,7 @@ def carrying(*parts: str, seed: int = 0) -> Skill:
 
 
 def values(seed: int, shapes: Mapping[str, tuple[int, ...]]) -> Tensors:
-    """Numbers as a robot has them after a round; a second moment is above zero."""
+    """Numbers as a robot has them after a round; a root is above zero."""
     rng = np.random.default_rng(seed)
     found = {name: (0.05 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
     return {name: np.abs(each) if part_of(name) == "second" else each for name, each in found.items()}
@@ -244,7 +244,7 @@ def test_a_critic_that_is_shared_again_begins_its_moments_anew(plan: MergePlan) 
         assert (after[name].tobytes() == expected[name].tobytes()) == ("critic." in name), name
 
 
-def test_liars_cannot_make_a_second_moment_that_has_no_root() -> None:
+def test_liars_cannot_make_a_root_of_a_moment_that_is_none() -> None:
     base = carrying(*CARRIED)
     sent = [dict(learned(robot(base, MOMENTS, seed), base, MOMENTS)) for seed in range(2)]
     lie = {n: np.full(t.shape, -1.0) if part_of(n) == "second" else t for n, t in sent[0].items()}

@@ -14,6 +14,7 @@ from hub.workers.trust import root_factors
 from skills.delta import norm
 from skills.messages.plans import GatePlan
 from skills.messages.skills import GateReport, ScoreView
+from skills.parts import policy_of
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Hands, StubGate, Tensors, ok, random_tensors, tensors_like, tiny_skill
 
@@ -62,6 +63,13 @@ def test_the_root_is_made_of_what_gained_and_as_long_as_the_median_delta() -> No
 def test_where_nothing_gained_nothing_is_trusted() -> None:
     deltas = {"a": received(random_tensors(BASE, 0)), "b": received(tensors_like(BASE, 0.0))}
     assert root_factors(BASE, deltas, ReturnGate(lambda _: 1.0), GatePlan(), ENGINE) == {"a": 0, "b": 0}
+
+
+def test_a_critic_that_stays_at_home_is_the_bases_where_a_delta_is_measured() -> None:
+    start = float(BASE.tensors["log_std"][0])
+    deltas = {name: received(policy_of(tensors_like(BASE, fill))) for name, fill in (("a", 0.1), ("b", -0.1))}
+    factors = root_factors(BASE, deltas, ReturnGate(lambda weight: weight - start), GatePlan(), ENGINE)
+    assert factors["a"] > 0 == factors["b"]
 
 
 def test_without_returns_the_success_rate_decides() -> None:
