@@ -8,10 +8,11 @@
     5 keep     the delta on disk
     6 push     it until the hub has it, or will not have it
     7 take     a new stable version: verify it, try it in the twin, use it - or keep the old one and say why
+    8 tune     the version in use for this robot's home, where its owner wants that
 
 A robot may lose its hub or its power between any two steps: what is owed is on disk, and every
-request may be repeated. Decisions are `fleet.sync`'s, step 7 is `fleet.adoption`'s, training and
-trying are the `Place`'s.
+request may be repeated. Decisions are `fleet.sync`'s, step 7 is `fleet.adoption`'s, step 8 `fleet.tuning`'s,
+training and trying are the `Place`'s.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ import numpy as np
 from fleet.adoption import Adoption
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill
+from fleet.personal import Tuning
 from fleet.place import Iteration, Place, RobotError, StoppedError, Work
 from fleet.progress import Phase, Progress, Voice
 from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
+from fleet.tuning import HomeTuning
 from skills.container import digest_of
 from skills.errors import (
     ForbiddenError,
@@ -59,6 +62,7 @@ class AgentSettings:
         backoff_cap: Longest pause.
         tolerance: How much worse than the version in use a new one may do in the twin.
         adopts: Whether the robot takes new stable versions into use.
+        tuning: How it tunes the version in use at home; None: not at all.
     """
 
     poll_seconds: float = 2.0
@@ -67,6 +71,7 @@ class AgentSettings:
     backoff_cap: float = 300.0
     tolerance: float = 0.1
     adopts: bool = True
+    tuning: Tuning | None = None
 
 
 class Agent:
@@ -102,6 +107,8 @@ class Agent:
         self._adoption = Adoption(
             skill, workbench, client, place, self._voice, self._needs, settings.tolerance
         )
+        tuning = settings.tuning
+        self._tuning = tuning and HomeTuning(skill, workbench, place, self._voice, tuning)
         self._failures = 0
         self._failed: dict[str, str] = {}
         self._next_look = 0.0
@@ -172,6 +179,8 @@ class Agent:
             self._next_look = self._clock() + self._settings.look_seconds
             if self._adoption.look():  # 7
                 return 0.0
+        if self._tuning and self._tuning.look():  # 8
+            return 0.0
         if reason != self._voice.last_text:
             self._voice.say("waiting", reason)
         return self._settings.poll_seconds

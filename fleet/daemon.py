@@ -1,4 +1,4 @@
-"""Puts a robot's agent together from its settings: its own environment or its twin, and its hub."""
+"""Puts together what a robot does, from its settings: its own environment or its twin, and its hub."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import numpy as np
 from envs.task import Task
 from fleet.abilities import abilities_of
 from fleet.agent import Agent
+from fleet.fetch import Needs, pull_skill
 from fleet.home import home_workshop
 from fleet.membership import connect
 from fleet.own_robot import Env
+from fleet.personal import personalise
 from fleet.place import Place
 from fleet.progress import Progress
-from fleet.robot_folder import Identity, RobotFolder
+from fleet.robot_folder import Identity, Personal, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
 from fleet.twin import OwnPlace, TwinPlace
 
-__all__ = ["make_agent"]
+__all__ = ["make_agent", "tune_stable"]
 
 
 def make_agent(
@@ -51,6 +53,25 @@ def make_agent(
         report=report,
         stopped=stopped,
     )
+
+
+def tune_stable(bench: RobotFolder, settings: RobotSettings, own_env: Env | None) -> Personal:
+    """Tune the stable version for the robot's home now, and keep what came of it; see `fleet.personal`.
+
+    Raises:
+        NotFoundError: It has not joined a hub, or nothing is stable.
+        ContractError: There is no such workshop or task, or the version does not fit.
+        DistrustError, HubUnreachableError: The version could not be had.
+        ArtefactError, RobotError: Training failed.
+    """
+    identity, hub = bench.identity(), connect(bench)
+    task = find_task(bench, hub, settings.skill)
+    place = _place(identity, own_env, task, settings, lambda: False)
+    needs = Needs(settings.skill, place.contract, place.task_digest)
+    guild = pull_skill(bench, hub, hub.version(settings.skill, "stable"), needs)
+    record, skill = personalise(place, guild, settings.for_tuning())
+    bench.keep_personal(settings.skill, record, skill)
+    return record
 
 
 def _place(

@@ -1,6 +1,7 @@
 """Training without a guild: a robot on its own, or each of a fleet, with as many own steps as in a campaign.
 
-How one trains is left to `fleet.practice`.
+Also each of a fleet tuning the guild's skill at home. How one trains is left to `fleet.practice`, how one
+tunes to `fleet.personal`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from envs.task import Task, load_task
 from envs.workshop import Workshop
+from fleet.personal import Tuning, personalise
+from fleet.place import Iteration
 from fleet.progress import Progress
 from fleet.simulate import FleetPlan
+from fleet.tuning import in_words
 from fleet.workers.crew import Crew, Line
 from skills.messages.plans import TrainingPlan
 from skills.skill import Skill
@@ -19,7 +23,7 @@ from skills.skill import Skill
 if TYPE_CHECKING:
     from fleet.training.report import TrainingReport
 
-__all__ = ["train_all_alone", "train_alone"]
+__all__ = ["train_all_alone", "train_alone", "tune_all"]
 
 
 def train_all_alone(
@@ -87,6 +91,37 @@ def train_alone(
         "summary": f"Trained alone in {workshop.name}",
     }
     return Skill(skill.manifest.model_copy(update=changes), weights)
+
+
+def tune_all(
+    crew: Crew, fleet: FleetPlan, guild: Skill, tuning: Tuning, on_progress: Callable[[Progress], None]
+) -> list[Skill]:
+    """What each robot of a fleet uses at home after tuning the guild's skill there; skills in their order.
+
+    Raises:
+        WorkerDiedError: Says which robot was lost.
+        ArtefactError: Training diverged.
+    """
+    names = [robot.name for robot in fleet.robots]
+    arguments = [(fleet, number, guild, tuning) for number in range(len(names))]
+    return crew.run(_tune, arguments, labels=names, on_progress=on_progress)
+
+
+def _tune(line: Line, fleet: FleetPlan, number: int, guild: Skill, tuning: Tuning) -> Skill:
+    from fleet.twin import TwinPlace  # noqa: PLC0415 - RLlib is for workers, not for their parent
+
+    robot, steps = fleet.robots[number], 0
+
+    def tell(iteration: Iteration) -> None:
+        nonlocal steps
+        steps += iteration.steps
+        success = iteration.success_rate
+        line.report(Progress(robot.name, "training", steps=steps, success=success, text="at home"))
+
+    place = TwinPlace(load_task(fleet.skill), robot.workshop, seed=fleet.seed + number)
+    record, skill = personalise(place, guild, tuning, tell)
+    line.report(Progress(robot.name, "tuned", steps=steps, success=record.score, text=in_words(record)))
+    return skill
 
 
 def _train(line: Line, fleet: FleetPlan, number: int, skill: Skill, plan: TrainingPlan, rounds: int) -> Skill:

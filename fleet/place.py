@@ -55,7 +55,7 @@ class Work(Protocol):
 class Place(Protocol):
     """Where a robot practises and tries skills: its own environment, or its simulated twin.
 
-    Both methods raise RobotError where the environment fails, and StoppedError where the robot is to end.
+    All methods raise RobotError where the environment fails, and StoppedError where the robot is to end.
     """
 
     contract: Contract
@@ -71,5 +71,16 @@ class Place(Protocol):
     ) -> Work:
         """Train for a round, with what the robot kept of the last; what `on_iteration` raises ends it."""
 
-    def rehearse(self, skill: Skill) -> float:
-        """Share of episodes in which the skill succeeds, the same episodes for every skill."""
+    def tune(
+        self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[Iteration], None]
+    ) -> Tensors:
+        """The network's weights after training for this place alone; rounds know nothing of it."""
+
+    def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
+        """Share of episodes in which the skill succeeds.
+
+        Args:
+            skill: What is tried.
+            episodes: How many; None: as many as a new version is tried in.
+            draw: Which ones: the same for every skill, others for each draw.
+        """

@@ -20,6 +20,7 @@ Phase = Literal[
     "dropped",
     "failed",
     "adopted",
+    "tuned",
     "refused",
     "offline",
 ]

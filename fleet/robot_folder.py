@@ -6,6 +6,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     key.pem          private key, never leaves the folder
     identity.json    the hub's answer to the enrolment
     <skill>.memory.json   which version is in use, which were refused and why
+    <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
     private.tensors  what training keeps from round to round of one campaign: never sent
     skills/          fetched skill files, named by digest; a .partial one is on its way
@@ -30,7 +31,7 @@ from skills.manifest import Digest, Name
 from skills.signing import SigningKey, VerifyKey
 from skills.skill import Skill
 
-__all__ = ["Identity", "Memory", "Pending", "RobotFolder", "SkillInUse"]
+__all__ = ["Identity", "Memory", "Pending", "Personal", "RobotFolder", "SkillInUse"]
 
 KEPT_SKILLS = 4  # files in the cache: base, in use, and two to fall back to
 REFUSALS_KEPT = 32
@@ -94,6 +95,28 @@ class Memory(_Document):
         """With one more refusal; the oldest are forgotten."""
         refused = {**self.refused, digest: reason}
         return self.model_copy(update={"refused": dict(list(refused.items())[-REFUSALS_KEPT:])})
+
+
+class Personal(_Document):
+    """What came of tuning one of the guild's versions at home; it belongs to that version alone.
+
+    Attributes:
+        guild: The guild's version.
+        version: Its number.
+        digest: Of the personal skill's file; at share 0 there is none, and it is the guild's.
+        share: Of the tuned weights in it; 0: the guild's skill stays as it is.
+        score: Success at home on fresh episodes.
+        guild_score: That of the guild's skill on the same.
+        episodes: How many.
+    """
+
+    guild: Digest
+    version: int
+    digest: Digest
+    share: float
+    score: float
+    guild_score: float
+    episodes: int
 
 
 class RobotFolder:
@@ -182,6 +205,28 @@ class RobotFolder:
         for old in others[: max(0, len(others) + len(spared) - KEPT_SKILLS)]:
             old.unlink(missing_ok=True)
 
+    def personal(self, skill: str) -> Personal | None:
+        """What came of the last tuning of a skill, whichever version it was of."""
+        return self._read(Personal, f"{skill}.personal.json")
+
+    def personal_skill(self, skill: str, guild: Digest) -> tuple[Personal, Skill] | None:
+        """What this robot tuned from that version of the guild's; None where the guild's is to be used."""
+        record = self.personal(skill)
+        if record is None or record.guild != guild or record.share == 0.0:
+            return None
+        try:
+            return record, Skill.load(self._personal_file(skill), digest=record.digest)
+        except (FileNotFoundError, ArtefactError):
+            return None
+
+    def keep_personal(self, name: str, record: Personal, skill: Skill) -> None:
+        """Replace what came of tuning; a robot that loses power meanwhile has the guild's alone."""
+        (self.home / f"{name}.personal.json").unlink(missing_ok=True)
+        self._personal_file(name).unlink(missing_ok=True)
+        if record.share > 0.0:
+            write_atomically(self._personal_file(name), skill.blob, mode=0o600)
+        self._write(f"{name}.personal.json", record)
+
     def pending(self) -> tuple[Pending, Blob] | None:
         """The delta that is owed, with its file; None also when that is damaged."""
         record = self._read(Pending, "pending.json")
@@ -223,6 +268,9 @@ class RobotFolder:
     def keep_private(self, campaign_id: str, tensors: Tensors) -> None:
         """Replace what training keeps; that of another campaign is forgotten."""
         write_atomically(self.home / "private.tensors", pack(campaign_id, tensors), mode=0o600)
+
+    def _personal_file(self, skill: str) -> Path:
+        return self.home / f"{skill}.personal.skill"
 
     def _delta_file(self) -> Blob:
         with (self.home / "pending.delta").open("rb") as file:

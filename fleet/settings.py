@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fleet.agent import AgentSettings
+from fleet.personal import Tuning
 
 __all__ = ["RobotSettings"]
 
@@ -65,6 +66,26 @@ class RobotSettings(BaseSettings):
     )
     adopt: bool = Field(default=True, description="Whether the robot takes new stable versions into use.")
 
+    tune_iterations: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Training iterations in which the robot tunes each version that it takes into use for "
+        "its own home, between rounds; 0: none.",
+    )
+    tune_rate: float = Field(default=Tuning.rate, gt=0, le=1, description="Learning rate of that.")
+    tune_episodes: int = Field(
+        default=Tuning.episodes,
+        ge=1,
+        description="Episodes in which each mix of the guild's and the tuned weights is tried; as many fresh "
+        "ones decide.",
+    )
+
+    def for_tuning(self) -> Tuning:
+        """How the robot tunes, where it does."""
+        iterations = self.tune_iterations or Tuning.iterations
+        return Tuning(iterations, self.tune_rate, self.tune_episodes)
+
     def for_agent(self) -> AgentSettings:
         """What the agent needs of them."""
         return AgentSettings(
@@ -74,4 +95,5 @@ class RobotSettings(BaseSettings):
             backoff_cap=self.backoff_cap_seconds,
             tolerance=self.tolerance,
             adopts=self.adopt,
+            tuning=self.for_tuning() if self.tune_iterations else None,
         )

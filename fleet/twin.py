@@ -19,7 +19,7 @@ from envs.vector import make_vector_env
 from envs.workshop import Workshop
 from fleet.own_robot import Env, rehearse
 from fleet.place import StoppedError
-from fleet.practice import Practised, practise
+from fleet.practice import Practised, practise, train_locally
 from fleet.training.choose import make_trainer
 from fleet.training.report import TrainingReport
 from fleet.training.sampler import vectorise
@@ -38,6 +38,8 @@ Stopped = Callable[[], bool]
 
 PARALLEL = 32  # simulations at once in training
 REHEARSAL_SEED = 7_000  # apart from the gate's, so that a twin is no second look at the same episodes
+TUNING = 0  # beside a robot's seed, where rounds have their number, from 1
+AT_HOME = TrainingPlan()  # nobody to share with: no variates, and the critic is part of what is learned
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,24 @@ class TwinPlace:
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 
-    def rehearse(self, skill: Skill) -> float:
-        """Success of the skill in this workshop, on the same episodes for every skill."""
+    def tune(
+        self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[TrainingReport], None]
+    ) -> Tensors:
+        """See `fleet.place.Place.tune`; with a trainer of its own, so that rounds' stays as it is."""
+        learner = learner_of(AT_HOME, self._task, self._batch_steps)
+        make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
+        seed = _drawn(self._seed, TUNING)
+        trainer = make_trainer(make, guild.manifest.network, learner, seed=seed, **_shared(AT_HOME))
+        try:
+            return _tuned(trainer, guild, iterations, rate, on_iteration, self._stopped)
+        finally:
+            trainer.close()
+
+    def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
+        """Success of the skill in this workshop, see `fleet.place.Place.rehearse`."""
         policy = _Left(Policy(skill), self._stopped)
-        return evaluate(policy, self._task, self._workshop, self._episodes, REHEARSAL_SEED).score
+        count, seed = episodes or self._episodes, REHEARSAL_SEED + draw
+        return evaluate(policy, self._task, self._workshop, count, seed).score
 
 
 class OwnPlace:
@@ -158,7 +174,7 @@ class OwnPlace:
     ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
         # A new trainer begins with a new episode: since the last round the robot was elsewhere.
-        seed = int(np.random.default_rng([self._seed, assignment.number]).integers(2**31))
+        seed = _drawn(self._seed, assignment.number)
         plan = assignment.training
         learner = learner_of(plan, self._task, self._batch_steps)
         trainer = make_trainer(
@@ -167,10 +183,21 @@ class OwnPlace:
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 
-    def rehearse(self, skill: Skill) -> float:
-        """Success of the skill on this robot."""
+    def tune(
+        self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[TrainingReport], None]
+    ) -> Tensors:
+        """See `fleet.place.Place.tune`; the environment stays open."""
+        learner = learner_of(AT_HOME, self._task, self._batch_steps)
+        seed = _drawn(self._seed, TUNING)
+        network, shared = guild.manifest.network, _shared(AT_HOME)
+        trainer = make_trainer(lambda _: self._copies, network, learner, seed=seed, **shared)
+        return _tuned(trainer, guild, iterations, rate, on_iteration, self._stopped)
+
+    def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
+        """Success of the skill on this robot, see `fleet.place.Place.rehearse`."""
         policy = _Left(Policy(skill), self._stopped)
-        return rehearse(self._env, policy, self._task, self._episodes, self._seed).score
+        count = episodes or self._episodes
+        return rehearse(self._env, policy, self._task, count, self._seed + draw * count).score
 
 
 def learner_of(plan: TrainingPlan, task: Task, batch_steps: int | None = None) -> Algorithm:
@@ -189,6 +216,24 @@ def _shared(plan: TrainingPlan) -> dict[str, Any]:
         "variates": plan.variates,
         "moments": plan.moments,
     }
+
+
+def _tuned(
+    trainer: Trainer,
+    guild: Skill,
+    iterations: int,
+    rate: float,
+    on_iteration: Callable[[TrainingReport], None],
+    stopped: Stopped,
+) -> Tensors:
+    wanted = partial(_check_wanted, stopped)
+    weights, _ = train_locally(trainer, guild, [rate], iterations, on_iteration=on_iteration, on_step=wanted)
+    return weights
+
+
+def _drawn(seed: int, number: int) -> int:
+    """A seed for each of the things that are trained here."""
+    return int(np.random.default_rng([seed, number]).integers(2**31))
 
 
 def _check_wanted(stopped: Stopped) -> None:

@@ -53,13 +53,18 @@ class SmallWork:
 
 @dataclass
 class SmallPlace:
-    """Scores are looked up by version; trained rounds are counted."""
+    """Scores are looked up by version; trained rounds are counted.
+
+    Tuning adds its rate to every weight; what has weights of it scores `tuned_scores`, by draw.
+    """
 
     contract: Contract = CONTRACT
     task_digest: str | None = None
     scores: dict[int, float] = field(default_factory=dict)
     trained: list[str] = field(default_factory=list)
     step: float = 0.25
+    tuned_scores: tuple[float, float] = (0.0, 0.0)
+    guild: Skill | None = None
 
     def practise(
         self,
@@ -83,8 +88,23 @@ class SmallPlace:
         delta = Delta(header, {name: np.full(t.shape, self.step) for name, t in base.tensors.items()})
         return SmallWork(delta, {"rounds": rounds})
 
-    def rehearse(self, skill: Skill) -> float:
+    def tune(
+        self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[Iteration], None]
+    ) -> Tensors:
+        self.guild = guild
+        for _ in range(iterations):
+            on_iteration(OneIteration())
+        return {name: tensor + np.float32(rate) for name, tensor in guild.tensors.items()}
+
+    def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:  # noqa: ARG002
+        if self._is_tuned(skill):
+            return self.tuned_scores[draw]
         return self.scores.get(skill.manifest.version, 0.5)
+
+    def _is_tuned(self, skill: Skill) -> bool:
+        if self.guild is None or skill.manifest.version != self.guild.manifest.version:
+            return False
+        return any((tensor != self.guild.tensors[name]).any() for name, tensor in skill.tensors.items())
 
 
 @dataclass

@@ -178,7 +178,16 @@ def test_refused_versions_are_tried_again_when_their_owner_says_so(
 
 
 @pytest.mark.parametrize(
-    "line", ["robot join", "robot run", "robot status", "robot use", "robot retry", "fleet simulate"]
+    "line",
+    [
+        "robot join",
+        "robot run",
+        "robot status",
+        "robot use",
+        "robot personalise",
+        "robot retry",
+        "fleet simulate",
+    ],
 )
 def test_help_shows_an_example(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str

@@ -1,9 +1,10 @@
-"""The personal layer: at home never worse than the guild's skill, whatever the scores."""
+"""The personal layer: home never worse than the guild's skill, whatever the scores; luck is found out."""
 
 from __future__ import annotations
 
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 
 from envs.evaluate import evaluate
 from envs.workshop import data_sheet
-from fleet.personal import SHARES, best_mix, mix
+from fleet.personal import SHARES, Tuning, best_mix, mix, personalise
 from skills.bounds import LOG_STD, WEIGHT_LIMIT
 from skills.container import Tensors
 from skills.errors import ArtefactError, ContractError
+from skills.parts import carried_shapes
 from skills.policy import Policy
 from skills.skill import Skill
 from tests.envs.bundles import small_task
+from tests.fleet.small_robot import SmallPlace
 from tests.skills.samples import small_skill
 from zunft.new_skill import new_skill
 
@@ -108,3 +111,37 @@ def test_it_holds_for_scores_of_a_simulated_home(tmp_path: Path) -> None:
     assert at_home(there.skill) == max(there.scores.values()) >= at_home(guild)
     assert at_home(back.skill) == max(back.scores.values()) >= at_home(other)
     assert there.scores[1.0] == back.scores[0.0]
+
+
+@pytest.mark.parametrize(
+    ("chosen_on", "fresh", "kept"),
+    [(0.9, 0.6, True), (0.9, 0.5, False), (0.9, 0.1, False), (0.5, 0.9, False), (0.4, 0.9, False)],
+)
+def test_what_was_chosen_is_kept_only_where_it_is_better_on_fresh_episodes(
+    chosen_on: float, fresh: float, kept: bool
+) -> None:
+    place = SmallPlace(tuned_scores=(chosen_on, fresh))  # the guild's scores .5
+    record, skill = personalise(place, GUILD, Tuning(2, 0.1, 16))
+    assert (record.guild, record.version, record.episodes) == (GUILD.digest, GUILD.manifest.version, 16)
+    assert (record.share, record.score, record.guild_score) == (
+        (0.25, fresh, 0.5) if kept else (0.0, 0.5, 0.5)
+    )
+    assert (skill is GUILD) != kept
+    assert record.digest == skill.digest
+    assert skill.manifest.parents == ((GUILD.digest,) if kept else GUILD.manifest.parents)
+
+
+def test_what_a_version_only_carries_for_training_together_is_no_part_of_what_was_tuned() -> None:
+    shapes = carried_shapes(GUILD.manifest.network.shapes(), ("variate",))
+    carried = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    manifest = GUILD.manifest.model_copy(update={"carries": ("variate",)})
+    guild = Skill(manifest, GUILD.tensors | carried)
+
+    class Bare(SmallPlace):
+        def tune(self, guild: Skill, *arguments: Any) -> Tensors:
+            tuned = super().tune(guild, *arguments)
+            return {name: tuned[name] for name in GUILD.tensors}
+
+    record, skill = personalise(Bare(tuned_scores=(1.0, 1.0)), guild, Tuning(rate=0.1))
+    assert (record.share, record.guild, skill.manifest.carries) == (0.25, guild.digest, ())
+    assert skill.tensors.keys() == GUILD.tensors.keys()

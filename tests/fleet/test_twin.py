@@ -5,9 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import gymnasium
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from envs.evaluate import Evaluation
 from envs.task import load_task
 from envs.workshop import fleet_workshops
 from fleet.own_robot import Guarded
@@ -15,7 +20,7 @@ from fleet.place import RobotError, StoppedError
 from fleet.twin import OwnPlace, TwinPlace
 from skills.messages.plans import TrainingPlan
 from tests.fleet.lying_hub import LyingHub
-from tests.fleet.own_robots import Watched, make_blind
+from tests.fleet.own_robots import Watched, make_blind, make_good
 from tests.fleet.small_robot import SmallRobot, make_robot
 from tests.fleet.test_practice import assignment_for
 from zunft.new_skill import new_skill
@@ -65,7 +70,73 @@ def test_a_twin_is_left_between_two_steps() -> None:
         twin.practise(SKILL, ORDER, "robot", {}, lambda _: None)
     with pytest.raises(StoppedError):
         twin.rehearse(SKILL)
-    assert asked == 6
+    with pytest.raises(StoppedError):
+        twin.tune(SKILL, 1, 1e-4, lambda _: None)
+    assert asked == 9
+
+
+def test_a_round_learns_the_same_whether_or_not_the_robot_tuned_at_home() -> None:
+    home = fleet_workshops(TASK.file)[0]
+
+    def delta(tuned: bool) -> dict[str, NDArray[Any]]:
+        twin = TwinPlace(TASK, home, seed=0, batch_steps=BATCH)
+        if tuned:
+            reached = twin.tune(SKILL, 2, 1e-2, lambda _: None)
+            assert any((reached[name] != tensor).any() for name, tensor in SKILL.tensors.items())
+        return dict(twin.practise(SKILL, ORDER, "robot", {}, lambda _: None).delta.tensors)
+
+    plain, after = delta(False), delta(True)
+    for name, tensor in plain.items():
+        np.testing.assert_array_equal(tensor, after[name])
+
+
+def test_an_own_environment_stays_open_when_it_tunes_and_is_left_between_two_steps() -> None:
+    env = Watched()
+    place = place_of(env, lambda: env.steps >= 100)
+    place.tune(SKILL, 1, 1e-4, lambda _: None)
+    with pytest.raises(StoppedError):
+        place.tune(SKILL, 1, 1e-4, lambda _: None)
+    assert (env.steps, env.closed) == (100, 0)
+
+
+class Seeds(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Notes with which seeds episodes begin."""
+
+    def __init__(self) -> None:
+        super().__init__(make_good())
+        self.seen: list[int | None] = []
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        self.seen.append(options.get("seed"))
+        return self.env.reset(**options)
+
+
+def test_no_episode_of_one_draw_is_in_another_and_every_skill_meets_the_same() -> None:
+    env = Seeds()
+    place = OwnPlace(Guarded(env), TASK, seed=0, episodes=1)
+    draws = []
+    for draw in (0, 1, 0):
+        env.seen.clear()
+        place.rehearse(SKILL, episodes=2, draw=draw)
+        draws.append(set(env.seen))
+    assert len(draws[0] | draws[1]) == 4
+    assert draws[0] == draws[2]
+
+
+def test_a_twin_s_draws_are_other_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def noted(_policy: Any, _task: Any, _shop: Any, episodes: int, seed: int) -> Evaluation:
+        asked.append((episodes, seed))
+        return Evaluation.count(1, episodes)
+
+    monkeypatch.setattr("fleet.twin.evaluate", noted)
+    twin = TwinPlace(TASK, fleet_workshops(TASK.file)[0], seed=0, episodes=3)
+    for draw in (0, 1):
+        twin.rehearse(SKILL, episodes=5, draw=draw)
+    twin.rehearse(SKILL)
+    assert [episodes for episodes, _ in asked] == [5, 5, 3]
+    assert asked[0][1] != asked[1][1]
 
 
 def own_robot(hub: LyingHub, home: Path, env: Watched) -> SmallRobot:

@@ -23,6 +23,7 @@ def sample_report() -> Report:
             alone_home=score(10),
             alone_elsewhere=score(3, 30),
             guild=score(guild),
+            tuned=score(10),
             scripted={"p": score(5), "pd-look-ahead": score(9)},
         )
         for robot, arm, guild in (("ada", "ur5e", 9), ("bela", "panda", 7))

@@ -18,7 +18,14 @@ from zunft.demo.report import FleetRow, Report, Score, UnseenRow, scripted_colum
 
 __all__ = ["draw_report"]
 
-COLOURS = {"alone": "#b7c3cc", "home": "#7d94a5", "guild": "#c8502a", "p": "#8ba86b", "scripted": "#3c5a6e"}
+COLOURS = {
+    "alone": "#b7c3cc",
+    "home": "#7d94a5",
+    "guild": "#c8502a",
+    "tuned": "#e39a7f",
+    "p": "#8ba86b",
+    "scripted": "#3c5a6e",
+}
 INK = "#22303a"
 
 
@@ -35,7 +42,7 @@ def draw_report(report: Report, path: Path) -> None:
         _draw_rounds(rounds, report)
         for axes in (fleet, unseen, rounds):
             _tidy(axes)
-        figure.legend(*fleet.get_legend_handles_labels(), loc="outside lower left", ncols=5, frameon=False)
+        figure.legend(*fleet.get_legend_handles_labels(), loc="outside lower left", ncols=6, frameon=False)
         figure.savefig(path, dpi=130, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
@@ -48,6 +55,7 @@ def _draw_fleet(axes: Axes, report: Report) -> None:
             ("alone, elsewhere", "alone"): [row.alone_elsewhere for row in rows],
             ("alone, at home", "home"): [row.alone_home for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
+            ("guild, tuned at home", "tuned"): [row.tuned for row in rows],
             **_scripted(rows),
         },
     )

@@ -44,13 +44,14 @@ class Score(_Row):
 
 
 class FleetRow(_Row):
-    """A robot that trained: its policy alone, the guild's skill, and the task's controllers."""
+    """A robot that trained: its policy alone, the guild's skill, that tuned at home, and controllers."""
 
     robot: str
     embodiment: str
     alone_home: Score
     alone_elsewhere: Score
     guild: Score
+    tuned: Score
     scripted: dict[str, Score]
 
 
@@ -114,6 +115,7 @@ def _fleet_table(rows: list[FleetRow]) -> Table:
         "alone at home": [row.alone_home for row in rows],
         "alone elsewhere": [row.alone_elsewhere for row in rows],
         "guild at home": [row.guild for row in rows],
+        "guild, tuned": [row.tuned for row in rows],
         **scripted_columns(rows),
     }
     labels = [f"{row.robot} ({row.embodiment})" for row in rows]
@@ -153,6 +155,7 @@ def _cell(score: Score) -> str:
 
 def _reading(report: Report) -> str:
     guild = mean_score([row.guild for row in report.fleet])
+    tuned = mean_score([row.tuned for row in report.fleet])
     home = mean_score([row.alone_home for row in report.fleet])
     elsewhere = mean_score([row.alone_elsewhere for row in report.fleet])
     unseen_guild = mean_score([row.guild for row in report.unseen])
@@ -161,7 +164,8 @@ def _reading(report: Report) -> str:
         f"The guild's skill: {guild:.2f} in the fleet's own workshops, {guild - elsewhere:+.2f} against lone "
         f"policies away from home; {unseen_guild:.2f} on robots that never trained, "
         f"{unseen_guild - unseen_alone:+.2f} against lone policies.\n"
-        f"For comparison: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f})"
+        f"For comparison: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f}, tuned there "
+        f"{tuned - home:+.2f})"
         f"{_against_the_best(report.unseen, unseen_guild)}."
     )
 

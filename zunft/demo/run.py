@@ -4,7 +4,8 @@
     2 four robots enrol, each in its own workshop and of another kind where the task admits so many
     3 a campaign runs: robots train and push, the hub merges, gates and republishes
     4 robots that never trained pull the skill and use it, without torch or Ray
-    5 each robot also trains alone, with as many own steps; everything is scored on the same seeds
+    5 each robot tunes the guild's skill at home
+    6 each also trains alone, with as many own steps; everything is scored on the same seeds
 
 Measuring, drawing and showing are `zunft.demo.scoreboard`, `zunft.demo.picture` and `zunft.demo.screen`.
 """
@@ -22,8 +23,9 @@ from envs.task import Task, load_task
 from envs.workshop import Workshop, fleet_workshops, fresh_workshop
 from fleet.client import OperatorClient
 from fleet.fetch import Needs, pull_skill
-from fleet.local_training import train_all_alone
+from fleet.local_training import train_all_alone, tune_all
 from fleet.membership import connect
+from fleet.personal import Tuning
 from fleet.progress import Progress
 from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, RobotPlan, simulate
@@ -56,6 +58,7 @@ class DemoPlan:
         order: The campaign.
         episodes: Scored in each cell of the fleet's table, and over all fresh workshops of a newcomer.
         fresh: Fresh workshops a newcomer is scored in.
+        tuning: Of the guild's skill by each robot at home.
         processes: Worker processes that the robots share.
         seed: Of the first network, of training and of the fresh workshops.
     """
@@ -63,6 +66,7 @@ class DemoPlan:
     order: CampaignRequest
     episodes: int
     fresh: int
+    tuning: Tuning
     processes: int
     seed: int
 
@@ -81,14 +85,14 @@ class Screen:
 
 
 def full_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
-    """About five minutes on two cores."""
+    """Some minutes on two cores."""
     order = CampaignRequest(
         skill=task,
         quorum=len(ROBOTS),
         target=len(ROBOTS),
         gate=GatePlan(embodiments=_fleet_robots(task)),
     )
-    return DemoPlan(order, episodes=96, fresh=4, processes=processes, seed=seed)
+    return DemoPlan(order, episodes=96, fresh=4, tuning=Tuning(), processes=processes, seed=seed)
 
 
 def fast_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
@@ -101,11 +105,12 @@ def fast_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
         training=TrainingPlan(iterations=1),
         gate=GatePlan(embodiments=_fleet_robots(task), episodes=4, tolerance=0.5),
     )
-    return DemoPlan(order, episodes=8, fresh=1, processes=processes, seed=seed)
+    tuning = Tuning(iterations=1, episodes=4)
+    return DemoPlan(order, episodes=8, fresh=1, tuning=tuning, processes=processes, seed=seed)
 
 
 def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Report:
-    """Run steps 2 to 5 against a running hub.
+    """Run steps 2 to 6 against a running hub.
 
     Args:
         plan: What to run.
@@ -138,12 +143,15 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
             seed=SCORE_SEED,
             processes=plan.processes,
         )
+        screen.stage("Each robot tunes the guild's skill at home")
+        guild = _fetch(RobotFolder(home / ROBOTS[0]), task)
+        tuned = tune_all(crew, fleet, guild, plan.tuning, on_progress=screen.progress)
         screen.stage("Each robot learns alone, with as many own steps")
         training = (plan.order.training, plan.order.rounds)
         lone = train_all_alone(crew, fleet, first, *training, on_progress=screen.progress)
         screen.stage("Everybody is scored on the same seeds")
-        guild = _fetch(RobotFolder(home / ROBOTS[0]), task)
-        skills = {"guild": guild, **dict(zip(ROBOTS, lone, strict=True))}
+        own = {_tuned(robot): skill for robot, skill in zip(ROBOTS, tuned, strict=True)}
+        skills = {"guild": guild, **dict(zip(ROBOTS, lone, strict=True)), **own}
         for name, skill in skills.items():
             skill.save(home / f"{name}.skill")
         fleet_rows, unseen_rows = _score(plan, crew, skills, newcomers, visits, screen)
@@ -212,6 +220,7 @@ def _score(
     scripted = controller_names(load_task(task))
     players = (*ROBOTS, "guild", *scripted)
     at_home = [Cell(player, shop) for shop in homes for player in players]
+    at_home += [Cell(_tuned(robot), home) for robot, home in zip(ROBOTS, homes, strict=True)]
     scores = measure(
         crew, at_home, skills, task=task, episodes=plan.episodes, seed=SCORE_SEED, on_progress=screen.progress
     )
@@ -247,8 +256,14 @@ def _fleet_row(
         alone_home=at_home(robot),
         alone_elsewhere=Score.of(*(scores[Cell(robot, shop)] for shop in homes if shop != home)),
         guild=at_home("guild"),
+        tuned=at_home(_tuned(robot)),
         scripted={name: at_home(name) for name in scripted},
     )
+
+
+def _tuned(robot: str) -> str:
+    """A robot as the player of what it tuned."""
+    return f"{robot}-tuned"
 
 
 def _unseen_row(scores: dict[Cell, Evaluation], newcomer: Newcomer, scripted: tuple[str, ...]) -> UnseenRow:

@@ -76,8 +76,8 @@ def master(
 def _trained(
     bench: RobotFolder, task: Task, first: Skill, plan: TrainingPlan, iterations: int, *, as_json: bool
 ) -> Skill:
-    from fleet.local_training import train_alone  # noqa: PLC0415 - RLlib
     from fleet.home import home_workshop  # noqa: PLC0415
+    from fleet.local_training import train_alone  # noqa: PLC0415 - RLlib
 
     bars = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*bars, console=err if as_json else out) as progress:

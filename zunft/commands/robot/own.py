@@ -1,4 +1,4 @@
-"""`zunft robot` on the robot itself: join, run, status, use.
+"""`zunft robot` on the robot itself: join, run, status, use, personalise.
 
 Options beat the environment (`ZUNFT_ROBOT_...`, see `fleet.settings`). Training modules are imported
 where a command trains: `zunft robot use` runs without torch and Ray.
@@ -23,9 +23,10 @@ from fleet.place import StoppedError
 from fleet.progress import Progress
 from fleet.robot_folder import RobotFolder
 from fleet.settings import RobotSettings
+from fleet.tuning import in_words
 from skills.errors import HubUnreachableError
 from zunft.commands.connection import Json
-from zunft.commands.output import out, tell
+from zunft.commands.output import err, out, tell
 from zunft.commands.settings import settings_of
 
 __all__ = ["app"]
@@ -156,17 +157,73 @@ def use(
     reference: Annotated[str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7.")],
     episodes: Annotated[int, typer.Option(min=1, help="How many jobs to do.")] = 32,
     seed: Annotated[int, typer.Option(min=0, help="Which jobs; equal seeds give equal jobs.")] = 0,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="The guild's skill, without what was tuned at home.")
+    ] = False,
     env: OwnEnv = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Pull a skill, verify it and do jobs with it: no torch, no Ray, no training."""
+    """Pull a skill, verify it and do jobs with it: no torch, no Ray, no training.
+
+    NAME alone is the stable version, with what this robot tuned from it by `zunft robot personalise`.
+    """
     from fleet.usage import use_skill  # noqa: PLC0415 - MuJoCo
 
     settings = settings_of(RobotSettings, env=env, home=home)
     bench = RobotFolder(settings.home)
-    result = use_skill(bench, connect(bench), reference, episodes=episodes, seed=seed, own_env=settings.env)
+    result = use_skill(
+        bench,
+        connect(bench),
+        reference,
+        episodes=episodes,
+        seed=seed,
+        own_env=settings.env,
+        plain=plain,
+    )
     tell(result.as_dict(), escape(result.sentence()), as_json=as_json)
+
+
+@app.command(
+    epilog="Examples: [bold]zunft robot personalise weld-seam[/]; "
+    "longer: [bold]zunft robot personalise --iterations 32[/]"
+)
+def personalise(
+    skill: Annotated[str | None, typer.Argument(help="Which skill; else the one it works on.")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Training iterations; 8, unless the settings say so.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Learning rate; 1e-4, unless the settings say so.")
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(help="In which each mix is tried, and as many fresh ones decide; 128.")
+    ] = None,
+    env: OwnEnv = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Tune the stable version for this robot's home, and use that where it does better there.
+
+    The guild gets nothing of it. A new version of the guild's makes it void.
+    """
+    settings = settings_of(
+        RobotSettings,
+        skill=skill,
+        tune_iterations=iterations,
+        tune_rate=rate,
+        tune_episodes=episodes,
+        env=env,
+        home=home,
+    )
+    bench = RobotFolder(settings.home)
+    bench.identity()
+    own_env = _own_env(bench, settings)
+    from fleet.daemon import tune_stable  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
+
+    with bench.locked(), own_env or nullcontext(), err.status("The robot tunes at home ..."):
+        record = tune_stable(bench, settings, own_env)
+    tell(record, escape(f"{settings.skill} {in_words(record)}"), as_json=as_json)
 
 
 def _check_given(settings: RobotSettings) -> None:
@@ -204,10 +261,12 @@ def _in_words(fact: Any) -> str:
 
 def _facts(bench: RobotFolder, skill: str) -> dict[str, Any]:
     identity, memory, owed = bench.identity(), bench.memory(skill), bench.pending()
+    personal = bench.personal(skill)
     return {
         **identity.model_dump(mode="json"),
         "skill": skill,
         "in_use": memory.in_use.model_dump() if memory.in_use else None,
+        "personal": personal.model_dump() if personal else None,
         "refused": memory.refused,
         "owes": owed[0].model_dump(mode="json") if owed else None,
     }
