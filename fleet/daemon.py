@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -12,12 +14,13 @@ from fleet.abilities import abilities_of
 from fleet.agent import Agent
 from fleet.fetch import Needs, pull_skill
 from fleet.home import home_workshop
+from fleet.masters import master_of
 from fleet.membership import connect
 from fleet.own_robot import Env
 from fleet.personal import personalise
 from fleet.place import Place
 from fleet.progress import Progress
-from fleet.robot_folder import Identity, Personal, RobotFolder
+from fleet.robot_folder import Personal, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
 from fleet.twin import OwnPlace, TwinPlace
@@ -45,7 +48,7 @@ def make_agent(
         identity,
         bench,
         hub,
-        _place(identity, own_env, task, settings, stopped),
+        _place(bench, own_env, task, settings, stopped),
         settings.for_agent(),
         abilities=abilities_of(identity.embodiment, task if own_env else None, kept_tasks(bench)),
         # Not seeded: robots that lost the hub at the same moment must not come back at the same moment.
@@ -64,9 +67,9 @@ def tune_stable(bench: RobotFolder, settings: RobotSettings, own_env: Env | None
         DistrustError, HubUnreachableError: The version could not be had.
         ArtefactError, RobotError: Training failed.
     """
-    identity, hub = bench.identity(), connect(bench)
+    hub = connect(bench)
     task = find_task(bench, hub, settings.skill)
-    place = _place(identity, own_env, task, settings, lambda: False)
+    place = _place(bench, own_env, task, settings, lambda: False)
     needs = Needs(settings.skill, place.contract, place.task_digest)
     guild = pull_skill(bench, hub, hub.version(settings.skill, "stable"), needs)
     record, skill = personalise(place, guild, settings.for_tuning())
@@ -75,15 +78,21 @@ def tune_stable(bench: RobotFolder, settings: RobotSettings, own_env: Env | None
 
 
 def _place(
-    identity: Identity,
+    bench: RobotFolder,
     own_env: Env | None,
     task: Task,
     settings: RobotSettings,
     stopped: Callable[[], bool],
 ) -> Place:
-    seed = (settings.seed + crc32(identity.robot_id.encode())) % 2**31
-    episodes, steps = settings.rehearsal_episodes, settings.batch_steps
+    identity = bench.identity()
+    options: dict[str, Any] = {
+        "seed": (settings.seed + crc32(identity.robot_id.encode())) % 2**31,
+        "episodes": settings.rehearsal_episodes,
+        "batch_steps": settings.batch_steps,
+        "master": partial(master_of, bench, task),
+        "stopped": stopped,
+    }
     if own_env is not None:
-        return OwnPlace(own_env, task, seed=seed, episodes=episodes, batch_steps=steps, stopped=stopped)
+        return OwnPlace(own_env, task, **options)
     workshop = home_workshop(identity, task)
-    return TwinPlace(task, workshop, seed=seed, episodes=episodes, batch_steps=steps, stopped=stopped)
+    return TwinPlace(task, workshop, **options)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import evaluate
+from envs.evaluate import Player, evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
@@ -66,6 +66,7 @@ class TwinPlace:
         seed: Of all training here.
         episodes: How many a rehearsal runs.
         batch_steps: Environment steps of an iteration, where the robot has its own mind; else as ordered.
+        master: Who teaches where a round asks for lessons, if there is anybody yet.
         stopped: Asked before each step.
     """
 
@@ -77,6 +78,7 @@ class TwinPlace:
         seed: int,
         episodes: int = 32,
         batch_steps: int | None = None,
+        master: Callable[[], Player | None] = lambda: None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -86,6 +88,7 @@ class TwinPlace:
         self._seed = seed
         self._episodes = episodes
         self._batch_steps = batch_steps
+        self._master = master
         self._stopped = stopped
         self._trainers: dict[tuple[Network, Algorithm, tuple[str, ...], str], Trainer] = {}
 
@@ -95,7 +98,9 @@ class TwinPlace:
         key = (network, learner, plan.carries, plan.share)
         if key not in self._trainers:
             make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
-            self._trainers[key] = make_trainer(make, network, learner, seed=self._seed, **_shared(plan))
+            self._trainers[key] = make_trainer(
+                make, network, learner, seed=self._seed, teacher=self._master, **_shared(plan)
+            )
         return self._trainers[key]
 
     def practise(
@@ -140,6 +145,7 @@ class OwnPlace:
         seed: Of all training here.
         episodes: How many a rehearsal runs.
         batch_steps: Environment steps of an iteration, where the robot has its own mind; else as ordered.
+        master: Who teaches where a round asks for lessons, if there is anybody yet.
         stopped: Asked before each step.
     """
 
@@ -151,6 +157,7 @@ class OwnPlace:
         seed: int,
         episodes: int = 8,
         batch_steps: int | None = None,
+        master: Callable[[], Player | None] = lambda: None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -162,6 +169,7 @@ class OwnPlace:
         self._seed = seed
         self._episodes = episodes
         self._batch_steps = batch_steps
+        self._master = master
         self._stopped = stopped
 
     def practise(
@@ -177,8 +185,9 @@ class OwnPlace:
         seed = _drawn(self._seed, assignment.number)
         plan = assignment.training
         learner = learner_of(plan, self._task, self._batch_steps)
+        network, shared = base.manifest.network, _shared(plan)
         trainer = make_trainer(
-            lambda _: self._copies, base.manifest.network, learner, seed=seed, **_shared(plan)
+            lambda _: self._copies, network, learner, seed=seed, teacher=self._master, **shared
         )
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)

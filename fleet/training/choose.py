@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from envs.evaluate import Player
@@ -26,7 +27,7 @@ def make_trainer(
     shares_critic: bool = True,
     variates: bool = False,
     moments: bool = False,
-    teacher: Player | None = None,
+    teacher: Callable[[], Player | None] = lambda: None,
 ) -> Trainer:
     """The trainer of an algorithm; what all of them take is explained in `SkillTrainer`.
 
@@ -45,10 +46,11 @@ def make_trainer(
         return PpoTrainer(make_env, network, algorithm, **common)
     if isinstance(algorithm, Sac):
         return SacTrainer(make_env, network, algorithm, **common)
-    if teacher is None:
+    master = teacher()
+    if master is None:
         raise ContractError(
-            "there is nobody to imitate.",
-            where="training.algorithm",
-            remedy="Name a skill or a controller as teacher, or order another algorithm.",
+            "a lesson is asked for, and this robot has no master yet.",
+            where="training.learner",
+            remedy="Train or name one: zunft robot master. It joins the next round then.",
         )
-    return ImitationTrainer(make_env, network, algorithm, teacher=teacher, **common)
+    return ImitationTrainer(make_env, network, algorithm, teacher=master, **common)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,16 @@ import pytest
 
 from envs.scripted import Scripted
 from envs.task import load_task
+from envs.workshop import fleet_workshops
 from fleet.masters import bring_controller, bring_skill, master_of
 from fleet.robot_folder import RobotFolder
+from fleet.twin import TwinPlace
+from skills.delta import norm, shapes_of_delta
 from skills.errors import ArtefactError, ContractError
+from skills.messages.plans import TrainingPlan
+from skills.messages.training import Imitation
 from skills.policy import Policy
+from tests.fleet.test_practice import assignment_for
 from zunft.new_skill import new_skill
 
 TASK = load_task("weld-seam")
@@ -56,3 +63,21 @@ def test_a_damaged_master_is_named(bench: RobotFolder) -> None:
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(ArtefactError):
         master_of(bench, TASK)
+
+
+LESSONS = Imitation(batch=128, minibatch=64, steps=2)
+SKILL = new_skill(TASK, seed=0, network={"hidden": (8,)})
+PLAN = TrainingPlan(iterations=1, learner=LESSONS, share="policy", variates=True, moments=True, codec="raw")
+
+
+def test_a_robot_without_a_master_leaves_lessons_out_and_joins_when_it_has_one(bench: RobotFolder) -> None:
+    home = fleet_workshops(TASK.file)[0]
+    twin = TwinPlace(TASK, home, seed=0, master=partial(master_of, bench, TASK))
+    order = assignment_for(SKILL, PLAN)
+    with pytest.raises(ContractError, match="no master yet") as caught:
+        twin.practise(SKILL, order, "robot", {}, lambda _: None)
+    assert "zunft robot master" in caught.value.remedy
+    bring_controller(bench, TASK, "p")
+    work = twin.practise(SKILL, order, "robot", {}, lambda _: None)
+    assert set(work.delta.tensors) == set(shapes_of_delta(SKILL.manifest, PLAN))
+    assert norm(work.delta.tensors) > 0

@@ -57,7 +57,7 @@ def points(seed: int) -> PointCopies:
 
 def make(name: str, make_env: Any = points, *, seed: int = 1, **options: Any) -> Trainer:
     algorithm = options.pop("algorithm", ALGORITHMS[name])
-    trainer = make_trainer(make_env, NETWORK, algorithm, seed=seed, teacher=Straight(), **options)
+    trainer = make_trainer(make_env, NETWORK, algorithm, seed=seed, teacher=Straight, **options)
     trainer.take(BASE)
     return trainer
 

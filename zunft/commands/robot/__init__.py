@@ -5,12 +5,12 @@ from __future__ import annotations
 import typer
 
 from skills.files import keep_private
-from zunft.commands.robot import operator, own
+from zunft.commands.robot import master, operator, own
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="What a robot does: join a guild, work for it, use its skills.")
-for part in (own, operator):
+for part in (own, master, operator):
     app.add_typer(part.app)
 
 
