@@ -285,5 +285,5 @@ def test_what_rllib_notes_of_each_step_does_not_pile_up(name: str) -> None:
 
 
 def test_there_is_nobody_to_imitate() -> None:
-    with pytest.raises(ContractError, match="nobody to imitate"):
+    with pytest.raises(ContractError, match="no master yet"):
         make_trainer(points, NETWORK, Imitation(), seed=0)
