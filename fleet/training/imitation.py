@@ -77,6 +77,13 @@ class ImitationTrainer(SkillTrainer[Imitation]):
             self._lessons = int(private[LESSONS])
             self._squares[DEFAULT_MODULE_ID] = torch.tensor(float(private[SQUARE]))
 
+    def leave(self) -> None:
+        """See `Trainer.leave`."""
+        super().leave()
+        if self._kept:
+            rollout, labels = self._kept.pop()
+            self._kept.append((rollout.left(), np.concatenate((labels, labels[-1:]))))
+
     def _build(self, env: Any) -> SkillLearner:
         settings = self._settings
         config = (

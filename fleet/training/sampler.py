@@ -71,6 +71,15 @@ class Rollout:
             found[field.name] = np.concatenate(arrays)
         return cls(**found)
 
+    def left(self) -> Rollout:
+        """With one more step, in which nothing happens: its last jobs were given up; nothing follows them."""
+        found = {}
+        for field in fields(self):
+            array = getattr(self, field.name)
+            found[field.name] = np.concatenate((array, np.zeros_like(array[-1:])))
+        found["truncated"][-2] |= self.real[-1] & ~self.done[-1]
+        return Rollout(**found)
+
     @property
     def done(self) -> Array:
         """Where an episode ended."""
@@ -94,7 +103,8 @@ class Sampler:
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], network: TorchNetwork, seed: int) -> None:
-        self.env, self._network, self._seed = env, network, seed
+        self.env, self._network = env, network
+        self._seed: int | None = seed
         self._box: Any = env.single_action_space
         self._resetting = np.zeros(env.num_envs, dtype=bool)
         self.begins = np.ones(env.num_envs, dtype=bool)
@@ -144,6 +154,13 @@ class Sampler:
             torch.from_numpy(means), self._network.spread(), torch.from_numpy(rollout.actions)
         ).numpy()
         return rollout
+
+    def leave(self) -> None:
+        """Give up the jobs under way; the next rollout begins new ones, after another reset."""
+        if self._now is not None:
+            self._now = self._seed = None
+        self._gained[:] = 0.0
+        self._resetting, self.begins = np.zeros_like(self.begins), np.ones_like(self.begins)
 
     def close(self) -> None:
         """Close the environments."""

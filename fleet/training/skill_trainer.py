@@ -148,6 +148,10 @@ class SkillTrainer(Trainer, Generic[Settings]):
         self._own_variate = own if {name: t.shape for name, t in own.items()} == shapes else None
         self._learner.correction = None  # of whatever this trainer did before
 
+    def leave(self) -> None:
+        """See `Trainer.leave`."""
+        self._sampler.leave()
+
     def close(self) -> None:
         """Close the environments."""
         self._sampler.close()

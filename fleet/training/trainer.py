@@ -55,6 +55,13 @@ class Trainer(ABC):
         """Go on with what `private` gave, perhaps in another process; what does not fit is left aside."""
 
     @abstractmethod
+    def leave(self) -> None:
+        """Give up the jobs under way: the environments were, or will be, used for something else.
+
+        What is collected next begins new ones.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Close the environments."""
 

@@ -167,6 +167,16 @@ def test_a_job_that_goes_on_in_the_next_lesson_is_one_sequence() -> None:
     assert len(trainer._kept) == 2
 
 
+def test_jobs_that_were_left_do_not_go_on() -> None:
+    trainer = apprentice(NETWORKS[-1], Imitation(batch=8 * 5, keep=3, steps=1), Straight())
+    for _ in range(3):
+        trainer.train(1, 1e-3)
+        trainer.leave()
+    batch = trainer._batch()
+    assert batch["mask"].sum(1).tolist() == [5.0] * 24
+    assert torch.allclose(batch["actions"], torch.clamp(-3 * batch["obs"][..., :2], -1, 1))
+
+
 def test_the_spread_of_the_exploration_is_left_as_it_is() -> None:
     trainer = apprentice(PLAIN, Imitation(batch=100), Straight())
     trainer.train(2, 1e-2)

@@ -213,6 +213,22 @@ def test_what_is_private_is_never_shared(name: str, shares_critic: bool) -> None
 
 
 @every
+def test_jobs_that_are_left_are_given_up(name: str) -> None:
+    envs: list[PointCopies] = []
+
+    def make_env(seed: int) -> PointCopies:
+        envs.append(points(seed))
+        return envs[-1]
+
+    trainer: Any = make(name, make_env)
+    trainer.train(1, 1e-3)
+    envs[0].state[:, :3] = np.nan  # whatever else the environments were used for
+    trainer.leave()
+    report = trainer.train(1, 1e-3)
+    assert report.steps > 100
+
+
+@every
 def test_what_was_kept_goes_on_in_a_new_trainer(name: str) -> None:
     first = make(name, shares_critic=False, variates=True)
     first.train(2, 1e-3)

@@ -94,6 +94,35 @@ def stop() -> None:
     raise InterruptedError
 
 
+@pytest.mark.parametrize("network", [RECURRENT, HISTORY], ids=lambda each: each.kind)
+def test_who_leaves_begins_new_jobs_and_counts_no_half_ones(network: Network) -> None:
+    sampled = sampler(network)
+    before = sampled.collect(8 * 5)
+    sampled.env.step(np.ones((8, ACTION)))  # somebody else's
+    sampled.leave()
+    found = sampled.collect(8 * (HORIZON + 1))
+    assert (found.observations[0, :, -1] == 0).all()
+    assert (found.observations[0, :, 0] != before.observations[0, :, 0]).all()
+    assert (found.memories[0] == 0).all()
+    whole = np.where(found.real, found.rewards, 0)[: HORIZON // 2].sum(axis=0)
+    half_way = found.terminated[HORIZON // 2 - 1]
+    assert sampled.returns[: half_way.sum()] == pytest.approx(whole[half_way].tolist())
+
+
+def test_nothing_follows_jobs_that_were_given_up() -> None:
+    sampled = sampler(RECURRENT)
+    first = sampled.collect(8 * 5).left()
+    sampled.leave()
+    both = Rollout.joined([first, sampled.collect(8 * 5)])
+    cut = sequences(both, columns(both))
+    assert len(cut["seen"]) == 16
+    assert (cut[MASK].sum(1) == 5).all()
+    assert (cut["seen"][:, 0, -1] == 0).all()
+    # What the last of them promised still counts, as where a job's time is over.
+    gained = advantages(both, np.full((12, 8), 8.0, np.float32), discount=0.5, trace=1.0)
+    assert np.allclose(gained[4], both.rewards[4] + 0.5 * 8 - 8)
+
+
 def test_what_only_the_twin_knows_comes_with_the_observation_that_it_belongs_to() -> None:
     class Knowing(PointCopies):
         def reset(self, **options: Any) -> Any:
