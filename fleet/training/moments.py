@@ -21,20 +21,19 @@ KEEP_FIRST, KEEP_SECOND, EPSILON = 0.9, 0.99, 1e-5
 
 
 class HeldMoments:
-    """The steps of one round: m <- .9 m + .1 g, w <- w - rate * m / (sqrt(v) + 1e-5).
+    """The steps of one round: m <- .9 m + .1 g, w <- w - rate * m / (s + 1e-5).
 
     Args:
         weights: What is moved, by tensor name; each parameter's `grad` is g.
         first: m at the start of the round.
-        second: v.
+        root: s, the root of the second moment.
     """
 
-    def __init__(self, weights: Mapping[str, nn.Parameter], first: Tensors, second: Tensors) -> None:
+    def __init__(self, weights: Mapping[str, nn.Parameter], first: Tensors, root: Tensors) -> None:
         self._weights = list(weights.values())
         self._data = [weight.detach() for weight in self._weights]
         self._first = [torch.tensor(first[name]) for name in weights]
-        # A codec may have rounded a small one to below zero.
-        self._scale = [torch.tensor(second[name]).clamp(min=0).sqrt() + EPSILON for name in weights]
+        self._scale = [torch.tensor(root[name]).clamp(min=0) + EPSILON for name in weights]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -46,21 +45,22 @@ class HeldMoments:
             weight.grad = None
 
 
-def next_moments(variate: Tensors, first: Tensors, second: Tensors, steps: int) -> tuple[Tensors, Tensors]:
-    """What a robot sends after a round, so that the means over robots are the guild's next moments.
+def next_moments(variate: Tensors, first: Tensors, root: Tensors, steps: int) -> tuple[Tensors, Tensors]:
+    """What a robot sends after a round, so that the guild's next moments are the means over robots.
+
+    They are .9^steps m + (1 - .9^steps) c, and the root of .99 s^2 + .01 c^2.
 
     Args:
         variate: c, the mean of its clipped gradients.
-        first: m at the start of the round; empty in the first.
-        second: v; empty in the first, whose v is c^2 itself.
+        first: m at the start of the round; empty in the first, for 0.
+        root: s; empty in the first round, which sends |c|.
         steps: Gradient steps of the round.
     """
     kept = KEEP_FIRST**steps
     ahead = {name: kept * first.get(name, np.zeros_like(c)) + (1 - kept) * c for name, c in variate.items()}
-    spread = {
-        name: KEEP_SECOND * second[name] + (1 - KEEP_SECOND) * c * c if second else c * c
-        for name, c in variate.items()
-    }
+    old, new = KEEP_SECOND**0.5, (1 - KEEP_SECOND) ** 0.5
+    # By hypot, for squares of such small numbers vanish.
+    spread = {name: np.hypot(old * root[name], new * c) if root else np.abs(c) for name, c in variate.items()}
     return _single(ahead), _single(spread)
 
 

@@ -70,7 +70,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         self._shares_critic, self._variates, self._holds = shares_critic, variates, moments
         self._own_variate: Tensors | None = None
         self._first: Tensors = {}
-        self._second: Tensors = {}
+        self._root: Tensors = {}
         with self._own_randomness():
             env = vectorise(make_env(seed))
             check_spaces(env, network)
@@ -124,8 +124,8 @@ class SkillTrainer(Trainer, Generic[Settings]):
         found = weights | _prefixed(VARIATE, variate)
         if not self._holds:
             return found
-        first, second = next_moments(variate, self._first, self._second, correction.count)
-        return found | _prefixed(FIRST, first) | _prefixed(SECOND, second)
+        first, root = next_moments(variate, self._first, self._root, correction.count)
+        return found | _prefixed(FIRST, first) | _prefixed(SECOND, root)
 
     def private(self) -> Tensors:
         """Parameters that stay at home, Adam's moments where they are kept, this robot's control variates."""
@@ -191,9 +191,9 @@ class SkillTrainer(Trainer, Generic[Settings]):
         # A mean of clipped gradients is no longer than 1: what a liar makes longer is shortened.
         guild = dict(clip(_named(tensors, VARIATE), 1.0))
         self._learner.correction = Correction(weights, self._own_variate, guild or None)
-        self._first, self._second = _named(tensors, FIRST), _named(tensors, SECOND)
-        held = self._holds and bool(self._second)
-        self._learner.held = HeldMoments(weights, self._first, self._second) if held else None
+        self._first, self._root = _named(tensors, FIRST), _named(tensors, SECOND)
+        held = self._holds and bool(self._root)
+        self._learner.held = HeldMoments(weights, self._first, self._root) if held else None
 
     def _noted(self) -> Tensors | None:
         """This robot's c_i: of this round or, as long as that has no step, of its last; None before any."""
