@@ -9,11 +9,16 @@ from typing import Any
 from benchmarks.learning.setting import Setting
 from benchmarks.learning.summary import Aim
 from skills.messages.plans import MergePlan, TrainingPlan
+from skills.messages.training import Imitation
 
 __all__ = ["EXPERIMENTS", "Experiment", "Variant"]
 
 UNLIKE = MergePlan(momentum=0.5, step=1.5)
 """Server step for robots whose deltas are nearly orthogonal: their mean is short."""
+
+
+LESSONS = Imitation(batch=4160, minibatch=1560)
+"""64 jobs of the hanging load a lesson, 24 a gradient step."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ UNLIKE_ROBOTS = Experiment(
     title="Robots that are unlike in what no sensor tells: a hanging load",
     task="swing-load",
     robots=8,
-    rounds=80,
+    rounds=60,
     seeds=5,
     training=TrainingPlan(iterations=1, share="policy"),
     merge=UNLIKE,
@@ -73,6 +78,7 @@ UNLIKE_ROBOTS = Experiment(
         "alone": Variant("alone", {}),
         "guild, variates": Variant("guild", {"variates": True}),
         "guild, plain": Variant("guild", {}),
+        "lessons": Variant("lessons", {"learner": LESSONS, "variates": True, "moments": True}),
         "pooled": Variant("pooled", {}),
     },
     aims=(

@@ -7,8 +7,8 @@ own code from practising to the merged version; HTTP, signatures, codecs and the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -28,10 +28,14 @@ from skills.delta import norm
 from skills.messages.rounds import Assignment
 from skills.messages.skills import VersionView
 from skills.parts import network_of
+from skills.policy import Policy
 from skills.skill import Skill
 from zunft.new_skill import new_skill
 
 __all__ = ["METHODS", "Method"]
+
+PLACES: dict[tuple[Any, ...], TwinPlace] = {}
+"""Of this process, by task, home, seed and master."""
 
 Method = Callable[[Crew, Setting, Callable[[str], None]], list[Skill]]
 """Crew, what is held equal, and whom to tell how far it is; the skills: one for all, or one a robot."""
@@ -46,7 +50,13 @@ def alone(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Ski
 
 
 def guild(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
-    """A campaign."""
+    """A campaign of practice."""
+    return _campaign(crew, setting, tell, [None] * setting.robots)
+
+
+def _campaign(
+    crew: Crew, setting: Setting, tell: Callable[[str], None], masters: Sequence[Skill | None]
+) -> list[Skill]:
     skill, state = new_skill(setting.task, seed=setting.seed), None
     homes = setting.places().homes
     private: list[Tensors] = [{} for _ in homes]
@@ -54,12 +64,24 @@ def guild(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Ski
         tell(f"round {number} of {setting.rounds}")
         order = _order(skill, setting, number)
         jobs = [
-            (skill, order, home, setting.seed + place, private[place]) for place, home in enumerate(homes)
+            (skill, order, home, setting.seed + place, private[place], masters[place])
+            for place, home in enumerate(homes)
         ]
         done = _run(crew, _practise, jobs)
         private = [kept for _, kept in done]
         skill, state = _merged(skill, setting, number, [delta for delta, _ in done], state)
     return [skill]
+
+
+def lessons(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
+    """Each robot trains a master at home, as many iterations as the campaign has rounds; then all teach."""
+    homes = setting.places().homes
+    practice = setting.training.model_copy(update={"learner": None, "variates": False, "moments": False})
+    tell("masters")
+    first = new_skill(setting.task, seed=setting.seed)
+    alone_setting = replace(setting, training=practice)
+    masters = _run(crew, _alone, [(first, alone_setting, home, number) for number, home in enumerate(homes)])
+    return _campaign(crew, setting, tell, masters)
 
 
 def pooled(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
@@ -69,7 +91,7 @@ def pooled(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Sk
     return _run(crew, _pooled, [(first, setting)])
 
 
-METHODS: dict[str, Method] = {"alone": alone, "guild": guild, "pooled": pooled}
+METHODS: dict[str, Method] = {"alone": alone, "guild": guild, "lessons": lessons, "pooled": pooled}
 
 
 def _run(crew: Crew, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -82,9 +104,15 @@ def _alone(_: Line, first: Skill, setting: Setting, home: Workshop, number: int)
 
 
 def _practise(
-    _: Line, base: Skill, order: Assignment, home: Workshop, seed: int, private: Tensors
+    _: Line,
+    base: Skill,
+    order: Assignment,
+    home: Workshop,
+    seed: int,
+    private: Tensors,
+    master: Skill | None,
 ) -> tuple[Received, Tensors]:
-    place = _place(base.manifest.task, home, seed)
+    place = _place(base.manifest.task, home, seed, master)
     trainer = place.trainer(base.manifest.network, order.training)
     work = practise(base, order, trainer, home.name, private)
     tensors = {name: work.delta.tensors[name] for name in work.delta.tensors}
@@ -93,10 +121,13 @@ def _practise(
     return received, work.private
 
 
-@cache
-def _place(task: str, home: Workshop, seed: int) -> TwinPlace:
+def _place(task: str, home: Workshop, seed: int, master: Skill | None) -> TwinPlace:
     """A robot's simulation; it lives as long as its process."""
-    return TwinPlace(load_task(task), home, seed=seed)
+    teacher = None if master is None else Policy(master)
+    key = (task, home, seed, None if master is None else master.digest)
+    if key not in PLACES:
+        PLACES[key] = TwinPlace(load_task(task), home, seed=seed, master=lambda: teacher)
+    return PLACES[key]
 
 
 def _pooled(_: Line, first: Skill, setting: Setting) -> Skill:
