@@ -218,7 +218,8 @@ class Agent:
             nonlocal done
             done += 1
             self._voice.steps += iteration.steps
-            self._voice.say("training", success=iteration.success_rate, iteration=done)
+            figures = iteration.learning
+            self._voice.say("training", success=iteration.success_rate, iteration=done, learning=figures)
             if self._stopped() and done < order.training.iterations:
                 raise StoppedError
 

@@ -39,6 +39,10 @@ class Iteration(Protocol):
     def success_rate(self) -> float | None:
         """Share of successful episodes."""
 
+    @property
+    def learning(self) -> dict[str, float]:
+        """Figures of the learning, by name."""
+
 
 class Work(Protocol):
     """What came of a round's work."""

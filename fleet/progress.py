@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from fleet.connection import Traffic
@@ -40,6 +40,7 @@ class Progress:
         sent: Bytes to the hub since the robot started.
         received: Bytes from the hub since the robot started.
         text: In words.
+        learning: Figures of an iteration of training, such as `kl`, by name.
     """
 
     robot: str
@@ -51,6 +52,7 @@ class Progress:
     sent: int = 0
     received: int = 0
     text: str = ""
+    learning: dict[str, float] = field(default_factory=dict)
 
 
 class Voice:
@@ -64,7 +66,15 @@ class Voice:
         self._traffic = traffic
         self._report = report
 
-    def say(self, phase: Phase, text: str = "", *, success: float | None = None, iteration: int = 0) -> None:
+    def say(
+        self,
+        phase: Phase,
+        text: str = "",
+        *,
+        success: float | None = None,
+        iteration: int = 0,
+        learning: dict[str, float] | None = None,
+    ) -> None:
         """Report a progress."""
         self.last_text = text
         self._report(
@@ -78,5 +88,6 @@ class Voice:
                 sent=self._traffic.sent,
                 received=self._traffic.received,
                 text=text,
+                learning=learning or {},
             )
         )

@@ -41,6 +41,7 @@ def small_skill(version: int = 1, *, seed: int = 0, contract: Contract = CONTRAC
 class OneIteration:
     steps: int = STEPS
     success_rate: float | None = 0.5
+    learning: dict[str, float] = field(default_factory=lambda: {"kl": 0.01})
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ from skills.files import keep_private
 from skills.messages.lists import CampaignQuery
 from skills.messages.robots import EnrolmentTokenRequest
 from zunft.commands.connection import Json
+from zunft.commands.learners import Figures
 from zunft.commands.output import err, out
+from zunft.figure_log import figure_log
 
 __all__ = ["app"]
 
@@ -53,6 +55,7 @@ def simulate(
     ] = None,
     home: Annotated[Path, typer.Option(help="Folder of the robots' folders.")] = Path("zunft-fleet"),
     seed: Annotated[int, typer.Option(min=0, help="Of workshops and training.")] = 0,
+    figures: Figures = "",
     forever: Annotated[bool, typer.Option(help="Go on when no campaign is running.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -60,6 +63,7 @@ def simulate(
     from fleet.simulate import FleetPlan, draw_robots  # noqa: PLC0415 - MuJoCo
     from fleet.simulate import simulate as run_fleet  # noqa: PLC0415
 
+    log = figure_log(figures)
     operator = OperatorClient.open(hub, token)
     made = operator.create_tokens(EnrolmentTokenRequest(count=robots))
     drawn = draw_robots(_task_of(operator, skill, home), [each.token for each in made], seed)
@@ -68,8 +72,13 @@ def simulate(
     count = min(robots, processes or os.cpu_count() or 1)
     display = nullcontext(_print) if as_json else FleetDisplay(out)
     with _open_crew(count, ray=ray, address=ray_address) as crew, display as show:
+
+        def tell(progress: Progress) -> None:
+            log(progress)
+            show(progress)
+
         try:
-            run_fleet(plan, crew, show, until)
+            run_fleet(plan, crew, tell, until)
         except KeyboardInterrupt:
             err.print("stopped; the robots go on from their folders when started again")
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from skills.errors import RequestError
 from skills.messages.training import Algorithm
 
-__all__ = ["Knobs", "Learner", "Network", "Sizes", "read_learner"]
+__all__ = ["Figures", "Knobs", "Learner", "Network", "Sizes", "read_learner"]
 
 Learner = Annotated[
     str,
@@ -28,6 +28,10 @@ Network = Annotated[
 Sizes = Annotated[
     list[str] | None,
     typer.Option("--size", help="NAME=NUMBER[,NUMBER] of it, such as hidden=64,64."),
+]
+Figures = Annotated[
+    str,
+    typer.Option(help="Where figures of the learning go, too: tensorboard:FOLDER or mlflow:ADDRESS."),
 ]
 
 

@@ -26,8 +26,10 @@ from fleet.settings import RobotSettings
 from fleet.tuning import in_words
 from skills.errors import HubUnreachableError
 from zunft.commands.connection import Json
+from zunft.commands.learners import Figures
 from zunft.commands.output import err, out, tell
 from zunft.commands.settings import settings_of
+from zunft.figure_log import figure_log
 
 __all__ = ["app"]
 
@@ -91,12 +93,14 @@ def run_robot(
     env: OwnEnv = None,
     home: Home = None,
     once: Annotated[bool, typer.Option(help="Work for one round at most, then exit.")] = False,
+    figures: Figures = "",
     as_json: Json = False,
 ) -> None:
     """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
     settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
     bench = RobotFolder(settings.home)
     bench.identity()
+    log = figure_log(figures)
     own_env = _own_env(bench, settings)
     from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
 
@@ -105,6 +109,7 @@ def run_robot(
 
     def report(progress: Progress) -> None:
         phases.append(progress.phase)
+        log(progress)
         if as_json:
             out.print(to_json(progress).decode(), highlight=False, markup=False, soft_wrap=True)
         else:
