@@ -22,7 +22,7 @@ from fleet.place import StoppedError
 from fleet.practice import Practised, practise, train_locally
 from fleet.training.choose import make_trainer
 from fleet.training.report import TrainingReport
-from fleet.training.sampler import vectorise
+from fleet.training.sampler import MakeEnv, vectorise
 from fleet.training.trainer import Trainer
 from skills.container import Tensors
 from skills.messages.plans import TrainingPlan
@@ -35,6 +35,9 @@ from skills.skill import Skill
 __all__ = ["PARALLEL", "OwnPlace", "TwinPlace", "learner_of"]
 
 Stopped = Callable[[], bool]
+Master = Callable[[], Player | None]
+Key = tuple[Network, Algorithm, tuple[str, ...], str]
+"""What a trainer is for: network, learner, what versions carry, what robots share."""
 
 PARALLEL = 32  # simulations at once in training
 REHEARSAL_SEED = 7_000  # apart from the gate's, so that a twin is no second look at the same episodes
@@ -55,6 +58,27 @@ class _Left:
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
         _check_wanted(self.stopped)
         return self.policy.act(observation)
+
+
+class _Trainers:
+    """One trainer for all rounds of a kind: it takes seconds to build, and remembers what it learns from."""
+
+    def __init__(
+        self, make_env: MakeEnv, task: Task, seed: int, batch_steps: int | None, master: Master
+    ) -> None:
+        self._make_env, self._task, self._seed = make_env, task, seed
+        self._batch_steps, self._master = batch_steps, master
+        self._built: dict[Key, Trainer] = {}
+
+    def of(self, network: Network, plan: TrainingPlan) -> Trainer:
+        """For this network, by this plan."""
+        learner = learner_of(plan, self._task, self._batch_steps)
+        key = (network, learner, plan.carries, plan.share)
+        if key not in self._built:
+            self._built[key] = make_trainer(
+                self._make_env, network, learner, seed=self._seed, teacher=self._master, **_shared(plan)
+            )
+        return self._built[key]
 
 
 class TwinPlace:
@@ -78,7 +102,7 @@ class TwinPlace:
         seed: int,
         episodes: int = 32,
         batch_steps: int | None = None,
-        master: Callable[[], Player | None] = lambda: None,
+        master: Master = lambda: None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -88,20 +112,13 @@ class TwinPlace:
         self._seed = seed
         self._episodes = episodes
         self._batch_steps = batch_steps
-        self._master = master
         self._stopped = stopped
-        self._trainers: dict[tuple[Network, Algorithm, tuple[str, ...], str], Trainer] = {}
+        make = partial(make_vector_env, task, workshop, PARALLEL)
+        self._trainers = _Trainers(make, task, seed, batch_steps, master)
 
     def trainer(self, network: Network, plan: TrainingPlan) -> Trainer:
         """The trainer of a network by a plan, built once: it takes seconds."""
-        learner = learner_of(plan, self._task, self._batch_steps)
-        key = (network, learner, plan.carries, plan.share)
-        if key not in self._trainers:
-            make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
-            self._trainers[key] = make_trainer(
-                make, network, learner, seed=self._seed, teacher=self._master, **_shared(plan)
-            )
-        return self._trainers[key]
+        return self._trainers.of(network, plan)
 
     def practise(
         self,
@@ -157,7 +174,7 @@ class OwnPlace:
         seed: int,
         episodes: int = 8,
         batch_steps: int | None = None,
-        master: Callable[[], Player | None] = lambda: None,
+        master: Master = lambda: None,
         stopped: Stopped = lambda: False,
     ) -> None:
         self.contract = task.contract
@@ -169,8 +186,8 @@ class OwnPlace:
         self._seed = seed
         self._episodes = episodes
         self._batch_steps = batch_steps
-        self._master = master
         self._stopped = stopped
+        self._trainers = _Trainers(lambda _: self._copies, task, seed, batch_steps, master)
 
     def practise(
         self,
@@ -181,14 +198,8 @@ class OwnPlace:
         on_iteration: Callable[[TrainingReport], None],
     ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
-        # A new trainer begins with a new episode: since the last round the robot was elsewhere.
-        seed = _drawn(self._seed, assignment.number)
-        plan = assignment.training
-        learner = learner_of(plan, self._task, self._batch_steps)
-        network, shared = base.manifest.network, _shared(plan)
-        trainer = make_trainer(
-            lambda _: self._copies, network, learner, seed=seed, teacher=self._master, **shared
-        )
+        trainer = self._trainers.of(base.manifest.network, assignment.training)
+        trainer.leave()  # since the last round the robot was elsewhere
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 

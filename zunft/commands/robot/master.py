@@ -49,7 +49,10 @@ def master(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Name this robot's master of a task, for campaigns of lessons; one takes the other's place."""
+    """Name this robot's master of a task, for campaigns of lessons.
+
+    One takes the other's place; a robot that runs and had one already takes the new one when it starts again.
+    """
     if sum((train, file is not None, bool(controller))) != 1:
         raise RequestError(
             "one master, please.", where="zunft robot master", remedy="Give --train, --file or --controller."
