@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -118,7 +119,7 @@ def _fleet_table(rows: list[FleetRow]) -> Table:
         "guild, tuned": [row.tuned for row in rows],
         **scripted_columns(rows),
     }
-    labels = [f"{row.robot} ({row.embodiment})" for row in rows]
+    labels = [f"{row.robot}\n{row.embodiment}" for row in rows]
     return _table("Success of the robots that trained (Wilson 95 % interval)", "robot", labels, columns)
 
 
@@ -138,7 +139,8 @@ def scripted_columns(rows: Sequence[FleetRow | UnseenRow]) -> dict[str, list[Sco
 
 
 def _table(title: str, first: str, labels: list[str], columns: dict[str, list[Score]]) -> Table:
-    table = Table(title=title)
+    # Seven columns in 80 characters leave no room for lines between them.
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
     for column in columns:
         table.add_column(column, justify="right", overflow="fold")
@@ -150,7 +152,7 @@ def _table(title: str, first: str, labels: list[str], columns: dict[str, list[Sc
 
 
 def _cell(score: Score) -> str:
-    return f"{score.score:.2f} [dim]{score.low:.2f}-{score.high:.2f}[/]"
+    return f"{score.score:.2f}\n[dim]{score.low:.2f}-{score.high:.2f}[/]"
 
 
 def _reading(report: Report) -> str:
