@@ -98,6 +98,25 @@ UNLIKE_ROBOTS = Experiment(
     ),
 )
 
+HOW_MANY = Experiment(
+    title="Unlike robots: how many workshops it takes",
+    task="swing-load",
+    robots=8,
+    rounds=60,
+    seeds=3,
+    training=TrainingPlan(iterations=1, share="policy", variates=True),
+    merge=UNLIKE,
+    variants={f"guild of {robots}": Variant("guild", {}, robots) for robots in (2, 4, 8, 16)},
+    aims=(
+        Aim(
+            "unseen rises at each doubling",
+            lambda of: all(
+                of(f"guild of {2 * few}", "unseen") > of(f"guild of {few}", "unseen") for few in (2, 4, 8)
+            ),
+        ),
+    ),
+)
+
 LIKE_ROBOTS = Experiment(
     title="Robots in like workshops: how many robots are worth",
     task="weld-seam",
@@ -117,4 +136,8 @@ LIKE_ROBOTS = Experiment(
     ),
 )
 
-EXPERIMENTS: dict[str, Experiment] = {"unlike": UNLIKE_ROBOTS, "like": LIKE_ROBOTS}
+EXPERIMENTS: dict[str, Experiment] = {
+    "unlike": UNLIKE_ROBOTS,
+    "workshops": HOW_MANY,
+    "like": LIKE_ROBOTS,
+}

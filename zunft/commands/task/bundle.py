@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from skills.errors import RequestError
@@ -186,6 +187,7 @@ def try_(
     from zunft.new_skill import read_network  # noqa: PLC0415
     from zunft.task_pictures import draw_curve  # noqa: PLC0415 - plotting loads slowly
     from zunft.trial import Point, try_task  # noqa: PLC0415
+    from zunft.trial_advice import advice  # noqa: PLC0415
 
     bars = (
         TextColumn("training"),
@@ -201,11 +203,13 @@ def try_(
             gained = "" if point.mean_return is None else f"mean return {point.mean_return:.1f}"
             progress.update(bar, advance=1, description=gained)
 
+        task = load_task(bundle)
+        chosen = read_learner(learner, knob) or task.file.training.learner
         trial, skill = try_task(
-            load_task(bundle),
+            task,
             iterations=iterations,
             seed=seed,
-            learner=read_learner(learner, knob),
+            learner=chosen,
             network=read_network(network, size),
             episodes=episodes,
             on_iteration=tell,
@@ -214,6 +218,8 @@ def try_(
     columns = ("who", f"at home ({trial.workshop})", "held-out robots")
     out.print(table(columns, rows, title=f"{trial.task}: jobs done"))
     out.print(f"{trial.curve[-1].steps:,} steps in {trial.seconds:.0f} s.")
+    for said in advice(trial, chosen, task.horizon):
+        out.print(f"[yellow]![/] {escape(said)}")
     if curve:
         draw_curve(trial, curve)
     if output:
