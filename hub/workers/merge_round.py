@@ -85,8 +85,7 @@ def write_candidate(
         and `success` (mean of what robots reported), as far as they are defined.
 
     Raises:
-        MergeError: No deltas, or too few for the rule.
-        ArtefactError, StoreError: A delta cannot be read.
+        MergeError, ArtefactError, StoreError: Too few deltas for the rule, or one cannot be read.
     """
     digests = sorted(deltas)
     received = [deltas[digest] for digest in digests]
@@ -102,21 +101,22 @@ def write_candidate(
         optimiser_state,
         parts["network"],
     )
-
     chain, metrics = chain_of(plan), {}
     for part, shapes in parts.items():
         updates = [{name: each.tensors[name] for name in shapes} for each in received]
         # As large as the part: nobody here keeps it.
-        length, gram = _take(
-            files, part, merge(updates, weights, chain, engine=engine, shapes=shapes, root=factors)
-        )
+        merged = merge(updates, weights, chain, engine=engine, shapes=shapes, root=factors)
+        length, gram = _take(files, part, merged)
         if part == "network":
             metrics = {"norm": length, **_cosine(received, gram, engine)}
     files.keep_rest()
-    reported = [each.success for each in received if each.success is not None]
-    if reported:
-        metrics["success"] = sum(reported) / len(reported)
-    return metrics
+    return metrics | _reported(received)
+
+
+def _reported(received: Sequence[Received]) -> dict[str, float]:
+    """Mean success of the robots that said one."""
+    said = [each.success for each in received if each.success is not None]
+    return {"success": sum(said) / len(said)} if said else {}
 
 
 def chain_of(plan: MergePlan) -> Chain:

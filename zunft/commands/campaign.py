@@ -69,18 +69,15 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Start a campaign."""
+    said = read_learner(learner, knob)
+    training = {"learner": said, "variates": variates, "moments": moments, "share": share}
     wanted = {
         "skill": skill,
         "rounds": rounds,
         "quorum": quorum,
         "target": target,
         "deadline_seconds": deadline,
-        "training": {
-            "learner": read_learner(learner, knob),
-            "variates": variates,
-            "moments": moments,
-            "share": share,
-        },
+        "training": training,
         "merge": {
             "rule": rule,
             "options": parse_options(option),

@@ -13,7 +13,7 @@ Measuring, drawing and showing are `zunft.demo.scoreboard`, `zunft.demo.picture`
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,8 +152,7 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         screen.stage("Everybody is scored on the same seeds")
         own = {_tuned(robot): skill for robot, skill in zip(ROBOTS, tuned, strict=True)}
         skills = {"guild": guild, **dict(zip(ROBOTS, lone, strict=True)), **own}
-        for name, skill in skills.items():
-            skill.save(home / f"{name}.skill")
+        _save(skills, home)
         fleet_rows, unseen_rows = _score(plan, crew, skills, newcomers, visits, screen)
     closing = list(last.values())
     return Report(
@@ -170,6 +169,11 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         guild_by_round=[round_.gate.candidate.score for round_ in campaign.rounds if round_.gate],
         published_by_round=[round_.state == "published" for round_ in campaign.rounds if round_.gate],
     )
+
+
+def _save(skills: Mapping[str, Skill], home: Path) -> None:
+    for name, skill in skills.items():
+        skill.save(home / f"{name}.skill")
 
 
 def _enrol(plan: DemoPlan, operator: OperatorClient, url: str, home: Path) -> FleetPlan:

@@ -24,6 +24,7 @@ from zunft.commands.task.published import list_hub_tasks
 
 if TYPE_CHECKING:
     from zunft.demo.report import Score
+    from zunft.trial import Trial
 
 __all__ = ["app"]
 
@@ -214,10 +215,7 @@ def try_(
             episodes=episodes,
             on_iteration=tell,
         )
-    rows = [(name, _share(home), _share(trial.held_out[name])) for name, home in trial.home.items()]
-    columns = ("who", f"at home ({trial.workshop})", "held-out robots")
-    out.print(table(columns, rows, title=f"{trial.task}: jobs done"))
-    out.print(f"{trial.curve[-1].steps:,} steps in {trial.seconds:.0f} s.")
+    _show(trial)
     for said in advice(trial, chosen, task.horizon):
         out.print(f"[yellow]![/] {escape(said)}")
     if curve:
@@ -226,6 +224,13 @@ def try_(
         skill.save(output)
     if json_file:
         json_file.write_text(trial.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _show(trial: Trial) -> None:
+    rows = [(name, _share(home), _share(trial.held_out[name])) for name, home in trial.home.items()]
+    columns = ("who", f"at home ({trial.workshop})", "held-out robots")
+    out.print(table(columns, rows, title=f"{trial.task}: jobs done"))
+    out.print(f"{trial.curve[-1].steps:,} steps in {trial.seconds:.0f} s.")
 
 
 @app.command(epilog="Example: [bold]zunft task wrap Pusher-v5 --folder tasks/pusher-v5[/]")
