@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.learning.experiments import EXPERIMENTS, Experiment
 from benchmarks.learning.methods import METHODS
-from benchmarks.learning.record import Row, append, read
+from benchmarks.learning.record import FILE, Row, append, read
 from benchmarks.learning.report import write_report
 from benchmarks.learning.setting import Setting
 from envs.evaluate import Player, evaluate_many
@@ -28,7 +28,6 @@ from fleet.workers.processes import Processes
 from skills.policy import Policy
 
 SCORE_SEED = 71_000
-FILE = Path("benchmarks/results/learning.csv")
 QUICK = Path("benchmarks/results/learning-quick.csv")
 
 
@@ -80,17 +79,23 @@ def learn(crew: Crew, name: str, variant: str, experiment: Experiment, setting: 
     """One run of a variant, and its scores."""
     begun = time.perf_counter()
     skills = METHODS[experiment.variants[variant].method](crew, setting, tell)  # type: ignore[arg-type]
-    batch = learner_of(setting.training, setting.loaded()).batch
     return Row(
         experiment=name,
         method=variant,
         seed=setting.seed,
         robots=setting.robots,
         rounds=setting.rounds,
-        steps=batch * setting.training.iterations * setting.rounds,
+        steps=steps_of(experiment.variants[variant].method, setting),
         seconds=round(time.perf_counter() - begun, 1),
         scores=scores([Policy(skill) for skill in skills], setting),
     )
+
+
+def steps_of(method: str, setting: Setting) -> int:
+    """Of one robot; lessons count those of its master as well."""
+    rounds = setting.training.iterations * setting.rounds
+    steps = learner_of(setting.training, setting.loaded()).batch * rounds
+    return steps + (setting.loaded().file.training.learner.batch * rounds if method == "lessons" else 0)
 
 
 def controllers(name: str, setting: Setting) -> list[Row]:

@@ -74,7 +74,10 @@ def _campaign(
 
 
 def lessons(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
-    """Each robot trains a master at home, as many iterations as the campaign has rounds; then all teach."""
+    """Each robot trains a master at home, as many iterations as the campaign has rounds; then all teach.
+
+    So each robot makes as many steps for its master as alone, and those of the lessons beside them.
+    """
     homes = setting.places().homes
     practice = setting.training.model_copy(update={"learner": None, "variates": False, "moments": False})
     tell("masters")

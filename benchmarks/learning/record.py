@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["PLACES", "Row", "append", "read"]
+__all__ = ["FILE", "PLACES", "Row", "append", "read"]
 
+FILE = Path("benchmarks/results/learning.csv")
 PLACES = ("home", "changed", "elsewhere", "unseen")
 
 

@@ -12,7 +12,7 @@ from benchmarks.learning.experiments import Experiment
 from benchmarks.learning.record import PLACES, Row
 from benchmarks.learning.summary import Figure, figure
 
-__all__ = ["write_report"]
+__all__ = ["PAGE", "write_report"]
 
 PAGE = Path("docs/results.md")
 HEAD = """# Results

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.learning.experiments import EXPERIMENTS, Experiment, Variant
 from benchmarks.learning.pooled import pooled_env
-from benchmarks.learning.record import PLACES, Row, append, read
-from benchmarks.learning.report import write_report
+from benchmarks.learning.record import FILE, PLACES, Row, append, read
+from benchmarks.learning.report import PAGE, write_report
 from benchmarks.learning.setting import Setting
 from benchmarks.learning.summary import Aim, figure
 from envs.changed import changed_workshop
@@ -126,3 +126,8 @@ def test_every_experiment_names_methods_and_a_task_that_there_are() -> None:
     for experiment in EXPERIMENTS.values():
         load_task(experiment.task)
         assert {variant.method for variant in experiment.variants.values()} <= METHODS.keys()
+
+
+def test_the_page_is_what_the_rows_say(tmp_path: Path) -> None:
+    write_report(EXPERIMENTS, read(FILE), np.random.default_rng(0), tmp_path / "results.md")
+    assert (tmp_path / "results.md").read_text() == PAGE.read_text()
