@@ -22,7 +22,9 @@ def sample_report() -> Report:
             embodiment=arm,
             alone_home=score(10),
             alone_elsewhere=score(3, 30),
+            alone_changed=score(4),
             guild=score(guild),
+            guild_changed=score(8),
             tuned=score(10),
             scripted={"p": score(5), "pd-look-ahead": score(9)},
         )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from envs.changed import changed_workshop
 from envs.evaluate import Evaluation
 from envs.scripted import controller_names
 from envs.task import Task, load_task
@@ -46,6 +47,7 @@ __all__ = ["DemoPlan", "Screen", "fast_plan", "full_plan", "run_demo"]
 
 ROBOTS = ("ada", "bela", "cleo", "dora")
 UNSEEN = 2
+CHANGE_SEED = 59_900  # of homes after they changed, which nobody trained in
 SCORE_SEED = 90_000  # apart from the gate's and the twins', so that nobody was chosen on these episodes
 LOOK_SECONDS = 0.5  # between two looks at the campaign
 
@@ -234,12 +236,15 @@ def _score(
         for shop in newcomer.workshops
         for player in (*ROBOTS, *scripted)
     ]
+    changed = dict(zip(ROBOTS, (_changed(plan, home) for home in homes), strict=True))
+    away += [Cell(player, shop) for robot in ROBOTS for shop in changed[robot] for player in (robot, "guild")]
     scores |= measure(
         crew, away, skills, task=task, episodes=_share(plan), seed=SCORE_SEED, on_progress=screen.progress
     )
     scores |= {Cell("guild", shop): score for shop, score in visits.items()}
     fleet = [
-        _fleet_row(scores, robot, home, homes, scripted) for robot, home in zip(ROBOTS, homes, strict=True)
+        _fleet_row(scores, robot, home, homes, changed[robot], scripted)
+        for robot, home in zip(ROBOTS, homes, strict=True)
     ]
     return fleet, [_unseen_row(scores, newcomer, scripted) for newcomer in newcomers]
 
@@ -249,6 +254,7 @@ def _fleet_row(
     robot: str,
     home: Workshop,
     homes: list[Workshop],
+    changed: list[Workshop],
     scripted: tuple[str, ...],
 ) -> FleetRow:
     def at_home(player: str) -> Score:
@@ -259,10 +265,18 @@ def _fleet_row(
         embodiment=home.embodiment,
         alone_home=at_home(robot),
         alone_elsewhere=Score.of(*(scores[Cell(robot, shop)] for shop in homes if shop != home)),
+        alone_changed=Score.of(*(scores[Cell(robot, shop)] for shop in changed)),
         guild=at_home("guild"),
+        guild_changed=Score.of(*(scores[Cell("guild", shop)] for shop in changed)),
         tuned=at_home(_tuned(robot)),
         scripted={name: at_home(name) for name in scripted},
     )
+
+
+def _changed(plan: DemoPlan, home: Workshop) -> list[Workshop]:
+    """A home as it may be one day: other payload, sensors, friction."""
+    file = load_task(plan.order.skill).file
+    return [changed_workshop(file, home, CHANGE_SEED + number) for number in range(plan.fresh)]
 
 
 def _tuned(robot: str) -> str:

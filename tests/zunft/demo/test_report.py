@@ -19,7 +19,17 @@ def test_the_json_has_the_promised_keys(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "result.json").read_text())
     keys = {"fleet", "unseen", "rounds", "seconds", "bytes_sent_per_robot", "hub_peak_mb"}
     assert keys <= written.keys()
-    fleet_keys = {"robot", "embodiment", "alone_home", "alone_elsewhere", "guild", "tuned", "scripted"}
+    fleet_keys = {
+        "robot",
+        "embodiment",
+        "alone_home",
+        "alone_elsewhere",
+        "guild",
+        "tuned",
+        "scripted",
+        "alone_changed",
+        "guild_changed",
+    }
     assert all(fleet_keys <= row.keys() for row in written["fleet"])
     assert all({"embodiment", "alone", "guild", "scripted"} <= row.keys() for row in written["unseen"])
     rows = written["fleet"] + written["unseen"]
@@ -45,6 +55,7 @@ def test_the_tables_show_means_and_what_the_guild_does_not_give() -> None:
     assert "0.80 in the fleet's own workshops, +0.70 against lone policies away from home" in text
     assert "a specialist reaches 1.00 (guild -0.20, tuned there +0.00)" in text
     assert "guild, tuned" in text
+    assert "a specialist 0.40 there at once, the guild's skill 0.80" in text
     assert "the task's best controller, pd-look-ahead, 1.00 (guild -0.20)" in text
     assert "A robot sent 1.50 MB and received 2.50 MB" in text
 
