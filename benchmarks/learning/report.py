@@ -55,13 +55,14 @@ def _section(
         f"\n## {experiment.title}\n",
         f"`{experiment.task}`, {experiment.robots} robots, {seeds} of {experiment.seeds} seeds.\n",
         f"![{experiment.title}](results-{name}.svg)\n",
-        "| method | steps a robot | " + " | ".join(PLACES) + " |",
-        "|---|---|" + "---|" * len(PLACES),
+        "| method | seeds | steps a robot | " + " | ".join(PLACES) + " |",
+        "|---|---|---|" + "---|" * len(PLACES),
     ]
     for method in methods:
-        steps = max(row.steps for row in rows if row.method == method)
+        own = [row for row in rows if row.method == method]
+        steps = max(row.steps for row in own)
         cells = " | ".join(str(table.get((method, place), "-")) for place in PLACES)
-        lines.append(f"| {method} | {steps:,} | {cells} |")
+        lines.append(f"| {method} | {len(own)} | {steps:,} | {cells} |")
     lines += ["", *(f"- {_verdict(experiment, number, table)}" for number in range(len(experiment.aims)))]
     return "\n".join(lines) + "\n"
 
