@@ -61,17 +61,24 @@ class _Left:
 
 
 class _Trainers:
-    """One trainer for all rounds of a kind: it takes seconds to build, and remembers what it learns from."""
+    """One trainer for all rounds of a kind and campaign: it takes seconds to build, and remembers.
+
+    Another campaign begins with new ones, as after a restart: nothing of the last is known in it.
+    """
 
     def __init__(
         self, make_env: MakeEnv, task: Task, seed: int, batch_steps: int | None, master: Master
     ) -> None:
         self._make_env, self._task, self._seed = make_env, task, seed
         self._batch_steps, self._master = batch_steps, master
+        self._campaign = ""
         self._built: dict[Key, Trainer] = {}
 
-    def of(self, network: Network, plan: TrainingPlan) -> Trainer:
+    def of(self, network: Network, plan: TrainingPlan, campaign: str) -> Trainer:
         """For this network, by this plan."""
+        if campaign != self._campaign:
+            self._campaign = campaign
+            self._built.clear()
         learner = learner_of(plan, self._task, self._batch_steps)
         key = (network, learner, plan.carries, plan.share)
         if key not in self._built:
@@ -116,9 +123,9 @@ class TwinPlace:
         make = partial(make_vector_env, task, workshop, PARALLEL)
         self._trainers = _Trainers(make, task, seed, batch_steps, master)
 
-    def trainer(self, network: Network, plan: TrainingPlan) -> Trainer:
-        """The trainer of a network by a plan, built once: it takes seconds."""
-        return self._trainers.of(network, plan)
+    def trainer(self, network: Network, plan: TrainingPlan, campaign: str = "") -> Trainer:
+        """The trainer of a network by a plan, built once a campaign: it takes seconds."""
+        return self._trainers.of(network, plan, campaign)
 
     def practise(
         self,
@@ -129,7 +136,7 @@ class TwinPlace:
         on_iteration: Callable[[TrainingReport], None],
     ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
-        trainer = self.trainer(base.manifest.network, assignment.training)
+        trainer = self.trainer(base.manifest.network, assignment.training, assignment.campaign_id)
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
 
@@ -198,7 +205,8 @@ class OwnPlace:
         on_iteration: Callable[[TrainingReport], None],
     ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
-        trainer = self._trainers.of(base.manifest.network, assignment.training)
+        campaign = assignment.campaign_id
+        trainer = self._trainers.of(base.manifest.network, assignment.training, campaign)
         trainer.leave()  # since the last round the robot was elsewhere
         wanted = partial(_check_wanted, self._stopped)
         return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)

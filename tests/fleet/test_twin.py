@@ -19,6 +19,7 @@ from fleet.own_robot import Guarded
 from fleet.place import RobotError, StoppedError
 from fleet.twin import OwnPlace, TwinPlace
 from skills.messages.plans import TrainingPlan
+from skills.messages.training import Ppo
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import Watched, make_blind, make_good
 from tests.fleet.small_robot import SmallRobot, make_robot
@@ -137,6 +138,22 @@ def test_a_twin_s_draws_are_other_episodes(monkeypatch: pytest.MonkeyPatch) -> N
     twin.rehearse(SKILL)
     assert [episodes for episodes, _ in asked] == [5, 5, 3]
     assert asked[0][1] != asked[1][1]
+
+
+def test_nothing_of_one_campaign_is_known_in_the_next() -> None:
+    learner = Ppo(batch=64, minibatch=32, epochs=1, keep_moments=True)
+    order = assignment_for(SKILL, TrainingPlan(iterations=1, learner=learner, share="policy", variates=True))
+    home = fleet_workshops(TASK.file)[0]
+    before, fresh = (TwinPlace(TASK, home, seed=0) for _ in range(2))
+    before.practise(SKILL, order, "robot", {}, lambda _: None)
+    another = order.model_copy(update={"campaign_id": "another"})
+    found, expected = (
+        place.practise(SKILL, another, "robot", {}, lambda _: None) for place in (before, fresh)
+    )
+    for name, tensor in expected.delta.tensors.items():
+        assert np.array_equal(found.delta.tensors[name], tensor), name
+    assert found.private.keys() == expected.private.keys()
+    assert all(np.array_equal(found.private[name], each) for name, each in expected.private.items())
 
 
 def own_robot(hub: LyingHub, home: Path, env: Watched) -> SmallRobot:
