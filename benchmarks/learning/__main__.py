@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +75,12 @@ def run(crew: Crew, name: str, experiment: Experiment, seeds: int, file: Path, *
             progress.advance(bar)
 
 
-def learn(crew: Crew, name: str, variant: str, experiment: Experiment, setting: Setting, tell: object) -> Row:
+def learn(
+    crew: Crew, name: str, variant: str, experiment: Experiment, setting: Setting, tell: Callable[[str], None]
+) -> Row:
     """One run of a variant, and its scores."""
     begun = time.perf_counter()
-    skills = METHODS[experiment.variants[variant].method](crew, setting, tell)  # type: ignore[arg-type]
+    skills = METHODS[experiment.variants[variant].method](crew, setting, tell)
     return Row(
         experiment=name,
         method=variant,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from envs.drives.base import Drive
 from envs.drives.flight import Flight
 from envs.drives.impedance import Impedance
-from envs.kinds import known_kinds
+from skills.kinds import known_kinds
 
 __all__ = ["known_drives"]
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from envs.kinds import known_kinds
 from envs.terms.base import Term
 from envs.terms.coverage import Coverage
 from envs.terms.geometry import AxisAngle, Component, Distance, Length, Position
 from envs.terms.memory import Peak, Smooth
 from envs.terms.path import Path
 from envs.terms.sensing import JointVelocity, Sensor
+from skills.kinds import known_kinds
 
 __all__ = ["known_terms"]
 

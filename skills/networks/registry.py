@@ -7,12 +7,12 @@ A package names a subclass of `Network` under the entry point `zunft.networks`, 
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Annotated, Any
 
 from pydantic import SerializeAsAny, WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from skills.kinds import known_kinds
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
@@ -29,13 +29,7 @@ def known_networks() -> dict[str, type[Network]]:
     Raises:
         ValueError: Two classes claim one name.
     """
-    known: dict[str, type[Network]] = {}
-    for each in (*OWN, *(point.load() for point in entry_points(group="zunft.networks"))):
-        (kind,) = each.model_fields["kind"].annotation.__args__
-        if kind in known:
-            raise ValueError(f"two networks are called {kind!r}: {known[kind]} and {each}")
-        known[kind] = each
-    return dict(sorted(known.items()))
+    return known_kinds(OWN, "zunft.networks")
 
 
 def _of_its_kind(value: Any, _handler: ModelWrapValidatorHandler[Network]) -> Network:

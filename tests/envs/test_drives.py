@@ -52,7 +52,7 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type[Drive]]]:
     def points(group: str) -> list[Any]:
         return [_Point(drive) for drive in found] if group == "zunft.drives" else []
 
-    monkeypatch.setattr("envs.kinds.entry_points", points)
+    monkeypatch.setattr("skills.kinds.entry_points", points)
     known_drives.cache_clear()
     task_file.cache_clear()
     yield found

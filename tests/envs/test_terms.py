@@ -179,7 +179,7 @@ def test_an_installed_package_adds_a_kind_and_cannot_take_anothers_name(
         known_terms.cache_clear()
         task_file.cache_clear()
         points: Any = [_Point(term) for term in terms]
-        monkeypatch.setattr("envs.kinds.entry_points", lambda group: points * (group == "zunft.terms"))
+        monkeypatch.setattr("skills.kinds.entry_points", lambda group: points * (group == "zunft.terms"))
 
     try:
         offer(Warmth)

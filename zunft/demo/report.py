@@ -165,8 +165,8 @@ def _reading(report: Report) -> str:
     tuned = mean_score([row.tuned for row in report.fleet])
     home = mean_score([row.alone_home for row in report.fleet])
     elsewhere = mean_score([row.alone_elsewhere for row in report.fleet])
-    changed = [mean_score([row.alone_changed for row in report.fleet])]
-    changed += [mean_score([row.guild_changed for row in report.fleet])]
+    changed = mean_score([row.alone_changed for row in report.fleet])
+    guild_changed = mean_score([row.guild_changed for row in report.fleet])
     unseen_guild = mean_score([row.guild for row in report.unseen])
     unseen_alone = mean_score([row.alone for row in report.unseen])
     return (
@@ -176,8 +176,8 @@ def _reading(report: Report) -> str:
         f"For comparison: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f}, tuned there "
         f"{tuned - home:+.2f})"
         f"{_against_the_best(report.unseen, unseen_guild)}.\n"
-        f"Once a home has changed, with other payload, sensors and friction: a specialist {changed[0]:.2f} "
-        f"there at once, the guild's skill {changed[1]:.2f}."
+        f"Once a home has changed, with other payload, sensors and friction: a specialist {changed:.2f} "
+        f"there at once, the guild's skill {guild_changed:.2f}."
     )
 
 

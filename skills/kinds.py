@@ -1,6 +1,6 @@
-"""Kinds of section that packages may add: Zunft's own, and those that an entry point names.
+"""Kinds of section and network that packages may add: Zunft's own, and those that an entry point names.
 
-What a bundle says is never imported: it chooses among kinds that whoever runs it has installed.
+What a bundle or a skill says is never imported: it chooses among kinds that whoever runs it has installed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from importlib.metadata import entry_points
 from typing import TypeVar
 
-from envs.values import Section
+from pydantic import BaseModel
 
 __all__ = ["known_kinds"]
 
-Kind = TypeVar("Kind", bound=Section)
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 def known_kinds(own: Iterable[type[Kind]], group: str) -> dict[str, type[Kind]]:
