@@ -104,9 +104,9 @@ def write_candidate(
     chain, metrics = chain_of(plan), {}
     for part, shapes in parts.items():
         updates = [{name: each.tensors[name] for name in shapes} for each in received]
-        # As large as the part: nobody here keeps it.
         merged = merge(updates, weights, chain, engine=engine, shapes=shapes, root=factors)
         length, gram = _take(files, part, merged)
+        del merged  # as large as the part; the cosine sums the deltas once more
         if part == "network":
             metrics = {"norm": length, **_cosine(received, gram, engine)}
     files.keep_rest()
