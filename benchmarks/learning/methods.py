@@ -1,104 +1,167 @@
-"""Ways to learn that are compared: alone, in a guild, with everybody's data in one place.
+"""Ways to learn that are compared: alone, in a guild, with everybody's data in one place, and what follows.
 
-Each gives the skills that robots end up with: one for all, or one a robot. A guild's rounds are the product's
-own code from practising to the merged version; HTTP, signatures, codecs and the gate are left out.
+Each gives the skills that robots end up with: one for all, or one a robot. How a campaign runs is
+`benchmarks.learning.campaign`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from io import BytesIO
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil
 
+from benchmarks.learning.campaign import campaign, run_all
 from benchmarks.learning.pooled import pooled_env
+from benchmarks.learning.scoring import mean_success
 from benchmarks.learning.setting import Setting
 from envs.task import load_task
 from envs.workshop import Workshop
 from fleet.local_training import train_alone
-from fleet.practice import practise, train_locally
+from fleet.personal import Tuning, personalise
+from fleet.practice import train_locally
 from fleet.training.choose import make_trainer
 from fleet.twin import TwinPlace, learner_of
 from fleet.workers.crew import Crew, Line
-from hub.merging.cpu import CpuEngine
-from hub.workers.merge_round import Received, write_candidate
-from skills.container import Tensors
-from skills.delta import norm
-from skills.messages.rounds import Assignment
-from skills.messages.skills import VersionView
-from skills.parts import network_of
-from skills.policy import Policy
 from skills.skill import Skill
 from zunft.new_skill import new_skill
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["METHODS", "Learned", "Method", "learned"]
 
-PLACES: dict[tuple[Any, ...], TwinPlace] = {}
-"""Of this process, by task, home, seed and master."""
+AFTER_LESSONS = 3e-4
+"""Learning rate of practice that begins where lessons ended."""
+GOOD = 0.8
+"""Success in workshops of nobody's at which a guild has learned the job."""
+GO_ON = 10_000
+"""Own steps of a robot whose home has changed."""
 
-Method = Callable[[Crew, Setting, Callable[[str], None]], list[Skill]]
-"""Crew, what is held equal, and whom to tell how far it is; the skills: one for all, or one a robot."""
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a method.
+
+    Attributes:
+        skills: One for all robots, or one a robot.
+        steps: Environment steps of one robot, those of its master and of tuning with them.
+    """
+
+    skills: list[Skill]
+    steps: int
 
 
-def alone(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
+Method = Callable[[Crew, Setting, Callable[[str], None]], Learned]
+"""Crew, what is held equal, and whom to tell how far it is."""
+
+KEPT: dict[tuple[str, str], Learned] = {}
+"""By method and setting: some methods begin with what others end with."""
+
+
+def learned(name: str, crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """What a method gives at a setting; learned once in this process."""
+    key = (name, repr(setting))
+    if key not in KEPT:
+        KEPT[key] = METHODS[name](crew, setting, tell)
+    return KEPT[key]
+
+
+def alone(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
     """Each robot for itself, Adam kept from first to last."""
     tell("each robot alone")
-    first = new_skill(setting.task, seed=setting.seed)
     homes = setting.places().homes
-    return _run(crew, _alone, [(first, setting, home, number) for number, home in enumerate(homes)])
+    jobs = [(_first(setting), setting, home, number) for number, home in enumerate(homes)]
+    return Learned(run_all(crew, _alone, jobs), _steps(setting))
 
 
-def guild(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
+def guild(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
     """A campaign of practice."""
-    return _campaign(crew, setting, tell, [None] * setting.robots)
+    skill, _ = campaign(crew, setting, tell, _first(setting))
+    return Learned([skill], _steps(setting))
 
 
-def _campaign(
-    crew: Crew, setting: Setting, tell: Callable[[str], None], masters: Sequence[Skill | None]
-) -> list[Skill]:
-    skill, state = new_skill(setting.task, seed=setting.seed), None
-    homes = setting.places().homes
-    private: list[Tensors] = [{} for _ in homes]
-    for number in range(1, setting.rounds + 1):
-        tell(f"round {number} of {setting.rounds}")
-        order = _order(skill, setting, number)
-        jobs = [
-            (skill, order, home, setting.seed + place, private[place], masters[place])
-            for place, home in enumerate(homes)
-        ]
-        done = _run(crew, _practise, jobs)
-        private = [kept for _, kept in done]
-        skill, state = _merged(skill, setting, number, [delta for delta, _ in done], state)
-    return [skill]
+def until(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """A campaign that ends as soon as the job is done well in workshops of nobody's; `steps` says when."""
+
+    def good(skill: Skill) -> bool:
+        return mean_success(crew, skill, setting, setting.looks()) >= GOOD
+
+    skill, rounds = campaign(crew, setting, tell, _first(setting), enough=good)
+    return Learned([skill], _steps(setting, rounds))
 
 
-def lessons(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
-    """Each robot trains a master at home, as many iterations as the campaign has rounds; then all teach.
-
-    So each robot makes as many steps for its master as alone, and those of the lessons beside them.
-    """
-    homes = setting.places().homes
-    practice = setting.training.model_copy(update={"learner": None, "variates": False, "moments": False})
-    tell("masters")
-    first = new_skill(setting.task, seed=setting.seed)
-    alone_setting = replace(setting, training=practice)
-    masters = _run(crew, _alone, [(first, alone_setting, home, number) for number, home in enumerate(homes)])
-    return _campaign(crew, setting, tell, masters)
+def lessons(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """Each robot trains a master at home, as many iterations as the campaign has rounds; then all teach."""
+    plan = {"learner": None, "variates": False, "moments": False}
+    masters = learned(
+        "alone", crew, replace(setting, training=setting.training.model_copy(update=plan)), tell
+    )
+    skill, _ = campaign(crew, setting, tell, _first(setting), masters.skills)
+    return Learned([skill], masters.steps + _steps(setting))
 
 
-def pooled(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> list[Skill]:
+def both(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """Lessons, then a third as many rounds of practice from there, with control variates, at a lower rate."""
+    taught = learned("lessons", crew, setting, tell)
+    plan = {"learner": None, "moments": False, "learning_rate": AFTER_LESSONS}
+    practice = setting.training.model_copy(update=plan)
+    after = replace(setting, rounds=setting.rounds // 3, training=practice)
+    skill, _ = campaign(crew, after, tell, taught.skills[0])
+    return Learned([skill], taught.steps + _steps(after))
+
+
+def pooled(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
     """One learner with everybody's data, which nobody has who keeps data at home: a yardstick."""
     tell("one learner with all data")
-    first = new_skill(setting.task, seed=setting.seed)
-    return _run(crew, _pooled, [(first, setting)])
+    return Learned(run_all(crew, _pooled, [(_first(setting), setting)]), _steps(setting))
 
 
-METHODS: dict[str, Method] = {"alone": alone, "guild": guild, "lessons": lessons, "pooled": pooled}
+def tuned(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """The guild's skill, tuned by each robot for its home."""
+    found = learned("guild", crew, setting, tell)
+    tell("each robot tunes at home")
+    homes = setting.places().homes
+    jobs = [(found.skills[0], setting, home, number) for number, home in enumerate(homes)]
+    own = Tuning().iterations * learner_of(setting.training, setting.loaded()).batch
+    return Learned(run_all(crew, _tuned, jobs), found.steps + own)
 
 
-def _run(crew: Crew, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-    return crew.run(function, arguments, labels=[""] * len(arguments), on_progress=lambda _: None)
+def alone_after(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """Specialists that went on learning in their homes once these had changed."""
+    return _went_on("alone", crew, setting, tell)
+
+
+def guild_after(crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    """Robots that went on from the guild's skill in their homes once these had changed."""
+    return _went_on("guild", crew, setting, tell)
+
+
+def _went_on(before: str, crew: Crew, setting: Setting, tell: Callable[[str], None]) -> Learned:
+    found = learned(before, crew, setting, tell)
+    tell("each robot goes on in its changed home")
+    homes, count = setting.places().changed, len(found.skills)
+    jobs = [(found.skills[number % count], setting, home, number) for number, home in enumerate(homes)]
+    return Learned(run_all(crew, _go_on, jobs), found.steps + GO_ON)
+
+
+METHODS: dict[str, Method] = {
+    "alone": alone,
+    "guild": guild,
+    "until": until,
+    "lessons": lessons,
+    "both": both,
+    "pooled": pooled,
+    "tuned": tuned,
+    "alone after": alone_after,
+    "guild after": guild_after,
+}
+
+
+def _first(setting: Setting) -> Skill:
+    return new_skill(setting.task, seed=setting.seed, network=setting.network)
+
+
+def _steps(setting: Setting, rounds: int | None = None) -> int:
+    """Of one robot in a campaign."""
+    batch = learner_of(setting.training, setting.loaded()).batch
+    return batch * setting.training.iterations * (setting.rounds if rounds is None else rounds)
 
 
 def _alone(_: Line, first: Skill, setting: Setting, home: Workshop, number: int) -> Skill:
@@ -106,31 +169,16 @@ def _alone(_: Line, first: Skill, setting: Setting, home: Workshop, number: int)
     return train_alone(first, task, home, setting.training, setting.rounds, seed=setting.seed + number)
 
 
-def _practise(
-    _: Line,
-    base: Skill,
-    order: Assignment,
-    home: Workshop,
-    seed: int,
-    private: Tensors,
-    master: Skill | None,
-) -> tuple[Received, Tensors]:
-    place = _place(base.manifest.task, home, seed, master)
-    trainer = place.trainer(base.manifest.network, order.training)
-    work = practise(base, order, trainer, home.name, private)
-    tensors = {name: work.delta.tensors[name] for name in work.delta.tensors}
-    header = work.delta.header
-    received = Received(header.samples, header.metrics.get("success"), norm(network_of(tensors)), 0, tensors)
-    return received, work.private
+def _tuned(_: Line, guilds: Skill, setting: Setting, home: Workshop, number: int) -> Skill:
+    place = TwinPlace(setting.loaded(), home, seed=setting.seed + number)
+    return personalise(place, guilds, Tuning())[1]
 
 
-def _place(task: str, home: Workshop, seed: int, master: Skill | None) -> TwinPlace:
-    """A robot's simulation; it lives as long as its process."""
-    teacher = None if master is None else Policy(master)
-    key = (task, home, seed, None if master is None else master.digest)
-    if key not in PLACES:
-        PLACES[key] = TwinPlace(load_task(task), home, seed=seed, master=lambda: teacher)
-    return PLACES[key]
+def _go_on(_: Line, skill: Skill, setting: Setting, home: Workshop, number: int) -> Skill:
+    place = TwinPlace(setting.loaded(), home, seed=setting.seed + number)
+    iterations = ceil(GO_ON / learner_of(setting.training, setting.loaded()).batch)
+    weights = place.tune(skill, iterations, setting.training.final_learning_rate, lambda _: None)
+    return Skill(skill.manifest.model_copy(update={"carries": ()}), weights)
 
 
 def _pooled(_: Line, first: Skill, setting: Setting) -> Skill:
@@ -147,48 +195,3 @@ def _pooled(_: Line, first: Skill, setting: Setting) -> Skill:
     weights, _report = train_locally(trainer, first, rates, plan.iterations)
     trainer.close()
     return Skill(first.manifest, weights)
-
-
-def _merged(
-    base: Skill, setting: Setting, number: int, deltas: Sequence[Received], state: bytes | None
-) -> tuple[Skill, bytes]:
-    skill_file, state_file = BytesIO(), BytesIO()
-    write_candidate(
-        skill_file,
-        state_file,
-        base,
-        {f"robot {place:03d}": delta for place, delta in enumerate(deltas)},
-        setting.training,
-        setting.merge,
-        version=base.manifest.version + 1,
-        round_id=f"r-{number}",
-        optimiser_state=state,
-        engine=CpuEngine(1),
-    )
-    return Skill.from_bytes(skill_file.getvalue()), state_file.getvalue()
-
-
-def _order(base: Skill, setting: Setting, number: int) -> Assignment:
-    """What a hub would have sent."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    view = VersionView(
-        skill=base.manifest.name,
-        version=base.manifest.version,
-        digest=base.digest,
-        size=base.size,
-        origin=base.manifest.origin,
-        task=base.manifest.task,
-        created_at=now,
-        signature="",
-        manifest=base.manifest,
-    )
-    return Assignment(
-        campaign_id="evidence",
-        round_id=f"r-{number}",
-        number=number,
-        rounds=setting.rounds,
-        base=view,
-        deadline=now,
-        training=setting.training,
-        learning_rate=setting.training.rate_of_round(number, setting.rounds),
-    )

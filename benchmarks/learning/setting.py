@@ -14,7 +14,7 @@ from skills.messages.plans import MergePlan, TrainingPlan
 
 __all__ = ["Places", "Setting"]
 
-HOMES, UNSEEN, CHANGED = 31_000, 47_000, 59_000
+HOMES, UNSEEN, CHANGED, LOOKS = 31_000, 47_000, 59_000, 83_000
 """Seeds of workshops, apart from those of gates, boards, demos and trials, and from each other."""
 APART = 500
 
@@ -39,6 +39,7 @@ class Setting:
         rounds: Of a campaign; alone and pooled learn as many iterations.
         training: Of the campaign.
         merge: Of the campaign.
+        network: Kind and sizes; None for what the task advises.
         unseen: Workshops to score in that nobody trained in.
         episodes: In each workshop that is scored.
     """
@@ -49,6 +50,7 @@ class Setting:
     rounds: int
     training: TrainingPlan
     merge: MergePlan
+    network: dict[str, object] | None = None
     unseen: int = 32
     episodes: int = 32
 
@@ -58,20 +60,21 @@ class Setting:
 
     def places(self) -> Places:
         """The seed's own workshops; robots take turns among the task's embodiments."""
-        file, apart = self.loaded().file, APART * self.seed
-        arms = file.embodiments
+        file, homes = self.loaded().file, self._drawn(HOMES, self.robots)
+        seeds = range(CHANGED + APART * self.seed, CHANGED + APART * (self.seed + 1))
+        changed = (changed_workshop(file, home, seed) for home, seed in zip(homes, seeds, strict=False))
+        return Places(homes, tuple(changed), self._drawn(UNSEEN, self.unseen))
 
-        def drawn(begin: int, count: int) -> tuple[Workshop, ...]:
-            return tuple(
-                fresh_workshop(file, arms[number % len(arms)], begin + apart + number)
-                for number in range(count)
-            )
+    def looks(self) -> tuple[Workshop, ...]:
+        """Workshops that say when a campaign may end, and are of no other use."""
+        return self._drawn(LOOKS, self.unseen)
 
-        homes = drawn(HOMES, self.robots)
-        changed = tuple(
-            changed_workshop(file, home, CHANGED + apart + number) for number, home in enumerate(homes)
+    def _drawn(self, begin: int, count: int) -> tuple[Workshop, ...]:
+        file = self.loaded().file
+        arms, first = file.embodiments, begin + APART * self.seed
+        return tuple(
+            fresh_workshop(file, arms[number % len(arms)], first + number) for number in range(count)
         )
-        return Places(homes, changed, drawn(UNSEEN, self.unseen))
 
     def quick(self) -> Setting:
         """A few minutes' worth: it shows that all runs, not what learning is worth."""

@@ -38,7 +38,8 @@ class Aim:
 
     Attributes:
         text: In words.
-        reached: Given a way to look up means by method and place; a KeyError where a run is missing.
+        reached: Given a way to look up means by method and place, or `steps`; a KeyError where a run is
+            missing.
     """
 
     text: str
@@ -70,11 +71,6 @@ def figure(rows: Sequence[Row], place: str, rng: np.random.Generator) -> Figure:
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Figure(_middle(scores), float(low), float(high))
-
-
-def _resampled(scores: Sequence[Scores], rng: np.random.Generator) -> list[Scores]:
-    chosen = [scores[seed] for seed in rng.integers(len(scores), size=len(scores))]
-    return [rng.choice(each, len(each)) for each in chosen]
 
 
 def _middle(scores: Sequence[Scores]) -> float:

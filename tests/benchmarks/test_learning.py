@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.learning.experiments import EXPERIMENTS, Experiment, Variant
+from benchmarks.learning.experiment import Experiment, Variant
+from benchmarks.learning.experiments import EXPERIMENTS
 from benchmarks.learning.pooled import pooled_env
 from benchmarks.learning.record import FILE, PLACES, Row, append, read
 from benchmarks.learning.report import PAGE, write_report
@@ -103,7 +104,7 @@ def test_the_page_says_of_each_aim_whether_it_was_met(tmp_path: Path) -> None:
         seeds=5,
         training=TrainingPlan(),
         merge=MergePlan(),
-        variants={"alone": Variant("alone", {}), "guild": Variant("guild", {})},
+        variants={"alone": Variant("alone"), "guild": Variant("guild")},
         aims=(
             Aim("guild above alone", lambda of: of("guild", "home") > of("alone", "home")),
             Aim("alone above .9", lambda of: of("alone", "home") > 0.9),
