@@ -26,6 +26,7 @@ from hub.storage.objects import open_store
 from tests.eventually import eventually
 from tests.hub.servers import free_ports, postgres, s3_server
 from zunft.cli import app
+from zunft.nouns import commands_of
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -192,7 +193,7 @@ def _variables_of_the_command(command: Any = None) -> Iterator[str]:
     for parameter in command.params:
         names = getattr(parameter, "envvar", None) or ()
         yield from [names] if isinstance(names, str) else names
-    for below in getattr(command, "commands", {}).values():
+    for below in commands_of(command).values():
         yield from _variables_of_the_command(below)
 
 
@@ -227,10 +228,10 @@ def _parse(words: list[str], environment: Mapping[str, str]) -> None:
     """Let the command line read these words, as far as just before it acts."""
     command: Any = typer.main.get_command(app)
     words = words[1:]
-    while words and words[0] in getattr(command, "commands", {}):
-        command, words = command.commands[words[0]], words[1:]
+    while words and words[0] in (below := commands_of(command)):
+        command, words = below[words[0]], words[1:]
     filled = [re.sub(r"\$(\w+)", lambda match: environment[match[1]], word) for word in words]
-    assert not hasattr(command, "commands"), words
+    assert not commands_of(command), words
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():
             patch.setenv(variable, value)

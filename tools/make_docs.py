@@ -30,6 +30,7 @@ from skills.messages.rounds import FINAL
 from tools.learning_docs import learning_page
 from tools.task_docs import TASK_PAGES
 from zunft.cli import app as cli
+from zunft.nouns import commands_of
 
 __all__ = ["PAGES", "VIEWERS", "leaf_commands", "render"]
 
@@ -302,12 +303,10 @@ def leaf_commands() -> dict[str, Any]:
 
 
 def _commands(path: str, command: Any) -> list[tuple[str, Any]]:
-    if hasattr(command, "commands"):
-        found = []
-        for name, child in command.commands.items():
-            found += _commands(f"{path} {name}", child)
-        return found
-    return [(path, command)]
+    below = commands_of(command)
+    if not below:
+        return [(path, command)]
+    return [leaf for name, child in below.items() for leaf in _commands(f"{path} {name}", child)]
 
 
 def _command_text(path: str, command: Any) -> str:

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from skills.errors import RequestError, ZunftError
-from zunft.commands import (
-    audit,
-    campaign,
-    embodiment,
-    event,
-    fleet,
-    hub,
-    merge,
-    organisation,
-    robot,
-    skill,
-    task,
-    token,
-    user,
-    webhook,
-)
 from zunft.commands.demo import demo
-from zunft.commands.output import show_error
+from zunft.nouns import NOUNS, Noun
 
 __all__ = ["app", "main"]
 
@@ -42,28 +25,14 @@ app = typer.Typer(
 app.command(
     epilog="Example: [bold]zunft demo --json result.json[/]; a short one: [bold]zunft demo --fast[/]"
 )(demo)
-NOUNS = {
-    "hub": hub,
-    "robot": robot,
-    "fleet": fleet,
-    "skill": skill,
-    "task": task,
-    "embodiment": embodiment,
-    "campaign": campaign,
-    "merge": merge,
-    "token": token,
-    "user": user,
-    "organisation": organisation,
-    "event": event,
-    "audit": audit,
-    "webhook": webhook,
-}
-for name, noun in NOUNS.items():
-    app.add_typer(noun.app, name=name)
+for name, line in NOUNS.items():
+    app.add_typer(typer.Typer(cls=Noun, help=line), name=name)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - loads slowly
+
         print(version("zunft"))  # noqa: T201 - the one line that a script reads
         raise typer.Exit
 
@@ -95,6 +64,8 @@ def main() -> None:
     except UsageError as error:
         message = error.format_message()  # type: ignore[attr-defined]
         refused, status = RequestError(message, remedy="See --help.", code="usage"), 2
+    from zunft.commands.output import show_error  # noqa: PLC0415 - `zunft --help` needs no messages
+
     show_error(refused, as_json=as_json)
     sys.exit(status)
 

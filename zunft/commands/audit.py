@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Who did what: the hub's audit log, read from its database.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(

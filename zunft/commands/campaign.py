@@ -23,7 +23,7 @@ from zunft.commands.output import err, facts, out, table, tell
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Give a standing order to improve a skill, and watch it.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(

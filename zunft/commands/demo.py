@@ -8,15 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from skills.errors import RequestError
-from skills.manifest import Name
-from zunft.hub_process import HubProcess, run_hub
+
+if TYPE_CHECKING:
+    from zunft.hub_process import HubProcess
 
 __all__ = ["demo"]
 
@@ -37,10 +37,11 @@ def demo(
     processes: Annotated[int, typer.Option(help="Worker processes that the robots share.")] = 2,
 ) -> None:
     """Let four different robots learn a task together, and others use what they learned."""
-    # Imported here: MuJoCo is for who simulates, and the hub's own process is small without it.
+    # Imported here: MuJoCo is for who simulates, and the command line's help waits for none of this.
     from zunft.demo.report import print_report, write_report  # noqa: PLC0415
     from zunft.demo.run import fast_plan, full_plan, run_demo  # noqa: PLC0415
     from zunft.demo.screen import LiveScreen  # noqa: PLC0415
+    from zunft.hub_process import run_hub  # noqa: PLC0415
 
     _check_name(task)
     plan = (fast_plan if fast else full_plan)(task, seed=seed, processes=processes)
@@ -66,6 +67,10 @@ def demo(
 
 def _check_name(task: str) -> None:
     """A hub and its robots know a task by its name alone."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - loads slowly, as does what uses it
+
+    from skills.manifest import Name  # noqa: PLC0415
+
     try:
         TypeAdapter(Name).validate_python(task)
     except ValidationError as error:

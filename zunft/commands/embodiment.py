@@ -13,7 +13,7 @@ from zunft.commands.output import show_findings, tell
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="List robots, and bring your own as one MJCF file.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list", epilog="Example: [bold]zunft embodiment list[/]")

@@ -13,7 +13,7 @@ from zunft.commands.output import table
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="What happened at a hub: rounds, versions, robots.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(

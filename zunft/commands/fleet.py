@@ -28,7 +28,7 @@ from zunft.figure_log import figure_log
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Many simulated robots at once.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()

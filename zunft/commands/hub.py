@@ -33,10 +33,7 @@ class _RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    cls=_RunByDefault,
-    help="Run a hub, back it up, restore it. [bold]zunft hub[/] alone is [bold]zunft hub run[/].",
-)
+app = typer.Typer(cls=_RunByDefault)
 
 
 @app.command("run", epilog="Example: [bold]zunft hub --data-dir zunft-data --port 8080[/]")

@@ -41,11 +41,7 @@ class _FilesByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    no_args_is_help=True,
-    cls=_FilesByDefault,
-    help="Merge skill files, or merge a hub's round again: [bold]zunft merge A.skill B.skill -o C.skill[/].",
-)
+app = typer.Typer(no_args_is_help=True, cls=_FilesByDefault)
 
 
 @app.command(

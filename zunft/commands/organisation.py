@@ -17,7 +17,7 @@ from zunft.commands.output import table, tell
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Organisations: members, robots, quotas, visibility, regions.")
+app = typer.Typer(no_args_is_help=True)
 
 NONE = "none"
 UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -47,7 +47,7 @@ __all__ = ["app"]
 
 LOOK_SECONDS = 0.5
 
-app = typer.Typer(no_args_is_help=True, help="Start, inspect, publish and pull skills.")
+app = typer.Typer(no_args_is_help=True)
 
 Reference = Annotated[
     str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7 of the hub; or FILE.skill.")

@@ -12,7 +12,7 @@ from zunft.commands.output import tell
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="One-time tokens with which robots enrol.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()

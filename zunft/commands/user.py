@@ -19,7 +19,7 @@ from zunft.commands.output import table, tell
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="People and their API tokens.")
+app = typer.Typer(no_args_is_help=True)
 token_app = typer.Typer(no_args_is_help=True, help="Several API tokens a user, each for some purposes.")
 app.add_typer(token_app, name="token")
 

@@ -19,7 +19,7 @@ __all__ = ["app"]
 
 LOOK_SECONDS = 0.5
 
-app = typer.Typer(no_args_is_help=True, help="Tell other systems what happens in the hub; docs/webhooks.md.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(

@@ -9,7 +9,7 @@ from zunft.commands.robot import master, operator, own
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="What a robot does: join a guild, work for it, use its skills.")
+app = typer.Typer(no_args_is_help=True)
 for part in (own, master, operator):
     app.add_typer(part.app)
 

@@ -8,6 +8,6 @@ from zunft.commands.task import bundle, published, scores, trace
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Start, check, look at, trace, try, publish and score tasks.")
+app = typer.Typer(no_args_is_help=True)
 for part in (bundle, trace, published, scores):
     app.add_typer(part.app)
