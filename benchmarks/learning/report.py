@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import StatisticsError, median
@@ -65,11 +66,13 @@ def _section(
         steps = round(median(row.steps for row in own))
         cells = " | ".join(str(table.get((method, place), "-")) for place in PLACES)
         lines.append(f"| {method} | {len(own)} | {steps:,} | {cells} |")
-    lines += ["", *(f"- {_verdict(aim, table, rows)}" for aim in experiment.aims)]
+    runs = Counter(row.method for row in rows)
+    whole = all(runs[method] >= experiment.seeds for method in experiment.variants)
+    lines += ["", *(f"- {_verdict(aim, table, rows, whole=whole)}" for aim in experiment.aims)]
     return "\n".join(lines) + "\n"
 
 
-def _verdict(aim: Aim, table: Table, rows: Sequence[Row]) -> str:
+def _verdict(aim: Aim, table: Table, rows: Sequence[Row], *, whole: bool) -> str:
     def of(method: str, what: str) -> float:
         if what == "steps":
             return median(row.steps for row in rows if row.method == method)
@@ -79,7 +82,7 @@ def _verdict(aim: Aim, table: Table, rows: Sequence[Row]) -> str:
         reached = aim.reached(of)
     except (KeyError, StatisticsError):
         return f"{aim.text}: not run yet"
-    return f"{aim.text}: **{'met' if reached else 'missed'}**"
+    return f"{aim.text}: **{'met' if reached else 'missed'}**{'' if whole else ', so far'}"
 
 
 def draw(table: Table, methods: Sequence[str], path: Path) -> None:
