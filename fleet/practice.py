@@ -13,7 +13,7 @@ from fleet.training.trainer import Trainer
 from skills.container import Tensors
 from skills.delta import Delta, DeltaHeader, learned, norm, subtract
 from skills.messages.rounds import Assignment
-from skills.parts import is_carried
+from skills.parts import is_carried, network_of
 from skills.skill import Skill
 
 __all__ = ["Practised", "practise", "train_locally"]
@@ -78,11 +78,11 @@ def practise(
     Raises:
         ArtefactError, ContractError, RobotError, StoppedError: See `train_locally`.
     """
-    plan = assignment.training
+    plan, start = assignment.training, _plain(base) if assignment.afresh else base
     trainer.restore(private)
     weights, report = train_locally(
         trainer,
-        base,
+        start,
         [assignment.learning_rate],
         plan.iterations,
         proximal=plan.proximal,
@@ -99,7 +99,12 @@ def practise(
         samples=report.steps,
         metrics=_metrics(report, change),
     )
-    return Practised(Delta(header, learned(weights, base, plan)), trainer.private())
+    return Practised(Delta(header, learned(weights, start, plan)), trainer.private())
+
+
+def _plain(base: Skill) -> Skill:
+    """The same network, carrying nothing."""
+    return Skill(base.manifest.model_copy(update={"carries": ()}), network_of(base.tensors))
 
 
 def _metrics(report: TrainingReport, change: float) -> dict[str, float]:

@@ -108,7 +108,7 @@ def lineage_chart(versions: Sequence[VersionView]) -> Options:
 
 def campaign_chart(campaign: CampaignView) -> Options:
     """The learning curve: each round's candidate with its interval, and the stable version before it."""
-    total = max(campaign.order.rounds, len(campaign.rounds))
+    total = max(campaign.order.rounds_in_all, len(campaign.rounds))
     gates: list[RoundView | None] = [None] * total
     for entry in campaign.rounds:
         if entry.gate is not None and entry.number <= total:

@@ -109,7 +109,8 @@ def release_in_words(release: ReleaseView | None) -> str:
 
 def progress(campaign: CampaignView) -> tuple[int, int]:
     """Rounds that have ended, and rounds ordered."""
-    return min(campaign.rounds_ended, campaign.order.rounds), campaign.order.rounds
+    total = campaign.order.rounds_in_all
+    return min(campaign.rounds_ended, total), total
 
 
 def _aware(moment: datetime) -> datetime:

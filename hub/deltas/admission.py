@@ -218,9 +218,9 @@ def _check_content(delta: EncodedDelta, found: Welcome, robot: Principal) -> flo
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
     norms = delta.norms()
     length = norms.pop("network")
-    if length > facts.order.training.clip_norm * NORM_ALLOWANCE:
+    if length > facts.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(
-            f"the delta's norm {length:.4g} is over the plan's {facts.order.training.clip_norm:g}.",
+            f"the delta's norm {length:.4g} is over the plan's {facts.training.clip_norm:g}.",
             where="delta.tensors",
             remedy="Clip the delta to the assignment's clip_norm before encoding it.",
             code="norm_too_large",

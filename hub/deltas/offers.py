@@ -35,6 +35,7 @@ from skills.document import Parameters
 from skills.errors import ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.campaigns import CampaignRequest
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import DeltaReceipt, RoundState
 from skills.signing import VerifyKey
 
@@ -83,6 +84,11 @@ class RoundFacts:
     base: str
     order: CampaignRequest
     shapes: Parameters
+
+    @property
+    def training(self) -> TrainingPlan:
+        """What its robots do."""
+        return self.order.training_of(self.number)
 
 
 @dataclass(frozen=True)
@@ -206,7 +212,7 @@ class Offers:
                     number=row.number,
                     base=row.base,
                     order=order,
-                    shapes=_shapes_of(session, row.base, order),
+                    shapes=_shapes_of(session, row.base, order.training_of(row.number)),
                 )
                 found[row.round_id] = self._facts.keep(row.round_id, facts)
         return {each: facts for each, facts in found.items() if facts is not None}
@@ -258,8 +264,8 @@ class Offers:
                 return Known(_receipt(known.round_id, known.digest, known.staleness, "duplicate"), region)
             counting = _place(scene, mine, campaign)
             _check_first(scene, mine, counting, offer)
-            if counting.base != mine.base and _shapes_of(session, counting.base, mine.order) != mine.shapes:
-                raise _another_network(mine, counting)
+            if counting.base != mine.base:
+                _check_network(session, mine, counting)
             if (skill.name, offer.robot.name) not in scene.contributors:
                 raise _wrong_region()
             theirs = scene.organisations[offer.robot.organisation]
@@ -292,16 +298,17 @@ def _is_for(brought: _Brought, facts: RoundFacts) -> bool:
 
 
 def _place(scene: _Scene, facts: RoundFacts, campaign: CampaignRow) -> RoundRow:
-    """The round in which a delta made for this one counts now."""
-    row = scene.rounds[facts.round_id]
+    """The round in which a delta made for this one counts now; a late one stays in its phase."""
+    row, last = scene.rounds[facts.round_id], facts.order.phase_of(facts.number).last
     newest = scene.newest.get(facts.campaign_id, row)
-    staleness, allowed = newest.number - row.number, facts.order.merge.max_staleness
+    staleness = newest.number - row.number
+    allowed = facts.order.merge.max_staleness if newest.number <= last else 0
     found = place(
         state=_state_at(row, scene.now),
         newest=_state_at(newest, scene.now),
         staleness=staleness,
         allowed=allowed,
-        rounds_left=facts.order.rounds - newest.number,
+        rounds_left=last - newest.number,
         running=campaign.state == "running",
     )
     if found == "closed":
@@ -332,13 +339,14 @@ def _check_first(scene: _Scene, facts: RoundFacts, counting: RoundRow, offer: Of
         )
 
 
-def _another_network(facts: RoundFacts, counting: RoundRow) -> ConflictError:
-    return ConflictError(
-        f"round {counting.round_id} improves another network than round {facts.round_id} did.",
-        where="delta.base",
-        remedy="Drop this delta and ask for a new assignment.",
-        code="unknown_base",
-    )
+def _check_network(session: Session, facts: RoundFacts, counting: RoundRow) -> None:
+    if _shapes_of(session, counting.base, facts.training) != facts.shapes:
+        raise ConflictError(
+            f"round {counting.round_id} improves another network than round {facts.round_id} did.",
+            where="delta.base",
+            remedy="Drop this delta and ask for a new assignment.",
+            code="unknown_base",
+        )
 
 
 def _wrong_region() -> ConflictError:
@@ -431,9 +439,9 @@ def _values(made: DeltaRow) -> dict[str, Any]:
     return {column.key: getattr(made, column.key) for column in DeltaRow.__table__.columns}
 
 
-def _shapes_of(session: Session, base: str, order: CampaignRequest) -> Parameters:
+def _shapes_of(session: Session, base: str, training: TrainingPlan) -> Parameters:
     row = session.scalars(select(VersionRow).where(VersionRow.digest == base)).one()
-    return shapes_of_delta(Manifest.model_validate(row.manifest), order.training)
+    return shapes_of_delta(Manifest.model_validate(row.manifest), training)
 
 
 def _state_at(row: RoundRow, now: datetime) -> RoundState:

@@ -133,16 +133,18 @@ def _look_for(
 def _work(session: Session, campaign: CampaignRow, row: RoundRow) -> Answer:
     order = order_of(campaign)
     base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
+    view = version_view(session, base)
     work = Assignment(
         campaign_id=row.campaign_id,
         round_id=row.round_id,
         number=row.number,
-        rounds=order.rounds,
-        base=version_view(session, base),
+        rounds=order.rounds_in_all,
+        base=view,
         deadline=row.deadline,
-        training=order.training,
-        learning_rate=order.training.rate_of_round(row.number, order.rounds),
+        training=order.training_of(row.number),
+        learning_rate=order.rate_of(row.number),
         max_staleness=order.merge.max_staleness,
+        afresh=row.optimiser_before is None and bool(view.manifest.carries),
     )
     return Answer(work, work.model_dump_json(by_alias=True).encode(), row.round_id)
 

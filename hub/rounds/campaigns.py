@@ -72,10 +72,11 @@ class Campaigns:
             ForbiddenError: It is another organisation's, or as many campaigns as may are running.
             ConflictError: A campaign for this skill is running.
             ContractError: This hub does not know the task.
-            CodecError: The plan names an unknown codec.
+            CodecError: A plan names an unknown codec.
             MergeError: The rule does not take these options, needs a larger quorum, or is none for variates.
         """
-        parse_codec(request.training.codec)
+        for phase in request.stretches:
+            parse_codec(phase.training.codec)
         _check_rule(request)
         now = self._clock()
         with self._database.write() as session:
@@ -184,7 +185,8 @@ def _running(session: Session, skill: str) -> CampaignRow | None:
 def _check_rule(request: CampaignRequest) -> None:
     chain = chain_of(request.merge)
     chain.check(request.quorum)
-    if request.training.carries and not chain.rule.averages:
+    carries = any(phase.training.carries for phase in request.stretches)
+    if carries and not chain.rule.averages:
         raise MergeError(
             f"a control variate is a mean, and {request.merge.rule} makes none.",
             where="merge.rule",

@@ -24,6 +24,7 @@ from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, Roun
 from hub.workers.job import DeltaPart, MergeJob, TaskSource
 from skills.errors import NotFoundError
 from skills.messages.campaigns import CampaignRequest
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import RoundState
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "order_of",
     "rounds_of",
     "running_round",
+    "state_before",
     "state_of",
     "unknown_round",
     "work_of",
@@ -148,7 +150,7 @@ def merge_job(
             )
             for each in deltas
         ),
-        training=order.training,
+        training=order.training_of(row.number),
         plan=order.merge,
         gate=order.gate,
         version=version,
@@ -156,6 +158,22 @@ def merge_job(
         region=region,
         task=task,
     )
+
+
+def state_before(session: Session, base: str, training: TrainingPlan) -> str | None:
+    """The server optimiser's state with which a round of this plan goes on from a version.
+
+    It is of the round that made the version, whichever campaign that was in, for it belongs to the skill's
+    lineage. None where no round made it, or another learner: steps and gradients of another loss lead
+    elsewhere, so that what the version carries counts as nothing, too (`hub.workers.merge_round`).
+    """
+    both = select(RoundRow, CampaignRow).join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
+    found = session.execute(both.where(RoundRow.candidate == base)).one_or_none()
+    if found is None:
+        return None
+    row, campaign = found
+    before = order_of(campaign).training_of(row.number)
+    return row.optimiser_after if before.learner == training.learner else None
 
 
 def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:
@@ -200,13 +218,15 @@ def collections_of(
     asked = select(InterestRow.skill, InterestRow.robot_id).where(InterestRow.skill.in_(asking), lately)
     for skill, robot_id in session.execute(asked):
         asking[skill].add(robot_id)
+    orders = {round_id: order_of(campaign) for round_id, campaign in campaigns.items()}
     return {
         row.round_id: Collection(
-            order=order_of(campaigns[row.round_id]),
+            order=orders[row.round_id],
             deadline=row.deadline,
             arrived=frozenset(arrived[row.round_id]),
             expected=frozenset(assigned[row.round_id] | asking[campaigns[row.round_id].skill]),
             stale=sum(staleness > 0 for staleness in arrived[row.round_id].values()),
+            masters=orders[row.round_id].training_of(row.number).master_iterations > 0,
         )
         for row in rows
     }

@@ -28,6 +28,7 @@ from hub.rounds.journal import (
     newest_round,
     order_of,
     rounds_of,
+    state_before,
     state_of,
 )
 from hub.rounds.states import collection_event, without
@@ -179,7 +180,7 @@ class RoundSteps:
             if len(failed) == FAILURES_ALLOWED and all(failed):
                 reason = f"{FAILURES_ALLOWED} rounds in a row failed; the last: {row.reason}"
                 self._end(session, campaign.campaign_id, "failed", reason)
-            elif row.number >= order_of(campaign).rounds:
+            elif row.number >= order_of(campaign).rounds_in_all:
                 self._end(session, campaign.campaign_id, "finished", "")
             else:
                 self._open_round(session, campaign.campaign_id, row.number + 1)
@@ -210,8 +211,7 @@ class RoundSteps:
         if campaign.state != "running" or held is not None:
             return
         base = resolve(session, campaign.skill, "base", THE_HUB).digest
-        # Of whichever campaign made this version: the optimiser's state belongs to the skill's lineage.
-        made_base = select(RoundRow.optimiser_after).where(RoundRow.candidate == base)
+        order = order_of(campaign)
         now = self._clock()
         row = RoundRow(
             round_id=f"{campaign_id}-{number}",
@@ -221,9 +221,9 @@ class RoundSteps:
             reason="",
             base=base,
             opened_at=now,
-            deadline=now + timedelta(seconds=order_of(campaign).deadline_seconds),
+            deadline=now + timedelta(seconds=order.seconds_of(number)),
             metrics={},
-            optimiser_before=session.scalar(made_base),
+            optimiser_before=state_before(session, base, order.training_of(number)),
         )
         session.add(row)
         session.flush()

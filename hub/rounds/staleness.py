@@ -27,8 +27,8 @@ def place(
         state: Of the round that it was made for; `closing` if it is open beyond its deadline.
         newest: The same of the campaign's newest round.
         staleness: Rounds between the two.
-        allowed: The campaign's `max_staleness`.
-        rounds_left: Rounds that the campaign may still open.
+        allowed: The campaign's `max_staleness`; 0 where the newest round is in another phase.
+        rounds_left: Rounds that the campaign may still open in this phase.
         running: Whether the campaign runs.
     """
     if state == "open" and running:

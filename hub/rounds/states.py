@@ -68,6 +68,7 @@ class Collection:
         arrived: Robots whose delta is in.
         expected: Robots that were given this round or asked for work lately.
         stale: How many of the deltas were made for earlier rounds.
+        masters: Whether robots that have no master train one before they bring anything.
     """
 
     order: CampaignRequest
@@ -75,6 +76,7 @@ class Collection:
     arrived: frozenset[str]
     expected: frozenset[str]
     stale: int = 0
+    masters: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def waiting_for(
         return f"{count}; the round is to be closed{_work_in_words(work)}"
     who = f" ({_listed(missing)})" if missing else ""
     seconds = max(0.0, (collection.deadline - now).total_seconds())
-    return f"{count}; waiting for robots{who}, at most {_duration(seconds)} more."
+    masters = "; those without a master train one first" if collection.masters else ""
+    return f"{count}; waiting for robots{who}, at most {_duration(seconds)} more{masters}."
 
 
 def campaign_waits(newest: RoundState | None, words: str, work: Work, *, held: bool = False) -> str:

@@ -24,7 +24,7 @@ from hub.clock import Clock
 from hub.organisations.quotas import hold, keep
 from hub.queue.leased_queue import Held
 from hub.queue.leases import LeaseLostError
-from hub.rounds.journal import deltas_of, merge_job, order_of
+from hub.rounds.journal import deltas_of, merge_job, order_of, state_before
 from hub.storage.blobs import blobs_of
 from hub.storage.database import Database
 from hub.storage.discards import discard
@@ -235,8 +235,7 @@ def _job_of(session: Session, task: Remaining, tip: str) -> tuple[MergeJob, str]
     row = session.get_one(RoundRow, task.round_id)
     order = order_of(session.get_one(CampaignRow, row.campaign_id))
     region, number = region_of(session, task.skill), next_number(session, task.skill)
-    # As at the opening of a round: the state belongs to whatever made the base.
-    before = session.scalar(select(RoundRow.optimiser_after).where(RoundRow.candidate == tip))
+    before = state_before(session, tip, order.training_of(row.number))  # as at the opening of a round
     source = task_source(session, task.skill)
     job = merge_job(row, deltas_of(session, row.round_id), order, number, region, source)
     job = job.model_copy(update={"base": tip, "optimiser_before": before})

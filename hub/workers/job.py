@@ -159,7 +159,7 @@ class MergeJob(Job[MergeResult]):
         base: Digest of the version that the update is added to.
         training: What robots were asked for: which tensors deltas have, and what the next version carries.
         version: Number of the new version.
-        optimiser_before: Digest of the server optimiser's state; None at the start.
+        optimiser_before: Digest of the server optimiser's state; None: see `hub.workers.merge_round`.
         region: In whose store all of this lies; empty: in the hub's own.
         gate: How a rule that asks the gate measures.
         task: The skill's task, where it was published through the hub.

@@ -76,7 +76,8 @@ def write_candidate(
         plan: Weights, rule and server optimiser.
         version: Number of the new version.
         round_id: Goes into its manifest.
-        optimiser_state: After the round that made `base`; None at the start.
+        optimiser_state: After the round that made `base`; None at the start, and after another learner:
+            then what `base` carries counts as nothing.
         engine: What computes.
         root: For `fltrust`: a factor for each delta; the root update is their sum.
 
@@ -96,7 +97,7 @@ def write_candidate(
         skill,
         state,
         _manifest(base, received, training, version, round_id),
-        base.tensors,
+        network_of(base.tensors) if optimiser_state is None else base.tensors,
         optimiser_of(plan),
         optimiser_state,
         parts["network"],

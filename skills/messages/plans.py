@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from skills.manifest import Name
 from skills.messages.base import Finite, Message, Whole
-from skills.messages.training import Algorithm
+from skills.messages.training import Algorithm, Imitation
 from skills.parts import CARRIED, Carried
 
 __all__ = ["GatePlan", "MergePlan", "OptimiserName", "RuleName", "TrainingPlan"]
@@ -35,7 +35,7 @@ OptimiserName = Literal["momentum", "adam", "yogi", "adagrad"]
 
 
 class TrainingPlan(Message):
-    """What each robot does in a round; the learning rate falls from first to last over the campaign.
+    """What each robot does in a round; the learning rate falls from first to last over the phase.
 
     Attributes:
         learner: How a robot learns, with all its knobs; None: as the task advises.
@@ -70,6 +70,19 @@ class TrainingPlan(Message):
     def carries(self) -> tuple[Carried, ...]:
         """What the versions of such a campaign carry."""
         return CARRIED if self.moments else ("variate",) if self.variates else ()
+
+    @property
+    def master_iterations(self) -> int:
+        """Iterations of a robot that trains its master first, as far as the plan says so."""
+        return self.learner.master_iterations if isinstance(self.learner, Imitation) else 0
+
+    def learner_in_words(self) -> str:
+        """Algorithm and the knobs that differ from its defaults."""
+        if self.learner is None:
+            return "as the task advises"
+        knobs = self.learner.model_dump(exclude={"algorithm"}, exclude_defaults=True)
+        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs.items())
+        return f"by {self.learner.algorithm}" + (f", {said}" if said else "")
 
     def sent_in_words(self) -> str:
         """What robots send on one line: `policy, control variates`."""

@@ -42,6 +42,9 @@ class Assignment(Message):
     """What a robot is asked to do now: train from `base` as `training` says and push to `round_id`.
 
     A delta that the robot still owes to one of the last `max_staleness` rounds is welcome, too.
+
+    Attributes:
+        afresh: What the base carries (`skills.parts`) counts as nothing: it is from another learner.
     """
 
     campaign_id: str
@@ -53,6 +56,7 @@ class Assignment(Message):
     training: TrainingPlan
     learning_rate: float
     max_staleness: int = 0
+    afresh: bool = Field(default=False, exclude_if=lambda afresh: not afresh)
 
 
 class DeltaReceipt(Message):

@@ -62,6 +62,8 @@ class Imitation(Message):
         discount: Gamma of how it turned out; without `beta` of no effect.
         gradient_norm: Largest Euclidean norm of a gradient.
         keep_moments: Whether Adam's moments stay with the robot from round to round; else each begins anew.
+        master_iterations: A robot that has no master trains one at home first, so many iterations by the
+            learner that the task advises; 0: it leaves these rounds out until its owner names one.
     """
 
     algorithm: Literal["imitation"] = "imitation"
@@ -75,6 +77,7 @@ class Imitation(Message):
     discount: float = Field(default=0.95, gt=0, le=1)
     gradient_norm: float = Field(default=1.0, gt=0, le=1e6)
     keep_moments: bool = False
+    master_iterations: int = Field(default=0, ge=0, le=10_000)
 
     def teachers_share(self, lessons: int) -> float:
         """Of the jobs of the next lesson, after so many."""

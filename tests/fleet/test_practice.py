@@ -141,3 +141,32 @@ def test_with_control_variates_the_delta_has_them_and_the_critic_may_stay_at_hom
     again = trained(first.private, base)  # as after a crash before the delta was kept
     assert set(again.private) == set(first.private)
     assert "kl" in first.delta.header.metrics
+
+
+def test_after_another_learner_what_the_base_carries_counts_as_nothing() -> None:
+    plain = base_skill()
+    plan = TrainingPlan(iterations=1, codec="raw", variates=True, moments=True)
+    rng = np.random.default_rng(3)
+    manifest = plain.manifest.model_copy(update={"carries": plan.carries})
+    found = {name: np.abs(rng.normal(size=shape)) for name, shape in manifest.shapes().items()}
+    carrying = Skill(
+        manifest, {name: each.astype(np.float32) for name, each in found.items()} | plain.tensors
+    )
+
+    def sent(base: Skill, afresh: bool) -> Delta:
+        trainer = PpoTrainer(
+            lambda seed: PointCopies(4, seed),
+            base.manifest.network,
+            Ppo(batch=160, minibatch=80, epochs=2),
+            seed=4,
+            variates=True,
+            moments=True,
+        )
+        order = assignment_for(base, plan).model_copy(update={"afresh": afresh})
+        return practise(base, order, trainer, "robot", {}).delta
+
+    expected, afresh, going_on = sent(plain, False), sent(carrying, True), sent(carrying, False)
+    assert (afresh.header.base, expected.header.base) == (carrying.digest, plain.digest)
+    for name in shapes_of_delta(plain.manifest, plan):
+        np.testing.assert_array_equal(afresh.tensors[name], expected.tensors[name])
+    assert not np.array_equal(going_on.tensors["actor.0.weight"], expected.tensors["actor.0.weight"])

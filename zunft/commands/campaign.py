@@ -101,15 +101,12 @@ def watch(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json 
     with Progress(*columns, console=err if as_json else out) as progress:
         bar = progress.add_task("", total=None)
         campaign = client.campaign(campaign_id)
+        total = campaign.order.rounds_in_all
         while campaign.state == "running":
-            progress.update(
-                bar, total=campaign.order.rounds, completed=_done(campaign), description=_line(campaign)
-            )
+            progress.update(bar, total=total, completed=_done(campaign), description=_line(campaign))
             time.sleep(1)
             campaign = client.campaign(campaign_id)
-        progress.update(
-            bar, total=campaign.order.rounds, completed=_done(campaign), description=campaign.state
-        )
+        progress.update(bar, total=total, completed=_done(campaign), description=campaign.state)
     tell(campaign, _rounds(campaign), as_json=as_json)
     if campaign.state == "failed":
         raise RequestError(f"the campaign failed: {campaign.reason}", where=campaign_id)
@@ -122,8 +119,8 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
     order, merge = campaign.order, campaign.order.merge
     rows = {
         "state": " ".join(filter(None, (campaign.state, campaign.reason))),
-        "rounds": f"{_done(campaign)} of {order.rounds}",
-        "robots send": order.training.sent_in_words(),
+        "rounds": f"{_done(campaign)} of {order.rounds_in_all}",
+        **_phases(order),
         "merge": merge.rule_in_words(),
         "server optimiser": merge.optimiser_in_words(),
         "late deltas": f"staleness up to {merge.max_staleness}" if merge.max_staleness else "refused",
@@ -158,7 +155,7 @@ def list_campaigns(
             each.campaign_id,
             each.order.skill,
             each.state,
-            f"{_done(each)}/{each.order.rounds}",
+            f"{_done(each)}/{each.order.rounds_in_all}",
             _line(each),
         )
         for each in page.items
@@ -183,6 +180,18 @@ def _read(file: Path, skill: str) -> CampaignRequest:
     if not isinstance(found, dict):
         raise RequestError("no JSON object.", where=str(file), remedy="Write {...} with fields of an order.")
     return request(CampaignRequest, {**found, "skill": skill}, remedy=f"Correct it in {file}.")
+
+
+def _phases(order: CampaignRequest) -> dict[str, str]:
+    """How robots train, a line for each phase."""
+    if not order.then:
+        plan = order.training
+        return {"robots learn": plan.learner_in_words(), "robots send": plan.sent_in_words()}
+    return {
+        f"rounds {each.first} to {each.last}": f"robots learn {each.training.learner_in_words()}, "
+        f"and send {each.training.sent_in_words()}"
+        for each in order.stretches
+    }
 
 
 def _done(campaign: CampaignView) -> int:

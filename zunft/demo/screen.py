@@ -67,7 +67,7 @@ class LiveScreen(Screen):
         waiting = campaign.waiting_for
         note = waiting if score is None else f"success {score:.2f} at the gate; {waiting}"
         if self._task is not None:
-            self._bar.update(self._task, total=campaign.order.rounds, completed=len(ended), note=note)
+            self._bar.update(self._task, total=campaign.order.rounds_in_all, completed=len(ended), note=note)
 
     def _finish(self) -> None:
         finished = self._bar.tasks[-1]

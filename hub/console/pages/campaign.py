@@ -175,16 +175,12 @@ def _show_figures(figures: FigureRow, campaign: CampaignView) -> None:
 
 
 def _order_in_words(order: CampaignRequest) -> dict[str, str]:
-    training, merge, gate = order.training, order.merge, order.gate
+    merge, gate = order.merge, order.gate
     full = plural(order.target, "delta") if order.target else "the deltas of all active robots"
     late = f"{order.deadline_seconds:g} s with {plural(order.quorum, 'delta')}"
-    rate = f"{training.learning_rate:g} falling to {training.final_learning_rate:g}"
     return {
         "A round closes": f"with {full}, or after {late}",
-        "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
-        "They learn": _learner_in_words(training),
-        "Robots send": training.sent_in_words(),
-        "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
+        **_phases_in_words(order),
         "Merge": merge.rule_in_words(),
         "Server optimiser": merge.optimiser_in_words(),
         "Late deltas": f"up to {plural(merge.max_staleness, 'round')}" if merge.max_staleness else "refused",
@@ -193,13 +189,26 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
     }
 
 
-def _learner_in_words(training: TrainingPlan) -> str:
-    """Algorithm and the knobs that differ from its defaults."""
-    if training.learner is None:
-        return "as the task advises"
-    knobs = training.learner.model_dump(exclude={"algorithm"}, exclude_defaults=True)
-    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs.items())
-    return f"by {training.learner.algorithm}" + (f", {said}" if said else "")
+def _phases_in_words(order: CampaignRequest) -> dict[str, str]:
+    """How robots train: line by line, or a line for each phase where there are several."""
+    if not order.then:
+        return _training_in_words(order.training)
+    return {
+        f"Rounds {each.first} to {each.last}": "; ".join(
+            f"{name}: {said}" for name, said in _training_in_words(each.training).items()
+        )
+        for each in order.stretches
+    }
+
+
+def _training_in_words(training: TrainingPlan) -> dict[str, str]:
+    rate = f"{training.learning_rate:g} falling to {training.final_learning_rate:g}"
+    return {
+        "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
+        "They learn": training.learner_in_words(),
+        "Robots send": training.sent_in_words(),
+        "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
+    }
 
 
 def _curve(campaign: CampaignView) -> Options | None:

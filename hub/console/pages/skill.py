@@ -132,7 +132,8 @@ class CampaignLine:
         if running is not None:
             last = running.rounds[-1] if running.rounds else None
             self._badge.show(last.state if last else "running")
-            self._link.text = f"Round {last.number if last else 1} of {running.order.rounds} is under way"
+            total = running.order.rounds_in_all
+            self._link.text = f"Round {last.number if last else 1} of {total} is under way"
             described(self._link, href=f"/campaigns/{running.campaign_id}")
 
 

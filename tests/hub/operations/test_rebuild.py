@@ -28,8 +28,12 @@ PLANS: list[dict[str, Any]] = [
     {"optimiser": "adam", "rule": "fltrust", "max_staleness": 1},
     {"optimiser": "yogi", "rule": "dare", "options": {"seed": 3}},
 ]
-UNLIKE = {1: {"variates": True, "share": "policy"}, 2: {"variates": True, "moments": True}}
-"""For which of these plans robots are asked for more than weights."""
+TAUGHT = {"variates": True, "moments": True, "learner": {"algorithm": "imitation"}}
+ORDERS: dict[int, dict[str, Any]] = {
+    1: {"training": {"variates": True, "share": "policy"}},
+    2: {"rounds": 1, "training": TAUGHT, "then": [{"rounds": 1, "training": {"variates": True}}]},
+}
+"""For which of these plans robots are asked for more than weights, or the second round is another phase."""
 
 
 @pytest.fixture(params=["embedded", "postgresql and s3"])
@@ -59,7 +63,7 @@ def fill(hall: Hall) -> None:
     ok(hall.publish(BASE))
     robots = [hall.enrol(f"robot {number}") for number in range(4)]
     for number, plan in enumerate(PLANS):
-        hall.start(rounds=2, quorum=3, target=3, merge=plan, training=UNLIKE.get(number, {}))
+        hall.start(**{"rounds": 2, "quorum": 3, "target": 3, "merge": plan, **ORDERS.get(number, {})})
         hall.turn()
         owed = robots[3].assignment()
         assert owed is not None

@@ -26,10 +26,13 @@ PLANS: dict[str, dict[str, Any]] = {
     "late": {"momentum": 0.5, "max_staleness": 1},
     "unlike": {"momentum": 0.5, "step": 3.0},
     "hanging": {"rule": "trimmed-mean", "options": {"trim": 0.2}, "optimiser": "adam"},
+    "taught": {"momentum": 0.5},
 }
-TRAINING: dict[str, dict[str, Any]] = {
-    "unlike": {"variates": True, "share": "policy"},
-    "hanging": {"variates": True, "moments": True},
+TAUGHT = {"variates": True, "moments": True, "learner": {"algorithm": "imitation"}}
+ORDERS: dict[str, dict[str, Any]] = {
+    "unlike": {"training": {"variates": True, "share": "policy"}},
+    "hanging": {"training": {"variates": True, "moments": True}},
+    "taught": {"rounds": 1, "training": TAUGHT, "then": [{"rounds": 1, "training": {"variates": True}}]},
 }
 ROUNDS = 2
 CODECS = ("raw", "fp16", "int8+zstd")
@@ -47,15 +50,13 @@ def start(folder: Path, clock: Hands) -> tuple[list[Robot], dict[str, str]]:
     campaigns = {}
     for name, plan in PLANS.items():
         ok(hall.publish(tiny_skill(name=name)))
-        campaigns[name] = hall.start(
-            skill=name,
-            rounds=ROUNDS,
-            quorum=3 if name == "late" else 5,
-            target=0,
-            deadline_seconds=60,
-            merge=plan,
-            training=TRAINING.get(name, {}),
-        )
+        order = {
+            "rounds": ROUNDS,
+            "quorum": 3 if name == "late" else 5,
+            "merge": plan,
+            **ORDERS.get(name, {}),
+        }
+        campaigns[name] = hall.start(skill=name, target=0, deadline_seconds=60, **order)
     hall.turn()
     hall.close()
     return robots, campaigns
