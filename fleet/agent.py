@@ -4,7 +4,7 @@
     1 ask      what there is to do
     2 pull     the round's base
     3 verify   digest, the hub's signature, the contract
-    4 practise in the robot's own workshop
+    4 practise in the robot's own workshop; or first train a master, where lessons ask for one
     5 keep     the delta on disk
     6 push     it until the hub has it, or will not have it
     7 take     a new stable version: verify it, try it in the twin, use it - or keep the old one and say why
@@ -190,9 +190,12 @@ class Agent:
         try:
             tell = partial(self._voice.say, "pulling")
             base = pull_skill(self._bench, self._client, order.base, self._needs, tell)  # 2, 3
+            if self._place.lacks_master(order.training):
+                self._train_master(base, order)
+                return  # and ask again: the round may be over by now
             work = self._practise(base, order)  # 4
             data = self._bench.write_delta(work.delta)
-            self._bench.keep_private(order.campaign_id, work.private)
+            self._bench.keep_private(_owner(order), work.private)
         except (DistrustError, HubUnreachableError, RobotError):
             raise  # it may pass: the round is done again
         except ZunftError as error:
@@ -211,21 +214,31 @@ class Agent:
         self._voice.say("kept", f"{len(data)} bytes", iteration=order.training.iterations)
         self._push(owed, data)  # 6
 
+    def _train_master(self, base: Skill, order: Assignment) -> None:
+        plan = order.training
+        self._voice.say("training", f"a master first, {plan.master_iterations} iterations")
+        self._place.train_master(base, plan, self._teller(plan.master_iterations, "a master"))
+        self._voice.say("mastered", "this robot has a master now and joins the lessons.")
+
     def _practise(self, base: Skill, order: Assignment) -> Work:
+        self._voice.say("training", f"round {order.number} of {order.rounds}")
+        private, tell = self._bench.private(_owner(order)), self._teller(order.training.iterations)
+        return self._place.practise(base, order, self._identity.robot_id, private, tell)
+
+    def _teller(self, iterations: int, text: str = "") -> Callable[[Iteration], None]:
+        """Says each of so many iterations, and leaves off before the last where the robot is to end."""
         done = 0
 
         def tell(iteration: Iteration) -> None:
             nonlocal done
             done += 1
             self._voice.steps += iteration.steps
-            figures = iteration.learning
-            self._voice.say("training", success=iteration.success_rate, iteration=done, learning=figures)
-            if self._stopped() and done < order.training.iterations:
+            success, figures = iteration.success_rate, iteration.learning
+            self._voice.say("training", text, success=success, iteration=done, learning=figures)
+            if self._stopped() and done < iterations:
                 raise StoppedError
 
-        self._voice.say("training", f"round {order.number} of {order.rounds}")
-        private = self._bench.private(order.campaign_id)
-        return self._place.practise(base, order, self._identity.robot_id, private, tell)
+        return tell
 
     def _push(self, owed: Pending, data: Blob) -> None:
         try:
@@ -243,6 +256,12 @@ class Agent:
     def _give_up(self, reason: str) -> None:
         self._bench.drop_pending()
         self._voice.say("dropped", reason)
+
+
+def _owner(order: Assignment) -> str:
+    """Whose what training keeps is: a campaign's, and within that a learner's; no other knows of it."""
+    learner = order.training.learner
+    return f"{order.campaign_id} {learner.model_dump_json()}" if learner else order.campaign_id
 
 
 def take_turns(

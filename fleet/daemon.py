@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +13,6 @@ from fleet.abilities import abilities_of
 from fleet.agent import Agent
 from fleet.fetch import Needs, pull_skill
 from fleet.home import home_workshop
-from fleet.masters import master_of
 from fleet.membership import connect
 from fleet.own_robot import Env
 from fleet.personal import personalise
@@ -89,7 +87,7 @@ def _place(
         "seed": (settings.seed + crc32(identity.robot_id.encode())) % 2**31,
         "episodes": settings.rehearsal_episodes,
         "batch_steps": settings.batch_steps,
-        "master": partial(master_of, bench, task),
+        "bench": bench,
         "stopped": stopped,
     }
     if own_env is not None:

@@ -1,7 +1,8 @@
 """A robot's master: who shows the guild's apprentice how the work is done here, and never leaves the robot.
 
 Either a skill, trained at home or brought along, or a controller that the task has as data. It is named once
-and kept in the robot's folder; how it teaches is `fleet.training.imitation`'s.
+and kept in the robot's folder; how it teaches is `fleet.training.imitation`'s, when a robot trains one
+without being told by its owner is `fleet.agent`'s.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from envs.evaluate import Player
 from envs.scripted import controller
 from envs.task import Task
 from fleet.robot_folder import RobotFolder
+from skills.container import Tensors
 from skills.errors import ContractError
 from skills.files import write_atomically
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["bring_controller", "bring_skill", "master_of"]
+__all__ = ["bring_controller", "bring_skill", "master_from", "master_of"]
 
 CONTROLLER_LIMIT = 1024  # bytes of a controller's name
 
@@ -48,6 +50,20 @@ def bring_controller(bench: RobotFolder, task: Task, name: str) -> None:
     controller(name, task)
     write_atomically(_name_file(bench, task), name.encode(), mode=0o600)
     _skill_file(bench, task).unlink(missing_ok=True)
+
+
+def master_from(base: Skill, weights: Tensors, steps: int) -> Skill:
+    """The master whose weights came of training at home from a version of the guild's, for so many steps."""
+    changes = {
+        "parents": (base.digest,),
+        "origin": "upload",
+        "round_id": None,
+        "contributors": 1,
+        "samples": steps,
+        "carries": (),
+        "summary": "A master, trained at home",
+    }
+    return Skill(base.manifest.model_copy(update=changes), weights)
 
 
 def master_of(bench: RobotFolder, task: Task) -> Player | None:

@@ -12,6 +12,7 @@ from skills.container import Tensors
 from skills.delta import Delta
 from skills.errors import ZunftError
 from skills.manifest import Contract
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
@@ -79,6 +80,18 @@ class Place(Protocol):
         self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[Iteration], None]
     ) -> Tensors:
         """The network's weights after training for this place alone; rounds know nothing of it."""
+
+    def lacks_master(self, plan: TrainingPlan) -> bool:
+        """Whether the plan wants robots to train a master before its lessons, and this one has none."""
+
+    def train_master(
+        self, base: Skill, plan: TrainingPlan, on_iteration: Callable[[Iteration], None]
+    ) -> None:
+        """Train this place's master from a round's base, as long as the plan says, and keep it.
+
+        From the base, not from a new network: so it is no worse to begin with than what the guild has, and
+        masters who began as one are more alike in how they work, which is easier to learn from all at once.
+        """
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
         """Share of episodes in which the skill succeeds.

@@ -19,6 +19,7 @@ Phase = Literal[
     "pushed",
     "dropped",
     "failed",
+    "mastered",
     "adopted",
     "tuned",
     "refused",

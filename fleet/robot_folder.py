@@ -8,7 +8,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     <skill>.memory.json   which version is in use, which were refused and why
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
-    private.tensors  what training keeps from round to round of one campaign: never sent
+    private.tensors  what training keeps from round to round of one campaign and learner: never sent
     skills/          fetched skill files, named by digest; a .partial one is on its way
 """
 
@@ -257,17 +257,17 @@ class RobotFolder:
         (self.home / "pending.json").unlink(missing_ok=True)
         (self.home / "pending.delta").unlink(missing_ok=True)
 
-    def private(self, campaign_id: str) -> Tensors:
-        """What training kept of this campaign's last round; empty where there was none, or it is damaged."""
+    def private(self, owner: str) -> Tensors:
+        """What training kept for this owner; empty where that is another's, or damaged."""
         try:
             kept, tensors = unpack((self.home / "private.tensors").read_bytes(), "private state")
         except (FileNotFoundError, ArtefactError):
             return {}
-        return tensors if kept == campaign_id else {}
+        return tensors if kept == owner else {}
 
-    def keep_private(self, campaign_id: str, tensors: Tensors) -> None:
-        """Replace what training keeps; that of another campaign is forgotten."""
-        write_atomically(self.home / "private.tensors", pack(campaign_id, tensors), mode=0o600)
+    def keep_private(self, owner: str, tensors: Tensors) -> None:
+        """Replace what training keeps; that of another owner is forgotten."""
+        write_atomically(self.home / "private.tensors", pack(owner, tensors), mode=0o600)
 
     def _personal_file(self, skill: str) -> Path:
         return self.home / f"{skill}.personal.skill"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
 from fleet.abilities import abilities_of
 from fleet.agent import Agent, AgentSettings, take_turns
-from fleet.masters import master_of
 from fleet.membership import connect, join
 from fleet.progress import Progress
 from fleet.robot_folder import RobotFolder
@@ -141,7 +139,7 @@ def _agent(line: Line, plan: FleetPlan, number: int, bench: RobotFolder) -> Agen
             robot.workshop,
             seed=plan.seed + number,
             episodes=plan.episodes,
-            master=partial(master_of, bench, task),
+            bench=bench,
         ),
         plan.agent,
         abilities=abilities_of(identity.embodiment, kept=kept_tasks(bench)),

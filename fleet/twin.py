@@ -5,10 +5,11 @@ When it does either is left to `fleet.agent`, how to train to `fleet.practice` a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from envs.evaluate import Player, evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
+from fleet.masters import bring_skill, master_from, master_of
 from fleet.own_robot import Env, rehearse
 from fleet.place import StoppedError
 from fleet.practice import Practised, practise, train_locally
+from fleet.robot_folder import RobotFolder
 from fleet.training.choose import make_trainer
 from fleet.training.report import TrainingReport
 from fleet.training.sampler import MakeEnv, vectorise
@@ -32,16 +35,15 @@ from skills.networks.base import Network
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["PARALLEL", "OwnPlace", "TwinPlace", "learner_of"]
+__all__ = ["PARALLEL", "Options", "OwnPlace", "TwinPlace", "learner_of"]
 
 Stopped = Callable[[], bool]
-Master = Callable[[], Player | None]
-Key = tuple[Network, Algorithm, tuple[str, ...], str]
-"""What a trainer is for: network, learner, what versions carry, what robots share."""
+Key = tuple[str, Network, Algorithm, tuple[str, ...], str]
+"""What a trainer is for: campaign, network, learner, what versions carry, what robots share."""
 
 PARALLEL = 32  # simulations at once in training
 REHEARSAL_SEED = 7_000  # apart from the gate's, so that a twin is no second look at the same episodes
-TUNING = 0  # beside a robot's seed, where rounds have their number, from 1
+TUNING, MASTER = 0, 1  # beside a robot's seed
 AT_HOME = TrainingPlan()  # nobody to share with: no variates, and the critic is part of what is learned
 
 
@@ -60,72 +62,60 @@ class _Left:
         return self.policy.act(observation)
 
 
-class _Trainers:
-    """One trainer for all rounds of a kind and campaign: it takes seconds to build, and remembers.
+class Options(TypedDict, total=False):
+    """What both places are told.
 
-    Another campaign begins with new ones, as after a restart: nothing of the last is known in it.
-    """
-
-    def __init__(
-        self, make_env: MakeEnv, task: Task, seed: int, batch_steps: int | None, master: Master
-    ) -> None:
-        self._make_env, self._task, self._seed = make_env, task, seed
-        self._batch_steps, self._master = batch_steps, master
-        self._campaign = ""
-        self._built: dict[Key, Trainer] = {}
-
-    def of(self, network: Network, plan: TrainingPlan, campaign: str) -> Trainer:
-        """For this network, by this plan."""
-        if campaign != self._campaign:
-            self._campaign = campaign
-            self._built.clear()
-        learner = learner_of(plan, self._task, self._batch_steps)
-        key = (network, learner, plan.carries, plan.share)
-        if key not in self._built:
-            self._built[key] = make_trainer(
-                self._make_env, network, learner, seed=self._seed, teacher=self._master, **_shared(plan)
-            )
-        return self._built[key]
-
-
-class TwinPlace:
-    """One workshop's simulation.
-
-    Args:
-        task: What is practised.
-        workshop: The robot's arm, peculiarities and seams.
+    Attributes:
         seed: Of all training here.
-        episodes: How many a rehearsal runs.
         batch_steps: Environment steps of an iteration, where the robot has its own mind; else as ordered.
-        master: Who teaches where a round asks for lessons, if there is anybody yet.
+        bench: The robot's folder, where its master lies; without one it has none.
         stopped: Asked before each step.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        workshop: Workshop,
-        *,
-        seed: int,
-        episodes: int = 32,
-        batch_steps: int | None = None,
-        master: Master = lambda: None,
-        stopped: Stopped = lambda: False,
-    ) -> None:
+    seed: Required[int]
+    batch_steps: int | None
+    bench: RobotFolder | None
+    stopped: Stopped
+
+
+class _Home(ABC):
+    """What both places have in common.
+
+    Args:
+        task: What is practised.
+        make_env: Builds the environments to train in from a seed.
+        episodes: How many a rehearsal runs.
+        options: See `Options`.
+    """
+
+    def __init__(self, task: Task, make_env: MakeEnv, episodes: int, **options: Unpack[Options]) -> None:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
         self._task = task
-        self._workshop = workshop
-        self._seed = seed
+        self._make_env = make_env
         self._episodes = episodes
-        self._batch_steps = batch_steps
-        self._stopped = stopped
-        make = partial(make_vector_env, task, workshop, PARALLEL)
-        self._trainers = _Trainers(make, task, seed, batch_steps, master)
+        self._seed = options["seed"]
+        self._batch_steps = options.get("batch_steps")
+        self._bench = options.get("bench")
+        self._stopped = options.get("stopped", lambda: False)
+        self._wanted = partial(_check_wanted, self._stopped)
+        self._built: tuple[Key, Trainer] | None = None
 
     def trainer(self, network: Network, plan: TrainingPlan, campaign: str = "") -> Trainer:
-        """The trainer of a network by a plan, built once a campaign: it takes seconds."""
-        return self._trainers.of(network, plan, campaign)
+        """The trainer of a network by a plan, for all rounds of a campaign: it takes seconds, and remembers.
+
+        Another campaign or learner begins with a new one, as after a restart: nothing of the last is in it.
+        """
+        learner = learner_of(plan, self._task, self._batch_steps)
+        key = (campaign, network, learner, plan.carries, plan.share)
+        if self._built is None or self._built[0] != key:
+            found = make_trainer(
+                self._make_env, network, learner, seed=self._seed, teacher=self._master, **_shared(plan)
+            )
+            if self._built is not None:
+                self._let_go(self._built[1])
+            self._built = key, found
+        return self._built[1]
 
     def practise(
         self,
@@ -137,21 +127,71 @@ class TwinPlace:
     ) -> Practised:
         """Train for a round; see `fleet.practice.practise`."""
         trainer = self.trainer(base.manifest.network, assignment.training, assignment.campaign_id)
-        wanted = partial(_check_wanted, self._stopped)
-        return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
+        self._come_back(trainer)
+        return practise(base, assignment, trainer, robot_id, private, on_iteration, self._wanted)
 
     def tune(
         self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[TrainingReport], None]
     ) -> Tensors:
         """See `fleet.place.Place.tune`; with a trainer of its own, so that rounds' stays as it is."""
+        return self._alone(guild, TUNING, [rate] * iterations, on_iteration)[0]
+
+    def lacks_master(self, plan: TrainingPlan) -> bool:
+        """See `fleet.place.Place.lacks_master`."""
+        return plan.master_iterations > 0 and self._bench is not None and self._master() is None
+
+    def train_master(
+        self, base: Skill, plan: TrainingPlan, on_iteration: Callable[[TrainingReport], None]
+    ) -> None:
+        """See `fleet.place.Place.train_master`; rates fall as in a campaign of so many rounds."""
+        count = plan.master_iterations
+        rates = [plan.rate_of_round(number, count) for number in range(1, count + 1)]
+        weights, report = self._alone(base, MASTER, rates, on_iteration)
+        if self._bench is not None:
+            bring_skill(self._bench, self._task, master_from(base, weights, report.steps))
+
+    @abstractmethod
+    def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
+        """See `fleet.place.Place.rehearse`."""
+
+    @abstractmethod
+    def _let_go(self, trainer: Trainer) -> None:
+        """A trainer is not used any more."""
+
+    @abstractmethod
+    def _come_back(self, trainer: Trainer) -> None:
+        """Another round begins with a trainer."""
+
+    def _alone(
+        self,
+        skill: Skill,
+        number: int,
+        rates: Sequence[float],
+        on_iteration: Callable[[TrainingReport], None],
+    ) -> tuple[Tensors, TrainingReport]:
+        """Train without the guild, an iteration at each rate, with a trainer for just that."""
         learner = learner_of(AT_HOME, self._task, self._batch_steps)
-        make = partial(make_vector_env, self._task, self._workshop, PARALLEL)
-        seed = _drawn(self._seed, TUNING)
-        trainer = make_trainer(make, guild.manifest.network, learner, seed=seed, **_shared(AT_HOME))
+        seed, network = _drawn(self._seed, number), skill.manifest.network
+        trainer = make_trainer(self._make_env, network, learner, seed=seed, **_shared(AT_HOME))
         try:
-            return _tuned(trainer, guild, iterations, rate, on_iteration, self._stopped)
+            return train_locally(trainer, skill, rates, 1, on_iteration=on_iteration, on_step=self._wanted)
         finally:
-            trainer.close()
+            self._let_go(trainer)
+
+    def _master(self) -> Player | None:
+        return None if self._bench is None else master_of(self._bench, self._task)
+
+
+class TwinPlace(_Home):
+    """One workshop's simulation: the robot's arm, peculiarities and seams; see `Options`."""
+
+    def __init__(
+        self, task: Task, workshop: Workshop, *, episodes: int = 32, **options: Unpack[Options]
+    ) -> None:
+        super().__init__(
+            task, partial(make_vector_env, task, workshop, PARALLEL), episodes=episodes, **options
+        )
+        self._workshop = workshop
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
         """Success of the skill in this workshop, see `fleet.place.Place.rehearse`."""
@@ -159,73 +199,36 @@ class TwinPlace:
         count, seed = episodes or self._episodes, REHEARSAL_SEED + draw
         return evaluate(policy, self._task, self._workshop, count, seed).score
 
+    def _let_go(self, trainer: Trainer) -> None:
+        trainer.close()
 
-class OwnPlace:
+    def _come_back(self, trainer: Trainer) -> None:
+        pass  # its simulations are where it left them
+
+
+class OwnPlace(_Home):
     """A robot's own environment, one episode after the other; it practises and rehearses in the same.
 
-    Args:
-        env: Checked by `fleet.own_robot.load_env`; whoever opened it closes it.
-        task: What is practised.
-        seed: Of all training here.
-        episodes: How many a rehearsal runs.
-        batch_steps: Environment steps of an iteration, where the robot has its own mind; else as ordered.
-        master: Who teaches where a round asks for lessons, if there is anybody yet.
-        stopped: Asked before each step.
+    It is checked by `fleet.own_robot.load_env`; whoever opened it closes it. See `Options`.
     """
 
-    def __init__(
-        self,
-        env: Env,
-        task: Task,
-        *,
-        seed: int,
-        episodes: int = 8,
-        batch_steps: int | None = None,
-        master: Master = lambda: None,
-        stopped: Stopped = lambda: False,
-    ) -> None:
-        self.contract = task.contract
-        self.task_digest: str | None = task.digest
-        self._env = env
+    def __init__(self, env: Env, task: Task, *, episodes: int = 8, **options: Unpack[Options]) -> None:
         # One for all rounds: a vector environment that is thrown away closes what is in it.
-        self._copies = vectorise(env)
-        self._task = task
-        self._seed = seed
-        self._episodes = episodes
-        self._batch_steps = batch_steps
-        self._stopped = stopped
-        self._trainers = _Trainers(lambda _: self._copies, task, seed, batch_steps, master)
-
-    def practise(
-        self,
-        base: Skill,
-        assignment: Assignment,
-        robot_id: str,
-        private: Tensors,
-        on_iteration: Callable[[TrainingReport], None],
-    ) -> Practised:
-        """Train for a round; see `fleet.practice.practise`."""
-        campaign = assignment.campaign_id
-        trainer = self._trainers.of(base.manifest.network, assignment.training, campaign)
-        trainer.leave()  # since the last round the robot was elsewhere
-        wanted = partial(_check_wanted, self._stopped)
-        return practise(base, assignment, trainer, robot_id, private, on_iteration, wanted)
-
-    def tune(
-        self, guild: Skill, iterations: int, rate: float, on_iteration: Callable[[TrainingReport], None]
-    ) -> Tensors:
-        """See `fleet.place.Place.tune`; the environment stays open."""
-        learner = learner_of(AT_HOME, self._task, self._batch_steps)
-        seed = _drawn(self._seed, TUNING)
-        network, shared = guild.manifest.network, _shared(AT_HOME)
-        trainer = make_trainer(lambda _: self._copies, network, learner, seed=seed, **shared)
-        return _tuned(trainer, guild, iterations, rate, on_iteration, self._stopped)
+        copies = vectorise(env)
+        super().__init__(task, lambda _: copies, episodes, **options)
+        self._env = env
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
         """Success of the skill on this robot, see `fleet.place.Place.rehearse`."""
         policy = _Left(Policy(skill), self._stopped)
         count = episodes or self._episodes
         return rehearse(self._env, policy, self._task, count, self._seed + draw * count).score
+
+    def _let_go(self, trainer: Trainer) -> None:
+        pass  # the environment stays open
+
+    def _come_back(self, trainer: Trainer) -> None:
+        trainer.leave()  # since the last round the robot was elsewhere
 
 
 def learner_of(plan: TrainingPlan, task: Task, batch_steps: int | None = None) -> Algorithm:
@@ -244,19 +247,6 @@ def _shared(plan: TrainingPlan) -> dict[str, Any]:
         "variates": plan.variates,
         "moments": plan.moments,
     }
-
-
-def _tuned(
-    trainer: Trainer,
-    guild: Skill,
-    iterations: int,
-    rate: float,
-    on_iteration: Callable[[TrainingReport], None],
-    stopped: Stopped,
-) -> Tensors:
-    wanted = partial(_check_wanted, stopped)
-    weights, _ = train_locally(trainer, guild, [rate], iterations, on_iteration=on_iteration, on_step=wanted)
-    return weights
 
 
 def _drawn(seed: int, number: int) -> int:

@@ -10,12 +10,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.learning.setting import Setting
 from envs.task import load_task
 from envs.workshop import Workshop
+from fleet.masters import bring_skill
 from fleet.practice import practise
+from fleet.robot_folder import RobotFolder
 from fleet.twin import TwinPlace
 from fleet.workers.crew import Crew, Line
 from hub.merging.cpu import CpuEngine
@@ -25,13 +29,14 @@ from skills.delta import norm
 from skills.messages.rounds import Assignment
 from skills.messages.skills import VersionView
 from skills.parts import network_of
-from skills.policy import Policy
 from skills.skill import Skill
 
 __all__ = ["campaign", "run_all"]
 
 PLACES: dict[tuple[Any, ...], TwinPlace] = {}
 """Of this process, by campaign, home, seed and master; those of one campaign."""
+FOLDERS: list[TemporaryDirectory[str]] = []
+"""Of its robots that have a master."""
 
 
 def campaign(
@@ -96,10 +101,14 @@ def _place(task: str, campaign_id: str, home: Workshop, seed: int, master: Skill
     """A robot's simulation; it lives as long as the campaign."""
     if any(key[0] != campaign_id for key in PLACES):
         PLACES.clear()
-    teacher = None if master is None else Policy(master)
     key = (campaign_id, home, seed, None if master is None else master.digest)
     if key not in PLACES:
-        PLACES[key] = TwinPlace(load_task(task), home, seed=seed, master=lambda: teacher)
+        loaded, bench = load_task(task), None
+        if master is not None:
+            FOLDERS.append(TemporaryDirectory())
+            bench = RobotFolder(Path(FOLDERS[-1].name))
+            bring_skill(bench, loaded, master)
+        PLACES[key] = TwinPlace(loaded, home, seed=seed, bench=bench)
     return PLACES[key]
 
 

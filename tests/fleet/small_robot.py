@@ -19,6 +19,7 @@ from skills.delta import Delta, DeltaHeader
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest
+from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.networks.mlp import Mlp
 from skills.skill import Skill
@@ -66,6 +67,7 @@ class SmallPlace:
     step: float = 0.25
     tuned_scores: tuple[float, float] = (0.0, 0.0)
     guild: Skill | None = None
+    master: Skill | None = None
 
     def practise(
         self,
@@ -96,6 +98,16 @@ class SmallPlace:
         for _ in range(iterations):
             on_iteration(OneIteration())
         return {name: tensor + np.float32(rate) for name, tensor in guild.tensors.items()}
+
+    def lacks_master(self, plan: TrainingPlan) -> bool:
+        return plan.master_iterations > 0 and self.master is None
+
+    def train_master(
+        self, base: Skill, plan: TrainingPlan, on_iteration: Callable[[Iteration], None]
+    ) -> None:
+        for _ in range(plan.master_iterations):
+            on_iteration(OneIteration())
+        self.master = base
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:  # noqa: ARG002
         if self._is_tuned(skill):

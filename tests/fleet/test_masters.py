@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,17 @@ from envs.scripted import Scripted
 from envs.task import load_task
 from envs.workshop import fleet_workshops
 from fleet.masters import bring_controller, bring_skill, master_of
+from fleet.own_robot import Guarded
+from fleet.place import StoppedError
 from fleet.robot_folder import RobotFolder
-from fleet.twin import TwinPlace
+from fleet.twin import OwnPlace, TwinPlace
 from skills.delta import norm, shapes_of_delta
 from skills.errors import ArtefactError, ContractError
 from skills.messages.plans import TrainingPlan
 from skills.messages.training import Imitation
 from skills.policy import Policy
+from skills.skill import Skill
+from tests.fleet.own_robots import make_good
 from tests.fleet.test_practice import assignment_for
 from zunft.new_skill import new_skill
 
@@ -72,7 +76,7 @@ PLAN = TrainingPlan(iterations=1, learner=LESSONS, share="policy", variates=True
 
 def test_a_robot_without_a_master_leaves_lessons_out_and_joins_when_it_has_one(bench: RobotFolder) -> None:
     home = fleet_workshops(TASK.file)[0]
-    twin = TwinPlace(TASK, home, seed=0, master=partial(master_of, bench, TASK))
+    twin = TwinPlace(TASK, home, seed=0, bench=bench)
     order = assignment_for(SKILL, PLAN)
     with pytest.raises(ContractError, match="no master yet") as caught:
         twin.practise(SKILL, order, "robot", {}, lambda _: None)
@@ -81,3 +85,84 @@ def test_a_robot_without_a_master_leaves_lessons_out_and_joins_when_it_has_one(b
     work = twin.practise(SKILL, order, "robot", {}, lambda _: None)
     assert set(work.delta.tensors) == set(shapes_of_delta(SKILL.manifest, PLAN))
     assert norm(work.delta.tensors) > 0
+
+
+TEACH = PLAN.model_copy(update={"learner": LESSONS.model_copy(update={"master_iterations": 2})})
+ORDER = assignment_for(SKILL, TEACH)
+
+
+def place_of(
+    kind: str, bench: RobotFolder, stopped: Callable[[], bool] = lambda: False
+) -> TwinPlace | OwnPlace:
+    if kind == "own":
+        return OwnPlace(Guarded(make_good()), TASK, seed=0, batch_steps=64, bench=bench, stopped=stopped)
+    home = fleet_workshops(TASK.file)[0]
+    return TwinPlace(TASK, home, seed=0, batch_steps=64, bench=bench, stopped=stopped)
+
+
+@pytest.mark.parametrize("kind", ["twin", "own"])
+def test_a_robot_trains_its_master_where_lessons_ask_for_it_and_then_learns_from_it(
+    kind: str, bench: RobotFolder
+) -> None:
+    place, told = place_of(kind, bench), []
+    assert place.lacks_master(TEACH)
+    assert not place.lacks_master(PLAN)
+    place.train_master(SKILL, TEACH, told.append)
+    assert len(told) == 2
+    assert not place.lacks_master(TEACH)
+    (file,) = bench.home.glob("*")
+    assert (file.name, file.stat().st_mode & 0o777) == ("weld-seam.master.skill", 0o600)
+    master = Skill.load(file)
+    assert master.manifest.parents == (SKILL.digest,)
+    assert master.manifest.samples == sum(each.steps for each in told) > 100
+    assert any(not np.array_equal(master.tensors[name], each) for name, each in SKILL.tensors.items())
+    work = place.practise(SKILL, ORDER, "robot", {}, lambda _: None)
+    assert norm(work.delta.tensors) > 0
+    assert not any("master" in name for name in work.delta.tensors)
+
+
+@pytest.mark.parametrize("kind", ["twin", "own"])
+def test_a_robot_that_is_to_end_leaves_its_master_untrained_and_begins_again_later(
+    kind: str, bench: RobotFolder
+) -> None:
+    asked, enough = 0, 3
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == enough
+
+    place = place_of(kind, bench, stopped)
+    with pytest.raises(StoppedError):
+        place.train_master(SKILL, TEACH, lambda _: None)
+    assert asked == enough
+    assert place.lacks_master(TEACH)
+    assert not list(bench.home.iterdir())
+    place.train_master(SKILL, TEACH, lambda _: None)
+    again = place_of(kind, RobotFolder(bench.home / "fresh"))
+    (bench.home / "fresh").mkdir()
+    again.train_master(SKILL, TEACH, lambda _: None)
+    assert not again.lacks_master(TEACH)
+    if kind == "twin":  # an environment of one's own is where it was left
+        mine, fresh = (
+            Skill.load(each / "weld-seam.master.skill") for each in (bench.home, bench.home / "fresh")
+        )
+        assert mine.digest == fresh.digest
+
+
+def test_whoever_brought_a_master_trains_none(bench: RobotFolder) -> None:
+    place = place_of("twin", bench)
+    bring_controller(bench, TASK, "p")
+    assert not place.lacks_master(TEACH)
+
+
+def test_nothing_of_the_lessons_is_known_in_the_practice_after_them(bench: RobotFolder) -> None:
+    bring_controller(bench, TASK, "p")
+    after = assignment_for(SKILL, TrainingPlan(iterations=1, variates=True, share="policy", codec="raw"))
+    taught, fresh = place_of("twin", bench), place_of("twin", bench)
+    taught.practise(SKILL, ORDER, "robot", {}, lambda _: None)
+    found, expected = (place.practise(SKILL, after, "robot", {}, lambda _: None) for place in (taught, fresh))
+    for name, tensor in expected.delta.tensors.items():
+        assert np.array_equal(found.delta.tensors[name], tensor), name
+    assert found.private.keys() == expected.private.keys()
+    assert all(np.array_equal(found.private[name], each) for name, each in expected.private.items())
