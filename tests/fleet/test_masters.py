@@ -15,6 +15,7 @@ from fleet.masters import bring_controller, bring_skill, master_of
 from fleet.own_robot import Guarded
 from fleet.place import StoppedError
 from fleet.robot_folder import RobotFolder
+from fleet.training.report import TrainingReport
 from fleet.twin import OwnPlace, TwinPlace
 from skills.delta import norm, shapes_of_delta
 from skills.errors import ArtefactError, ContractError
@@ -104,7 +105,8 @@ def place_of(
 def test_a_robot_trains_its_master_where_lessons_ask_for_it_and_then_learns_from_it(
     kind: str, bench: RobotFolder
 ) -> None:
-    place, told = place_of(kind, bench), []
+    place = place_of(kind, bench)
+    told: list[TrainingReport] = []
     assert place.lacks_master(TEACH)
     assert not place.lacks_master(PLAN)
     place.train_master(SKILL, TEACH, told.append)

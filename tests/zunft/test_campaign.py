@@ -14,7 +14,9 @@ from typer.testing import CliRunner, Result
 from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.errors import RequestError, ZunftError
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.plans import MergePlan, TrainingPlan
+from skills.messages.training import Imitation, Ppo
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from zunft.cli import app
 from zunft.commands import campaign
@@ -142,3 +144,45 @@ def test_an_order_file_need_not_repeat_the_skill(hall: Hall, tmp_path: Path) -> 
     assert run("start", "reach", "--order", str(file)).exit_code == 0
     order = hall.get("/campaigns")[0]["order"]
     assert (order["skill"], order["rounds"], order["merge"]["rule"]) == ("reach", 5, "trimmed-mean")
+
+
+def order_of(hall: Hall, *words: str) -> CampaignRequest:
+    result = run("start", "reach", *words)
+    assert result.exit_code == 0, result.exception
+    hall.turn()
+    return CampaignRequest.model_validate(hall.get("/campaigns")[0]["order"])
+
+
+def test_teaching_orders_masters_and_lessons_and_where_asked_practice_after_them(hall: Hall) -> None:
+    found = order_of(hall, "--teach", "--rounds", "4", "--practice-after", "2", "--learner", "ppo")
+    lessons, practice = found.stretches
+    assert (lessons.last, practice.first, practice.last) == (4, 5, 6)
+    assert lessons.training == TrainingPlan(
+        learner=Imitation(master_iterations=4 * 3), variates=True, moments=True, share="policy"
+    )
+    assert practice.training == TrainingPlan(learner=Ppo(), variates=True, share="policy")
+    shown = run("show", hall.get("/campaigns")[0]["campaign_id"])
+    assert "0 of 6" in shown.output
+    assert "robots learn by imitation, master iterations 12, and send policy, control" in shown.output
+    assert "rounds 5 to 6" in shown.output
+
+
+def test_teaching_alone_orders_lessons_and_masters_as_long_as_one_says(hall: Hall) -> None:
+    found = order_of(hall, "--teach", "--master-iterations", "5")
+    assert (found.rounds, found.then, found.training.master_iterations) == (16, (), 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("--practice-after 2", "are for campaigns that teach. Add --teach."),
+        ("--master-iterations 2", "are for campaigns that teach. Add --teach."),
+        ("--teach --learner ppo", "--learner: lessons are learned by imitation"),
+        ("--teach --rule ties", "a control variate is a mean, and ties makes none"),
+    ],
+)
+def test_teaching_that_makes_no_sense_is_refused_in_words(hall: Hall, words: str, found: str) -> None:
+    result = run("start", "reach", *words.split())
+    assert isinstance(result.exception, ZunftError)
+    assert found in str(result.exception)
+    assert hall.get("/campaigns") == []

@@ -20,6 +20,7 @@ from zunft.commands.learners import Knobs, Learner, read_learner
 from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.merge import Clip, Options, parse_options
 from zunft.commands.output import err, facts, out, table, tell
+from zunft.commands.teaching import MasterIterations, PracticeAfter, Teach, teaching
 
 __all__ = ["app"]
 
@@ -31,13 +32,14 @@ app = typer.Typer(no_args_is_help=True)
     "[bold]zunft campaign start weld-seam --quorum 5 --rule trimmed-mean --option trim=.2 --clip 3[/]; "
     "[bold]zunft campaign start weld-seam --optimiser adam --max-staleness 2[/]; "
     "[bold]zunft campaign start weld-seam --variates --share policy[/]; "
+    "[bold]zunft campaign start swing-load --rounds 30 --teach --practice-after 10[/]; "
     "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
 )
 def start(
     skill: str,
     token: Token,
     hub: Hub = DEFAULT_HUB,
-    rounds: Annotated[int, typer.Option(help="How many rounds.")] = 16,
+    rounds: Annotated[int, typer.Option(help="How many rounds; with --teach, of lessons.")] = 16,
     quorum: Annotated[int, typer.Option(help="Fewest deltas that make a round.")] = 2,
     target: Annotated[int, typer.Option(help="Close a round at so many deltas; 0 waits for all robots.")] = 0,
     deadline: Annotated[
@@ -62,6 +64,9 @@ def start(
     ] = "all",
     learner: Learner = "",
     knob: Knobs = None,
+    teach: Teach = False,
+    master_iterations: MasterIterations = None,
+    practice_after: PracticeAfter = 0,
     order: Annotated[
         Path | None,
         typer.Option(help="A JSON file with any field of a campaign request, instead of the options above."),
@@ -86,6 +91,7 @@ def start(
             "optimiser": optimiser,
             "max_staleness": max_staleness,
         },
+        **teaching(rounds, teach, master_iterations, practice_after, said),
     }
     asked = request(CampaignRequest, wanted) if order is None else _read(order, skill)
     campaign = connect(hub, token).start_campaign(asked)
