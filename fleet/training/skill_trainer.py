@@ -140,7 +140,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         for name, weight in self._at_home().items():
             kept = private.get(AT_HOME + name)
             if kept is not None and kept.shape == tuple(weight.shape):
-                weight.copy_(torch.from_numpy(kept))
+                weight.copy_(torch.tensor(kept))
         if self._settings.keep_moments:
             self._restore_moments(_named(private, MOMENT))
         own = _named(private, OWN_VARIATE)

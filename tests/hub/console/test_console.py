@@ -190,6 +190,17 @@ def test_a_skill_s_page_names_robots_to_their_own_operators_alone(tmp_path: Path
             assert "of yours" not in hidden or "0 of 0 robots" in hidden
 
 
+def test_a_campaign_s_page_says_how_robots_train_in_each_phase(tmp_path: Path) -> None:
+    lessons = {"learner": {"algorithm": "imitation", "master_iterations": 6}, "variates": True}
+    order = {"skill": "reach", "rounds": 2, "training": lessons, "then": [{"rounds": 3}]}
+    with hub_with_pages(tmp_path, "reach") as client:
+        campaign = ok(client.post(f"{API}/campaigns", json=order)).json()["campaign_id"]
+        shown = ok(client.get(f"/campaigns/{campaign}")).text
+    assert "0 of 5" in shown
+    assert re.search("Rounds 1 to 2.*by imitation, master iterations 6.*control variates", shown, re.DOTALL)
+    assert re.search("Rounds 3 to 5.*as the task advises", shown, re.DOTALL)
+
+
 def test_pages_hold_no_token(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path, "reach") as client:
         for path in ("/", "/skills/reach"):
