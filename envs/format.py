@@ -1,15 +1,14 @@
 """What may stand in a `task.toml`: the models of its sections, and nothing that is executed.
 
 Quantities are checked by the terms that compute them (`envs.terms`), the control section by its drive
-(`envs.drives`); reading a folder, names that refer to each other and the error messages are `envs.task`.
-The JSON schema in docs/task.schema.json is made from these models.
+(`envs.drives`), controllers are `envs.controllers`; reading a folder, names that refer to each other and the
+error messages are `envs.task`. The JSON schema in docs/task.schema.json is made from these models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache, reduce
-from itertools import pairwise
 from operator import or_
 from typing import Annotated, Any, Literal
 
@@ -21,6 +20,9 @@ from pydantic import (
     model_validator,
 )
 
+from envs.conditions import Condition
+from envs.controllers.controller import AnyController
+from envs.controllers.parts import Feedback, Schedule
 from envs.defaults import Training
 from envs.drives.base import Acted, Drive
 from envs.drives.impedance import Impedance
@@ -28,7 +30,7 @@ from envs.drives.registry import known_drives
 from envs.late import MOST_DELAY
 from envs.terms.base import Term
 from envs.terms.registry import known_terms
-from envs.values import Finite, Key, Numbers, Positive, Reference, Section
+from envs.values import Finite, Key, Positive, Reference, Section
 from envs.variation import Variation
 from skills.manifest import Name
 
@@ -145,47 +147,6 @@ class Reward(Section):
         return self
 
 
-class Condition(Section):
-    """Bounds on a quantity, in its unit; one of several components counts by its length.
-
-    Attributes:
-        of: The quantity.
-        above: It must be greater.
-        below: It must be less.
-        within: Its absolute value must be less.
-    """
-
-    of: Reference
-    above: Finite | None = None
-    below: Finite | None = None
-    within: Positive | None = None
-
-    @model_validator(mode="after")
-    def _some_bound(self) -> Condition:
-        one_sided = self.above is not None or self.below is not None
-        if one_sided == (self.within is not None):
-            raise ValueError("give above, below or both; or within")
-        return self
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Between which values it holds."""
-        if self.within is not None:
-            return -self.within, self.within
-        low = float("-inf") if self.above is None else self.above
-        return low, float("inf") if self.below is None else self.below
-
-    @property
-    def words(self) -> str:
-        """For people: `gap` below 0.01."""
-        if self.within is not None:
-            return f"`{self.of}` within ±{self.within:g}"
-        sides = (("above", self.above), ("below", self.below))
-        return f"`{self.of}` " + " and ".join(
-            f"{word} {value:g}" for word, value in sides if value is not None
-        )
-
-
 class Success(Section):
     """An episode succeeds that did not fail, was good for long enough and ended well.
 
@@ -205,60 +166,6 @@ class Success(Section):
     def _something_is_asked(self) -> Success:
         if not (self.steps or self.end):
             raise ValueError("say what success is: steps, end or both")
-        return self
-
-
-class Schedule(Section):
-    """A factor that depends on what is observed: linear between the points of a table, constant beyond.
-
-    Attributes:
-        by: Channels of one component, one or two.
-        at: For each of them the points, rising, in the channel's unit.
-        gain: The factor at each point; with two channels a row for each point of the first.
-    """
-
-    by: tuple[Key, ...] = Field(min_length=1, max_length=2)
-    at: tuple[tuple[Finite, ...], ...]
-    gain: tuple[Finite, ...] | tuple[tuple[Finite, ...], ...]
-
-    @model_validator(mode="after")
-    def _a_gain_for_each_point(self) -> Schedule:
-        if len(self.at) != len(self.by) or not all(self.at):
-            raise ValueError("give points for each of `by`")
-        if any(b <= a for points in self.at for a, b in pairwise(points)):
-            raise ValueError("points rise")
-        sizes = [len(points) for points in self.at]
-        rows = [row if isinstance(row, tuple) else (row,) for row in self.gain]
-        if len(rows) != sizes[0] or {len(row) for row in rows} != {[*sizes, 1][1]}:
-            raise ValueError(f"the gains are not {' x '.join(map(str, sizes))}")
-        return self
-
-
-class Feedback(Section):
-    """One part of a controller: gain * observed value * the scalars in `times`, each component limited.
-
-    Attributes:
-        of: An observation channel; without it, `value`.
-        part: First and behind-last component of it.
-        value: A constant vector in the action channel's unit.
-        gain: One number or one per component.
-        schedule: Another factor, which depends on where the robot or the job is.
-        times: Observation channels of one component each, multiplied in.
-        limit: Greatest length of the resulting vector; a longer one is shortened.
-    """
-
-    of: Key | None = None
-    part: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
-    value: tuple[Finite, ...] = ()
-    gain: Numbers = 1.0
-    schedule: Schedule | None = None
-    times: tuple[Key, ...] = ()
-    limit: Positive | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Feedback:
-        if (self.of is None) == (not self.value):
-            raise ValueError("give of or value")
         return self
 
 
@@ -287,7 +194,8 @@ class TaskFile(Section):
         success: Of an episode.
         failure: Any of these ends the episode.
         training: Where training begins, unless somebody says otherwise.
-        scripted: Controllers by name, the best last: for each action the parts that are added up.
+        scripted: Controllers by name, the best last: for each action the parts that are added up, or a
+            `Controller` that remembers.
         oracle: One that is told what the twin knows as well: proof that the task can be done, no yardstick.
     """
 
@@ -314,8 +222,8 @@ class TaskFile(Section):
     success: Success
     failure: tuple[Condition, ...] = Field(default=(), max_length=64)
     training: Training = Training()
-    scripted: dict[Name, dict[Key, tuple[Feedback, ...]]] = Field(default={}, max_length=16)
-    oracle: dict[Key, tuple[Feedback, ...]] = Field(default={}, max_length=16)
+    scripted: dict[Name, AnyController] = Field(default={}, max_length=16)
+    oracle: Annotated[AnyController, Field(default={})]
 
     @model_validator(mode="after")
     def _some_steps_count(self) -> TaskFile:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from envs.controllers.check import controller_complaints, estimate_complaints
+from envs.controllers.controller import full
 from envs.figures import hull
-from envs.format import Feedback, TaskFile
+from envs.format import TaskFile
 from envs.late import DELAY, MOST_DELAY
 from envs.names import unknown
 from envs.values import Outputs
@@ -195,37 +197,16 @@ def _known(file: TaskFile, outputs: Outputs) -> Iterator[Complaint]:
 
 
 def _controllers(file: TaskFile, contract: Contract, twin: Sequence[Channel]) -> Iterator[Complaint]:
-    seen = {channel.name: channel for channel in contract.observation}
+    seen = {channel.name: channel.size for channel in contract.observation}
+    told = {channel.name: channel.size for channel in twin}
     actions = {channel.name: channel.size for channel in contract.action}
-    for name, sides in file.scripted.items():
-        yield from _sides(("scripted", name), sides, seen, actions)
-    yield from _sides(("oracle",), file.oracle, seen | {channel.name: channel for channel in twin}, actions)
-
-
-def _sides(
-    place: Place,
-    sides: Mapping[str, tuple[Feedback, ...]],
-    seen: dict[str, Channel],
-    actions: dict[str, int],
-) -> Iterator[Complaint]:
-    for action, parts in sides.items():
-        if action not in actions:
-            yield (*place, action), unknown("action", action, actions)
-            continue
-        for number, part in enumerate(parts):
-            for message in _feedback(part, seen, actions[action]):
-                yield (*place, action, number), message
-
-
-def _feedback(part: Feedback, seen: dict[str, Channel], size: int) -> Iterator[str]:
-    for factor in (*part.times, *(part.schedule.by if part.schedule else ())):
-        if factor not in seen or seen[factor].size != 1:
-            yield f"{factor!r} is no observation of one component"
-    if part.of is not None and part.of not in seen:
-        yield unknown("observation", part.of, seen)
-        return
-    source = seen[part.of].size if part.of is not None else len(part.value)
-    found = len(range(source)[slice(*part.part)]) if part.part else source
-    gains = len(part.gain) if isinstance(part.gain, tuple) else size
-    if found not in {1, size} or gains != size:
-        yield f"{found} components and {gains} gains do not make the action's {size}"
+    dt = 1 / file.control_hz
+    for name, given in file.scripted.items():
+        for place, message in controller_complaints(given, seen, actions, dt):
+            yield ("scripted", name, *place), message
+        for place, message in estimate_complaints(given, file.oracle, seen, told):
+            yield ("scripted", name, *place), message
+    for place, message in controller_complaints(file.oracle, seen | told, actions, dt):
+        yield ("oracle", *place), message
+    if full(file.oracle).oracle:
+        yield ("oracle", "oracle"), "the oracle is told by the twin itself"

@@ -189,7 +189,8 @@ def _refusal(path: Path, place: Sequence[str | int], message: str, text: str | N
 
 
 def _as_in_file(place: Sequence[str | int]) -> tuple[str | int, ...]:
-    """Without the kind by which a quantity or the control was read, and which of two forms was tried."""
-    tag = {"quantities": 2, "control": 1}.get(str(place[0]) if place else "")
-    parts = [part for number, part in enumerate(place) if number != tag]
+    """Without the kind by which a section was read, and which of two forms was tried."""
+    tag = {"quantities": 2, "control": 1, "scripted": 2, "oracle": 1}.get(str(place[0]) if place else "", -1)
+    tags = {tag, tag + 3} if place[tag + 1 : tag + 2] == ("blocks",) else {tag}
+    parts = [part for number, part in enumerate(place) if number not in tags]
     return tuple(part for part in parts if isinstance(part, int) or re.fullmatch(r"[a-z0-9_-]+", part))

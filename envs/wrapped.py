@@ -25,8 +25,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from envs.controllers.controller import AnyController
 from envs.defaults import Training
-from envs.format import Feedback
 from envs.senses import LIMIT
 from envs.variation import Variation
 from skills.errors import ContractError
@@ -92,8 +92,13 @@ class WrappedFile(BaseModel):
         return Training()
 
     @property
-    def scripted(self) -> dict[str, dict[str, tuple[Feedback, ...]]]:
+    def scripted(self) -> dict[str, AnyController]:
         """No controller."""
+        return {}
+
+    @property
+    def oracle(self) -> AnyController:
+        """And none that is told."""
         return {}
 
     @property
