@@ -19,7 +19,7 @@ from envs.embodiment import embodiment_names, own_embodiments
 from envs.evaluate import Player, evaluate
 from envs.format import TaskFile
 from envs.resting import unrest
-from envs.scripted import Scripted, controller, controller_names, proof
+from envs.scripted import Scripted, controller, controller_names, controllers, proof
 from envs.senses import LIMIT
 from envs.shortfall import shortfall
 from envs.task import Task
@@ -127,6 +127,7 @@ def examine(task: Task) -> Iterator[Finding]:
     yield _not_trivial(task)
     if isinstance(task.file, TaskFile):
         yield from _solvable(task)
+        yield from _compared(task)
 
 
 def loads(task: Task) -> Iterator[Finding]:
@@ -320,11 +321,10 @@ def _solvable(task: Task) -> Iterator[Finding]:
 
 
 def _solvable_on(task: Task, robot: str, policy: Scripted) -> Finding:
-    name = controller_names(task)[-1] if not policy.told else "oracle"
-    entry = name if policy.told else f"scripted.{name}"
+    entry = policy.name if policy.told else f"scripted.{policy.name}"
     shops = shops_of(task.bundle, robot)
     scores = [evaluate(policy, task, shop, EPISODES, SEED).score for shop in shops]
-    text = f"{name} succeeds in {np.mean(scores):.0%}"
+    text = f"{policy.name} succeeds in {np.mean(scores):.0%}"
     if np.mean(scores) >= LEAST_SCRIPTED:
         return Finding(f"solvable on {robot}", passed=True, text=text)
     worse = int(np.argmin(scores))
@@ -337,6 +337,19 @@ def _solvable_on(task: Task, robot: str, policy: Scripted) -> Finding:
         remedy=f"Improve the controller [{entry}] or ease {worst} under [success] or [[failure]]; "
         f"or admit fewer robots or jobs. See it: zunft task trace BUNDLE --embodiment {where} -o trace.png.",
     )
+
+
+def _compared(task: Task) -> Iterator[Finding]:
+    """Of a task with several: what each reaches, so that whoever learns knows what is due to what."""
+    found = controllers(task).values()
+    if len(found) < 2:
+        return
+    robot = task.bundle.embodiments[0]
+    said = []
+    for each in found:
+        scores = [evaluate(each, task, shop, EPISODES, SEED).score for shop in shops_of(task.bundle, robot)]
+        said.append(f"{each.name} ({each.kind}) {np.mean(scores):.0%}")
+    yield Finding("controllers", passed=True, text=f"on {robot}: {', '.join(said)}")
 
 
 def _finding(check: str, bad: list[str], text: str, remedy: str) -> Finding:

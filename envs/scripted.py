@@ -41,6 +41,7 @@ class Scripted:
 
     def __init__(self, task: Task, name: str, given: Sides | Controller, *, told: bool = False) -> None:
         self.name, self.told, self._task, self._given = name, told, task, full(given)
+        self._remembers = self._given.remembers
         self._channels, self._sizes = _laid_out((*task.contract.observation, *(task.twin if told else ())))
         self._oracle = _Oracle(task, self._given.oracle) if self._given.oracle else None
         self._memory: _Memory | None = None
@@ -50,7 +51,7 @@ class Scripted:
         """Whether it is told what no robot knows, else whether it remembers."""
         if self.told:
             return "told"
-        return "adaptive" if self._given.remembers else "fixed"
+        return "adaptive" if self._remembers else "fixed"
 
     @property
     def label(self) -> str:
@@ -59,7 +60,7 @@ class Scripted:
 
     def begin(self) -> Scripted:
         """What acts in jobs that begin now: itself, or where it remembers, one without a memory yet."""
-        if not self._given.remembers:
+        if not self._remembers:
             return self
         return Scripted(self._task, self.name, self._given, told=self.told)
 
@@ -78,7 +79,7 @@ class Scripted:
     def _remembered(self, seen: Floats) -> _Memory:
         """What can be read now."""
         memory = self._memory or _Memory(self._given, self._sizes, self._task.dt, len(seen))
-        self._memory = memory if self._given.remembers else None
+        self._memory = memory if self._remembers else None
         memory.look({name: seen[:, part] * scale for name, (part, scale) in self._channels.items()})
         return memory
 

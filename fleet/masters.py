@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from envs.evaluate import Player
-from envs.scripted import controller
+from envs.scripted import controller, controller_names
 from envs.task import Task
 from fleet.robot_folder import RobotFolder
 from skills.container import Tensors
@@ -45,9 +45,14 @@ def bring_controller(bench: RobotFolder, task: Task, name: str) -> None:
     """Make one of the task's controllers this robot's master.
 
     Raises:
-        ContractError: The task has none of that name.
+        ContractError: The task has none of that name, or it is told what no robot knows.
     """
-    controller(name, task)
+    if controller(name, task).told:
+        raise ContractError(
+            f"the controller {name!r} is told what no robot knows.",
+            where="controller",
+            remedy=f"Choose one of {', '.join(controller_names(task)) or 'none'}.",
+        )
     write_atomically(_name_file(bench, task), name.encode(), mode=0o600)
     _skill_file(bench, task).unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from envs.evaluate import Player, evaluate_held_out, evaluate_many, pool
 from envs.examine import RandomPolicy
-from envs.scripted import controller, controller_names
+from envs.scripted import controllers
 from envs.task import Task
 from envs.workshop import Workshop, fleet_workshops
 from fleet.local_training import train_alone
@@ -48,7 +48,8 @@ class Trial(BaseModel):
     Attributes:
         curve: One point an iteration; with exploration, so below the skill's score.
         held_out: By the plan of the leaderboards (`skills.messages.leaderboards.BOARD`), so with a hub's
-            digits where as many episodes are run. Scores by player; the controllers by their names.
+            digits where as many episodes are run. Scores by player; the controllers by their names,
+            with a word where one is told what no robot knows.
         home: The one workshop that it trained in.
     """
 
@@ -95,7 +96,7 @@ def try_task(
         task, home, first, TrainingPlan(learner=learner, iterations=1), iterations, seed, on_iteration
     )
     players: dict[str, Player] = {"random": RandomPolicy(task.contract.action_size, seed)}
-    players |= {name: controller(name, task) for name in controller_names(task)}
+    players |= {each.label: each for each in controllers(task).values()}
     players["trained"] = Policy(skill)
     draws = BoardPlan(episodes=episodes).draws()
     scores = {

@@ -19,9 +19,9 @@ from benchmarks.learning.experiments import EXPERIMENTS
 from benchmarks.learning.methods import learned
 from benchmarks.learning.record import FILE, Row, append, read
 from benchmarks.learning.report import write_report
-from benchmarks.learning.scoring import ORACLE, scores
+from benchmarks.learning.scoring import scores
 from benchmarks.learning.setting import Setting
-from envs.scripted import controller_names
+from envs.scripted import controllers
 from envs.task import Task, load_task
 from fleet.workers.crew import Crew
 from fleet.workers.processes import Processes
@@ -106,9 +106,8 @@ def measured(
 
 
 def yardsticks(task: Task) -> dict[str, str]:
-    """By method: the task's controllers, and where it has one its oracle."""
-    controllers = {f"controller {each}": each for each in controller_names(task)}
-    return controllers | ({ORACLE: ORACLE} if task.bundle.oracle else {})
+    """By method: the names of the task's controllers, and of its oracle where it has one."""
+    return {f"controller {name}": name for name in controllers(task)}
 
 
 if __name__ == "__main__":

@@ -9,19 +9,16 @@ from collections.abc import Sequence
 
 from benchmarks.learning.campaign import run_all
 from benchmarks.learning.setting import Setting
-from envs.evaluate import Player, evaluate_many
-from envs.scripted import controller, proof
-from envs.task import Task
+from envs.evaluate import evaluate_many
+from envs.scripted import controller
 from envs.workshop import Workshop
 from fleet.workers.crew import Crew, Line
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["ORACLE", "mean_success", "scores"]
+__all__ = ["mean_success", "scores"]
 
 SCORE_SEED = 71_000
-ORACLE = "oracle"
-"""Name of the controller that is told what only the twin knows, where a task has one."""
 
 
 def scores(crew: Crew, players: Sequence[Skill | str], setting: Setting) -> dict[str, tuple[float, ...]]:
@@ -55,12 +52,6 @@ def mean_success(crew: Crew, player: Skill, setting: Setting, shops: Sequence[Wo
 
 def _score(_: Line, player: Skill | str, setting: Setting, shop: Workshop) -> float:
     task = setting.loaded()
-    one = Policy(player) if isinstance(player, Skill) else _told(player, task)
+    one = Policy(player) if isinstance(player, Skill) else controller(player, task)
     [found] = evaluate_many(one, task, [shop], setting.episodes, SCORE_SEED)
     return found.score
-
-
-def _told(name: str, task: Task) -> Player:
-    """A controller by its name; the oracle where it is that."""
-    oracle = proof(task) if name == ORACLE else None
-    return oracle or controller(name, task)

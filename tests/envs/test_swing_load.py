@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.swing_load_by_hand import Adaptive
-from envs.evaluate import evaluate, evaluate_many, pool
-from envs.scripted import Scripted, controller, proof
+from envs.evaluate import evaluate_many, pool
+from envs.scripted import Scripted, controller, controllers, proof
 from envs.task import load_task
 from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop, data_sheet, fresh_workshop
@@ -86,7 +85,9 @@ def test_one_set_of_gains_is_not_enough_but_who_remembers_need_not_be_told() -> 
     shops = [fresh_workshop(TASK.file, arm, seed, held_out=True) for seed, arm in enumerate(arms)]
     fixed = pool(evaluate_many(controller("feedback", TASK), TASK, shops, 32, seed=2))
     told = pool(evaluate_many(oracle(), TASK, shops, 32, seed=2))
-    adapted = pool(evaluate(Adaptive(TASK), TASK, shop, 32, seed=2) for shop in shops)
+    adapted = pool(evaluate_many(controller("adaptive", TASK), TASK, shops, 32, seed=2))
     assert fixed.high < 0.75
     assert told.low > 0.9
     assert adapted.low > 0.9
+    kinds = {name: each.kind for name, each in controllers(TASK).items()}
+    assert kinds == {"feedback": "fixed", "adaptive": "adaptive", "oracle": "told"}

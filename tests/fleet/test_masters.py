@@ -58,6 +58,9 @@ def test_what_does_not_fit_is_refused_and_the_master_stays(bench: RobotFolder) -
         bring_skill(bench, TASK, new_skill("insert-peg", seed=0))
     with pytest.raises(ContractError, match="no controller 'best'"):
         bring_controller(bench, TASK, "best")
+    with pytest.raises(ContractError, match="'oracle' is told what no robot knows") as caught:
+        bring_controller(bench, load_task("swing-load"), "oracle")
+    assert "feedback, adaptive" in caught.value.remedy
     assert isinstance(master_of(bench, TASK), Scripted)
 
 

@@ -57,6 +57,12 @@ def test_scripts_get_all_of_it(tmp_path: Path) -> None:
     assert found["trace"] != traced(bundle, *words, "--seed", "1")["trace"]
 
 
+def test_who_is_told_is_marked_as_such() -> None:
+    words = ["swing-load", "--embodiment", "panda"]
+    assert traced(*words)["player"] == "adaptive"
+    assert traced(*words, "--controller", "oracle")["player"] == "oracle (told)"
+
+
 def test_a_skill_a_workshop_s_file_and_a_task_without_a_controller(tmp_path: Path) -> None:
     bundle = str(small_bundle(tmp_path / "Small", toml=SMALL.partition("[scripted.p]")[0]))
     assert traced(bundle)["player"] == "doing nothing"

@@ -35,7 +35,8 @@ MOST_SPANS = 3
 def trace(
     bundle: Annotated[str, typer.Argument(help="A task of this package by name, or a bundle's folder.")],
     controller: Annotated[
-        str, typer.Option(help="Of the bundle; its best if not said, and nothing is done where it has none.")
+        str,
+        typer.Option(help="Of the bundle, or `oracle`; its best if not said; nothing is done without any."),
     ] = "",
     skill: Annotated[Path | None, typer.Option(help="Let this skill do it instead.")] = None,
     embodiment: Annotated[str, typer.Option(help="On which robot; the first if not said.")] = "",
@@ -92,8 +93,8 @@ def _player(task: Task, name: str, file: Path | None) -> tuple[str, Player]:
         return file.name, Policy(Skill.load(file))
     if not name and not controller_names(task):
         return "doing nothing", Idle(task.contract.action_size)
-    best = name or controller_names(task)[-1]
-    return best, controller(best, task)
+    best = controller(name or controller_names(task)[-1], task)
+    return best.label, best
 
 
 def _workshop(task: Task, embodiment: str, name: str, *, held_out: bool) -> Workshop:
