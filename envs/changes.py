@@ -63,6 +63,15 @@ def _far(old: Floats, value: Floats) -> Floats:
     return new
 
 
+def _tilted(old: Floats, value: Floats) -> Floats:
+    """Quaternions turned about the parent's axes, by the rotation vector (x, y, 0)."""
+    half = np.linalg.norm(value, axis=-1) / 2
+    w, (x, y) = np.cos(half), np.moveaxis(value, -1, 0) * np.sinc(half / np.pi) / 2
+    a, b, c, d = np.moveaxis(old, -1, 0)
+    turned = (w * a - x * b - y * c, w * b + x * a + y * d, w * c + y * a - x * d, w * d + x * c - y * b)
+    return np.stack(turned, axis=-1)
+
+
 FORMS: Mapping[str, tuple[_Form, ...]] = MappingProxyType(
     {
         "damping": (_Form("joint", "dof_damping", _all),),
@@ -72,13 +81,14 @@ FORMS: Mapping[str, tuple[_Form, ...]] = MappingProxyType(
         "position": (_Form("joint", "qpos", _all),),
         "radius": (_Form("geom", "geom_size", _first),),
         "stiffness": (_Form("geom", "geom_solref", _spring),),
+        "tilt": (_Form("body", "body_quat", _tilted),),
     }
 )
 """By what is changed; of several the first that there is a thing of that name for."""
 
 
 class JobChanges:
-    """The changes by figures of the jobs, in all simulations.
+    """The changes by figures of the jobs, in all simulations; and those of where a job puts the work.
 
     Raises:
         ContractError: The scene lacks what is changed.
@@ -87,32 +97,38 @@ class JobChanges:
     def __init__(self, file: TaskFile, figures: Figures, cells: Cells) -> None:
         self._cells, self._changes = cells, []
         for change in file.changes:
-            if change.by in file.jobs:
-                form, rows = _find(cells.model, change)
-                own = cells.positions if form.field == "qpos" else cells.figures_of(form.field)
+            form, rows = _find(cells.model, change)
+            is_work = form.field == "body_quat" and cells.places(int(rows[0]))
+            if change.by in file.jobs or is_work:
+                own, rows = (cells.work_turn, np.array([0])) if is_work else (self._own(form), rows)
                 self._changes.append((form.write, own, rows, own[0, rows].copy(), figures.of(change.by)))
 
     def start(self, copies: Indices) -> None:
         """These copies have new jobs, and stand at their start poses."""
         for write, own, rows, old, figure in self._changes:
-            own[np.ix_(copies, rows)] = write(old, _fitted(figure[copies, 0], old))
+            own[np.ix_(copies, rows)] = write(old, _fitted(figure[copies], old))
         if self._changes:
             self._cells.refigure(copies)
 
+    def _own(self, form: _Form) -> Floats:
+        """What is written, for each simulation, live."""
+        return self._cells.positions if form.field == "qpos" else self._cells.figures_of(form.field)
 
-def change_model(model: mujoco.MjModel, change: Change, value: float) -> None:
-    """Change a model for a figure of the robots.
+
+def change_model(model: mujoco.MjModel, change: Change, value: Floats) -> None:
+    """Change a model for a figure of the robots (components,).
 
     Raises:
         ContractError: The scene lacks what is changed.
     """
     form, rows = _find(model, change)
     field = getattr(model, form.field)
-    field[rows] = form.write(field[rows], _fitted(np.array([value]), field[rows]))[0]
+    field[rows] = form.write(field[rows], _fitted(value[None], field[rows]))[0]
 
 
 def _fitted(values: Floats, old: Floats) -> Floats:
-    return values.reshape(-1, *(1 for _ in old.shape))
+    """Figures (n, components) beside old rows (rows[, numbers])."""
+    return values.reshape(len(values), *(1 for _ in old.shape[1:]), -1)
 
 
 def _find(model: mujoco.MjModel, change: Change) -> tuple[_Form, Indices]:

@@ -34,6 +34,9 @@ class Cells:
         substeps: Physics steps in a control step.
         floating: The robot is one free body.
         threads: That step them.
+
+    Attributes:
+        work_turn: How the scene's work is turned in its job frame, (count, 1, 4), live.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Cells:
         self._mocap = int(model.body(WORK).mocapid[0])
         self._work = (self._batch.bind("mocap_pos"), self._batch.bind("mocap_quat"))
         self._held = self._batch.bind("eq_active") if model.neq else None
+        self.work_turn = np.tile([1.0, 0.0, 0.0, 0.0], (count, 1, 1))
 
     @property
     def positions(self) -> Floats:
@@ -85,16 +89,21 @@ class Cells:
         self._positions[:] = other._positions
         self._batch.forward()
 
+    def places(self, body: int) -> bool:
+        """Whether a body is the work, put anew where each job lies."""
+        return self._mocap >= 0 and int(self.model.body_mocapid[body]) == self._mocap
+
     def place_work(self, cells: Indices, frame: Frame) -> None:
-        """Put the work of these cells at the origin of its job frame, where the scene can move it."""
+        """Put the work of these cells at the origin of its job frame, turned, where the scene can move it."""
         if self._mocap < 0:
             return
         position, rotation = self._work
         place = frame.into_home(frame.origin) + self._robot.tool_position
         position[cells, self._mocap] = place[cells]
         half = np.arctan2(frame.sin, frame.cos)[cells] / 2
-        rotation[cells, self._mocap] = 0.0
-        rotation[cells, self._mocap, 0], rotation[cells, self._mocap, 3] = np.cos(half), np.sin(half)
+        cos, sin, (a, b, c, d) = np.cos(half), np.sin(half), self.work_turn[cells, 0].T
+        turned = (cos * a - sin * d, cos * b - sin * c, cos * c + sin * b, cos * d + sin * a)
+        rotation[cells, self._mocap] = np.stack(turned, axis=-1)
         self._batch.forward(cells)
 
     def figures_of(self, field: str) -> Floats:
@@ -171,9 +180,10 @@ class Cells:
     def show(self, cell: int, data: mujoco.MjData) -> None:
         """Put one cell's poses into data of the drawn model: for pictures, not for policies."""
         data.qpos[:] = self._positions[cell]
-        places = self._batch.expanded("body_pos")
-        if places is not None:
-            data.model.body_pos[:] = places[cell]
+        for field in ("body_pos", "body_quat"):
+            own = self._batch.expanded(field)
+            if own is not None:
+                getattr(data.model, field)[:] = own[cell]
         if self._mocap >= 0:
             data.mocap_pos[:], data.mocap_quat[:] = self._work[0][cell], self._work[1][cell]
 

@@ -113,8 +113,11 @@ def _change_figures(file: TaskFile) -> Iterator[Complaint]:
         variation = both.get(change.by)
         if variation is None:
             yield ("changes", number, "by"), unknown("figure", change.by, both)
-        elif _wordy(variation) or variation.size != 1:
-            yield ("changes", number, "by"), f"{change.by!r} is not one number"
+        elif _wordy(variation) or variation.size != (2 if change.what == "tilt" else 1):
+            wanted = "two numbers: a tilt about x and one about y" if change.what == "tilt" else "one number"
+            yield ("changes", number, "by"), f"{change.by!r} is not {wanted}"
+        elif change.what == "tilt":
+            continue
         elif change.what == "position":
             if change.by not in file.jobs:
                 yield (

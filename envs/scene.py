@@ -49,7 +49,7 @@ def build_model(task: Task, workshop: Workshop, *, drawn: bool = False) -> mujoc
     drive.apply_figures(model, partial(_figure, task, workshop))
     for change in task.bundle.changes:
         if change.by in task.bundle.robots:
-            change_model(model, change, float(robot_figure(task.bundle, workshop, change.by)[0]))
+            change_model(model, change, robot_figure(task.bundle, workshop, change.by))
     mujoco.mj_setConst(model, mujoco.MjData(model))
     return model
 

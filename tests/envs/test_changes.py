@@ -12,6 +12,7 @@ from envs.changes import change_model
 from envs.format import Change
 from envs.scene import build_model
 from envs.task import Task
+from envs.values import Floats
 from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop, data_sheet
 from skills.errors import ContractError
@@ -61,7 +62,7 @@ def test_each_kind_of_change_writes_what_it_says(tmp_path: Path) -> None:
     given = (("friction", "leaf", 0.7), ("radius", "bolt", 0.02), ("stiffness", "leaf", 1600.0))
     for what, of, value in (*given, *((what, of, value) for what, (of, value) in CHANGED.items())):
         if what != "position":
-            change_model(model, Change(what=what, of=of, by="figure"), value)
+            change_model(model, Change(what=what, of=of, by="figure"), np.array([value]))
     assert model.geom("leaf").friction[0] == 0.7
     assert model.geom("bolt").size[0] == 0.02
     assert model.geom("leaf").solref.tolist() == [-1600, -40]
@@ -98,6 +99,67 @@ def test_a_jobs_figures_are_each_simulations_own_and_new_in_each_episode(tmp_pat
     assert np.array_equal(env._figures.of("mass"), first)
 
 
+def rotation(x: float, y: float) -> Floats:
+    """The matrix of a rotation vector without a z, by the engine's own hand."""
+    quaternion, matrix, angle = np.zeros(4), np.zeros(9), float(np.hypot(x, y))
+    mujoco.mju_axisAngle2Quat(quaternion, np.array([x, y, 0.0]) / (angle or 1.0), angle)
+    mujoco.mju_quat2Mat(matrix, quaternion)
+    return matrix.reshape(3, 3)
+
+
+def matrices(env: TaskVectorEnv, body: str) -> Floats:
+    number = env.cells.model.body(body).id
+    found = np.zeros((env.num_envs, 9))
+    for row, quaternion in zip(found, env.cells.body_poses()[1][:, number], strict=True):
+        mujoco.mju_quat2Mat(row, np.ascontiguousarray(quaternion))
+    return found.reshape(-1, 3, 3)
+
+
+def tilting(folder: Path, of: str, side: str, scene: str) -> Task:
+    table = f'[[changes]]\nwhat = "tilt"\nof = "{of}"\nby = "lean"\n\n[quantities.high]'
+    lean = f"{side}\nlean = {{ low = [-0.4, -0.4], high = [0.4, 0.4], nominal = [0.3, -0.2] }}"
+    return small_task(folder / "Bundle", (side, lean), ("[quantities.high]", table), scene=scene)
+
+
+WORK = '<body name="work"/>'
+MOVED = SCENE.replace(WORK, '<body name="work" mocap="true"><body name="top" pos="0 0 0.1"/></body>')
+
+
+@pytest.mark.parametrize("side", ["[robots]", "[jobs]"])
+def test_the_work_is_tilted_in_its_job_frame_wherever_the_job_lies(tmp_path: Path, side: str) -> None:
+    task = tilting(tmp_path, "work", side, MOVED)
+    env = TaskVectorEnv(task, data_sheet(task.file, "panda"), 3, seed=0)
+    seen = []
+    for _ in range(2):
+        env.reset()
+        lean, heading = env._figures.of("lean"), env._figures.of("heading")[:, 0]
+        assert len({*heading.tolist()}) == 3
+        for number, found in enumerate(matrices(env, "top")):
+            cos, sin = np.cos(heading[number]), np.sin(heading[number])
+            turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+            assert np.allclose(found, turn @ rotation(*lean[number]), atol=1e-12)
+        seen.append(lean.copy())
+    assert np.array_equal(seen[0], seen[1]) == (side == "[robots]")
+    assert (side == "[robots]") == np.array_equal(seen[0], np.tile([0.3, -0.2], (3, 1)))
+
+
+@pytest.mark.parametrize("side", ["[robots]", "[jobs]"])
+def test_a_body_is_tilted_about_its_own_place_with_what_it_carries(tmp_path: Path, side: str) -> None:
+    task = tilting(tmp_path, "gate", side, SCENE.replace('0 0 1"', '0 0 1" euler="0 0 90"', 1))
+    env = TaskVectorEnv(task, data_sheet(task.file, "panda"), 3, seed=0)
+    env.reset()
+    turned, places = matrices(env, "gate"), env.cells.body_poses()[0]
+    quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    for number, lean in enumerate(env._figures.of("lean")):
+        assert np.allclose(turned[number], rotation(*lean) @ quarter)
+        latch = places[number, env.cells.model.body("latch").id]
+        assert np.allclose(latch, [0, 0, 1] + turned[number] @ [0.3, 0, -0.4])
+    drawn = mujoco.MjData(env.cells.model)
+    env.cells.show(1, drawn)
+    mujoco.mj_kinematics(env.cells.model, drawn)
+    assert np.allclose(drawn.body("gate").xmat.reshape(3, 3), turned[1])
+
+
 def test_a_changed_joint_moves_as_its_figures_say(tmp_path: Path) -> None:
     task = changing(tmp_path / "Bundle")
     figures = {"length": (0.5, 0.5), "mass": (1.0, 1.0), "position": (0.0, 0.0), "damping": (0.0, 0.0)}
@@ -124,7 +186,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     model = build_model(small_task(tmp_path / "Bundle", scene=SCENE), data_sheet_of(tmp_path))
     assert isinstance(model, mujoco.MjModel)
     with pytest.raises(ContractError, match=r"no geom or joint 'latch'"):
-        change_model(model, Change(what="friction", of="latch", by="figure"), 1.0)
+        change_model(model, Change(what="friction", of="latch", by="figure"), np.ones(1))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +195,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         ("low = -1.0, high = 1.0", "gate", "mass", "mass is not as little as -1"),
         ("low = 0.0, high = 1.0", "latch", "length", "length is not as little as 0"),
         ("low = [1.0, 1.0], high = [2.0, 2.0]", "gate", "mass", "not one number"),
+        ("low = 1.0, high = 2.0", "gate", "tilt", "not two numbers"),
+        ("low = [-1.0, -1.0], high = [1.0, 1.0]", "gate", "tilt", None),
         ("low = 1.0, high = 2.0", "gate", "length", None),
         ("low = 1.0, high = 2.0", "bob", "length", "at its parent's origin"),
     ],

@@ -65,15 +65,17 @@ def test_one_that_is_always_the_same_is_not_judged(tmp_path: Path) -> None:
 def test_changes_of_what_nothing_touches_are_named(tmp_path: Path) -> None:
     changes = (
         '[[changes]]\nwhat = "friction"\nof = "post"\nby = "grip"\n\n'
-        '[[changes]]\nwhat = "mass"\nof = "load"\nby = "load"\n\n[quantities.high]'
+        '[[changes]]\nwhat = "mass"\nof = "load"\nby = "load"\n\n'
+        '[[changes]]\nwhat = "tilt"\nof = "load"\nby = "lean"\n\n[quantities.high]'
     )
     task = small_task(
         tmp_path,
         added(ROBOTS, "grip = { low = 0.5, high = 1.0 }\nload = { low = 1.0, high = 2.0 }"),
+        added(JOBS, "lean = { low = [0.0, -0.1], high = [0.1, 0.1] }"),
         ("[quantities.high]", changes),
         scene=SCENE.replace("</worldbody>", POST),
     )
-    assert idle(task) == ["grip", "load"]
+    assert idle(task) == ["grip", "load", "lean"]
 
 
 def test_the_checker_advises_and_does_not_refuse(tmp_path: Path) -> None:
