@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from envs.bundle import bundle_names
+from envs.controllers.controller import BLOCKS, Controller, Phase
 from envs.drives.base import Acted
 from envs.drives.flight import Wind
 from envs.drives.registry import known_drives
@@ -34,6 +35,7 @@ from envs.format import (
     Tolerance,
     task_file,
 )
+from envs.scripted import controllers
 from envs.senses import LIMIT
 from envs.task import Task, load_task
 from envs.terms.registry import known_terms
@@ -45,7 +47,7 @@ __all__ = ["DOCS", "TASK_PAGES", "filled", "section"]
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SECTIONS: tuple[type[BaseModel], ...] = (
     TaskFile, *known_drives().values(), Wind, Variation, Range, Change, Observed, Known, Acted, Reward,
-    Tolerance, Cost, Success, Condition, Feedback, Schedule,
+    Tolerance, Cost, Success, Condition, Feedback, Schedule, Controller, Phase,
 )  # fmt: skip
 BEGIN, END = "<!-- {}: made by `python -m tools.make_docs` -->", "<!-- end of {} -->"
 
@@ -56,6 +58,7 @@ def tasks_page() -> str:
         "tasks": _overview(),
         "sections": _sections(),
         "terms": _terms(),
+        "blocks": _blocks(),
         "drives": _drives(),
         "thresholds": _thresholds(),
     }
@@ -100,6 +103,11 @@ def _sections() -> str:
 
 def _terms() -> str:
     return "\n\n".join(section(term, title=f"`{kind}`") for kind, term in known_terms().items())
+
+
+def _blocks() -> str:
+    kinds = {str(block.model_fields["kind"].annotation.__args__[0]): block for block in BLOCKS}
+    return "\n\n".join(section(block, title=f"`{kind}`") for kind, block in kinds.items())
 
 
 def section(model: type[BaseModel], title: str | None = None) -> str:
@@ -162,6 +170,7 @@ def _thresholds() -> str:
             "solvable",
             f"on each robot the last controller succeeds in at least {LEAST_SCRIPTED:.0%} of {both}",
         ),
+        ("controllers", "only told, where there are several: what each does on the first robot"),
     ]
     return _table(("check", "what is asked"), rows)
 
@@ -185,6 +194,8 @@ def _bundle(task: Task) -> str:
         [
             f"Admits {', '.join(file.embodiments)}; {file.control_hz:g} Hz, {task.horizon} steps.",
             "**Success**: " + _success(file),
+            "**Controllers**: "
+            + ", ".join(f"`{each.name}` ({each.kind})" for each in controllers(task).values()),
             _table(("observed", "numbers", "1 means", "of"), observed),
             _table(("acted", "numbers", "1 means", "drives"), acted),
             _table(("varies", "from", "within", "held out", "unit"), varied),

@@ -107,4 +107,4 @@ AnyController = Annotated[
 def full(given: Sides | Controller) -> Controller:
     """A controller in the long form."""
     # A sum of an older file may have any number of parts: nothing is checked again.
-    return given if isinstance(given, Controller) else Controller.model_construct(act=given)
+    return given if isinstance(given, Controller) else Controller.model_construct(act=dict(given))

@@ -95,7 +95,7 @@ class _LiveOfOne:
 
 
 class Smooth(_OfOne):
-    """A running mean: `share` of the newest value at each step, from 0 on.
+    """A running mean of what it reads: `share` of the newest value at each step, from 0 on.
 
     Attributes:
         of: What is smoothed.
@@ -112,7 +112,7 @@ class Smooth(_OfOne):
 
 
 class Rate(_OfOne):
-    """How it changed over the last step, per second; 0 in the first.
+    """How what it reads changed over the last step, per second; 0 in the first.
 
     Attributes:
         of: What changes.
@@ -126,7 +126,7 @@ class Rate(_OfOne):
 
 
 class Integral(_OfOne):
-    """Its sum over time, in its unit times seconds.
+    """The sum of what it reads over time, in its unit times seconds.
 
     Attributes:
         of: What is summed up.
@@ -142,7 +142,7 @@ class Integral(_OfOne):
 
 
 class Slew(_OfOne):
-    """Follows it from 0 on, each component by at most `most` a second.
+    """Follows what it reads from 0 on, each component by at most `most` a second.
 
     Attributes:
         of: What is followed.
@@ -159,7 +159,7 @@ class Slew(_OfOne):
 
 
 class Hold(Block):
-    """Follows it while all conditions hold, and keeps what was then: where it touched, what was estimated.
+    """Follows what it reads while all conditions hold, and keeps what was then: a place, an estimate.
 
     Attributes:
         of: What is kept.

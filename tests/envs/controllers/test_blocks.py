@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from envs.values import Floats
 DT = 0.02
 
 
-def given(block: Block, *signals: dict[str, Sequence[float]], output: str = "") -> list[float]:
+def given(block: Block, *signals: Mapping[str, Sequence[float]], output: str = "") -> list[float]:
     """What one job's block gives after each of these signals, its first component."""
     arrays = [{name: np.array([value]) for name, value in each.items()} for each in signals]
     sizes = {name: value.shape[1] for name, value in arrays[0].items()}
