@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from envs.controllers.base import Live
 from envs.controllers.check import outputs_of
 from envs.controllers.controller import CLOCKS, Controller, Sides, full
-from envs.controllers.parts import added_up, hold, shorten
+from envs.controllers.parts import added_up, all_hold, shorten
 from envs.task import Task
 from envs.values import Floats
 from skills.errors import ContractError
@@ -149,7 +149,7 @@ class _Memory:
             longest = np.inf if phase.longest is None else phase.longest
             reached = self._since[:, 0] > longest - self._dt / 2
             if phase.until:
-                reached |= hold(phase.until, self.read, self._count)
+                reached |= all_hold(phase.until, self.read, self._count)
             over |= reached & (self._phase == number)
         self._phase = self._phase + over
         self._since = np.where(over[:, None], 0.0, self._since)

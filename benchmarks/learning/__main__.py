@@ -107,7 +107,7 @@ def measured(
 
 def yardsticks(task: Task) -> dict[str, str]:
     """By method: the names of the task's controllers, and of its oracle where it has one."""
-    return {f"controller {name}": name for name in controllers(task)}
+    return {f"controller {each.label}": name for name, each in controllers(task).items()}
 
 
 if __name__ == "__main__":

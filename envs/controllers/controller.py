@@ -68,7 +68,7 @@ class Controller(Section):
 
     @model_validator(mode="after")
     def _acts_in_one_way(self) -> Controller:
-        if bool(self.oracle) == bool(self.act or self.phases):
+        if bool(self.oracle) == bool(self.act or self.phases or self.limits):
             raise ValueError("give act, phases or both; or oracle")
         *before, last = [*self.phases.items()] or [("", Phase())]
         for name, phase in before:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from envs.conditions import Condition
 from envs.controllers.base import Block, Sizes
-from envs.controllers.parts import Feedback, Read, added_up, hold, wrong_conditions, wrong_part
+from envs.controllers.parts import Feedback, Read, added_up, all_hold, wrong_conditions, wrong_part
 from envs.names import unknown
 from envs.values import Floats, Positive, Reference
 
@@ -192,6 +192,6 @@ class _LiveHold:
 
     def step(self, read: Read) -> Mapping[str, Floats]:
         now = read(self._block.of)
-        follows = hold(self._block.when, read, len(now))[:, None]
+        follows = all_hold(self._block.when, read, len(now))[:, None]
         self._kept = now if self._kept is None else np.where(follows, now, self._kept)
         return {"": self._kept}

@@ -17,7 +17,16 @@ from envs.conditions import Condition
 from envs.names import unknown
 from envs.values import Finite, Floats, Indices, Numbers, Positive, Reference, Section
 
-__all__ = ["Feedback", "Read", "Schedule", "added_up", "hold", "shorten", "wrong_conditions", "wrong_part"]
+__all__ = [
+    "Feedback",
+    "Read",
+    "Schedule",
+    "added_up",
+    "all_hold",
+    "shorten",
+    "wrong_conditions",
+    "wrong_part",
+]
 
 Read = Callable[[str], Floats]
 """What is read of that name now (n, components), in its unit."""
@@ -129,7 +138,7 @@ def shorten(value: Floats, limit: float | None) -> Floats:
     return shortened
 
 
-def hold(conditions: Sequence[Condition], read: Read, count: int) -> NDArray[np.bool_]:
+def all_hold(conditions: Sequence[Condition], read: Read, count: int) -> NDArray[np.bool_]:
     """In which of the simulations all of them hold, (n,)."""
     together = np.ones(count, np.bool_)
     for each in conditions:

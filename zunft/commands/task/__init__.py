@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from zunft.commands.task import bundle, published, scores, trace
+from zunft.commands.task import bundle, controllers, published, scores, trace
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
-for part in (bundle, trace, published, scores):
+for part in (bundle, trace, controllers, published, scores):
     app.add_typer(part.app)
