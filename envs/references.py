@@ -211,5 +211,7 @@ def _controllers(file: TaskFile, contract: Contract, twin: Sequence[Channel]) ->
             yield ("scripted", name, *place), message
     for place, message in controller_complaints(file.oracle, seen | told, actions, dt):
         yield ("oracle", *place), message
+    if file.oracle and not told:
+        yield ("oracle",), "there is no [[twin]] that could tell it anything"
     if full(file.oracle).oracle:
         yield ("oracle", "oracle"), "the oracle is told by the twin itself"

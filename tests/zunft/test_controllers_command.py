@@ -1,4 +1,4 @@
-"""`zunft task controllers`: the task's own controllers on the leaderboards' jobs, and which of them is told."""
+"""`zunft task controllers`: the task's own ones on the leaderboards' jobs, and which of them is told."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from skills.messages.leaderboards import BOARD
 from tests.envs.bundles import SMALL, small_bundle
 from zunft.cli import app
 
+TWIN = '[[twin]]\nname = "late"\nof = "delay"\nscale = 1.0\n\n[[action]]'
 BESIDE = """
 [scripted.slow.phases.wait]
 longest = 0.1
@@ -28,7 +29,7 @@ velocity = [{ of = "position", gain = -8.0 }]
 
 
 def test_each_is_scored_on_the_jobs_of_the_leaderboards_and_told_ones_are_marked(tmp_path: Path) -> None:
-    bundle = small_bundle(tmp_path / "Bundle", toml=SMALL + BESIDE)
+    bundle = small_bundle(tmp_path / "Bundle", toml=SMALL.replace("[[action]]", TWIN, 1) + BESIDE)
     result = CliRunner().invoke(app, ["task", "controllers", str(bundle), "--json"])
     assert result.exit_code == 0, result.exception
     found = {each.pop("name"): each for each in json.loads(result.stdout)["controllers"]}
