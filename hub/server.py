@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable
 
@@ -70,6 +71,8 @@ def serve(
     app = create_app(settings, gate=gate, clock=clock)
     services: Services = app.state.services
     services.storage.stores.check()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: full collections, while which all wait, pass it over
     HubServer(_uvicorn_config(app, settings), services, announce).run([listener] if listener else None)
 
 
