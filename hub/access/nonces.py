@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.storage.database import Database, insert_of
+from hub.storage.database import DIALECTS, Database, dialect_of, insert_of
 from hub.storage.group_commit import Together
 from hub.storage.tables.robots import NonceRow, RobotRow
 from skills.errors import UnauthorizedError
@@ -25,6 +25,22 @@ SWEEPS = 10
 
 Use = tuple[str, str]
 """Robot and nonce."""
+
+THOSE = RobotRow.robot_id.in_(bindparam("robots", expanding=True))
+# In one order, so that two processes never wait for each other in a circle.
+ROBOTS = (
+    select(RobotRow.robot_id, RobotRow.closed_at)
+    .where(THOSE)
+    .order_by(RobotRow.robot_id)
+    .with_for_update(key_share=True)
+)
+SEEN = update(RobotRow.__table__).where(THOSE).values(last_seen_at=bindparam("now"))
+NEW = {
+    dialect: insert_of(dialect, NonceRow)
+    .on_conflict_do_nothing()
+    .returning(NonceRow.__table__.c.robot_id, NonceRow.__table__.c.nonce)
+    for dialect in DIALECTS
+}
 
 
 class Nonces:
@@ -58,8 +74,7 @@ class Nonces:
         enrolled = _lock_robots(session, {robot_id for robot_id, _ in uses})
         there = {robot_id for robot_id, closed_at in enrolled.items() if closed_at is None}
         fresh = _insert(session, {use for use in uses if use[0] in there}, now)
-        seen = update(RobotRow).where(RobotRow.robot_id.in_(there)).values(last_seen_at=now)
-        session.execute(seen.execution_options(synchronize_session=False))  # nobody reads it here afterwards
+        session.execute(SEEN, {"robots": sorted(there), "now": now})
         if now - self._swept >= self._kept / SWEEPS:
             session.execute(delete(NonceRow).where(NonceRow.used_at < now - self._kept))
             self._swept = now
@@ -86,12 +101,8 @@ def _hold_to(refusal: UnauthorizedError | None) -> None:
 
 
 def _lock_robots(session: Session, robot_ids: set[str]) -> dict[str, datetime | None]:
-    """Those that were enrolled, and when they were withdrawn.
-
-    In one order, so that two processes never wait for each other in a circle.
-    """
-    those = select(RobotRow.robot_id, RobotRow.closed_at).where(RobotRow.robot_id.in_(robot_ids))
-    rows = session.execute(those.order_by(RobotRow.robot_id).with_for_update(key_share=True))
+    """Those that were enrolled, and when they were withdrawn."""
+    rows = session.execute(ROBOTS, {"robots": sorted(robot_ids)})
     return {row.robot_id: row.closed_at for row in rows}
 
 
@@ -100,10 +111,7 @@ def _insert(session: Session, uses: set[Use], now: datetime) -> set[Use]:
     if not uses:
         return set()
     rows = [{"robot_id": robot_id, "nonce": nonce, "used_at": now} for robot_id, nonce in sorted(uses)]
-    statement = insert_of(session, NonceRow).on_conflict_do_nothing()
-    columns = NonceRow.__table__.c
-    written = session.execute(statement.returning(columns.robot_id, columns.nonce), rows)
-    return {(robot_id, nonce) for robot_id, nonce in written}
+    return {(robot_id, nonce) for robot_id, nonce in session.execute(NEW[dialect_of(session)], rows)}
 
 
 def _refusal(use: Use, enrolled: Mapping[str, datetime | None], fresh: set[Use]) -> UnauthorizedError | None:

@@ -7,21 +7,21 @@ everything locked, and writes. What is in a delta, and where it lies, is `hub.de
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from hub.access.nonces import Nonces
 from hub.access.principal import Principal
 from hub.access.visibility import may_see
 from hub.clock import Clock
-from hub.organisations.eligibility import contributors
+from hub.organisations.eligibility import contributors_among
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
-from hub.rounds.journal import newest_rounds, order_of, state_of, unknown_round
+from hub.rounds.journal import NEWEST_ROUNDS, order_of, state_of, unknown_round
 from hub.rounds.staleness import place
 from hub.storage.facts import KeptFacts
 from hub.storage.record import record_many
@@ -44,6 +44,44 @@ __all__ = ["BetweenRoundsError", "Known", "Offer", "Offers", "RoundFacts", "Welc
 WITHDRAWN = "robot_withdrawn"
 ROUNDS = 1000
 """So many rounds are kept in memory."""
+
+THOSE_ROUNDS = RoundRow.round_id.in_(bindparam("rounds", expanding=True))
+THOSE_ROBOTS = bindparam("robots", expanding=True)
+THOSE_CAMPAIGNS = bindparam("campaigns", expanding=True)
+OPENED = (
+    select(RoundRow, CampaignRow)
+    .join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
+    .where(THOSE_ROUNDS)
+)
+ROUND_ROWS = select(RoundRow).where(THOSE_ROUNDS).order_by(RoundRow.round_id)
+CAMPAIGNS = (
+    select(CampaignRow, SkillRow)
+    .join(SkillRow, SkillRow.name == CampaignRow.skill)
+    .where(CampaignRow.campaign_id.in_(THOSE_CAMPAIGNS))
+)
+ROBOTS = (
+    select(RobotRow.robot_id, RobotRow.public_key, RobotRow.closed_at)
+    .where(RobotRow.robot_id.in_(THOSE_ROBOTS))
+    .order_by(RobotRow.robot_id)
+)
+# No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
+LOCKED_ROUNDS, LOCKED_NEWEST, LOCKED_ROBOTS = (
+    each.with_for_update(key_share=True) for each in (ROUND_ROWS, NEWEST_ROUNDS, ROBOTS)
+)
+OWNERS = select(OrganisationRow).where(OrganisationRow.name.in_(bindparam("names", expanding=True)))
+DISCARDED = select(DiscardRow.digest).where(DiscardRow.digest.in_(bindparam("digests", expanding=True)))
+BROUGHT = (
+    select(DeltaRow.robot_id, DeltaRow.digest, DeltaRow.round_id, DeltaRow.staleness)
+    .add_columns(RoundRow.campaign_id, RoundRow.number)
+    .join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
+    .where(
+        DeltaRow.robot_id.in_(THOSE_ROBOTS),
+        RoundRow.campaign_id.in_(THOSE_CAMPAIGNS),
+        RoundRow.number.in_(bindparam("numbers", expanding=True)),
+    )
+)
+BASE = select(VersionRow).where(VersionRow.digest == bindparam("digest"))
+NEW = insert(DeltaRow.__table__)
 
 
 class BetweenRoundsError(ZunftError):
@@ -134,7 +172,7 @@ class _Scene:
     newest: Mapping[str, RoundRow]
     campaigns: Mapping[str, tuple[CampaignRow, SkillRow]]
     organisations: Mapping[str, OrganisationRow]
-    robots: Mapping[str, RobotRow]
+    robots: Mapping[str, Row[str, str, datetime | None]]
     contributors: frozenset[tuple[str, str]]
     brought: dict[str, list[_Brought]]
     uploads: Counter[str]
@@ -201,10 +239,7 @@ class Offers:
         found = {each: self._facts.get(each) for each in round_ids}
         new = [each for each, facts in found.items() if facts is None]
         if new:
-            both = select(RoundRow, CampaignRow).join(
-                CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
-            )
-            for row, campaign in session.execute(both.where(RoundRow.round_id.in_(new))):
+            for row, campaign in session.execute(OPENED, {"rounds": new}).all():
                 order = order_of(campaign)
                 facts = RoundFacts(
                     round_id=row.round_id,
@@ -220,32 +255,27 @@ class Offers:
     def _scene(
         self, session: Session, offers: Sequence[Offer], facts: Mapping[str, RoundFacts], *, lock: bool
     ) -> _Scene:
-        """Locked in the order in which all do: rounds, robots, organisations.
-
-        No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
-        """
-        asked = select(RoundRow).where(RoundRow.round_id.in_(facts)).order_by(RoundRow.round_id)
-        rounds = session.scalars(asked.with_for_update(key_share=True) if lock else asked).all()
-        campaign_ids = {each.campaign_id for each in facts.values()}
-        newest = newest_rounds(campaign_ids)
-        newest_rows = session.scalars(newest.with_for_update(key_share=True) if lock else newest).all()
-        both = select(CampaignRow, SkillRow).join(SkillRow, SkillRow.name == CampaignRow.skill)
-        pairs = session.execute(both.where(CampaignRow.campaign_id.in_(campaign_ids))).all()
-        campaigns = {row.campaign_id: (row, skill) for row, skill in pairs}
-        names = {each.robot.name for each in offers}
-        robots = select(RobotRow).where(RobotRow.robot_id.in_(names)).order_by(RobotRow.robot_id)
-        robot_rows = session.scalars(robots.with_for_update(key_share=True) if lock else robots).all()
+        """Locked in the order in which all do: rounds, robots, organisations."""
+        asked = {
+            "rounds": sorted(facts),
+            "campaigns": sorted({each.campaign_id for each in facts.values()}),
+            "robots": sorted({each.robot.name for each in offers}),
+        }
+        rounds = session.scalars(LOCKED_ROUNDS if lock else ROUND_ROWS, asked).all()
+        newest_rows = session.scalars(LOCKED_NEWEST if lock else NEWEST_ROUNDS, asked).all()
+        pairs = session.execute(CAMPAIGNS, asked).all()
+        robots = session.execute(LOCKED_ROBOTS if lock else ROBOTS, asked).all()
         owners = {each.robot.organisation for each in offers} | {skill.organisation for _, skill in pairs}
         latest = {row.campaign_id: row for row in newest_rows}
         return _Scene(
             now=self._clock(),
             rounds={row.round_id: row for row in rounds},
             newest=latest,
-            campaigns=campaigns,
+            campaigns={row.campaign_id: (row, skill) for row, skill in pairs},
             organisations=hold(session, *owners) if lock else _organisations(session, owners),
-            robots={row.robot_id: row for row in robot_rows},
-            contributors=_contributors(session, {skill.name: skill for _, skill in pairs}, names),
-            brought=_brought_before(session, facts.values(), latest, names),
+            robots={row.robot_id: row for row in robots},
+            contributors=_contributors(session, {skill.name: skill for _, skill in pairs}, asked["robots"]),
+            brought=_brought_before(session, facts.values(), latest, asked),
             uploads=Counter(),
             discarded=frozenset() if lock else _discarded(session, {each.digest for each in offers}),
         )
@@ -359,50 +389,43 @@ def _wrong_region() -> ConflictError:
 
 
 def _organisations(session: Session, names: Iterable[str]) -> dict[str, OrganisationRow]:
-    rows = session.scalars(select(OrganisationRow).where(OrganisationRow.name.in_(names)))
+    rows = session.scalars(OWNERS, {"names": sorted(names)})
     return {row.name: row for row in rows}
 
 
 def _discarded(session: Session, digests: set[str]) -> frozenset[str]:
-    return frozenset(session.scalars(select(DiscardRow.digest).where(DiscardRow.digest.in_(digests))))
+    return frozenset(session.scalars(DISCARDED, {"digests": sorted(digests)}))
 
 
 def _contributors(
-    session: Session, skills: Mapping[str, SkillRow], robots: set[str]
+    session: Session, skills: Mapping[str, SkillRow], robots: Collection[str]
 ) -> frozenset[tuple[str, str]]:
     """Skills, and which of these robots may work on them."""
     found: set[tuple[str, str]] = set()
     for name, skill in skills.items():
-        may = select(RobotRow.robot_id).where(RobotRow.robot_id.in_(robots), contributors(skill))
-        found |= {(name, robot_id) for robot_id in session.scalars(may)}
+        found |= {(name, robot_id) for robot_id in contributors_among(session, skill, robots)}
     return frozenset(found)
 
 
 def _brought_before(
-    session: Session, facts: Iterable[RoundFacts], newest: Mapping[str, RoundRow], robots: set[str]
+    session: Session,
+    facts: Iterable[RoundFacts],
+    newest: Mapping[str, RoundRow],
+    asked: Mapping[str, Sequence[str]],
 ) -> dict[str, list[_Brought]]:
-    """By robot: what it made for these rounds, wherever that counts, and what counts in the newest ones."""
-    near = [_near(each, newest.get(each.campaign_id)) for each in facts]
-    if not near:
-        return {}
-    statement = (
-        select(DeltaRow.robot_id, DeltaRow.digest, DeltaRow.round_id, DeltaRow.staleness)
-        .add_columns(RoundRow.campaign_id, RoundRow.number)
-        .join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
-        .where(DeltaRow.robot_id.in_(robots), or_(*near))
-    )
+    """By robot: what it made for these rounds, wherever that counts, and what counts in the newest ones.
+
+    A delta made for a round counts at most `max_staleness` rounds later.
+    """
+    numbers = {row.number for row in newest.values()}
+    for each in facts:
+        numbers.update(range(each.number, each.number + each.order.merge.max_staleness + 1))
     found: dict[str, list[_Brought]] = {}
-    for robot_id, digest, round_id, staleness, campaign_id, number in session.execute(statement):
+    rows = session.execute(BROUGHT, {**asked, "numbers": sorted(numbers)})
+    for robot_id, digest, round_id, staleness, campaign_id, number in rows:
         brought = _Brought(digest, round_id, campaign_id, number - staleness, staleness)
         found.setdefault(robot_id, []).append(brought)
     return found
-
-
-def _near(facts: RoundFacts, newest: RoundRow | None) -> ColumnElement[bool]:
-    """A delta made for a round counts at most `max_staleness` rounds later."""
-    last = facts.number + facts.order.merge.max_staleness
-    numbers = [*range(facts.number, last + 1), *([newest.number] if newest else [])]
-    return and_(RoundRow.campaign_id == facts.campaign_id, RoundRow.number.in_(numbers))
 
 
 def _brought(made: DeltaRow, facts: RoundFacts) -> _Brought:
@@ -419,7 +442,7 @@ def _write(session: Session, entered: Sequence[tuple[DeltaRow, SkillRow, str]], 
     """Deltas with their skill and the organisation of their robot."""
     if not entered:
         return
-    session.execute(insert(DeltaRow), [_values(made) for made, _, _ in entered])
+    session.execute(NEW, [_values(made) for made, _, _ in entered])
     events: list[dict[str, Any]] = [
         {
             "skill": skill.name,
@@ -440,7 +463,7 @@ def _values(made: DeltaRow) -> dict[str, Any]:
 
 
 def _shapes_of(session: Session, base: str, training: TrainingPlan) -> Parameters:
-    row = session.scalars(select(VersionRow).where(VersionRow.digest == base)).one()
+    row = session.scalars(BASE, {"digest": base}).one()
     return shapes_of_delta(Manifest.model_validate(row.manifest), training)
 
 

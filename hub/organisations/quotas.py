@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, func, select, union_all
+from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.access.principal import THE_HUB
@@ -26,6 +26,13 @@ from skills.messages.organisations import Use
 __all__ = ["check_campaigns", "check_robots", "check_room", "check_uploads", "hold", "keep", "uses_of"]
 
 WINDOW = timedelta(hours=1)
+HELD = (
+    select(OrganisationRow)
+    .where(OrganisationRow.name.in_(bindparam("names", expanding=True)))
+    .order_by(OrganisationRow.name)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 def hold(session: Session, *names: str) -> dict[str, OrganisationRow]:
@@ -33,8 +40,7 @@ def hold(session: Session, *names: str) -> dict[str, OrganisationRow]:
 
     Leases, rounds, campaigns and enrolment tokens are locked before, the event log and skills after.
     """
-    statement = select(OrganisationRow).where(OrganisationRow.name.in_(names)).order_by(OrganisationRow.name)
-    rows = session.scalars(statement.with_for_update().execution_options(populate_existing=True))
+    rows = session.scalars(HELD, {"names": sorted(names)})
     return {row.name: row for row in rows}
 
 

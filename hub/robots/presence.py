@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Insert, bindparam, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.storage.database import insert_of
+from hub.storage.database import DIALECTS, dialect_of, insert_of
 from hub.storage.tables.robots import InterestRow, RobotRow
 from hub.storage.tables.rounds import AssignmentRow, RoundRow
 
@@ -22,6 +22,31 @@ __all__ = ["Presence", "Presences"]
 
 LOOKS = 20
 """So often within the time for which a robot counts as active it is written down that it is."""
+
+ROBOTS, SKILLS, ROUNDS = (bindparam(name, expanding=True) for name in ("robots", "skills", "rounds"))
+ASKED = select(InterestRow.robot_id, InterestRow.skill).where(
+    InterestRow.robot_id.in_(ROBOTS), InterestRow.skill.in_(SKILLS), InterestRow.asked_at > bindparam("since")
+)
+GIVEN = select(AssignmentRow.robot_id, AssignmentRow.round_id).where(
+    AssignmentRow.robot_id.in_(ROBOTS), AssignmentRow.round_id.in_(ROUNDS)
+)
+ENROLLED = (
+    select(RobotRow.robot_id)
+    .where(RobotRow.robot_id.in_(ROBOTS), RobotRow.closed_at.is_(None))
+    .order_by(RobotRow.robot_id)
+    .with_for_update(read=True, key_share=True)
+)
+OPEN = select(RoundRow.round_id).where(RoundRow.round_id.in_(ROUNDS), RoundRow.state == "open")
+ASSIGNED = {dialect: insert_of(dialect, AssignmentRow).on_conflict_do_nothing() for dialect in DIALECTS}
+
+
+def _interested(dialect: str) -> Insert:
+    new = insert_of(dialect, InterestRow)
+    keys = [InterestRow.robot_id, InterestRow.skill]
+    return new.on_conflict_do_update(index_elements=keys, set_={"asked_at": new.excluded.asked_at})
+
+
+INTERESTED = {dialect: _interested(dialect) for dialect in DIALECTS}
 
 
 @dataclass(frozen=True)
@@ -44,14 +69,9 @@ class Presences:
         """Those of these that are not known yet, or nearly no longer true."""
         since, robots = self._clock() - self._nearly, {each.robot_id for each in those}
         skills, rounds = {each.skill for each in those}, {each.round_id for each in those} - {""}
-        asked = select(InterestRow.robot_id, InterestRow.skill).where(
-            InterestRow.robot_id.in_(robots), InterestRow.skill.in_(skills), InterestRow.asked_at > since
-        )
-        given = select(AssignmentRow.robot_id, AssignmentRow.round_id).where(
-            AssignmentRow.robot_id.in_(robots), AssignmentRow.round_id.in_(rounds)
-        )
-        known = {tuple(row) for row in session.execute(asked)} if those else set()
-        known |= {tuple(row) for row in session.execute(given)} if rounds else set()
+        asked = {"robots": sorted(robots), "skills": sorted(skills), "rounds": sorted(rounds), "since": since}
+        known = {tuple(row) for row in session.execute(ASKED, asked)} if those else set()
+        known |= {tuple(row) for row in session.execute(GIVEN, asked)} if rounds else set()
         return [each for each in those if not {*_pairs(each)} <= known]
 
     def note(self, session: Session, those: Sequence[Presence]) -> set[str]:
@@ -76,26 +96,18 @@ def _pairs(presence: Presence) -> Iterator[tuple[str, str]]:
 
 def _enrolled(session: Session, robot_ids: set[str]) -> set[str]:
     """Those that are enrolled, and stay so until the end of this transaction."""
-    those = select(RobotRow.robot_id).where(RobotRow.robot_id.in_(robot_ids), RobotRow.closed_at.is_(None))
-    return set(session.scalars(those.order_by(RobotRow.robot_id).with_for_update(read=True, key_share=True)))
+    return set(session.scalars(ENROLLED, {"robots": sorted(robot_ids)}))
 
 
 def _open(session: Session, round_ids: set[str]) -> set[str]:
-    return set(
-        session.scalars(
-            select(RoundRow.round_id).where(RoundRow.round_id.in_(round_ids), RoundRow.state == "open")
-        )
-    )
+    return set(session.scalars(OPEN, {"rounds": sorted(round_ids)}))
 
 
 def _insert_interests(session: Session, those: Sequence[Presence], now: datetime) -> None:
     pairs = sorted({(each.robot_id, each.skill) for each in those})  # in one order, as other processes do
     if pairs:
-        statement = insert_of(session, InterestRow)
-        keys = [InterestRow.robot_id, InterestRow.skill]
-        asked = {"asked_at": statement.excluded.asked_at}
         rows = [{"robot_id": robot_id, "skill": skill, "asked_at": now} for robot_id, skill in pairs]
-        session.execute(statement.on_conflict_do_update(index_elements=keys, set_=asked), rows)
+        session.execute(INTERESTED[dialect_of(session)], rows)
 
 
 def _insert_assignments(session: Session, those: Sequence[Presence], now: datetime) -> None:
@@ -103,4 +115,4 @@ def _insert_assignments(session: Session, those: Sequence[Presence], now: dateti
     if pairs:
         names = ("round_id", "robot_id")
         rows = [dict(zip(names, pair, strict=True)) | {"assigned_at": now} for pair in pairs]
-        session.execute(insert_of(session, AssignmentRow).on_conflict_do_nothing(), rows)
+        session.execute(ASSIGNED[dialect_of(session)], rows)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from hub.access.authenticator import Signed
@@ -19,18 +19,23 @@ from hub.access.nonces import Nonces
 from hub.access.principal import Principal
 from hub.catalogue.skill_views import version_view
 from hub.clock import Clock
-from hub.organisations.eligibility import contributors
+from hub.organisations.eligibility import contributors_among
 from hub.robots.presence import Presence, Presences
 from hub.rounds.journal import order_of, running_round
 from hub.storage.database import Database
 from hub.storage.group_commit import Together
-from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from skills.errors import UnauthorizedError
 from skills.messages.rounds import Assignment
 
 __all__ = ["Answer", "Assignments"]
+
+SKILLS = select(SkillRow).where(SkillRow.name.in_(bindparam("skills", expanding=True)))
+BROUGHT = select(DeltaRow.robot_id).where(
+    DeltaRow.round_id == bindparam("round"), DeltaRow.robot_id.in_(bindparam("robots", expanding=True))
+)
+BASE = select(VersionRow).where(VersionRow.digest == bindparam("digest"))
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,8 @@ class Assignments:
         for each in questions:
             by_skill.setdefault(each.skill, []).append(each)
         found: dict[_Question, Answer] = {}
-        for name, asking in by_skill.items():
-            skill = session.get(SkillRow, name)
-            if skill is not None:
-                found |= _look_for(session, skill, asking, self._clock())
+        for skill in session.scalars(SKILLS, {"skills": sorted(by_skill)}).all():
+            found |= _look_for(session, skill, by_skill[skill.name], self._clock())
         return found
 
 
@@ -116,24 +119,19 @@ def _look_for(
     session: Session, skill: SkillRow, asking: Sequence[_Question], now: datetime
 ) -> dict[_Question, Answer]:
     robots = [each.robot_id for each in asking]
-    may = set(
-        session.scalars(select(RobotRow.robot_id).where(RobotRow.robot_id.in_(robots), contributors(skill)))
-    )
+    may = contributors_among(session, skill, robots)
     newest = running_round(session, skill.name)
     idle = Answer(open_round=_open_round(newest))
     if newest is None or not idle.open_round or now >= newest[1].deadline:
         return {each: idle for each in asking if each.robot_id in may}
-    of_round = DeltaRow.round_id == newest[1].round_id
-    brought = select(DeltaRow.robot_id).where(of_round, DeltaRow.robot_id.in_(robots))
-    done = set(session.scalars(brought))
+    done = set(session.scalars(BROUGHT, {"round": newest[1].round_id, "robots": robots}))
     busy = _work(session, *newest) if may - done else idle
     return {each: idle if each.robot_id in done else busy for each in asking if each.robot_id in may}
 
 
 def _work(session: Session, campaign: CampaignRow, row: RoundRow) -> Answer:
     order = order_of(campaign)
-    base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
-    view = version_view(session, base)
+    view = version_view(session, session.scalars(BASE, {"digest": row.base}).one())
     work = Assignment(
         campaign_id=row.campaign_id,
         round_id=row.round_id,

@@ -7,11 +7,10 @@ round's state.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.access.principal import Viewer
@@ -28,6 +27,7 @@ from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import RoundState
 
 __all__ = [
+    "NEWEST_ROUNDS",
     "collection_of",
     "collections_of",
     "deltas_of",
@@ -36,7 +36,6 @@ __all__ = [
     "merge_job",
     "missing_of",
     "newest_round",
-    "newest_rounds",
     "order_of",
     "rounds_of",
     "running_round",
@@ -102,22 +101,31 @@ def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
 
 def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
     """A campaign's last round."""
-    return session.scalar(newest_rounds({campaign_id}))
+    return session.scalar(NEWEST_ROUNDS, {"campaigns": [campaign_id]})
 
 
-def newest_rounds(campaign_ids: AbstractSet[str]) -> Select[RoundRow]:
-    """The last round of each of these campaigns."""
+def _newest_rounds() -> Select[RoundRow]:
     others = aliased(RoundRow)
     last = select(func.max(others.number)).where(others.campaign_id == RoundRow.campaign_id)
-    those = select(RoundRow).where(RoundRow.campaign_id.in_(campaign_ids))
+    those = select(RoundRow).where(RoundRow.campaign_id.in_(bindparam("campaigns", expanding=True)))
     return those.where(RoundRow.number == last.scalar_subquery()).order_by(RoundRow.campaign_id)
+
+
+# To put a statement together takes longer than to run it: those of the hub's hot path are made once.
+NEWEST_ROUNDS = _newest_rounds()
+"""The last round of each of the `campaigns`."""
+RUNNING = (
+    select(CampaignRow, RoundRow)
+    .join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
+    .where(CampaignRow.skill == bindparam("skill"), CampaignRow.state == "running")
+    .order_by(RoundRow.number.desc())
+    .limit(1)
+)
 
 
 def running_round(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
     """The running campaign for a skill, and its last round."""
-    both = select(CampaignRow, RoundRow).join(RoundRow, RoundRow.campaign_id == CampaignRow.campaign_id)
-    running = both.where(CampaignRow.skill == skill, CampaignRow.state == "running")
-    found = session.execute(running.order_by(RoundRow.number.desc()).limit(1)).one_or_none()
+    found = session.execute(RUNNING, {"skill": skill}).one_or_none()
     return (found[0], found[1]) if found else None
 
 

@@ -26,7 +26,16 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from hub.storage.notify import Bell
 from skills.errors import NotFoundError, ZunftError
 
-__all__ = ["Database", "SettingsError", "announce", "existing_database", "insert_of", "open_database"]
+__all__ = [
+    "DIALECTS",
+    "Database",
+    "SettingsError",
+    "announce",
+    "dialect_of",
+    "existing_database",
+    "insert_of",
+    "open_database",
+]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "zunft.news"
@@ -34,6 +43,8 @@ NEWS = "zunft.news"
 KEPT = 24
 """Connections that stay open: one beyond them is made anew each time, and reads a whole schema of SQLite."""
 CHANNEL = "zunft"
+DIALECTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""Of the databases that a hub can have, and how each inserts."""
 MIGRATING = "SELECT pg_advisory_xact_lock(2079420002)"
 
 
@@ -159,14 +170,17 @@ def announce(session: Session, number: int = 0) -> None:
     session.info[NEWS] = max(number, session.info.get(NEWS, 0))
 
 
-def insert_of(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say, in this database's dialect, what happens to rows that are there already.
+def dialect_of(session: Session) -> str:
+    """Which of `DIALECTS` a session speaks."""
+    return session.get_bind().dialect.name
+
+
+def insert_of(dialect: str, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say, in a database's dialect, what happens to rows that are there already.
 
     Of the table alone: that of a mapped class is put together anew with each execution.
     """
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    core = cast("Table", table.__table__)
-    return postgresql.insert(core) if is_postgresql else sqlite.insert(core)
+    return DIALECTS[dialect](cast("Table", table.__table__))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from hub.clock import Clock
 from hub.storage.blobs import is_named
-from hub.storage.database import Database, insert_of
+from hub.storage.database import Database, dialect_of, insert_of
 from hub.storage.objects import StoreError
 from hub.storage.regions import Stores
 from hub.storage.spool import SpoolFile
@@ -38,7 +38,7 @@ log = structlog.get_logger("zunft.store")
 
 def discard(session: Session, region: str, digest: str, now: datetime) -> None:
     """Have a blob deleted later, unless a row names it then."""
-    new = insert_of(session, DiscardRow).values(region=region, digest=digest, discarded_at=now)
+    new = insert_of(dialect_of(session), DiscardRow).values(region=region, digest=digest, discarded_at=now)
     session.execute(
         new.on_conflict_do_update(index_elements=["region", "digest"], set_={"discarded_at": now})
     )

@@ -20,7 +20,8 @@ from hub.storage.tables.events import AuditHeadRow, AuditRow, EventRow
 __all__ = ["HUB", "entry_hash", "note", "record", "record_many", "take_turn"]
 
 
-POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(2079420001)"
+POSTGRES_LOCK = text("SELECT pg_advisory_xact_lock(2079420001)")
+NEW_EVENTS = insert(EventRow.__table__).returning(EventRow.__table__.c.id)
 
 
 def record(
@@ -55,7 +56,7 @@ def record_many(session: Session, kind: str, at: datetime, those: Sequence[Mappi
         data = {name: value for name, value in each.items() if name not in {"skill", "organisation"}}
         data |= {} if skill is None else {"skill": skill}
         rows.append({"kind": kind, "at": at, "skill": skill, "organisation": organisation, "data": data})
-    announce(session, max(session.scalars(insert(EventRow).returning(EventRow.id), rows)))
+    announce(session, max(session.scalars(NEW_EVENTS, rows)))
 
 
 def take_turn(session: Session) -> None:
@@ -65,7 +66,7 @@ def take_turn(session: Session) -> None:
     logs, so that two transactions that write to several never wait for each other in a circle.
     """
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        session.execute(text(POSTGRES_LOCK))
+        session.execute(POSTGRES_LOCK)
 
 
 HUB = "hub"
