@@ -14,7 +14,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, prod
 from typing import Annotated, Any, BinaryIO, Literal
 
 import numpy as np
@@ -212,7 +212,7 @@ class EncodedDelta:
 
 def unpacked_limit(shapes: Parameters) -> int:
     """Bytes that a delta file of these shapes may have at most, in any codec."""
-    return 8 * sum(int(np.prod(shape)) for shape in shapes.values()) + HEADER_ALLOWANCE
+    return 8 * sum(prod(shape) for shape in shapes.values()) + HEADER_ALLOWANCE
 
 
 def shapes_of_delta(base: Manifest, plan: TrainingPlan) -> Parameters:

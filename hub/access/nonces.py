@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
-from hub.storage.database import DIALECTS, Database, dialect_of, insert_of
+from hub.storage.database import DIALECTS, Database, dialect_of, insert_of, table_of
 from hub.storage.group_commit import Together
 from hub.storage.tables.robots import NonceRow, RobotRow
 from skills.errors import UnauthorizedError
@@ -34,11 +34,11 @@ ROBOTS = (
     .order_by(RobotRow.robot_id)
     .with_for_update(key_share=True)
 )
-SEEN = update(RobotRow.__table__).where(THOSE).values(last_seen_at=bindparam("now"))
+SEEN = update(table_of(RobotRow)).where(THOSE).values(last_seen_at=bindparam("now"))
 NEW = {
     dialect: insert_of(dialect, NonceRow)
     .on_conflict_do_nothing()
-    .returning(NonceRow.__table__.c.robot_id, NonceRow.__table__.c.nonce)
+    .returning(table_of(NonceRow).c.robot_id, table_of(NonceRow).c.nonce)
     for dialect in DIALECTS
 }
 

@@ -148,8 +148,7 @@ class Admission:
             self._keep(file, found.region)  # it is there, unless a hub died at the wrong moment
             return offer
         found.key.verify(signature, delta_statement(offer.digest))
-        with file.path.open("rb") as source:
-            delta = self._spool.delta(source, found.facts.shapes)
+        delta = self._spool.incoming(file, found.facts.shapes)
         made = DeltaRow(
             digest=offer.digest,
             robot_id=offer.robot.name,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import BindParameter, Row, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from hub.access.nonces import Nonces
@@ -23,6 +23,7 @@ from hub.organisations.eligibility import contributors_among
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.rounds.journal import NEWEST_ROUNDS, order_of, state_of, unknown_round
 from hub.rounds.staleness import place
+from hub.storage.database import table_of
 from hub.storage.facts import KeptFacts
 from hub.storage.record import record_many
 from hub.storage.tables.people import OrganisationRow
@@ -46,8 +47,8 @@ ROUNDS = 1000
 """So many rounds are kept in memory."""
 
 THOSE_ROUNDS = RoundRow.round_id.in_(bindparam("rounds", expanding=True))
-THOSE_ROBOTS = bindparam("robots", expanding=True)
-THOSE_CAMPAIGNS = bindparam("campaigns", expanding=True)
+THOSE_ROBOTS: BindParameter[str] = bindparam("robots", expanding=True)
+THOSE_CAMPAIGNS: BindParameter[str] = bindparam("campaigns", expanding=True)
 OPENED = (
     select(RoundRow, CampaignRow)
     .join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
@@ -81,7 +82,7 @@ BROUGHT = (
     )
 )
 BASE = select(VersionRow).where(VersionRow.digest == bindparam("digest"))
-NEW = insert(DeltaRow.__table__)
+NEW = insert(table_of(DeltaRow))
 
 
 class BetweenRoundsError(ZunftError):

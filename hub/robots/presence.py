@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Insert, bindparam, select
+from sqlalchemy import BindParameter, Insert, bindparam, select
 from sqlalchemy.orm import Session
 
 from hub.clock import Clock
@@ -23,9 +23,12 @@ __all__ = ["Presence", "Presences"]
 LOOKS = 20
 """So often within the time for which a robot counts as active it is written down that it is."""
 
-ROBOTS, SKILLS, ROUNDS = (bindparam(name, expanding=True) for name in ("robots", "skills", "rounds"))
+ROBOTS: BindParameter[str] = bindparam("robots", expanding=True)
+ROUNDS: BindParameter[str] = bindparam("rounds", expanding=True)
 ASKED = select(InterestRow.robot_id, InterestRow.skill).where(
-    InterestRow.robot_id.in_(ROBOTS), InterestRow.skill.in_(SKILLS), InterestRow.asked_at > bindparam("since")
+    InterestRow.robot_id.in_(ROBOTS),
+    InterestRow.skill.in_(bindparam("skills", expanding=True)),
+    InterestRow.asked_at > bindparam("since"),
 )
 GIVEN = select(AssignmentRow.robot_id, AssignmentRow.round_id).where(
     AssignmentRow.robot_id.in_(ROBOTS), AssignmentRow.round_id.in_(ROUNDS)

@@ -35,6 +35,7 @@ __all__ = [
     "existing_database",
     "insert_of",
     "open_database",
+    "table_of",
 ]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,7 +44,10 @@ NEWS = "zunft.news"
 KEPT = 24
 """Connections that stay open: one beyond them is made anew each time, and reads a whole schema of SQLite."""
 CHANNEL = "zunft"
-DIALECTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+DIALECTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 """Of the databases that a hub can have, and how each inserts."""
 MIGRATING = "SELECT pg_advisory_xact_lock(2079420002)"
 
@@ -176,11 +180,13 @@ def dialect_of(session: Session) -> str:
 
 
 def insert_of(dialect: str, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say, in a database's dialect, what happens to rows that are there already.
+    """An INSERT that can say, in a database's dialect, what happens to rows that are there already."""
+    return DIALECTS[dialect](table_of(table))
 
-    Of the table alone: that of a mapped class is put together anew with each execution.
-    """
-    return DIALECTS[dialect](cast("Table", table.__table__))
+
+def table_of(mapped: type[DeclarativeBase]) -> Table:
+    """For writing: what changes the table alone is not put together anew with each execution."""
+    return cast("Table", mapped.__table__)
 
 
 @contextmanager

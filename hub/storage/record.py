@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from hub.storage.database import announce
+from hub.storage.database import announce, dialect_of, table_of
 from hub.storage.tables.events import AuditHeadRow, AuditRow, EventRow
 
 __all__ = ["HUB", "entry_hash", "note", "record", "record_many", "take_turn"]
 
 
 POSTGRES_LOCK = text("SELECT pg_advisory_xact_lock(2079420001)")
-NEW_EVENTS = insert(EventRow.__table__).returning(EventRow.__table__.c.id)
+NEW_EVENTS = insert(table_of(EventRow)).returning(table_of(EventRow).c.id)
 
 
 def record(
@@ -65,7 +65,7 @@ def take_turn(session: Session) -> None:
     Numbers must become visible in their order, or a listener would pass over a late one. One lock for all
     logs, so that two transactions that write to several never wait for each other in a circle.
     """
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+    if dialect_of(session) == "postgresql":  # SQLite has one writer at a time anyway
         session.execute(POSTGRES_LOCK)
 
 

@@ -49,6 +49,11 @@ class SpoolFile:
         return len(self._held)
 
     @property
+    def content(self) -> bytes | None:
+        """All that was written, while it is in memory; None once it lies on the disk."""
+        return bytes(self._held) if self._path is None else None
+
+    @property
     def digest(self) -> str:
         """Its content address."""
         return "sha256:" + self._sha256.hexdigest()
@@ -135,6 +140,14 @@ class Spool:
         """
         with self._store.open(digest, self._made(), limit=size) as file:
             return self.delta(file, shapes)
+
+    def incoming(self, file: SpoolFile, shapes: Parameters) -> EncodedDelta:
+        """A delta that has come in; a small one is looked at before it is on the disk. See `open`."""
+        content = file.content
+        if content is not None and not is_compressed(content):
+            return EncodedDelta.from_bytes(content, shapes)
+        with file.path.open("rb") as source:
+            return self.delta(source, shapes)
 
     def delta(self, file: BinaryIO, shapes: Parameters) -> EncodedDelta:
         """A delta as views of a file, or of a nameless one where it is compressed; see `open`."""

@@ -77,9 +77,9 @@ def link_in(file: Path, target: Path, root: Path) -> None:
             name.hardlink_to(file)
         except OSError:  # another disk, or one that knows no links
             shutil.copyfile(file, name)
+            name.chmod(0o600)
         with name.open("rb") as written:
             os.fsync(written.fileno())
-        name.chmod(0o600)
         name.replace(target)
     finally:
         name.unlink(missing_ok=True)
