@@ -22,6 +22,7 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from torch import Tensor, nn
 
 from fleet.networks.base import TorchNetwork
+from fleet.training.adam import PlainAdam
 from fleet.training.moments import HeldMoments
 from fleet.training.variates import Correction
 
@@ -87,7 +88,7 @@ class SkillLearner(TorchLearner):  # type: ignore[misc]
 
     def register_adam(self, module_id: str, parameters: list[nn.Parameter], **name: str) -> None:
         """An Adam of these parameters."""
-        optimizer = torch.optim.Adam(parameters, eps=1e-5, fused=True)
+        optimizer = PlainAdam(parameters, eps=1e-5, fused=True)
         self.register_optimizer(module_id=module_id, optimizer=optimizer, params=parameters, **name)
 
     def postprocess_gradients(self, gradients_dict: dict[Any, Tensor]) -> dict[Any, Tensor]:

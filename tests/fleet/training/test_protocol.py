@@ -81,12 +81,14 @@ def digests() -> dict[str, str]:
     return found
 
 
-def test_the_same_seed_gives_the_same_bits_in_another_process() -> None:
+def test_the_same_seed_gives_the_same_bits_in_another_process_and_none_loads_a_compiler() -> None:
     program = (
-        "import json; from tests.fleet.training.test_protocol import digests; print(json.dumps(digests()))"
+        "import gc, json, sys; from tests.fleet.training.test_protocol import digests; "
+        "found = digests(); compiler = 'torch._dynamo' in sys.modules; "
+        "print(json.dumps([found, compiler, gc.isenabled(), gc.get_freeze_count() > 0]))"
     )
     other = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert json.loads(other.stdout.splitlines()[-1]) == digests()
+    assert json.loads(other.stdout.splitlines()[-1]) == [digests(), False, True, True]
 
 
 @every
