@@ -42,21 +42,21 @@ class RoundEngine:
         return any(moved)
 
     def _step(self, held: Held[CampaignRow]) -> None:
-        campaign, newest = self._steps.look(held.row.campaign_id)  # others may have moved it before the lease
-        if newest is None:
+        campaign, row = self._steps.look(held.row.campaign_id)  # others may have moved it before the lease
+        if row is None:
             self._steps.begin(held, campaign)
             return
-        match newest.state:
+        match row.state:
             case "open":
-                self._steps.collect(held, newest)
+                self._steps.collect(held, row)
             case "closing":
-                self._steps.close(held, newest)
+                self._steps.close(held, row)
             case "merging":
-                self._steps.merge(held, campaign, newest)
+                self._steps.merge(held, campaign, row)
             case "gating":
-                self._steps.examine(held, campaign, newest)
+                self._steps.examine(held, campaign, row)
             case _:
-                self._steps.go_on(held, campaign, newest)
+                self._steps.go_on(held, campaign, row)
 
     def _give_up(self, held: Held[CampaignRow], error: Exception) -> None:
         reason = str(error) if isinstance(error, ZunftError) else f"Internal error: {error!r}"

@@ -24,12 +24,14 @@ from hub.workers.job import DeltaPart, MergeJob, TaskSource
 from skills.errors import NotFoundError
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.plans import TrainingPlan
-from skills.messages.rounds import RoundState
+from skills.messages.rounds import FINAL, RoundState
 
 __all__ = [
+    "BASELESS",
     "NEWEST_ROUNDS",
     "collection_of",
     "collections_of",
+    "current_round",
     "deltas_of",
     "enter_state",
     "find_round",
@@ -45,6 +47,7 @@ __all__ = [
     "work_of",
 ]
 
+BASELESS = "The version that it began from has not passed; what came for it is dropped."
 STATES: dict[str, RoundState] = {
     "open": "open",
     "closing": "closing",
@@ -102,6 +105,13 @@ def rounds_of(session: Session, campaign_id: str) -> list[RoundRow]:
 def newest_round(session: Session, campaign_id: str) -> RoundRow | None:
     """A campaign's last round."""
     return session.scalar(NEWEST_ROUNDS, {"campaigns": [campaign_id]})
+
+
+def current_round(session: Session, campaign_id: str) -> RoundRow | None:
+    """The round in which something is next to be done: the first that has not ended, else the last one."""
+    unfinished = select(RoundRow).where(RoundRow.campaign_id == campaign_id, RoundRow.state.not_in(FINAL))
+    found = session.scalar(unfinished.order_by(RoundRow.number).limit(1))
+    return found or newest_round(session, campaign_id)
 
 
 def _newest_rounds() -> Select[RoundRow]:
@@ -185,11 +195,12 @@ def state_before(session: Session, base: str, training: TrainingPlan) -> str | N
 
 
 def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetime, reason: str = "") -> None:
-    """Take a round where an event leads, and tell listeners.
+    """Take a round where an event leads, and tell listeners; a round that began from its candidate follows.
 
     Raises:
         ConflictError: The event does not belong to the round's state.
     """
+    was_measured = row.state == "gating"
     row.state = next_state(state_of(row), event)
     row.reason = reason[:2000] or row.reason
     record(
@@ -202,6 +213,11 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
         number=row.number,
         reason=reason[:2000],
     )
+    if was_measured and row.state != "published":
+        ahead = select(RoundRow).where(RoundRow.campaign_id == row.campaign_id, RoundRow.state == "open")
+        its = ahead.where(RoundRow.base == row.candidate).with_for_update()
+        for each in session.scalars(its.execution_options(populate_existing=True)).all():
+            enter_state(session, each, "baseless", now, BASELESS)
 
 
 def collections_of(

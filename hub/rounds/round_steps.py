@@ -20,12 +20,12 @@ from hub.organisations.quotas import hold
 from hub.queue.leased_queue import Held
 from hub.rounds.journal import (
     collection_of,
+    current_round,
     deltas_of,
     enter_state,
     find_round,
     merge_job,
     missing_of,
-    newest_round,
     order_of,
     rounds_of,
     state_before,
@@ -80,12 +80,12 @@ class RoundSteps:
             free = CampaignRow.skill.in_(select(SkillRow.name).where(SkillRow.held_by.is_(None)))
             running = select(CampaignRow.campaign_id).where(CampaignRow.state == "running", free)
             ids = session.scalars(running.order_by(CampaignRow.created_at, CampaignRow.campaign_id))
-            return [each for each in ids if self._is_due(session, newest_round(session, each))]
+            return [each for each in ids if self._is_due(session, current_round(session, each))]
 
     def look(self, campaign_id: str) -> tuple[CampaignRow, RoundRow | None]:
-        """A campaign and its last round, as they are now."""
+        """A campaign and the round that is to be moved on, as they are now."""
         with self._database.read() as session:
-            return session.get_one(CampaignRow, campaign_id), newest_round(session, campaign_id)
+            return session.get_one(CampaignRow, campaign_id), current_round(session, campaign_id)
 
     def begin(self, held: Held[CampaignRow], campaign: CampaignRow) -> bool:
         """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
@@ -128,7 +128,7 @@ class RoundSteps:
         return True
 
     def merge(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
-        """Merging: make the candidate and enter it into the catalogue."""
+        """Merging: make the candidate and enter it into the catalogue; open the next round, if ordered so."""
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
             deltas = deltas_of(session, row.round_id)
@@ -153,6 +153,8 @@ class RoundSteps:
                 current.device, current.root = made.device, made.root
                 current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
                 enter_state(session, current, "merged", now)
+                if order_of(campaign).ahead and row.number < order_of(campaign).rounds:
+                    self._open_round(session, campaign.campaign_id, row.number + 1, made.digest)
         except TooLargeError:
             self._discards.add(region, made.digest)
             raise
@@ -205,12 +207,13 @@ class RoundSteps:
         now = self._clock()
         return collection_event(collection_of(session, row, now, self._active_seconds), now) is not None
 
-    def _open_round(self, session: Session, campaign_id: str, number: int) -> None:
+    def _open_round(self, session: Session, campaign_id: str, number: int, base: str = "") -> None:
+        """Open a round on this base, by default on what rounds of the skill begin from."""
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
         held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
         if campaign.state != "running" or held is not None:
             return
-        base = resolve(session, campaign.skill, "base", THE_HUB).digest
+        base = base or resolve(session, campaign.skill, "base", THE_HUB).digest
         order = order_of(campaign)
         now = self._clock()
         row = RoundRow(

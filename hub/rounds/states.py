@@ -30,7 +30,17 @@ __all__ = [
 ]
 
 RoundEvent = Literal[
-    "full", "late", "starved", "listed", "merged", "passed", "refused", "broken", "stopped", "withdrawn"
+    "full",
+    "late",
+    "starved",
+    "listed",
+    "merged",
+    "passed",
+    "refused",
+    "broken",
+    "stopped",
+    "baseless",
+    "withdrawn",
 ]
 
 
@@ -38,6 +48,7 @@ TRANSITIONS: dict[tuple[RoundState, RoundEvent], RoundState] = {
     ("open", "full"): "closing",
     ("open", "late"): "closing",
     ("open", "starved"): "failed",
+    ("open", "baseless"): "failed",
     ("closing", "listed"): "merging",
     ("merging", "merged"): "gating",
     ("gating", "passed"): "published",

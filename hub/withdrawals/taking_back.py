@@ -199,7 +199,9 @@ def _end_rounds(
     theirs = select(RoundRow).join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
     unfinished = theirs.where(CampaignRow.skill.in_(skills), RoundRow.state.not_in(FINAL))
     ended: dict[str, list[RoundChange]] = {}
-    for row in session.scalars(unfinished.order_by(RoundRow.round_id).with_for_update()).all():
+    rows = session.scalars(unfinished.order_by(RoundRow.round_id).with_for_update()).all()
+    # Newest first: one that began from another's candidate is ended for itself.
+    for row in sorted(rows, key=lambda each: -each.number):
         collecting = state_of(row) == "open" and row.base not in touched
         if collecting or (row.base not in touched and row.round_id not in given):
             continue

@@ -52,12 +52,20 @@ class CampaignRequest(Message):
     training: TrainingPlan = TrainingPlan()
     merge: MergePlan = MergePlan()
     gate: GatePlan = GatePlan()
+    ahead: bool = Field(
+        default=False,
+        description="The next round begins from the candidate while that is still measured; is it refused, "
+        "what came for that round is dropped.",
+    )
     then: tuple[Phase, ...] = Field(default=(), max_length=7, exclude_if=lambda phases: not phases)
 
     @model_validator(mode="after")
-    def _target_reaches_quorum(self) -> CampaignRequest:
+    def _fits_together(self) -> CampaignRequest:
         if self.target and self.target < self.quorum:
             msg = f"target {self.target} is below quorum {self.quorum}"
+            raise ValueError(msg)
+        if self.ahead and self.merge.max_staleness:
+            msg = "ahead goes with no max_staleness: what is dropped with its round must not come late"
             raise ValueError(msg)
         return self
 

@@ -62,6 +62,9 @@ def start(
     share: Annotated[
         Literal["all", "policy"], typer.Option(help="Whether the critic is shared or stays at home.")
     ] = "all",
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Begin the next round while a candidate is still measured.")
+    ] = False,
     learner: Learner = "",
     knob: Knobs = None,
     teach: Teach = False,
@@ -83,6 +86,7 @@ def start(
         "target": target,
         "deadline_seconds": deadline,
         "training": training,
+        "ahead": ahead,
         "merge": {
             "rule": rule,
             "options": parse_options(option),
