@@ -1,8 +1,8 @@
 """Kills the hub's work at the lines that it runs, and looks at what a second process makes of it.
 
 Started by test_crash as a process of its own: it forks, and a fork must not inherit threads.
-`python -m tests.hub.crash engine|admission|uploads|withdrawal FOLDER STRIDE` tries every STRIDE-th line and
-prints one JSON document: how many lines were tried, and those after which something was wrong.
+`python -m tests.hub.crash engine|ahead|admission|uploads|withdrawal FOLDER STRIDE` tries every STRIDE-th
+line and prints one JSON document: how many lines were tried, and those after which something was wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hub.access.principal import Principal
 from hub.deltas import admission, offers, uploads
 from hub.merging import merge_arrays
 from hub.queue import leased_queue
-from hub.rounds import engine
+from hub.rounds import engine, journal
 from hub.rounds import round_steps as steps
 from hub.services import Services, open_services
 from hub.settings import Settings
@@ -52,7 +52,10 @@ OPERATOR = Principal("olga", "operator", "guild")
 ADMISSION = {str(module.__file__) for module in (admission, offers)}
 WITHDRAWAL = {str(path) for path in Path(str(withdrawals.__file__)).parent.glob("*.py")}
 UPLOADS = {str(module.__file__) for module in (admission, offers, uploads)}
+AHEAD = {str(module.__file__) for module in (engine, journal, leased_queue, steps)}
 EVERYTHING = TrainingPlan(variates=True, moments=True)
+SCORES: dict[int, float] = {}
+"""What the gate of every hub finds, by version, where that is not the same for all."""
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
@@ -69,7 +72,7 @@ def open_hub(folder: Path, *, later: float = 0) -> Services:
             "part_size": 1024,
         }
     )
-    return open_services(settings, gate=StubGate(), clock=clock)
+    return open_services(settings, gate=StubGate(SCORES), clock=clock)
 
 
 def turn(hub: Services) -> None:
@@ -77,7 +80,7 @@ def turn(hub: Services) -> None:
         pass
 
 
-def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
+def prepare(folder: Path, quorum: int = 2, *, ahead: bool = False) -> dict[str, Any]:
     """A hub with an open round, one delta in, a second one made but not brought."""
     hub = open_hub(folder)
     base = tiny_skill()
@@ -93,7 +96,7 @@ def prepare(folder: Path, quorum: int = 2) -> dict[str, Any]:
         )
         robots.append(hub.robots.enrolment.enrol(request).robot_id)
     campaign = hub.rounds.campaigns.start(
-        CampaignRequest(skill="reach", rounds=2, quorum=quorum, training=EVERYTHING), by=OPERATOR
+        CampaignRequest(skill="reach", rounds=2, quorum=quorum, training=EVERYTHING, ahead=ahead), by=OPERATOR
     )
     turn(hub)
     deltas = []
@@ -201,9 +204,17 @@ def lines_of(action: Callable[[], Any], files: set[str]) -> list[Line]:
     return sorted(found)
 
 
-def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
+def crash_ahead(folder: Path, stride: int) -> dict[str, Any]:
+    """The same where round 2 began from the candidate of round 1, and that one is refused."""
+    SCORES[2] = 0.1
+    return crash_engine(folder, stride, AHEAD, ahead=True)
+
+
+def crash_engine(
+    folder: Path, stride: int, files: set[str] = ENGINE, *, ahead: bool = False
+) -> dict[str, Any]:
     """Kill the engine at each of its lines; a second engine must come to the same bits."""
-    delta = in_child(lambda: prepare(folder / "start"))
+    delta = in_child(lambda: prepare(folder / "start", ahead=ahead))
     in_child(lambda: bring(open_hub(folder / "start"), delta))
 
     def work(name: str, later: float = 0) -> list[Any]:
@@ -215,7 +226,7 @@ def crash_engine(folder: Path, stride: int) -> dict[str, Any]:
     copy("reference")
     copy("traced")
     expected = in_child(lambda: work("reference"))
-    lines = in_child(lambda: lines_of(lambda: work("traced"), ENGINE))[::stride]
+    lines = in_child(lambda: lines_of(lambda: work("traced"), files))[::stride]
     wrong = []
     for number, line in enumerate(lines):
         copy(str(number))
@@ -321,6 +332,7 @@ if __name__ == "__main__":
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
     scenarios = {
         "engine": crash_engine,
+        "ahead": crash_ahead,
         "admission": crash_admission,
         "uploads": crash_uploads,
         "withdrawal": crash_withdrawal,
