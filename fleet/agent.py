@@ -56,7 +56,7 @@ class AgentSettings:
     """How a robot behaves towards its hub.
 
     Attributes:
-        poll_seconds: Pause between two questions when there is nothing to do.
+        poll_seconds: How long the hub may hold the question when there is nothing to do.
         look_seconds: Pause between two looks for a new stable version.
         backoff_seconds: Ceiling of the first pause after the hub did not answer; it doubles each time.
         backoff_cap: Longest pause.
@@ -75,7 +75,11 @@ class AgentSettings:
 
 
 class Agent:
-    """One robot and one skill. `step` does one thing; nothing is held in memory that a restart needs."""
+    """One robot and one skill. `step` does one thing; nothing is held in memory that a restart needs.
+
+    Attributes:
+        is_idle: Whether the hub had nothing to do for it when it last asked.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class Agent:
         self._failures = 0
         self._failed: dict[str, str] = {}
         self._next_look = 0.0
+        self.is_idle = False
 
     @property
     def waits(self) -> bool:
@@ -128,6 +133,7 @@ class Agent:
             UnauthorizedError, ForbiddenError, SignatureError: The hub does not take this robot for
                 what it is; waiting will not mend it.
         """
+        self.is_idle = False
         try:
             wait = self._step()
         except StoppedError:
@@ -140,6 +146,12 @@ class Agent:
             return self._back_off("failed", error)
         self._failures = 0
         return wait
+
+    def hears(self, seconds: float) -> bool:
+        """Let the hub hold the question for so long at most; whether there is something to do now."""
+        with suppress(StoppedError, ZunftError):  # whatever it is, the next step meets it, too
+            return self._client.assignment(self._skill, wait_seconds=seconds) is not None
+        return False
 
     def look(self) -> None:
         """Take the newest stable version now; not where there is no answer, or no trustworthy one."""
@@ -162,6 +174,7 @@ class Agent:
             case Train(order):
                 self._work(order)
             case Wait(reason):
+                self.is_idle = assignment is None
                 return self._wait(reason)
         return 0.0
 
@@ -270,10 +283,19 @@ def take_turns(
     sleep: Callable[[float], object],
     timer: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Let each agent do a step whenever it is due, until stopped."""
+    """Let each agent do a step whenever it is due, until stopped.
+
+    Where none has anything to do, one of them asks the hub to say when there is: they serve the same skill.
+    """
     due = [0.0] * len(agents)
     while not stopped():
         for place, agent in enumerate(agents):
             if timer() >= due[place] and not stopped():
                 due[place] = timer() + agent.step()
-        sleep(max(0.0, min(due) - timer()))
+        pause = max(0.0, min(due) - timer())
+        if pause and not stopped() and all(agent.is_idle for agent in agents):
+            if agents[due.index(min(due))].hears(pause):
+                due = [0.0] * len(agents)
+            pause = max(0.0, min(due) - timer())
+        if not stopped():
+            sleep(pause)

@@ -61,6 +61,8 @@ from skills.skill import SIZE_LIMIT, Skill
 
 __all__ = ["HubClient", "OperatorClient", "enrol"]
 
+LONGEST_WAIT = 20.0  # seconds for which a question is held at most: less than a connection's patience
+
 
 def enrol(base_url: str, request: EnrolmentRequest, transport: httpx.BaseTransport | None = None) -> Enrolled:
     """Join a guild with a one-time token.
@@ -105,9 +107,11 @@ class HubClient:
         except ZunftError:
             return
 
-    def assignment(self, skill: str) -> Assignment | None:
-        """What there is to do now for this skill, or None."""
-        reply = self.connection.send("GET", f"{API}/robots/me/assignment?skill={quote(skill)}")
+    def assignment(self, skill: str, *, wait_seconds: float = 0) -> Assignment | None:
+        """What there is to do now for this skill, or so many seconds from now at the latest; or None."""
+        path = f"{API}/robots/me/assignment?skill={quote(skill)}"
+        waiting = f"&wait_seconds={min(wait_seconds, LONGEST_WAIT):.3f}" if wait_seconds else ""
+        reply = self.connection.send("GET", path + waiting)
         return None if reply.status == 204 else self.connection.parse(Assignment, reply)
 
     def version(self, skill: str, ref: str) -> VersionView:

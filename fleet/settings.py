@@ -44,7 +44,7 @@ class RobotSettings(BaseSettings):
         description="Environment steps of a training iteration; else as ordered. 3200 are 64 s at 50 Hz.",
     )
     poll_seconds: float = Field(
-        default=2.0, gt=0, description="Pause between two questions to the hub when there is nothing to do."
+        default=2.0, gt=0, description="How long the hub may hold the question when there is nothing to do."
     )
     look_seconds: float = Field(
         default=10.0, ge=0, description="Pause between two looks for a new stable version."

@@ -22,7 +22,8 @@ __all__ = ["LOOK_SECONDS", "BackgroundLoop", "beat", "every"]
 
 LOOK_SECONDS = 1.0
 """The usual time between two looks when the bell is silent."""
-BREATH = 0.1  # seconds after a ring, so that a hundred deltas at once are not looked at a hundred times
+BREATH = 0.1  # seconds after a ring at most, so that a hundred deltas are not looked at a hundred times
+SHARE = 4  # so many times as long as the last look took, where that is shorter: one alone is seen at once
 PAUSE = 1.0  # seconds after something that failed
 STUCK_SECONDS = 300.0
 """Who is at one piece of work for so long, and says nothing meanwhile, is stuck."""
@@ -60,6 +61,7 @@ class BackgroundLoop:
         self._failures = metrics.background_failures.labels(name)
         self._is_woken = is_woken
         self._interrupt = interrupt
+        self._now = now
         self._thread = _Thread(self._run, f"zunft-{name}", now)
 
     def start(self) -> None:
@@ -86,7 +88,9 @@ class BackgroundLoop:
             seen = self._bell.rings
             self._thread.is_at_work = True
             self._thread.beat()
+            begun = self._now()
             seconds = self._try()
+            taken = self._now() - begun
             self._thread.is_at_work = False
             if seconds is None:
                 self._bell.rest(PAUSE)
@@ -94,7 +98,7 @@ class BackgroundLoop:
                 self._bell.rest(seconds)
             elif seconds > 0:
                 self._bell.wait(seen, seconds)
-                self._bell.rest(BREATH)
+                self._bell.rest(min(BREATH, SHARE * taken))
 
     def _try(self) -> float | None:
         """Do the work; None where it failed."""

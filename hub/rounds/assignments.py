@@ -8,7 +8,7 @@ skill and have brought nothing yet, and is put into words once. Who waits for wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -40,11 +40,15 @@ BASE = select(VersionRow).where(VersionRow.digest == bindparam("digest"))
 
 @dataclass(frozen=True)
 class Answer:
-    """What a robot is to do now, None where there is nothing that it may do; and the round that is open."""
+    """What a robot is to do now, None where there is nothing that it may do; and the round that is open.
+
+    `is_asked` tells whether it may work on the skill at all.
+    """
 
     work: Assignment | None = None
     json: bytes = b""
     open_round: str = ""
+    is_asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class Assignments:
         return [_first(refusals, each) or given.get(each, Answer()) for each in questions]
 
     def _look(self, session: Session, questions: Iterable[_Question]) -> dict[_Question, Answer]:
-        """Answers for those who may work on the skill that they ask for."""
+        """Answers on skills that there are."""
         by_skill: dict[str, list[_Question]] = {}
         for each in questions:
             by_skill.setdefault(each.skill, []).append(each)
@@ -122,11 +126,12 @@ def _look_for(
     may = contributors_among(session, skill, robots)
     newest = running_round(session, skill.name)
     idle = Answer(open_round=_open_round(newest))
+    others = {each: replace(idle, is_asked=False) for each in asking if each.robot_id not in may}
     if newest is None or not idle.open_round or now >= newest[1].deadline:
-        return {each: idle for each in asking if each.robot_id in may}
+        return others | {each: idle for each in asking if each.robot_id in may}
     done = set(session.scalars(BROUGHT, {"round": newest[1].round_id, "robots": robots}))
     busy = _work(session, *newest) if may - done else idle
-    return {each: idle if each.robot_id in done else busy for each in asking if each.robot_id in may}
+    return others | {each: idle if each.robot_id in done else busy for each in asking if each.robot_id in may}
 
 
 def _work(session: Session, campaign: CampaignRow, row: RoundRow) -> Answer:
@@ -156,7 +161,7 @@ def _presences(questions: Iterable[_Question], answers: dict[_Question, Answer])
     return [
         Presence(each.robot_id, each.skill, answers[each].open_round if answers[each].work else "")
         for each in questions
-        if each in answers
+        if each in answers and answers[each].is_asked
     ]
 
 

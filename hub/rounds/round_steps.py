@@ -153,7 +153,7 @@ class RoundSteps:
                 current.device, current.root = made.device, made.root
                 current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
                 enter_state(session, current, "merged", now)
-                if order_of(campaign).ahead and row.number < order_of(campaign).rounds:
+                if order_of(campaign).ahead and row.number < order_of(campaign).rounds_in_all:
                     self._open_round(session, campaign.campaign_id, row.number + 1, made.digest)
         except TooLargeError:
             self._discards.add(region, made.digest)

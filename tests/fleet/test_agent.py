@@ -245,6 +245,35 @@ def test_robots_take_turns_and_a_waiting_one_holds_nobody_up(hub: LyingHub, tmp_
     assert max(naps) == AgentSettings.poll_seconds
 
 
+def test_who_waits_hears_of_an_order_from_the_hub_and_sleeps_for_none(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    robots = [
+        make_robot(tmp_path / name, hub.url, name=name, settings=AgentSettings(adopts=False))
+        for name in ("anna", "ben")
+    ]
+    agents = [robot.agent for robot in robots]
+    naps: list[float] = []
+
+    def hear(seconds: float) -> bool:
+        assert 0 < seconds <= AgentSettings.poll_seconds
+        hub.order(1)
+        return True
+
+    for agent in agents:
+        agent.hears = hear  # type: ignore[method-assign]
+    take_turns(agents, lambda: len(hub.deltas) == 2, naps.append, timer=lambda: 5.0)
+    assert [robot.place.trained for robot in robots] == [["round-1"]] * 2
+    assert not any(naps)
+
+
+def test_a_question_that_is_held_is_answered_by_what_there_is(hub: LyingHub, robot: SmallRobot) -> None:
+    assert not robot.agent.hears(0.5)
+    hub.order(1)
+    assert robot.agent.hears(0.5)
+    hub.faults.append(("assignment", "503"))
+    assert not robot.agent.hears(0.5)
+
+
 def test_a_portal_between_robot_and_hub_loses_no_work(hub: LyingHub, robot: SmallRobot) -> None:
     hub.order(1)
     hub.faults.append(("/deltas", "portal"))

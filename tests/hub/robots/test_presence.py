@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -97,3 +98,15 @@ def test_a_robot_that_polls_without_work_writes_nothing(
     monkeypatch.setattr(type(hall.services.storage.database), "write", None)
     assert hall.services.rounds.assignments.assignment(robot, "reach") is not None
     assert hall.services.rounds.assignments.assignment(robot, "nothing") is None
+
+
+def test_who_may_not_work_on_a_skill_waits_for_another_round_and_is_not_waited_for(
+    collecting: Collecting,
+) -> None:
+    hall = collecting.hall
+    hall.organisation("elsewhere")
+    hall.services.catalogue.skills.show_to("reach", "organisation", by=THE_HUB)
+    stranger = Principal(hall.enrol("stranger", organisation="elsewhere").robot_id, "robot", "elsewhere")
+    answer = asyncio.run(hall.services.rounds.assignments.ask_again(stranger, "reach"))
+    assert (answer.work, answer.open_round) == (None, collecting.work.round_id)
+    assert (stranger.name, "reach") not in written(hall)[0]

@@ -102,7 +102,9 @@ def run_robot(
     bench.identity()
     log = figure_log(figures)
     own_env = _own_env(bench, settings)
-    from fleet.daemon import make_agent  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
+    # Imported here, for RLlib loads slowly: what is wrong is said before.
+    from fleet.agent import take_turns  # noqa: PLC0415
+    from fleet.daemon import make_agent  # noqa: PLC0415
 
     stop = threading.Event()
     phases: list[str] = []
@@ -125,10 +127,11 @@ def run_robot(
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
-        while not stop.is_set():
-            stop.wait(agent.step())
-            if once and phases and phases[-1] in ENDS_ONCE:
-                break
+
+        def is_over() -> bool:
+            return stop.is_set() or bool(once and phases and phases[-1] in ENDS_ONCE)
+
+        take_turns([agent], is_over, stop.wait)
     if once and phases and phases[-1] == "offline":
         raise HubUnreachableError("the hub did not answer; the work is kept.", remedy="Run it again later.")
 
