@@ -12,25 +12,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import BindParameter, Row, bindparam, insert, select
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from hub.access.nonces import Nonces
 from hub.access.principal import Principal
 from hub.access.visibility import may_see
 from hub.clock import Clock
+from hub.deltas import statements
 from hub.organisations.eligibility import contributors_among
 from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.rounds.journal import NEWEST_ROUNDS, order_of, state_of, unknown_round
 from hub.rounds.staleness import place
-from hub.storage.database import table_of
 from hub.storage.facts import KeptFacts
 from hub.storage.record import record_many
 from hub.storage.tables.people import OrganisationRow
-from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
-from hub.storage.tables.skills import SkillRow, VersionRow
-from hub.storage.tables.uploads import DiscardRow
+from hub.storage.tables.skills import SkillRow
 from skills.delta import shapes_of_delta
 from skills.document import Parameters
 from skills.errors import ConflictError, ForbiddenError, ZunftError
@@ -45,44 +43,6 @@ __all__ = ["BetweenRoundsError", "Known", "Offer", "Offers", "RoundFacts", "Welc
 WITHDRAWN = "robot_withdrawn"
 ROUNDS = 1000
 """So many rounds are kept in memory."""
-
-THOSE_ROUNDS = RoundRow.round_id.in_(bindparam("rounds", expanding=True))
-THOSE_ROBOTS: BindParameter[str] = bindparam("robots", expanding=True)
-THOSE_CAMPAIGNS: BindParameter[str] = bindparam("campaigns", expanding=True)
-OPENED = (
-    select(RoundRow, CampaignRow)
-    .join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
-    .where(THOSE_ROUNDS)
-)
-ROUND_ROWS = select(RoundRow).where(THOSE_ROUNDS).order_by(RoundRow.round_id)
-CAMPAIGNS = (
-    select(CampaignRow, SkillRow)
-    .join(SkillRow, SkillRow.name == CampaignRow.skill)
-    .where(CampaignRow.campaign_id.in_(THOSE_CAMPAIGNS))
-)
-ROBOTS = (
-    select(RobotRow.robot_id, RobotRow.public_key, RobotRow.closed_at)
-    .where(RobotRow.robot_id.in_(THOSE_ROBOTS))
-    .order_by(RobotRow.robot_id)
-)
-# No key is changed: who only refers to a round or robot, as assignments do, does not wait for this.
-LOCKED_ROUNDS, LOCKED_NEWEST, LOCKED_ROBOTS = (
-    each.with_for_update(key_share=True) for each in (ROUND_ROWS, NEWEST_ROUNDS, ROBOTS)
-)
-OWNERS = select(OrganisationRow).where(OrganisationRow.name.in_(bindparam("names", expanding=True)))
-DISCARDED = select(DiscardRow.digest).where(DiscardRow.digest.in_(bindparam("digests", expanding=True)))
-BROUGHT = (
-    select(DeltaRow.robot_id, DeltaRow.digest, DeltaRow.round_id, DeltaRow.staleness)
-    .add_columns(RoundRow.campaign_id, RoundRow.number)
-    .join(RoundRow, RoundRow.round_id == DeltaRow.round_id)
-    .where(
-        DeltaRow.robot_id.in_(THOSE_ROBOTS),
-        RoundRow.campaign_id.in_(THOSE_CAMPAIGNS),
-        RoundRow.number.in_(bindparam("numbers", expanding=True)),
-    )
-)
-BASE = select(VersionRow).where(VersionRow.digest == bindparam("digest"))
-NEW = insert(table_of(DeltaRow))
 
 
 class BetweenRoundsError(ZunftError):
@@ -240,7 +200,7 @@ class Offers:
         found = {each: self._facts.get(each) for each in round_ids}
         new = [each for each, facts in found.items() if facts is None]
         if new:
-            for row, campaign in session.execute(OPENED, {"rounds": new}).all():
+            for row, campaign in session.execute(statements.OPENED, {"rounds": new}).all():
                 order = order_of(campaign)
                 facts = RoundFacts(
                     round_id=row.round_id,
@@ -262,10 +222,10 @@ class Offers:
             "campaigns": sorted({each.campaign_id for each in facts.values()}),
             "robots": sorted({each.robot.name for each in offers}),
         }
-        rounds = session.scalars(LOCKED_ROUNDS if lock else ROUND_ROWS, asked).all()
-        newest_rows = session.scalars(LOCKED_NEWEST if lock else NEWEST_ROUNDS, asked).all()
-        pairs = session.execute(CAMPAIGNS, asked).all()
-        robots = session.execute(LOCKED_ROBOTS if lock else ROBOTS, asked).all()
+        rounds = session.scalars(statements.LOCKED_ROUNDS if lock else statements.ROUND_ROWS, asked).all()
+        newest_rows = session.scalars(statements.LOCKED_NEWEST if lock else NEWEST_ROUNDS, asked).all()
+        pairs = session.execute(statements.CAMPAIGNS, asked).all()
+        robots = session.execute(statements.LOCKED_ROBOTS if lock else statements.ROBOTS, asked).all()
         owners = {each.robot.organisation for each in offers} | {skill.organisation for _, skill in pairs}
         latest = {row.campaign_id: row for row in newest_rows}
         return _Scene(
@@ -390,12 +350,12 @@ def _wrong_region() -> ConflictError:
 
 
 def _organisations(session: Session, names: Iterable[str]) -> dict[str, OrganisationRow]:
-    rows = session.scalars(OWNERS, {"names": sorted(names)})
+    rows = session.scalars(statements.OWNERS, {"names": sorted(names)})
     return {row.name: row for row in rows}
 
 
 def _discarded(session: Session, digests: set[str]) -> frozenset[str]:
-    return frozenset(session.scalars(DISCARDED, {"digests": sorted(digests)}))
+    return frozenset(session.scalars(statements.DISCARDED, {"digests": sorted(digests)}))
 
 
 def _contributors(
@@ -422,7 +382,7 @@ def _brought_before(
     for each in facts:
         numbers.update(range(each.number, each.number + each.order.merge.max_staleness + 1))
     found: dict[str, list[_Brought]] = {}
-    rows = session.execute(BROUGHT, {**asked, "numbers": sorted(numbers)})
+    rows = session.execute(statements.BROUGHT, {**asked, "numbers": sorted(numbers)})
     for robot_id, digest, round_id, staleness, campaign_id, number in rows:
         brought = _Brought(digest, round_id, campaign_id, number - staleness, staleness)
         found.setdefault(robot_id, []).append(brought)
@@ -443,7 +403,7 @@ def _write(session: Session, entered: Sequence[tuple[DeltaRow, SkillRow, str]], 
     """Deltas with their skill and the organisation of their robot."""
     if not entered:
         return
-    session.execute(NEW, [_values(made) for made, _, _ in entered])
+    session.execute(statements.NEW, [_values(made) for made, _, _ in entered])
     events: list[dict[str, Any]] = [
         {
             "skill": skill.name,
@@ -464,7 +424,7 @@ def _values(made: DeltaRow) -> dict[str, Any]:
 
 
 def _shapes_of(session: Session, base: str, training: TrainingPlan) -> Parameters:
-    row = session.scalars(BASE, {"digest": base}).one()
+    row = session.scalars(statements.BASE, {"digest": base}).one()
     return shapes_of_delta(Manifest.model_validate(row.manifest), training)
 
 
