@@ -153,12 +153,12 @@ def _scheduled(read: Read, schedule: Schedule, count: int) -> Floats:
         _between(read(name)[:, 0], np.array(points))
         for name, points in zip(schedule.by, schedule.at, strict=True)
     ]
-    gains = np.reshape(schedule.gain, [len(points) for points in schedule.at])
+    gains = np.pad(np.reshape(schedule.gain, [len(points) for points in schedule.at]), (0, 1), mode="edge")
     found = np.zeros(count)
     for corner in product((0, 1), repeat=len(where)):
         places = tuple(low + side for side, (low, _) in zip(corner, where, strict=True))
         weights = [share if side else 1 - share for side, (_, share) in zip(corner, where, strict=True)]
-        found += np.prod(weights, axis=0) * np.pad(gains, (0, 1), mode="edge")[places]
+        found += np.prod(weights, axis=0) * gains[places]
     return found[:, None]
 
 
