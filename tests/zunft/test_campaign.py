@@ -158,18 +158,21 @@ def test_teaching_orders_masters_and_lessons_and_where_asked_practice_after_them
     lessons, practice = found.stretches
     assert (lessons.last, practice.first, practice.last) == (4, 5, 6)
     assert lessons.training == TrainingPlan(
-        learner=Imitation(master_iterations=4 * 3), variates=True, moments=True, share="policy"
+        learner=Imitation(master_iterations=4 * 3), variates=True, share="policy"
     )
     assert practice.training == TrainingPlan(learner=Ppo(), variates=True, share="policy")
     shown = run("show", hall.get("/campaigns")[0]["campaign_id"])
     assert "0 of 6" in shown.output
-    assert "robots learn by imitation, master iterations 12, and send policy, control" in shown.output
+    assert (
+        "robots learn by imitation, master iterations 12, and send policy, control variates" in shown.output
+    )
     assert "rounds 5 to 6" in shown.output
 
 
 def test_teaching_alone_orders_lessons_and_masters_as_long_as_one_says(hall: Hall) -> None:
-    found = order_of(hall, "--teach", "--master-iterations", "5")
+    found = order_of(hall, "--teach", "--master-iterations", "5", "--moments")
     assert (found.rounds, found.then, found.training.master_iterations) == (16, (), 5)
+    assert (found.training.variates, found.training.moments) == (True, True)
 
 
 @pytest.mark.parametrize(

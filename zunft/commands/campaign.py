@@ -57,7 +57,7 @@ def start(
         bool, typer.Option("--variates", help="Robots that are unlike share control variates, too.")
     ] = False,
     moments: Annotated[
-        bool, typer.Option("--moments", help="And the moments of gradients; needs --variates.")
+        bool, typer.Option("--moments", help="And the moments of gradients; needs --variates or --teach.")
     ] = False,
     share: Annotated[
         Literal["all", "policy"], typer.Option(help="Whether the critic is shared or stays at home.")
@@ -95,7 +95,7 @@ def start(
             "optimiser": optimiser,
             "max_staleness": max_staleness,
         },
-        **teaching(rounds, teach, master_iterations, practice_after, said),
+        **teaching(rounds, teach, master_iterations, practice_after, learner=said, moments=moments),
     }
     asked = request(CampaignRequest, wanted) if order is None else _read(order, skill)
     campaign = connect(hub, token).start_campaign(asked)

@@ -33,7 +33,13 @@ PracticeAfter = Annotated[
 
 
 def teaching(
-    rounds: int, teach: bool, master_iterations: int | None, practice_after: int, learner: Algorithm | None
+    rounds: int,
+    teach: bool,
+    master_iterations: int | None,
+    practice_after: int,
+    *,
+    learner: Algorithm | None,
+    moments: bool,
 ) -> dict[str, Any]:
     """What these options order: fields of a campaign request; none without `--teach`.
 
@@ -43,6 +49,8 @@ def teaching(
         master_iterations: None: a master costs a robot as many iterations as all its lessons.
         practice_after: Rounds.
         learner: Of the practice; None: as the task advises.
+        moments: Whether lessons share moments of gradients; not where nobody says so, for a first root of
+            few, noisy gradients makes long steps (docs/learning.md).
 
     Raises:
         RequestError: An option of teaching without it, or a learner without rounds in which it learns.
@@ -61,8 +69,9 @@ def teaching(
         )
     masters = master_iterations or min(10_000, rounds * TrainingPlan().iterations)
     lessons = {"algorithm": "imitation", "master_iterations": masters}
-    practice = {"learner": learner, "variates": True, "share": "policy"}
+    unlike = {"variates": True, "share": "policy"}
+    practice = {"learner": learner, **unlike}
     return {
-        "training": {"learner": lessons, "variates": True, "moments": True, "share": "policy"},
+        "training": {"learner": lessons, "moments": moments, **unlike},
         "then": [{"rounds": practice_after, "training": practice}] if practice_after else [],
     }
