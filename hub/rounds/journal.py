@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.access.principal import Viewer
@@ -131,6 +131,19 @@ RUNNING = (
     .order_by(RoundRow.number.desc())
     .limit(1)
 )
+ROUNDS: BindParameter[str] = bindparam("rounds", expanding=True)
+CAMPAIGNS = (
+    select(RoundRow.round_id, CampaignRow)
+    .join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
+    .where(RoundRow.round_id.in_(ROUNDS))
+)
+ARRIVED = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness).where(
+    DeltaRow.round_id.in_(ROUNDS)
+)
+GIVEN = select(AssignmentRow.round_id, AssignmentRow.robot_id).where(AssignmentRow.round_id.in_(ROUNDS))
+ASKED = select(InterestRow.skill, InterestRow.robot_id).where(
+    InterestRow.skill.in_(bindparam("skills", expanding=True)), InterestRow.asked_at >= bindparam("since")
+)
 
 
 def running_round(session: Session, skill: str) -> tuple[CampaignRow, RoundRow] | None:
@@ -224,23 +237,17 @@ def collections_of(
     session: Session, rows: Sequence[RoundRow], now: datetime, active_seconds: float
 ) -> dict[str, Collection]:
     """By round: who has sent a delta, and who is still expected to."""
-    ids = [row.round_id for row in rows]
-    its = select(RoundRow.round_id, CampaignRow).join(
-        CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id
-    )
-    campaigns = dict(session.execute(its.where(RoundRow.round_id.in_(ids))).all())
-    arrived: dict[str, dict[str, int]] = {round_id: {} for round_id in ids}
-    deltas = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness)
-    for round_id, robot_id, staleness in session.execute(deltas.where(DeltaRow.round_id.in_(ids))):
+    those = {"rounds": [row.round_id for row in rows]}
+    campaigns = dict(session.execute(CAMPAIGNS, those).all())
+    arrived: dict[str, dict[str, int]] = {round_id: {} for round_id in those["rounds"]}
+    for round_id, robot_id, staleness in session.execute(ARRIVED, those):
         arrived[round_id][robot_id] = staleness
-    assigned: dict[str, set[str]] = {round_id: set() for round_id in ids}
-    given = select(AssignmentRow.round_id, AssignmentRow.robot_id).where(AssignmentRow.round_id.in_(ids))
-    for round_id, robot_id in session.execute(given):
+    assigned: dict[str, set[str]] = {round_id: set() for round_id in those["rounds"]}
+    for round_id, robot_id in session.execute(GIVEN, those):
         assigned[round_id].add(robot_id)
     asking: dict[str, set[str]] = {row.skill: set() for row in campaigns.values()}
-    lately = InterestRow.asked_at >= now - timedelta(seconds=active_seconds)
-    asked = select(InterestRow.skill, InterestRow.robot_id).where(InterestRow.skill.in_(asking), lately)
-    for skill, robot_id in session.execute(asked):
+    lately = {"skills": list(asking), "since": now - timedelta(seconds=active_seconds)}
+    for skill, robot_id in session.execute(ASKED, lately):
         asking[skill].add(robot_id)
     orders = {round_id: order_of(campaign) for round_id, campaign in campaigns.items()}
     return {

@@ -49,6 +49,21 @@ def test_a_mapped_delta_has_the_numbers_of_a_decoded_one(codec: str, tmp_path: P
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+@pytest.mark.parametrize(("codec", "files"), [("fp16", 0), ("fp16+zstd", 1)])
+def test_a_small_delta_is_looked_at_before_it_is_on_the_disk(codec: str, files: int, tmp_path: Path) -> None:
+    """A compressed one may be much larger than it came, and goes into files as large ones do."""
+    data = delta_file(codec)
+    spool = Spool(FileStore(tmp_path / "blobs"), tmp_path)
+    with spool.file() as file:
+        file.write(data)
+        found = spool.incoming(file, SHAPES)
+        assert len(list(tmp_path.iterdir())) == files
+        for name, tensor in Delta.from_bytes(data, SHAPES).tensors.items():
+            assert np.array_equal(decode(found.tensors[name]), tensor)
+        assert file.path.read_bytes() == data
+        assert spool.incoming(file, SHAPES).header == found.header
+
+
 def test_more_robots_than_a_process_may_open_files_at_first(tmp_path: Path) -> None:
     data = delta_file("fp16+zstd")
     store = FileStore(tmp_path / "blobs")
