@@ -75,7 +75,12 @@ def _examined(folder: Path, depth: Depth) -> Iterator[FindingView | TaskFacts]:
     unpack((folder / ARCHIVE).read_bytes(), folder / BUNDLE)
     task = load_task(folder / BUNDLE)
     robots = task.bundle.embodiments  # a wrapped environment is no bundle, and is refused here
-    yield TaskFacts(contract=task.contract, embodiments=tuple(robots), horizon=task.horizon)
+    yield TaskFacts(
+        contract=task.contract,
+        embodiments=tuple(robots),
+        horizon=task.horizon,
+        campaign=task.file.training.order(),
+    )
     for each in examine(task) if depth == "examine" else loads(task):
         if not each.passed and "allocate" in each.text:
             raise MemoryError

@@ -30,7 +30,7 @@ from skills.errors import (
 from skills.files import Blob
 from skills.fits import Abilities
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
-from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.events import Event
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
@@ -243,6 +243,10 @@ class OperatorClient(Lists):
     def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
+
+    def advice(self, skill: str) -> CampaignPlan:
+        """What the skill's task advises whoever orders a campaign."""
+        return self.connection.ask(CampaignPlan, "GET", f"{paths.skill(skill)}/advice")
 
     def start_campaign(self, order: CampaignRequest) -> CampaignView:
         """Give a standing order."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from envs.bundle import bundle_names
 from envs.controllers.controller import BLOCKS, Controller, Phase
+from envs.defaults import Training
 from envs.drives.base import Acted
 from envs.drives.flight import Wind
 from envs.drives.registry import known_drives
@@ -40,6 +41,8 @@ from envs.senses import LIMIT
 from envs.task import Task, load_task
 from envs.terms.registry import known_terms
 from envs.variation import Range, Variation
+from skills.messages.campaigns import CampaignPlan
+from skills.messages.plans import MergePlan, TrainingPlan
 from zunft.trial import Trial
 
 __all__ = ["DOCS", "TASK_PAGES", "filled", "section"]
@@ -47,7 +50,8 @@ __all__ = ["DOCS", "TASK_PAGES", "filled", "section"]
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SECTIONS: tuple[type[BaseModel], ...] = (
     TaskFile, *known_drives().values(), Wind, Variation, Range, Change, Observed, Known, Acted, Reward,
-    Tolerance, Cost, Success, Condition, Feedback, Schedule, Controller, Phase,
+    Tolerance, Cost, Success, Condition, Training, CampaignPlan, TrainingPlan, MergePlan, Feedback, Schedule,
+    Controller, Phase,
 )  # fmt: skip
 BEGIN, END = "<!-- {}: made by `python -m tools.make_docs` -->", "<!-- end of {} -->"
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import Query
 
-from hub.api.deps import AnyLogin, Operator, ServicesDep
+from hub.api.deps import AnyLogin, Operator, OperatorReads, ServicesDep
 from hub.api.errors import refusals
 from hub.api.examples import CampaignBody
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED
 from hub.api.routers import noun_router
-from skills.messages.campaigns import CampaignView
+from skills.messages.campaigns import CampaignPlan, CampaignView
 from skills.messages.lists import CampaignQuery, Page, RoundQuery
 from skills.messages.rounds import RoundView
 
@@ -24,6 +24,12 @@ router = noun_router("campaigns")
 def start_campaign(request: CampaignBody, services: ServicesDep, operator: Operator) -> CampaignView:
     """Order rounds for a skill, starting from its stable version."""
     return services.rounds.campaigns.start(request, by=operator)
+
+
+@router.get("/skills/{name}/advice", responses=refusals(401, 403, 404), openapi_extra=OWN)
+def show_advice(name: str, services: ServicesDep, operator: OperatorReads) -> CampaignPlan:
+    """What the skill's task advises whoever orders a campaign, to begin an order with: hubs add nothing."""
+    return services.rounds.campaigns.advice(name, by=operator)
 
 
 @router.get("/campaigns", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)

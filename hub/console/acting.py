@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from nicegui.element import Element
 
@@ -53,7 +54,7 @@ class Act:
 
 @contextmanager
 def form(
-    path: str, submit: str, *, goal: str, fixed: Mapping[str, str | int] | None = None, look: str = "primary"
+    path: str, submit: str, *, goal: str, fixed: Mapping[str, Any] | None = None, look: str = "primary"
 ) -> Iterator[None]:
     """Fields that are posted to the API as one JSON object; fill it with `field`.
 

@@ -9,7 +9,7 @@ from hub.access.visibility import may_change
 from hub.services import Services
 from skills.errors import UnauthorizedError
 from skills.fits import RobotFit
-from skills.messages.campaigns import CampaignView
+from skills.messages.campaigns import CampaignPlan, CampaignView
 from skills.messages.leaderboards import Leaderboard
 from skills.messages.lists import (
     LARGEST_PAGE,
@@ -66,6 +66,7 @@ class SkillPage:
     Attributes:
         fits: The viewer's robots, held to the stable version, or without one to the newest.
         release: The newest one, if there was any.
+        advice: What the task advises whoever may order a campaign now.
     """
 
     skill: SkillView
@@ -73,6 +74,7 @@ class SkillPage:
     campaigns: tuple[CampaignView, ...]
     fits: tuple[RobotFit, ...]
     release: ReleaseView | None
+    advice: CampaignPlan
 
     @property
     def to_run(self) -> int:
@@ -144,8 +146,14 @@ class SkillReader:
         ).items
         campaigns = hub.rounds.campaigns.campaigns(viewer, CampaignQuery(skill=name)).items
         newest = next(iter(hub.catalogue.releases.releases(name, viewer)), None)
-        page = SkillPage(hub.catalogue.skills.skill(name, viewer), versions, campaigns, (), newest)
+        skill = hub.catalogue.skills.skill(name, viewer)
+        page = SkillPage(skill, versions, campaigns, (), newest, self._advice(skill, viewer))
         return replace(page, fits=self._ask(page.to_run, viewer))
+
+    def _advice(self, skill: SkillView, viewer: Viewer) -> CampaignPlan:
+        if viewer is None or skill.candidate is None or not may_operate(viewer, skill.organisation):
+            return CampaignPlan()
+        return self._hub.rounds.campaigns.advice(skill.name, by=viewer)
 
     def _ask(self, version: int, viewer: Viewer) -> tuple[RobotFit, ...]:
         if not version or viewer is None or not viewer.may_act_as("operator", "read"):

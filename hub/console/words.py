@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 from skills.messages.campaigns import CampaignView
 from skills.messages.skills import ReleaseView, ScoreView
+from skills.messages.tasks import FindingView
 
 __all__ = [
     "NO_SCORE",
     "ago",
     "amount",
     "count",
+    "finding_in_words",
     "interval",
     "percent",
     "plural",
@@ -96,6 +98,12 @@ def short_digest(digest: str) -> str:
 def state_in_words(state: str) -> str:
     """What a round or campaign is doing."""
     return STATES.get(state, state)
+
+
+def finding_in_words(finding: FindingView) -> str:
+    """How a check ended; whoever passed with advice is not to overlook it."""
+    passed = "passed, with advice" if finding.remedy else "passed"
+    return passed if finding.passed else "failed"
 
 
 def release_in_words(release: ReleaseView | None) -> str:

@@ -35,11 +35,12 @@ from hub.storage.record import note, record
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow
 from hub.storage.tables.skills import SkillRow
+from hub.tasks.sources import advised
 from hub.workers.merge_round import chain_of
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.manifest import Manifest
-from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery, Page, RoundQuery
 from skills.messages.rounds import FINAL, RoundView
 
@@ -63,6 +64,19 @@ class Campaigns:
         self._clock = clock
         self._active_seconds = active_seconds
         self._check_task = check_task
+
+    def advice(self, name: str, *, by: Principal) -> CampaignPlan:
+        """What the task of a skill advises whoever orders a campaign; an order says in full what is done.
+
+        Raises:
+            NotFoundError: No such skill, or it has no version to start from.
+            ForbiddenError: It is another organisation's.
+            ContractError: The task is this machine's own, and cannot be read.
+        """
+        with self._database.read() as session:
+            skill = own_skill(session, name, by)
+            base = resolve(session, name, "base", by)
+            return advised(session, Manifest.model_validate(base.manifest), skill.organisation)
 
     def start(self, request: CampaignRequest, *, by: Principal) -> CampaignView:
         """Take an order; the engine opens its first round.

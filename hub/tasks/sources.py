@@ -9,16 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from envs.bundle import bundle_names, digest_folder, find_bundle, own_tasks
+from envs.defaults import read_training
 from hub.access.principal import Viewer
 from hub.access.visibility import seen_task_versions
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
-from hub.workers.job import TaskSource
+from hub.workers.job import Checked, TaskSource
 from skills.errors import ContractError
 from skills.manifest import Manifest
+from skills.messages.campaigns import CampaignPlan
 
-__all__ = ["board_task", "check_task", "task_source"]
+__all__ = ["advised", "board_task", "check_task", "task_source"]
 
 
 def task_source(session: Session, skill: str, manifest: Manifest | None = None) -> TaskSource | None:
@@ -58,6 +60,24 @@ def check_task(session: Session, manifest: Manifest, organisation: str) -> None:
         remedy=f"Publish it first: zunft task publish ./{manifest.task}; it is of use once it is listed.",
         code="unknown_task",
     )
+
+
+def advised(session: Session, manifest: Manifest, organisation: str) -> CampaignPlan:
+    """What the task of an organisation's skill advises; the usual campaign where it is not known here.
+
+    Raises:
+        ContractError: It is in the folder that ZUNFT_TASKS names, and cannot be read.
+    """
+    if _is_here(manifest.task):
+        return read_training(find_bundle(manifest.task)).order()
+    source = _published(session, manifest, organisation)
+    if source is None:
+        return CampaignPlan()
+    checked = session.scalars(
+        select(TaskVersionRow.checked).where(TaskVersionRow.digest == source.digest).limit(1)
+    ).one()
+    facts = Checked.model_validate(checked).facts
+    return facts.campaign if facts else CampaignPlan()
 
 
 def board_task(session: Session, name: str, viewer: Viewer) -> tuple[str, TaskSource | None] | None:

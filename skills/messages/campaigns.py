@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,7 +14,7 @@ from skills.messages.base import Message
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.rounds import RoundView
 
-__all__ = ["CampaignRequest", "CampaignView", "Phase", "Stretch"]
+__all__ = ["CampaignPlan", "CampaignRequest", "CampaignView", "Phase", "Stretch"]
 
 LONGEST = 31_536_000
 """Seconds that a round may take: a year."""
@@ -35,39 +36,45 @@ class Stretch:
     training: TrainingPlan
 
 
-class CampaignRequest(Message):
-    """An operator's standing order to improve one skill, in one phase or several.
+class CampaignPlan(Message):
+    """How long and how a campaign learns, in one phase or several: what a task may advise of it.
 
-    `rounds` and `training` are the first phase, `then` has the others. Rounds are numbered from 1 through all
-    phases; learning rates fall within each.
+    Rounds are numbered from 1 through all phases; learning rates fall within each.
+
+    Attributes:
+        rounds: Of the first phase.
+        training: What each robot does in a round of the first phase.
+        merge: How deltas become one update, in all phases.
+        then: The phases that follow.
+        gate: How candidates are measured. A tolerance that is narrower than scores swing while little is
+            learned yet lets no candidate pass.
     """
 
-    skill: Name
     rounds: int = Field(default=16, ge=1, le=100_000)
-    quorum: int = Field(default=2, ge=1, le=100_000)
-    target: int = Field(
-        default=0, ge=0, le=100_000, description="Close as soon as so many came; 0 = every robot"
-    )
-    deadline_seconds: float = Field(default=600, gt=0, le=LONGEST)
     training: TrainingPlan = TrainingPlan()
     merge: MergePlan = MergePlan()
-    gate: GatePlan = GatePlan()
-    ahead: bool = Field(
-        default=False,
-        description="The next round begins from the candidate while that is still measured; is it refused, "
-        "what came for that round is dropped.",
-    )
     then: tuple[Phase, ...] = Field(default=(), max_length=7, exclude_if=lambda phases: not phases)
+    gate: GatePlan = GatePlan()
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> CampaignRequest:
-        if self.target and self.target < self.quorum:
-            msg = f"target {self.target} is below quorum {self.quorum}"
-            raise ValueError(msg)
-        if self.ahead and self.merge.max_staleness:
-            msg = "ahead goes with no max_staleness: what is dropped with its round must not come late"
-            raise ValueError(msg)
-        return self
+    def but(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of an order: what is said, and of what is not, also inside a plan of an order, this."""
+        mine = self.model_dump(mode="json")
+        inner = {
+            name: mine[name] | said[name]
+            for name in ("training", "merge", "gate")
+            if isinstance(said.get(name), dict)
+        }
+        return {**mine, **said, **inner}
+
+    def in_words(self) -> str:
+        """On one line: `16 rounds of 3 iterations by ppo; robots send policy, critic; merged by ...`."""
+        phases = [
+            f"{each.last - each.first + 1} rounds of {each.training.iterations} iterations "
+            f"{each.training.learner_in_words()}; robots send {each.training.sent_in_words()}"
+            for each in self.stretches
+        ]
+        merged = f"merged by {self.merge.rule_in_words()}, {self.merge.optimiser_in_words()}"
+        return "; ".join([", then ".join(phases), merged, f"at most {self.gate.tolerance:.0%} worse passes"])
 
     @property
     def stretches(self) -> tuple[Stretch, ...]:
@@ -95,6 +102,32 @@ class CampaignRequest(Message):
         """The learning rate of round `number`."""
         phase = self.phase_of(number)
         return phase.training.rate_of_round(number - phase.first + 1, phase.last - phase.first + 1)
+
+
+class CampaignRequest(CampaignPlan):
+    """An operator's standing order to improve one skill."""
+
+    skill: Name
+    quorum: int = Field(default=2, ge=1, le=100_000)
+    target: int = Field(
+        default=0, ge=0, le=100_000, description="Close as soon as so many came; 0 = every robot"
+    )
+    deadline_seconds: float = Field(default=600, gt=0, le=LONGEST)
+    ahead: bool = Field(
+        default=False,
+        description="The next round begins from the candidate while that is still measured; is it refused, "
+        "what came for that round is dropped.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> CampaignRequest:
+        if self.target and self.target < self.quorum:
+            msg = f"target {self.target} is below quorum {self.quorum}"
+            raise ValueError(msg)
+        if self.ahead and self.merge.max_staleness:
+            msg = "ahead goes with no max_staleness: what is dropped with its round must not come late"
+            raise ValueError(msg)
+        return self
 
     def seconds_of(self, number: int) -> float:
         """After how many seconds round `number` closes with its quorum.

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from skills.manifest import Contract, Digest, Name
 from skills.messages.base import Message
+from skills.messages.campaigns import CampaignPlan
 from skills.messages.skills import Visibility
 
 __all__ = ["FindingView", "TaskFacts", "TaskState", "TaskVersionView", "TaskView"]
@@ -38,11 +39,13 @@ class TaskFacts(Message):
 
     Attributes:
         horizon: Control steps in an episode.
+        campaign: What it advises whoever orders one.
     """
 
     contract: Contract
     embodiments: tuple[str, ...] = Field(max_length=64)
     horizon: int
+    campaign: CampaignPlan = CampaignPlan()
 
 
 class TaskVersionView(Message):

@@ -11,15 +11,17 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from envs.task import load_task
 from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.errors import RequestError, ZunftError
-from skills.messages.campaigns import CampaignRequest
+from skills.messages.campaigns import CampaignRequest, CampaignView, Phase
 from skills.messages.plans import MergePlan, TrainingPlan
 from skills.messages.training import Imitation, Ppo
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from zunft.cli import app
 from zunft.commands import campaign
+from zunft.new_skill import new_skill
 
 RUNNER = CliRunner()
 
@@ -62,6 +64,15 @@ def plan_of(*arguments: str) -> MergePlan:
     return MergePlan.model_validate(found["order"]["merge"])
 
 
+def ordered(*arguments: str) -> CampaignRequest:
+    """What a campaign that is stopped at once was ordered to do."""
+    result = run("start", *arguments, "--json")
+    assert result.exit_code == 0, result.exception
+    campaign = CampaignView.model_validate_json(result.output)
+    run("stop", campaign.campaign_id)
+    return campaign.order
+
+
 def test_without_options_a_campaign_is_merged_as_ever(hall: Hall) -> None:
     assert plan_of() == MergePlan()
     assert hall.get("/campaigns")[0]["order"]["merge"]["step"] == 1.5
@@ -95,6 +106,36 @@ def test_unlike_robots_can_be_asked_for_variates_and_moments_and_are_shown_so(ha
     hall.turn()
     shown = run("show", hall.get("/campaigns")[0]["campaign_id"])
     assert "policy, control variates, moments" in shown.output
+
+
+def test_what_is_not_said_is_as_the_task_advises_and_the_order_says_all(hall: Hall, tmp_path: Path) -> None:
+    ok(hall.publish(new_skill("swing-load", seed=0)))
+    advice = load_task("swing-load").file.training.order()
+    order = ordered("swing-load")
+    assert (order.rounds, order.training, order.merge) == (advice.rounds, advice.training, advice.merge)
+
+    words = "--rounds 5 --no-moments --learner ppo --knob discount=.9 --rule median"
+    order = ordered("swing-load", *words.split())
+    plain = advice.training.model_copy(update={"moments": False, "learner": Ppo(discount=0.9)})
+    merge = advice.merge.model_copy(update={"rule": "median"})
+    assert (order.rounds, order.training, order.merge) == (5, plain, merge)
+
+    order = ordered("swing-load", "--teach", "--master-iterations", "20", "--practice-after", "9")
+    assert order.training.learner == Imitation(batch=4160, minibatch=1560, master_iterations=20)
+    practice = TrainingPlan(iterations=1, variates=True, share="policy")
+    assert order.then == (Phase(rounds=9, training=practice),)
+
+    file = tmp_path / "order.json"
+    file.write_text('{"training": {"iterations": 2}, "quorum": 3}')
+    order = ordered("swing-load", "--order", str(file))
+    assert order.training == advice.training.model_copy(update={"iterations": 2})
+    assert (order.rounds, order.quorum, order.merge) == (60, 3, advice.merge)
+
+
+@pytest.mark.usefixtures("hall")
+def test_starting_says_what_was_ordered() -> None:
+    said = run("start", "reach", "--rounds", "5").output
+    assert "5 rounds of 3 iterations as the task advises; robots send policy, critic; merged by mean," in said
 
 
 @pytest.mark.parametrize(

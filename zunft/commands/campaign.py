@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -39,29 +40,30 @@ def start(
     skill: str,
     token: Token,
     hub: Hub = DEFAULT_HUB,
-    rounds: Annotated[int, typer.Option(help="How many rounds; with --teach, of lessons.")] = 16,
+    rounds: Annotated[int | None, typer.Option(help="How many rounds; with --teach, of lessons.")] = None,
     quorum: Annotated[int, typer.Option(help="Fewest deltas that make a round.")] = 2,
     target: Annotated[int, typer.Option(help="Close a round at so many deltas; 0 waits for all robots.")] = 0,
     deadline: Annotated[
         float, typer.Option(help="Seconds after which a round closes with its quorum.")
     ] = 600,
-    rule: Annotated[RuleName, typer.Option(help="How deltas are merged; see docs/merging.md.")] = "mean",
+    rule: Annotated[RuleName | None, typer.Option(help="How deltas are merged; see docs/merging.md.")] = None,
     option: Options = None,
     clip: Clip = None,
     mixing: Annotated[
-        bool, typer.Option("--mixing", help="Mix each delta with its nearest first; needs byzantine=.")
-    ] = False,
-    optimiser: Annotated[OptimiserName, typer.Option(help="What the server steps with.")] = "momentum",
-    max_staleness: Annotated[int, typer.Option(help="How many rounds late a delta may count.")] = 0,
+        bool | None, typer.Option(help="Mix each delta with its nearest first; needs byzantine=.")
+    ] = None,
+    optimiser: Annotated[OptimiserName | None, typer.Option(help="What the server steps with.")] = None,
+    max_staleness: Annotated[int | None, typer.Option(help="How many rounds late a delta may count.")] = None,
     variates: Annotated[
-        bool, typer.Option("--variates", help="Robots that are unlike share control variates, too.")
-    ] = False,
+        bool | None, typer.Option(help="Robots that are unlike share control variates, too.")
+    ] = None,
     moments: Annotated[
-        bool, typer.Option("--moments", help="And the moments of gradients; needs --variates or --teach.")
-    ] = False,
+        bool | None, typer.Option(help="And the moments of gradients; needs --variates or --teach.")
+    ] = None,
     share: Annotated[
-        Literal["all", "policy"], typer.Option(help="Whether the critic is shared or stays at home.")
-    ] = "all",
+        Literal["all", "policy"] | None,
+        typer.Option(help="Whether the critic is shared or stays at home."),
+    ] = None,
     ahead: Annotated[
         bool, typer.Option("--ahead", help="Begin the next round while a candidate is still measured.")
     ] = False,
@@ -72,35 +74,47 @@ def start(
     practice_after: PracticeAfter = 0,
     order: Annotated[
         Path | None,
-        typer.Option(help="A JSON file with any field of a campaign request, instead of the options above."),
+        typer.Option(help="A JSON file with fields of a campaign request, instead of the options above."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start a campaign."""
-    said = read_learner(learner, knob)
-    training = {"learner": said, "variates": variates, "moments": moments, "share": share}
-    wanted = {
-        "skill": skill,
+    """Start a campaign; what is not said is done as the skill's task advises."""
+    training = {
+        "learner": read_learner(learner, knob),
+        "variates": variates,
+        "moments": moments,
+        "share": share,
+    }
+    merge = {
+        "rule": rule,
+        "options": parse_options(option) if rule or option else None,  # they are a rule's own
+        "clip": clip,
+        "mixing": mixing,
+        "optimiser": optimiser,
+        "max_staleness": max_staleness,
+    }
+    options = {
         "rounds": rounds,
         "quorum": quorum,
         "target": target,
         "deadline_seconds": deadline,
-        "training": training,
+        "training": _said(training),
+        "merge": _said(merge),
         "ahead": ahead,
-        "merge": {
-            "rule": rule,
-            "options": parse_options(option),
-            "clip": clip,
-            "mixing": mixing,
-            "optimiser": optimiser,
-            "max_staleness": max_staleness,
-        },
-        **teaching(rounds, teach, master_iterations, practice_after, learner=said, moments=moments),
     }
-    asked = request(CampaignRequest, wanted) if order is None else _read(order, skill)
-    campaign = connect(hub, token).start_campaign(asked)
+    client = connect(hub, token)
+    advice, said = client.advice(skill), _said(options)
+    said |= teaching(advice, said, teach, master_iterations, practice_after)
+    wanted, remedy = (said, "See --help.") if order is None else (_read(order), f"Correct {order}.")
+    asked = request(CampaignRequest, advice.but({**wanted, "skill": skill}), remedy)
+    campaign = client.start_campaign(asked)
     name = campaign.campaign_id
-    tell(campaign, f"campaign {name} runs; watch it: zunft campaign watch {name}", as_json=as_json)
+    tell(
+        campaign,
+        campaign.order.in_words(),
+        f"campaign {name} runs; watch it: zunft campaign watch {name}",
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: [bold]zunft campaign watch CAMPAIGN[/]")
@@ -182,14 +196,18 @@ def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
     tell(stopped, f"campaign {stopped.campaign_id} is stopped", as_json=as_json)
 
 
-def _read(file: Path, skill: str) -> CampaignRequest:
+def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise RequestError(f"no JSON can be read: {error}.", where=str(file)) from error
     if not isinstance(found, dict):
         raise RequestError("no JSON object.", where=str(file), remedy="Write {...} with fields of an order.")
-    return request(CampaignRequest, {**found, "skill": skill}, remedy=f"Correct it in {file}.")
+    return found
 
 
 def _phases(order: CampaignRequest) -> dict[str, str]:

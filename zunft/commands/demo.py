@@ -38,8 +38,9 @@ def demo(
 ) -> None:
     """Let four different robots learn a task together, and others use what they learned."""
     # Imported here: MuJoCo is for who simulates, and the command line's help waits for none of this.
+    from zunft.demo.plan import fast_plan, full_plan  # noqa: PLC0415
     from zunft.demo.report import print_report, write_report  # noqa: PLC0415
-    from zunft.demo.run import fast_plan, full_plan, run_demo  # noqa: PLC0415
+    from zunft.demo.run import run_demo  # noqa: PLC0415
     from zunft.demo.screen import LiveScreen  # noqa: PLC0415
     from zunft.hub_process import run_hub  # noqa: PLC0415
 

@@ -5,13 +5,14 @@ Why lessons are ordered so, and when they are the better choice, says docs/learn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from skills.errors import RequestError
-from skills.messages.plans import TrainingPlan
-from skills.messages.training import Algorithm
+from skills.messages.campaigns import CampaignPlan
+from skills.messages.training import Imitation
 
 __all__ = ["MasterIterations", "PracticeAfter", "Teach", "teaching"]
 
@@ -24,7 +25,7 @@ MasterIterations = Annotated[
     typer.Option(
         min=1,
         max=10_000,
-        help="With --teach: of a robot's training of its master; else as many as of its lessons.",
+        help="With --teach: of a robot's training of its master; else as advised, or as of its lessons.",
     ),
 ]
 PracticeAfter = Annotated[
@@ -33,24 +34,20 @@ PracticeAfter = Annotated[
 
 
 def teaching(
-    rounds: int,
+    advice: CampaignPlan,
+    said: Mapping[str, Any],
     teach: bool,
     master_iterations: int | None,
     practice_after: int,
-    *,
-    learner: Algorithm | None,
-    moments: bool,
 ) -> dict[str, Any]:
     """What these options order: fields of a campaign request; none without `--teach`.
 
     Args:
-        rounds: Of lessons.
-        teach: Whether there are any.
-        master_iterations: None: a master costs a robot as many iterations as all its lessons.
+        advice: The task's; its lessons are taken, where it advises any.
+        said: By other options: fields of a request. A learner is of the practice.
+        teach: Whether there are lessons.
+        master_iterations: None: as the task advises, or else as many as of all lessons of a robot.
         practice_after: Rounds.
-        learner: Of the practice; None: as the task advises.
-        moments: Whether lessons share moments of gradients; not where nobody says so, for a first root of
-            few, noisy gradients makes long steps (docs/learning.md).
 
     Raises:
         RequestError: An option of teaching without it, or a learner without rounds in which it learns.
@@ -61,17 +58,22 @@ def teaching(
                 "masters and practice after lessons are for campaigns that teach.", remedy="Add --teach."
             )
         return {}
+    own = dict(said["training"])
+    learner = own.pop("learner", None)
     if learner is not None and not practice_after:
         raise RequestError(
             "lessons are learned by imitation.",
             where="--learner",
             remedy="Leave it out, or say with --practice-after how many rounds by this learner follow.",
         )
-    masters = master_iterations or min(10_000, rounds * TrainingPlan().iterations)
-    lessons = {"algorithm": "imitation", "master_iterations": masters}
+    advised, iterations = advice.training.learner, advice.training.iterations
+    lessons = advised if isinstance(advised, Imitation) else Imitation()
+    every = min(10_000, said.get("rounds", advice.rounds) * iterations)
+    masters = master_iterations or lessons.master_iterations or every
+    taught = lessons.model_copy(update={"master_iterations": masters})
     unlike = {"variates": True, "share": "policy"}
-    practice = {"learner": learner, **unlike}
+    practice = {"learner": learner, "iterations": iterations, **unlike}
     return {
-        "training": {"learner": lessons, "moments": moments, **unlike},
+        "training": {"learner": taught, **unlike, **own},
         "then": [{"rounds": practice_after, "training": practice}] if practice_after else [],
     }

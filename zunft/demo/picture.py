@@ -25,6 +25,7 @@ COLOURS = {
     "tuned": "#e39a7f",
     "p": "#8ba86b",
     "scripted": "#3c5a6e",
+    "told": "#8c8c8c",
 }
 INK = "#22303a"
 
@@ -42,7 +43,7 @@ def draw_report(report: Report, path: Path) -> None:
         _draw_rounds(rounds, report)
         for axes in (fleet, unseen, rounds):
             _tidy(axes)
-        figure.legend(*fleet.get_legend_handles_labels(), loc="outside lower left", ncols=6, frameon=False)
+        figure.legend(*fleet.get_legend_handles_labels(), loc="outside lower left", ncols=8, frameon=False)
         figure.savefig(path, dpi=130, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
@@ -56,7 +57,7 @@ def _draw_fleet(axes: Axes, report: Report) -> None:
             ("alone, at home", "home"): [row.alone_home for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
             ("guild, tuned at home", "tuned"): [row.tuned for row in rows],
-            **_scripted(rows),
+            **_scripted(report, rows),
         },
     )
     axes.set_title("Robots that trained", loc="left", fontweight="bold")
@@ -71,19 +72,21 @@ def _draw_unseen(axes: Axes, report: Report) -> None:
         {
             ("alone policies", "alone"): [row.alone for row in rows],
             ("guild", "guild"): [row.guild for row in rows],
-            **_scripted(rows),
+            **_scripted(report, rows),
         },
     )
     axes.set_title("Robots that never trained", loc="left", fontweight="bold")
 
 
-def _scripted(rows: Sequence[FleetRow | UnseenRow]) -> dict[tuple[str, str], list[Score]]:
-    """The first controller in one colour, the others, which are better, in another."""
-    columns = scripted_columns(rows)
-    return {
-        (name, "p" if place == 0 and len(columns) > 1 else "scripted"): scores
-        for place, (name, scores) in enumerate(columns.items())
-    }
+def _scripted(report: Report, rows: Sequence[FleetRow | UnseenRow]) -> dict[tuple[str, str], list[Score]]:
+    """The first controller in one colour, the better ones in another, those that are told in a third."""
+    columns = scripted_columns(rows, report.told)
+    own = len(columns) - len(report.told)
+
+    def colour(place: int) -> str:
+        return "told" if place >= own else "p" if place == 0 and own > 1 else "scripted"
+
+    return {(name, colour(place)): scores for place, (name, scores) in enumerate(columns.items())}
 
 
 def _bars(axes: Axes, labels: list[str], groups: dict[tuple[str, str], list[Score]]) -> None:

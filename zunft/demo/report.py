@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -75,6 +75,8 @@ class Report(_Row):
 
     Attributes:
         scripted: In the rows: the controllers that the task brings, by name, the best last.
+        told: Those of them that no robot could have: they are told what none observes. They come behind.
+        master_steps: Of each robot alone, where the lone policies are masters who taught.
         guild_by_round: Success of each round's candidate at the gate, in order.
         published_by_round: Whether that candidate was published.
     """
@@ -83,9 +85,11 @@ class Report(_Row):
     seed: int
     fleet: list[FleetRow]
     unseen: list[UnseenRow]
+    told: tuple[str, ...] = ()
     rounds: int
     seconds: float
     steps_per_robot: int
+    master_steps: int = 0
     bytes_sent_per_robot: int
     bytes_received_per_robot: int
     hub_peak_mb: float
@@ -105,42 +109,53 @@ def write_report(report: Report, path: Path) -> None:
 
 def print_report(report: Report, console: Console) -> None:
     """Print both tables and the figures of the run."""
-    console.print(_fleet_table(report.fleet))
-    console.print(_unseen_table(report.unseen))
+    console.print(_fleet_table(report))
+    console.print(_unseen_table(report))
     sent, received = report.bytes_sent_per_robot / 1e6, report.bytes_received_per_robot / 1e6
     console.print(
-        f"{report.rounds} rounds, {report.steps_per_robot:,} steps a robot, {report.seconds:.0f} s in all. "
+        f"{report.rounds} rounds, {report.steps_per_robot:,} steps a robot{_masters(report)}, "
+        f"{report.seconds:.0f} s in all. "
         f"A robot sent {sent:.2f} MB and received {received:.2f} MB. "
         f"The hub's memory and its worker's peaked at {report.hub_peak_mb:.0f} MB."
     )
     console.print(_reading(report))
 
 
-def _fleet_table(rows: list[FleetRow]) -> Table:
+def _masters(report: Report) -> str:
+    """Where masters taught, they are the lone policies of the tables."""
+    return f" after {report.master_steps:,} alone for its master" if report.master_steps else ""
+
+
+def _fleet_table(report: Report) -> Table:
+    rows = report.fleet
     columns = {
         "alone at home": [row.alone_home for row in rows],
         "alone elsewhere": [row.alone_elsewhere for row in rows],
         "guild at home": [row.guild for row in rows],
         "guild, tuned": [row.tuned for row in rows],
-        **scripted_columns(rows),
+        **scripted_columns(rows, report.told),
     }
     labels = [f"{row.robot}\n{row.embodiment}" for row in rows]
     return _table("Success of the robots that trained (Wilson 95 % interval)", "robot", labels, columns)
 
 
-def _unseen_table(rows: list[UnseenRow]) -> Table:
+def _unseen_table(report: Report) -> Table:
+    rows = report.unseen
     columns = {
         "alone policies": [row.alone for row in rows],
         "guild": [row.guild for row in rows],
-        **scripted_columns(rows),
+        **scripted_columns(rows, report.told),
     }
     title = "Robots that never trained, in workshops that nobody trained in"
     return _table(title, "robot", [row.embodiment for row in rows], columns)
 
 
-def scripted_columns(rows: Sequence[FleetRow | UnseenRow]) -> dict[str, list[Score]]:
+def scripted_columns(rows: Sequence[FleetRow | UnseenRow], told: Collection[str]) -> dict[str, list[Score]]:
     """The scores of each controller of the task, one column a controller."""
-    return {f"scripted {name}": [row.scripted[name] for row in rows] for name in rows[0].scripted}
+    return {
+        f"{name}, told" if name in told else f"scripted {name}": [row.scripted[name] for row in rows]
+        for name in rows[0].scripted
+    }
 
 
 def _table(title: str, first: str, labels: list[str], columns: dict[str, list[Score]]) -> Table:
@@ -175,18 +190,19 @@ def _reading(report: Report) -> str:
         f"{unseen_guild - unseen_alone:+.2f} against lone policies.\n"
         f"For comparison: at home a specialist reaches {home:.2f} (guild {guild - home:+.2f}, tuned there "
         f"{tuned - home:+.2f})"
-        f"{_against_the_best(report.unseen, unseen_guild)}.\n"
+        f"{_against_the_best(report, unseen_guild)}.\n"
         f"Once a home has changed, with other payload, sensors and friction: a specialist {changed:.2f} "
         f"there at once, the guild's skill {guild_changed:.2f}."
     )
 
 
-def _against_the_best(rows: list[UnseenRow], guild: float) -> str:
-    """What the task's best controller reaches; nothing where the task brings none."""
-    if not rows[0].scripted:
+def _against_the_best(report: Report, guild: float) -> str:
+    """What the best controller that a robot could have reaches; nothing where the task brings none."""
+    names = [name for name in report.unseen[0].scripted if name not in report.told]
+    if not names:
         return "; the task brings no controller to compare with"
-    name = list(rows[0].scripted)[-1]
-    best = mean_score([row.scripted[name] for row in rows])
+    name = names[-1]
+    best = mean_score([row.scripted[name] for row in report.unseen])
     return (
         f", and on robots that never trained the task's best controller, {name}, {best:.2f} "
         f"(guild {guild - best:+.2f})"

@@ -7,26 +7,24 @@
     5 each robot tunes the guild's skill at home
     6 each also trains alone, with as many own steps; everything is scored on the same seeds
 
-Measuring, drawing and showing are `zunft.demo.scoreboard`, `zunft.demo.picture` and `zunft.demo.screen`.
+Where the task advises masters who teach, 6 comes before 3: whoever learned alone is the robot's master then.
+The plan is `zunft.demo.plan`; measuring, drawing and showing are `zunft.demo.rows`, `zunft.demo.picture` and
+`zunft.demo.screen`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from envs.changed import changed_workshop
-from envs.evaluate import Evaluation
-from envs.scripted import controller_names
-from envs.task import Task, load_task
-from envs.workshop import Workshop, fleet_workshops, fresh_workshop
+from envs.scripted import controllers
+from envs.task import load_task
 from fleet.client import OperatorClient
 from fleet.fetch import Needs, pull_skill
 from fleet.local_training import train_all_alone, tune_all
+from fleet.masters import bring_skill
 from fleet.membership import connect
-from fleet.personal import Tuning
 from fleet.progress import Progress
 from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, RobotPlan, simulate
@@ -34,43 +32,19 @@ from fleet.workers.crew import Crew
 from fleet.workers.processes import Processes
 from skills.errors import ZunftError
 from skills.messages.campaigns import CampaignRequest, CampaignView
-from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
-from zunft.demo.newcomer import Newcomer, visit
-from zunft.demo.report import FleetRow, Report, Score, UnseenRow
-from zunft.demo.scoreboard import Cell, measure
+from zunft.demo.newcomer import visit
+from zunft.demo.plan import ROBOTS, DemoPlan
+from zunft.demo.report import Report
+from zunft.demo.rows import score_all, tuned_player
+from zunft.demo.scoreboard import SCORE_SEED
 from zunft.hub_process import HubProcess
 from zunft.new_skill import new_skill
 
-__all__ = ["DemoPlan", "Screen", "fast_plan", "full_plan", "run_demo"]
+__all__ = ["Screen", "run_demo"]
 
-ROBOTS = ("ada", "bela", "cleo", "dora")
-UNSEEN = 2
-CHANGE_SEED = 59_900  # of homes after they changed, which nobody trained in
-SCORE_SEED = 90_000  # apart from the gate's and the twins', so that nobody was chosen on these episodes
 LOOK_SECONDS = 0.5  # between two looks at the campaign
-
-
-@dataclass(frozen=True)
-class DemoPlan:
-    """What the demo runs.
-
-    Attributes:
-        order: The campaign.
-        episodes: Scored in each cell of the fleet's table, and over all fresh workshops of a newcomer.
-        fresh: Fresh workshops a newcomer is scored in.
-        tuning: Of the guild's skill by each robot at home.
-        processes: Worker processes that the robots share.
-        seed: Of the first network, of training and of the fresh workshops.
-    """
-
-    order: CampaignRequest
-    episodes: int
-    fresh: int
-    tuning: Tuning
-    processes: int
-    seed: int
 
 
 class Screen:
@@ -86,31 +60,6 @@ class Screen:
         """The campaign as it stands."""
 
 
-def full_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
-    """Some minutes on two cores."""
-    order = CampaignRequest(
-        skill=task,
-        quorum=len(ROBOTS),
-        target=len(ROBOTS),
-        gate=GatePlan(embodiments=_fleet_robots(task)),
-    )
-    return DemoPlan(order, episodes=96, fresh=4, tuning=Tuning(), processes=processes, seed=seed)
-
-
-def fast_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
-    """The same path in half a minute; too short to learn anything."""
-    order = CampaignRequest(
-        skill=task,
-        rounds=2,
-        quorum=len(ROBOTS),
-        target=len(ROBOTS),
-        training=TrainingPlan(iterations=1),
-        gate=GatePlan(embodiments=_fleet_robots(task), episodes=4, tolerance=0.5),
-    )
-    tuning = Tuning(iterations=1, episodes=4)
-    return DemoPlan(order, episodes=8, fresh=1, tuning=tuning, processes=processes, seed=seed)
-
-
 def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Report:
     """Run steps 2 to 6 against a running hub.
 
@@ -124,47 +73,49 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         ZunftError: A robot, a worker or the campaign failed.
     """
     start = time.monotonic()
-    task = plan.order.skill
     operator = OperatorClient.open(hub.url, hub.admin_token)
-    first = new_skill(task, seed=plan.seed)
+    first = new_skill(plan.task, seed=plan.seed)
     with Crew(Processes(plan.processes)) as crew:
-        screen.stage("Four robots learn together")
         operator.publish_skill(first)
         fleet = _enrol(plan, operator, hub.url, home)
+        lone = _train_masters(plan, fleet, first, crew, screen) if plan.teaches else []
+        screen.stage("Four robots learn together")
         campaign, last = _learn_together(plan.order, fleet, operator, crew, screen)
         screen.stage("Robots that never trained pull the skill")
-        newcomers = _newcomers(plan)
+        newcomers = plan.newcomers()
         tokens = operator.create_tokens(EnrolmentTokenRequest(count=len(newcomers)))
         visits = visit(
             newcomers,
             tokens,
             hub=hub.url,
-            skill=task,
+            skill=plan.task,
             home=home,
-            episodes=_share(plan),
+            episodes=plan.share,
             seed=SCORE_SEED,
             processes=plan.processes,
         )
         screen.stage("Each robot tunes the guild's skill at home")
-        guild = _fetch(RobotFolder(home / ROBOTS[0]), task)
+        guild = _fetch(RobotFolder(home / ROBOTS[0]), plan.task)
         tuned = tune_all(crew, fleet, guild, plan.tuning, on_progress=screen.progress)
-        screen.stage("Each robot learns alone, with as many own steps")
-        training = (plan.order.training, plan.order.rounds)
-        lone = train_all_alone(crew, fleet, first, *training, on_progress=screen.progress)
+        if not lone:
+            screen.stage("Each robot learns alone, with as many own steps")
+            lone = train_all_alone(crew, fleet, first, *plan.alone, on_progress=screen.progress)
         screen.stage("Everybody is scored on the same seeds")
-        own = {_tuned(robot): skill for robot, skill in zip(ROBOTS, tuned, strict=True)}
+        own = {tuned_player(robot): skill for robot, skill in zip(ROBOTS, tuned, strict=True)}
         skills = {"guild": guild, **dict(zip(ROBOTS, lone, strict=True)), **own}
         _save(skills, home)
-        fleet_rows, unseen_rows = _score(plan, crew, skills, newcomers, visits, screen)
+        fleet_rows, unseen_rows = score_all(plan, crew, skills, visits, screen.progress)
     closing = list(last.values())
     return Report(
-        task=task,
+        task=plan.task,
         seed=plan.seed,
         fleet=fleet_rows,
         unseen=unseen_rows,
+        told=tuple(name for name, each in controllers(load_task(plan.task)).items() if each.told),
         rounds=len(campaign.rounds),
         seconds=time.monotonic() - start,
         steps_per_robot=sum(each.steps for each in closing) // len(closing),
+        master_steps=sum(skill.manifest.samples for skill in lone) // len(lone) if plan.teaches else 0,
         bytes_sent_per_robot=sum(each.sent for each in closing) // len(closing),
         bytes_received_per_robot=sum(each.received for each in closing) // len(closing),
         hub_peak_mb=hub.peak_memory_mb(),
@@ -182,9 +133,18 @@ def _enrol(plan: DemoPlan, operator: OperatorClient, url: str, home: Path) -> Fl
     tokens = operator.create_tokens(EnrolmentTokenRequest(count=len(ROBOTS)))
     robots = tuple(
         RobotPlan(name, workshop, token.token)
-        for name, workshop, token in zip(ROBOTS, _workshops(plan.order.skill), tokens, strict=True)
+        for (name, workshop), token in zip(plan.homes().items(), tokens, strict=True)
     )
-    return FleetPlan(hub=url, skill=plan.order.skill, robots=robots, home=home, seed=plan.seed)
+    return FleetPlan(hub=url, skill=plan.task, robots=robots, home=home, seed=plan.seed)
+
+
+def _train_masters(plan: DemoPlan, fleet: FleetPlan, first: Skill, crew: Crew, screen: Screen) -> list[Skill]:
+    """What each robot learns alone, and keeps in its folder as its master."""
+    screen.stage("Each robot learns alone, to be a master")
+    lone = train_all_alone(crew, fleet, first, *plan.alone, on_progress=screen.progress)
+    for robot, skill in zip(fleet.robots, lone, strict=True):
+        bring_skill(RobotFolder(fleet.home / robot.name), load_task(plan.task), skill)
+    return lone
 
 
 def _learn_together(
@@ -211,120 +171,6 @@ def _until_finished(operator: OperatorClient, campaign: CampaignView, screen: Sc
         return now.state != "running"
 
     return finished
-
-
-def _score(
-    plan: DemoPlan,
-    crew: Crew,
-    skills: dict[str, Skill],
-    newcomers: list[Newcomer],
-    visits: dict[Workshop, Evaluation],
-    screen: Screen,
-) -> tuple[list[FleetRow], list[UnseenRow]]:
-    homes = _workshops(plan.order.skill)
-    task = plan.order.skill
-    scripted = controller_names(load_task(task))
-    players = (*ROBOTS, "guild", *scripted)
-    at_home = [Cell(player, shop) for shop in homes for player in players]
-    at_home += [Cell(_tuned(robot), home) for robot, home in zip(ROBOTS, homes, strict=True)]
-    scores = measure(
-        crew, at_home, skills, task=task, episodes=plan.episodes, seed=SCORE_SEED, on_progress=screen.progress
-    )
-    away = [
-        Cell(player, shop)
-        for newcomer in newcomers
-        for shop in newcomer.workshops
-        for player in (*ROBOTS, *scripted)
-    ]
-    changed = dict(zip(ROBOTS, (_changed(plan, home) for home in homes), strict=True))
-    away += [Cell(player, shop) for robot in ROBOTS for shop in changed[robot] for player in (robot, "guild")]
-    scores |= measure(
-        crew, away, skills, task=task, episodes=_share(plan), seed=SCORE_SEED, on_progress=screen.progress
-    )
-    scores |= {Cell("guild", shop): score for shop, score in visits.items()}
-    fleet = [
-        _fleet_row(scores, robot, home, homes, changed[robot], scripted)
-        for robot, home in zip(ROBOTS, homes, strict=True)
-    ]
-    return fleet, [_unseen_row(scores, newcomer, scripted) for newcomer in newcomers]
-
-
-def _fleet_row(
-    scores: dict[Cell, Evaluation],
-    robot: str,
-    home: Workshop,
-    homes: list[Workshop],
-    changed: list[Workshop],
-    scripted: tuple[str, ...],
-) -> FleetRow:
-    def at_home(player: str) -> Score:
-        return Score.of(scores[Cell(player, home)])
-
-    return FleetRow(
-        robot=robot,
-        embodiment=home.embodiment,
-        alone_home=at_home(robot),
-        alone_elsewhere=Score.of(*(scores[Cell(robot, shop)] for shop in homes if shop != home)),
-        alone_changed=Score.of(*(scores[Cell(robot, shop)] for shop in changed)),
-        guild=at_home("guild"),
-        guild_changed=Score.of(*(scores[Cell("guild", shop)] for shop in changed)),
-        tuned=at_home(_tuned(robot)),
-        scripted={name: at_home(name) for name in scripted},
-    )
-
-
-def _changed(plan: DemoPlan, home: Workshop) -> list[Workshop]:
-    """A home as it may be one day: other payload, sensors, friction."""
-    file = load_task(plan.order.skill).file
-    return [changed_workshop(file, home, CHANGE_SEED + number) for number in range(plan.fresh)]
-
-
-def _tuned(robot: str) -> str:
-    """A robot as the player of what it tuned."""
-    return f"{robot}-tuned"
-
-
-def _unseen_row(scores: dict[Cell, Evaluation], newcomer: Newcomer, scripted: tuple[str, ...]) -> UnseenRow:
-    def of(*players: str) -> Score:
-        return Score.of(*(scores[Cell(player, shop)] for player in players for shop in newcomer.workshops))
-
-    return UnseenRow(
-        embodiment=newcomer.embodiment,
-        alone=of(*ROBOTS),
-        guild=of("guild"),
-        scripted={name: of(name) for name in scripted},
-    )
-
-
-def _workshops(task: str) -> list[Workshop]:
-    return fleet_workshops(load_task(task).file, len(ROBOTS))
-
-
-def _fleet_robots(task: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(shop.embodiment for shop in _workshops(task)))
-
-
-def _newcomers(plan: DemoPlan) -> list[Newcomer]:
-    task = load_task(plan.order.skill)
-    shops = {
-        arm: tuple(_unseen_workshop(task, arm, plan.seed + number) for number in range(plan.fresh))
-        for arm in _unseen_robots(plan.order.skill)
-    }
-    return [Newcomer(*each) for each in shops.items()]
-
-
-def _unseen_robots(task: str) -> tuple[str, ...]:
-    """Robots that do not train; where the task admits no others, one of its own in workshops kept apart."""
-    admitted = load_task(task).file.embodiments
-    return tuple(robot for robot in admitted if robot not in _fleet_robots(task))[:UNSEEN] or admitted[:1]
-
-
-def _unseen_workshop(task: Task, robot: str, seed: int) -> Workshop:
-    return fresh_workshop(task.file, robot, seed, held_out=True)
-
-
-def _share(plan: DemoPlan) -> int:
-    return max(1, plan.episodes // plan.fresh)
 
 
 def _fetch(bench: RobotFolder, skill: str) -> Skill:

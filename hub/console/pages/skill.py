@@ -48,18 +48,17 @@ from hub.console.words import (
 )
 from skills.manifest import Channel, Contract
 from skills.messages.base import API
-from skills.messages.campaigns import CampaignView
+from skills.messages.campaigns import CampaignPlan, CampaignView
 from skills.messages.skills import ScoreView, SkillView, VersionView
 
 __all__ = ["page"]
 
 COLUMNS = ("Version", "Success, 95 % interval", "Origin", "Robots", "Steps", "Size", "Digest", "Made")
 ORDER = (
-    ("Rounds", "rounds", 16, 100_000),
     ("Deltas at least", "quorum", 2, 100_000),
     ("Seconds a round", "deadline_seconds", 600, 31_536_000),
 )
-"""Label, field of the order, default and most."""
+"""Label, field of the order, default and most; the rounds are as the task advises."""
 
 
 async def page(request: Request, name: str) -> RedirectResponse | None:
@@ -83,7 +82,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         with block("div", "section columns"):
             success = _chart_card("Success against version", "No version has been measured yet.")
             arms = _chart_card("Stable version, arm by arm", "The gate measures each arm when a round ends.")
-        order = _order(name) if may_act else None
+        order = _order(name, first.advice) if may_act else None
         _commands(address, name)
         with section("Versions", "section card"):
             releasing = described(text("p", "", "note"), role="status")
@@ -188,12 +187,15 @@ def _release_button(version: VersionView) -> Act:
     )
 
 
-def _order(name: str) -> Element:
-    """A campaign for this skill, with what an operator most often sets; all else as the API has it."""
+def _order(name: str, advice: CampaignPlan) -> Element:
+    """A campaign for this skill, with what an operator most often sets; all else as its task advises."""
+    fixed = {"skill": name, **advice.model_dump(mode="json", exclude={"rounds"})}
+    rounds = ("Rounds", "rounds", advice.rounds, 100_000)
     with section("Start a campaign", "section card") as frame_:
         text("p", "Robots practise this skill round by round, from its stable or newest version on.", "note")
-        with form(f"{API}/campaigns", "Start", fixed={"skill": name}, goal="/campaigns/{campaign_id}"):
-            for label, key, value, most in ORDER:
+        text("p", f"As its task advises: {advice.in_words()}.", "note")
+        with form(f"{API}/campaigns", "Start", fixed=fixed, goal="/campaigns/{campaign_id}"):
+            for label, key, value, most in (rounds, *ORDER):
                 field(label, key, type="number", value=str(value), min="1", max=str(most))
     return frame_
 

@@ -29,7 +29,7 @@ from hub.console.elements import (
 )
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import TaskPage, read_task
-from hub.console.words import ago, amount, short_digest
+from hub.console.words import ago, amount, finding_in_words, short_digest
 from skills.manifest import Channel
 from skills.messages.tasks import FindingView, TaskFacts, TaskVersionView
 
@@ -104,7 +104,7 @@ class FindingLine:
 
     def show(self, finding: FindingView, _now: datetime) -> None:
         """The finding as it is now."""
-        self._check.text, self._result.text = finding.check, "passed" if finding.passed else "failed"
+        self._check.text, self._result.text = finding.check, finding_in_words(finding)
         self._text.text, self._remedy.text = finding.text, finding.remedy
 
 

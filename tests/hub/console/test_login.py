@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, Route, expect
 
+from envs.task import load_task
 from hub.access.principal import THE_HUB, Principal
 from hub.app import create_app
 from hub.services import Services
@@ -24,6 +25,7 @@ from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, Hands, StubGate, publish_file, tiny_skill
 from tests.hub.issuer import CLIENT, SECRET, RunningIssuer, running_issuer
+from zunft.new_skill import new_skill
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -170,6 +172,20 @@ def test_an_operator_starts_and_stops_a_campaign_and_is_asked_first(house: House
         expect(stop).to_be_hidden()
         expect(page.get_by_text("Stopped by an operator.")).to_be_visible()
         assert house.state(campaign_id) == "stopped"
+
+
+def test_what_the_task_advises_is_shown_and_ordered(house: House, browser: Browser) -> None:
+    skill = new_skill("swing-load", seed=0)
+    publish_file(house.services, skill.to_bytes(), OLGA)
+    advice = load_task("swing-load").file.training.order()
+    with looking_at(browser, f"{house.url}/skills/swing-load") as page:
+        sign_in(page, house.token("operator"))
+        expect(page.get_by_text("robots send policy, control variates")).to_be_visible()
+        expect(page.get_by_label("Rounds")).to_have_value(str(advice.rounds))
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.wait_for_url("**/campaigns/c-*")
+        order = house.services.rounds.campaigns.campaign(page.url.split("/")[-1], THE_HUB).order
+        assert (order.rounds, order.training, order.merge) == (advice.rounds, advice.training, advice.merge)
 
 
 def test_an_operator_releases_a_version_and_takes_it_back(house: House, browser: Browser) -> None:

@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from envs.archive import pack
+from hub.console.words import finding_in_words
 from skills.messages.base import API, BLOB
+from skills.messages.tasks import FindingView
 from tests.envs.bundles import SMALL, small_bundle
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok
@@ -55,6 +57,14 @@ def test_a_refused_task_is_shown_to_its_own_with_findings_and_contract(tmp_path:
             assert shown in page
         assert HOSTILE not in page
         assert "Tasks" in ok(client.get("/")).text
+
+
+def test_a_check_that_passed_with_advice_says_so() -> None:
+    found = [
+        FindingView(check="reads", passed=passed, text="", remedy=remedy)
+        for passed, remedy in ((True, ""), (True, "Say less."), (False, "Say more."))
+    ]
+    assert [finding_in_words(each) for each in found] == ["passed", "passed, with advice", "failed"]
 
 
 def test_an_empty_hub_says_how_to_publish(tmp_path: Path) -> None:

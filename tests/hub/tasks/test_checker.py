@@ -8,17 +8,20 @@ import pytest
 
 from envs.archive import pack
 from envs.bundle import BUNDLES
+from envs.task import load_task
 from fleet.client import OperatorClient
 from hub.access.principal import Principal
 from hub.queue.leased_queue import Held
 from hub.settings import Settings
 from hub.workers.job import Checked, JobAbandonedError
+from skills.messages.campaigns import CampaignPlan
 from skills.messages.tasks import TaskVersionView
 from tests.envs.bundles import SCENE, SMALL
 from tests.eventually import eventually
-from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok
+from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
 from tests.hub.running import running_hub
 from tests.hub.tasks.samples import Found, checker_of, publish, small_archive, states, template_bundle
+from zunft.new_skill import new_skill
 
 ROOT = Principal("admin", "admin", "guild")
 
@@ -37,6 +40,19 @@ def test_a_good_bundle_is_listed_with_its_facts(hall: Hall, tmp_path: Path) -> N
     assert version.facts.contract.observation_size > 0
     assert [event.kind for event in hall.services.events.log.after(0, ROOT).events][-1] == "task.listed"
     assert not list((hall.settings.data_dir / "spool").glob("checking-*"))
+
+
+def test_what_a_published_task_advises_is_told_to_who_may_order(hall: Hall, tmp_path: Path) -> None:
+    bundle = template_bundle(tmp_path / "Bundle", "stack-bricks")
+    with (bundle / "task.toml").open("a") as file:
+        file.write("\n[training.campaign]\nrounds = 60\ntraining = { variates = true }\n")
+    assert checked(hall, pack(bundle)).state == "listed"
+    ok(hall.publish(new_skill(str(bundle), seed=0)))
+    advice = CampaignPlan.model_validate(hall.get("/skills/stack-bricks/advice"))
+    assert advice == load_task(bundle).file.training.order()
+    assert (advice.rounds, advice.training.variates) == (60, True)
+    ok(hall.publish(tiny_skill()))  # for a task that this hub does not know
+    assert hall.get("/skills/reach/advice") == CampaignPlan().model_dump(mode="json")
 
 
 def test_a_bundle_that_fails_a_check_names_file_line_and_remedy(hall: Hall) -> None:

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 from envs.bundle import bundle_names
 from envs.task import load_task
 from skills.errors import RequestError
+from skills.messages.plans import TrainingPlan
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.cli import app
-from zunft.demo.run import _unseen_robots, _workshops, full_plan
+from zunft.demo.plan import full_plan
 
 
 def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
@@ -49,6 +50,29 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
         assert CliRunner().invoke(app, again).exit_code == 0
 
 
+def test_where_masters_teach_they_are_the_lone_policies(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zunft", "demo", "--fast", "--task", "swing-load"]
+    finished = subprocess.run(
+        [*command, "--output", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "160"},
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    for robot in ("ada", "bela", "cleo", "dora"):
+        lone = Skill.load(tmp_path / "robots" / f"{robot}.skill")
+        assert (tmp_path / "robots" / robot / "swing-load.master.skill").read_bytes() == lone.to_bytes()
+        assert lone.manifest.samples > 0
+    assert result["master_steps"] > 0 < result["steps_per_robot"]
+    assert [list(row["scripted"]) for row in result["unseen"]] == [["feedback", "adaptive", "oracle"]] * 2
+    assert result["told"] == ["oracle"]
+    assert "alone for its master" in finished.stdout
+    assert "oracle, told" in finished.stdout
+    assert "the task's best controller, adaptive," in finished.stdout
+
+
 def test_a_demo_of_a_folder_says_how_to_name_it(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--task", "./stack-bricks", "--output", str(tmp_path / "out")])
     assert isinstance(result.exception, RequestError)
@@ -56,12 +80,23 @@ def test_a_demo_of_a_folder_says_how_to_name_it(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_demo_orders_what_the_task_advises_in_short() -> None:
+    usual, taught = full_plan("weld-seam", seed=0), full_plan("swing-load", seed=0)
+    assert usual.order.training == load_task("weld-seam").file.training.order().training
+    assert (usual.order.rounds, usual.alone) == (16, (usual.order.training, 16))
+    advice = load_task("swing-load").file.training.order()
+    assert advice.training.master_iterations == advice.rounds == 2 * taught.order.rounds
+    assert (taught.alone, taught.order.merge) == ((TrainingPlan(iterations=1), 30), advice.merge)
+    assert taught.order.training.variates
+
+
 @pytest.mark.parametrize("name", bundle_names())
 def test_a_demo_of_any_task_has_four_robots_and_others_that_do_not_train(name: str) -> None:
     admitted = load_task(name).file.embodiments
-    trained = full_plan(name, seed=0).order.gate.embodiments
+    plan = full_plan(name, seed=0)
+    trained = plan.order.gate.embodiments
     assert set(trained) <= set(admitted)
-    assert len(_workshops(name)) == 4
-    unseen = _unseen_robots(name)
+    assert len(plan.homes()) == 4
+    unseen = [each.embodiment for each in plan.newcomers()]
     assert set(unseen) <= set(admitted)
     assert set(unseen) & set(trained) == (set() if len(admitted) > 4 else set(admitted))
