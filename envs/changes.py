@@ -55,9 +55,10 @@ def _far(old: Floats, value: Floats) -> Floats:
     length = np.linalg.norm(old, axis=-1, keepdims=True)
     if not length.all():
         raise ContractError(
-            "a body that is to hang from its parent lies at its parent's origin.",
+            "a body that is to hang from its parent lies at its parent's origin, or a centre of mass that is "
+            "to lie aside at its body's.",
             where="changes",
-            remedy="Give it a `pos`: the direction in which it hangs.",
+            remedy="Give it (or its `inertial`) a `pos`: the direction in which it lies.",
         )
     new: Floats = old * value / length
     return new
@@ -74,6 +75,7 @@ def _tilted(old: Floats, value: Floats) -> Floats:
 
 FORMS: Mapping[str, tuple[_Form, ...]] = MappingProxyType(
     {
+        "centre": (_Form("body", "body_ipos", _far),),
         "damping": (_Form("joint", "dof_damping", _all),),
         "friction": (_Form("geom", "geom_friction", _first), _Form("joint", "dof_frictionloss", _all)),
         "length": (_Form("body", "body_pos", _far),),

@@ -54,15 +54,18 @@ class Change(Section):
     """A figure that changes the compiled model, such as a cloth's friction.
 
     Attributes:
-        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`; a body's `mass`, kg, or the
-            `length` by which it hangs from its parent, m, or its `tilt` about the x and y axes of its parent,
-            of `work` about those of the job, rad; a joint's `damping` or `friction` (N s/m and N, or N m s
-            and N m), or the `position` in which it stands when a job begins.
+        what: A geom's sliding `friction`, `radius` (m) or contact `stiffness`; a body's `mass`, kg, the
+            `length` by which it hangs from its parent, m, how far aside its `centre` of mass lies, m, in the
+            direction in which the file has it, or opposite, or its `tilt` about the x and y axes of its
+            parent, of `work` about those of the job, rad; a joint's `damping` or `friction` (N s/m and N, or
+            N m s and N m), or the `position` in which it stands when a job begins.
         of: The geom, body or joint, by its name in the scene or the tool.
         by: The figure of the robots or of the jobs, one number, of a tilt two; a position is of the jobs.
     """
 
-    what: Literal["damping", "friction", "length", "mass", "position", "radius", "stiffness", "tilt"]
+    what: Literal[
+        "centre", "damping", "friction", "length", "mass", "position", "radius", "stiffness", "tilt"
+    ]
     of: str = Field(min_length=1, max_length=64)
     by: Key
 

@@ -39,6 +39,7 @@ SCENE = """\
 </mujoco>
 """
 CHANGED = {
+    "centre": ("gate", -0.3),
     "damping": ("hinge", 0.3),
     "friction": ("hinge", 0.2),
     "length": ("latch", 1.5),
@@ -48,7 +49,8 @@ CHANGED = {
 TABLES = "\n\n".join(
     f'[[changes]]\nwhat = "{what}"\nof = "{of}"\nby = "{what}"' for what, (of, _) in CHANGED.items()
 )
-FIGURES = "\n".join(f"{what} = {{ low = {0.1 * (what == 'length')}, high = 5.0 }}" for what in CHANGED)
+LEAST = {"centre": -5.0, "length": 0.1}
+FIGURES = "\n".join(f"{what} = {{ low = {LEAST.get(what, 0.0)}, high = 5.0 }}" for what in CHANGED)
 
 
 def changing(folder: Path) -> Task:
@@ -69,6 +71,7 @@ def test_each_kind_of_change_writes_what_it_says(tmp_path: Path) -> None:
     assert model.joint("hinge").damping == 0.3
     assert model.joint("hinge").frictionloss == 0.2
     assert model.body("gate").mass == 2.5
+    assert np.allclose(model.body("gate").ipos, [-0.3, 0, 0])
     assert np.allclose(model.body("latch").pos, [0.9, 0, -1.2])
 
 
@@ -87,6 +90,7 @@ def test_a_jobs_figures_are_each_simulations_own_and_new_in_each_episode(tmp_pat
         assert np.array_equal(cells.figures_of("dof_damping")[:, hinge.dofadr[0]], figures["damping"])
         assert np.array_equal(cells.figures_of("dof_frictionloss")[:, hinge.dofadr[0]], figures["friction"])
         assert np.array_equal(cells.figures_of("body_mass")[:, gate], figures["mass"])
+        assert np.allclose(cells.figures_of("body_ipos")[:, gate, 0], figures["centre"])
         # What the engine derives follows: where bodies are, and what hangs on each.
         places, _ = cells.body_poses()
         along = figures["length"][:, None] * [0.6, 0, -0.8] + [0, 0, 1]
@@ -163,6 +167,7 @@ def test_a_body_is_tilted_about_its_own_place_with_what_it_carries(tmp_path: Pat
 def test_a_changed_joint_moves_as_its_figures_say(tmp_path: Path) -> None:
     task = changing(tmp_path / "Bundle")
     figures = {"length": (0.5, 0.5), "mass": (1.0, 1.0), "position": (0.0, 0.0), "damping": (0.0, 0.0)}
+    figures["centre"] = (0.2, 0.2)
     free, held = (
         TaskVectorEnv(
             task,
@@ -198,6 +203,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         ("low = 1.0, high = 2.0", "gate", "tilt", "not two numbers"),
         ("low = [-1.0, -1.0], high = [1.0, 1.0]", "gate", "tilt", None),
         ("low = 1.0, high = 2.0", "gate", "length", None),
+        ("low = -1.0, high = 1.0", "gate", "centre", None),
+        ("low = -1.0, high = 1.0", "latch", "centre", "a centre of mass that is to lie aside"),
         ("low = 1.0, high = 2.0", "bob", "length", "at its parent's origin"),
     ],
 )
