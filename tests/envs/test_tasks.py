@@ -13,13 +13,14 @@ from envs.task import load_task
 from envs.vector import TaskVectorEnv
 from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
 
-SEVEN = {
-    "hover-inspect", "insert-peg", "iron-cloth", "place-part", "polish-surface", "swing-load", "weld-seam"
+EIGHT = {
+    "hover-inspect", "insert-peg", "iron-cloth", "place-part", "polish-surface", "push-part", "swing-load",
+    "weld-seam",
 }  # fmt: skip
 
 
-def test_the_seven_tasks_are_there() -> None:
-    assert set(bundle_names()) >= SEVEN
+def test_the_eight_tasks_are_there() -> None:
+    assert set(bundle_names()) >= EIGHT
 
 
 @pytest.mark.parametrize("name", bundle_names())

@@ -219,7 +219,9 @@ def test_a_robot_serves_what_its_embodiment_may_practise(
 ) -> None:
     arm = {each.task for each in abilities_of("panda").abilities}
     assert {each.task for each in abilities_of("quadrotor").abilities} == {"hover-inspect"}
-    assert arm == {"insert-peg", "iron-cloth", "place-part", "polish-surface", "swing-load", "weld-seam"}
+    assert arm == {
+        "insert-peg", "iron-cloth", "place-part", "polish-surface", "push-part", "swing-load", "weld-seam"
+    }  # fmt: skip
     assert abilities_of("nobody-knows-it").abilities == ()
     only = load_task("weld-seam")
     assert [each.contract for each in abilities_of("panda", only).abilities] == [only.contract]
