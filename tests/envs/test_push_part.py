@@ -1,4 +1,4 @@
-"""The pushed part: it turns about its centre of mass and rubs as its job says; the oracle masters all jobs."""
+"""The pushed part: it turns about its centre of mass and rubs as its job says; the oracle masters all."""
 
 from __future__ import annotations
 
