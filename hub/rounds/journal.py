@@ -27,7 +27,6 @@ from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import FINAL, RoundState
 
 __all__ = [
-    "BASELESS",
     "NEWEST_ROUNDS",
     "collection_of",
     "collections_of",
