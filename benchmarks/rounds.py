@@ -129,26 +129,19 @@ def last_line(command: list[str]) -> float:
 
 
 def print_rounds(rounds: int, turns: int, plan: TrainingPlan) -> None:
-    """A round that waits for its gate, one that does not, and learning alone, in turn."""
-    ways: dict[str, list[Learned]] = {"together": [], "together, ahead": []}
-    alone = []
+    """Learning alone, rounds that wait for their gate, and rounds that do not, in turn."""
+    print(f"\n{plan.iterations} iterations a round, {rounds} rounds")
+    print(f"{'':16} {'a round':>8} {'alone':>8} {'ratio':>6} {'training':>9} {'heard after':>12} {'gate':>8}")
     for turn in range(turns):
-        alone.append(learn_alone(rounds, plan))
-        for way, found in ways.items():
-            found.append(learn_together(rounds, plan, ahead="ahead" in way, seed=turn))
-    print(f"\n{plan.iterations} iterations a round, {rounds} rounds, median of {turns} turns")
-    print(f"{'':16} {'a round':>8} {'alone':>6} {'ratio':>6} {'training':>9} {'heard after':>12} {'gate':>6}")
-    for way, found in ways.items():
-        seconds = median(each.seconds for each in found)
-        ratio = median(each.seconds / own for each, own in zip(found, alone, strict=True))
-        share = median(each.share for each in found)
-        heard = median(each.heard for each in found)
-        gate = median(each.gate for each in found)
-        print(
-            f"{way:16} {seconds:6.2f} s {median(alone):4.2f} s {ratio:5.2f}x {share:9.2f}"
-            f" {heard * 1e3:9.0f} ms {gate:4.2f} s"
-        )
-        print(f"{'':16} scores " + " ".join(f"{score:.2f}" for score in found[-1].scores), flush=True)
+        alone = learn_alone(rounds, plan)
+        for way in ("together", "together, ahead"):
+            found = learn_together(rounds, plan, ahead="ahead" in way, seed=turn)
+            print(
+                f"{way:16} {found.seconds:6.2f} s {alone:6.2f} s {found.seconds / alone:5.2f}x"
+                f" {found.share:9.2f} {found.heard * 1e3:9.0f} ms {found.gate:6.2f} s; scores "
+                + " ".join(f"{score:.2f}" for score in found.scores),
+                flush=True,
+            )
 
 
 def print_many(turns: int) -> None:
