@@ -25,7 +25,7 @@ def pushed(shop: Workshop, steps: int) -> TaskVectorEnv:
     """Straight ahead from behind the part's middle."""
     env = TaskVectorEnv(TASK, shop, 2, seed=0)
     env.reset()
-    ahead = np.tile(np.float32([0.5, 0.0]), (2, 1))
+    ahead = np.tile(np.array([0.5, 0.0], np.float32), (2, 1))
     for _ in range(steps):
         env.step(ahead)
     return env
