@@ -153,7 +153,7 @@ def _unseen_table(report: Report) -> Table:
 def scripted_columns(rows: Sequence[FleetRow | UnseenRow], told: Collection[str]) -> dict[str, list[Score]]:
     """The scores of each controller of the task, one column a controller."""
     return {
-        f"{name}, told" if name in told else f"scripted {name}": [row.scripted[name] for row in rows]
+        f"{name} (told)" if name in told else f"scripted {name}": [row.scripted[name] for row in rows]
         for name in rows[0].scripted
     }
 

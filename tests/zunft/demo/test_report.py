@@ -74,11 +74,11 @@ def test_who_is_told_is_shown_and_is_no_yardstick(tmp_path: Path) -> None:
         print_report(report, console)
     text = captured.get()
     assert "scripted p " in text
-    assert "pd-look-ahead, told" in text
+    assert "pd-look-ahead (told)" in text
     assert "the task's best controller, p, 0.20 (guild +0.60)" in text
     assert "3 rounds, 9,600 steps a robot after 4,800 alone for its master, 12 s in all" in text
     draw_report(report, tmp_path / "told.svg")
-    assert "pd-look-ahead, told" in (tmp_path / "told.svg").read_text()
+    assert "pd-look-ahead (told)" in (tmp_path / "told.svg").read_text()
 
 
 def test_a_task_without_controllers_has_no_columns_for_them_and_says_so(tmp_path: Path) -> None:

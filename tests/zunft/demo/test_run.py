@@ -69,7 +69,7 @@ def test_where_masters_teach_they_are_the_lone_policies(tmp_path: Path) -> None:
     assert [list(row["scripted"]) for row in result["unseen"]] == [["feedback", "adaptive", "oracle"]] * 2
     assert result["told"] == ["oracle"]
     assert "alone for its master" in finished.stdout
-    assert "oracle, told" in finished.stdout
+    assert "oracle (told)" in finished.stdout
     assert "the task's best controller, adaptive," in finished.stdout
 
 
