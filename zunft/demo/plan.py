@@ -1,7 +1,6 @@
-"""What the demo runs on a task: its campaign in short, and who works in which workshops.
+"""What the demo runs on a task: the campaign that it advises, and who works in which workshops.
 
-The campaign is the one that the task advises, with so few rounds that it fits into some minutes. Running it
-is `zunft.demo.run`.
+Running it is `zunft.demo.run`'s.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["ROBOTS", "DemoPlan", "fast_plan", "full_plan"]
 
 ROBOTS = ("ada", "bela", "cleo", "dora")
 UNSEEN = 2
-MOST_ROUNDS = 30
+FAST_ROUNDS = 2
 CHANGE_SEED = 59_900  # of homes after they changed, which nobody trained in
 
 
@@ -96,13 +95,13 @@ class DemoPlan:
 
 def full_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
     """Some minutes on two cores."""
-    order = _order(task, _in_short(load_task(task).file.training.order(), MOST_ROUNDS))
+    order = _order(task, load_task(task).file.training.order())
     return DemoPlan(order, episodes=96, fresh=4, tuning=Tuning(), processes=processes, seed=seed)
 
 
 def fast_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
     """The same path in half a minute; too short to learn anything."""
-    advice = _in_short(load_task(task).file.training.order(), 2)
+    advice = _in_short(load_task(task).file.training.order(), FAST_ROUNDS)
     training = advice.training.model_copy(update={"iterations": 1})
     order = _order(task, advice.model_copy(update={"training": training}), episodes=4, tolerance=0.5)
     tuning = Tuning(iterations=1, episodes=4)
