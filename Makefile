@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test chaos fuzz results check format browser clean help
+.PHONY: demo test chaos fuzz results others check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -33,6 +33,9 @@ fuzz: $(INSTALLED)   ## Look for requests and files that the hub cannot take (ab
 
 results: $(INSTALLED)   ## Run what is missing of the learning experiments, and write docs/results.md (hours; QUICK=--quick: minutes)
 	$(BIN)/python -W ignore -m benchmarks.learning $(QUICK)
+
+others: $(INSTALLED)    ## Run what is missing of others' experiments with our merging, and write docs/others.md (an hour)
+	$(BIN)/python -W ignore -m benchmarks.others $(QUICK)
 
 check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/ruff check .

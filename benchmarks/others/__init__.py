@@ -1,0 +1,1 @@
+"""Others' published results with our merging, and the same guild through Flower."""
