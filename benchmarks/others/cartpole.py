@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-__all__ = ["Batch", "Weights", "first_weights", "gradient", "join", "log_chances", "play"]
+__all__ = ["Batch", "How", "Weights", "first_weights", "gradient", "join", "log_chances", "play"]
 
 LONGEST, DISCOUNT = 500, 0.999
 SIZES = (4, 16, 16, 2)
 
+How = Literal["drawn", "likeliest", "any"]
 Weights = dict[str, NDArray[np.float64]]
 Floats = NDArray[np.float64]
 
@@ -53,8 +54,8 @@ def first_weights(rng: np.random.Generator) -> Weights:
     return {name: rng.uniform(-1, 1, shape) / shape[-1] ** 0.5 for name, shape in shapes.items()}
 
 
-def play(weights: Weights, count: int, rng: np.random.Generator, *, at_random: bool = False) -> list[Batch]:
-    """`count` trajectories with actions drawn from the policy, or at random; a batch each."""
+def play(weights: Weights, count: int, rng: np.random.Generator, how: How = "drawn") -> list[Batch]:
+    """`count` trajectories with actions drawn from the policy, its likeliest ones, or any; a batch each."""
     envs = _cartpoles(count)
     seen, _ = envs.reset(seed=int(rng.integers(2**31)))
     record_seen = np.zeros((LONGEST, count, SIZES[0]))
@@ -62,8 +63,8 @@ def play(weights: Weights, count: int, rng: np.random.Generator, *, at_random: b
     lengths = np.full(count, LONGEST)
     running = np.ones(count, bool)
     for step in range(LONGEST):
-        chance = np.full(count, 0.5) if at_random else np.exp(_forward(weights, seen)[:, 1])
-        done = (rng.random(count) < chance).astype(np.int64)
+        chance = np.full(count, 0.5) if how == "any" else np.exp(_forward(weights, seen)[:, 1])
+        done = ((0.5 if how == "likeliest" else rng.random(count)) < chance).astype(np.int64)
         record_seen[step], record_done[step] = seen, done
         seen, _, fallen, _, _ = envs.step(done)
         lengths[running & fallen] = step + 1

@@ -31,12 +31,20 @@ QUIET = {"FLWR_TELEMETRY_ENABLED": "0"}
 SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def by_flower(seed: int, quick: bool, folder: Path, figures: Figures) -> Skill:
-    """Flower's server with FedAvg and a client for each robot, all of them processes; the last weights."""
+def by_flower(seed: int, quick: bool, folder: Path, figures: Figures, step: float = 1.0) -> Skill:
+    """Flower's server with FedAvg and a client for each robot, all of them processes; the last weights.
+
+    Args:
+        seed: Of workshops and training.
+        quick: See `common`.
+        folder: For the result.
+        figures: What was measured is entered there.
+        step: Factor on the mean change; FedAvg takes it as it is.
+    """
     port, result = free_port(), folder / "last.skill"
     words = [str(seed), str(int(quick))]
     with relay(port) as wire, ExitStack() as ends:
-        server = ends.enter_context(_process("server", port, *words, str(result)))
+        server = ends.enter_context(_process("server", port, *words, str(result), str(step)))
         clients = [
             ends.enter_context(_process("client", wire.port, *words, str(number))) for number in range(ROBOTS)
         ]
@@ -56,15 +64,15 @@ def _process(kind: str, port: int, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603 - our own words
 
 
-def serve(address: str, seed: int, quick: bool, result: Path) -> None:
-    """FedAvg over all rounds; the last mean becomes a skill file."""
+def serve(address: str, seed: int, quick: bool, result: Path, step: float) -> None:
+    """FedAvg over all rounds (a step of 1; else FedAvgM without momentum); the last weights go to a file."""
     from flwr.common import ndarrays_to_parameters, parameters_to_ndarrays  # noqa: PLC0415 - optional
     from flwr.server import ServerConfig, start_server  # noqa: PLC0415
-    from flwr.server.strategy import FedAvg  # noqa: PLC0415
+    from flwr.server.strategy import FedAvgM  # noqa: PLC0415
 
     setting, first = common(seed, quick), new_skill(TASK, seed=seed)
 
-    class Kept(FedAvg):
+    class Kept(FedAvgM):
         def aggregate_fit(self, server_round: int, *rest: Any) -> Any:
             mean, metrics = super().aggregate_fit(server_round, *rest)
             if mean is None:
@@ -77,6 +85,7 @@ def serve(address: str, seed: int, quick: bool, result: Path) -> None:
         min_fit_clients=setting.robots,
         min_available_clients=setting.robots,
         initial_parameters=ndarrays_to_parameters(list(first.tensors.values())),
+        server_learning_rate=step,
         on_fit_config_fn=lambda number: {"round": number},
     )
     start_server(server_address=address, config=ServerConfig(num_rounds=setting.rounds), strategy=strategy)
@@ -115,11 +124,13 @@ def _skill_of(first: Skill, arrays: Any) -> Skill:
 
 def main() -> None:
     """One end."""
-    kind, address, seed, quick, last = sys.argv[1:]
+    kind, address, seed, quick, *rest = sys.argv[1:]
     if kind == "server":
-        serve(address, int(seed), bool(int(quick)), Path(last))
+        result, step = rest
+        serve(address, int(seed), bool(int(quick)), Path(result), float(step))
     else:
-        train(address, int(seed), bool(int(quick)), int(last))
+        [number] = rest
+        train(address, int(seed), bool(int(quick)), int(number))
 
 
 if __name__ == "__main__":
