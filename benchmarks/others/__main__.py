@@ -38,7 +38,7 @@ def main() -> None:
     file = QUICK if options.quick else FILE
     for name in names:
         if name == "flower" and find_spec("flwr") is None:
-            print("flower: Flower is not installed, left out; CONTRIBUTING.md's `make test` brings it.")
+            print("flower: left out, for Flower is not installed; `make others` installs it.")
             continue
         seeds = options.seeds or (1 if options.quick else EXPERIMENTS[name].seeds)
         run(name, EXPERIMENTS[name], seeds, file, quick=options.quick)

@@ -117,7 +117,8 @@ def _forward(weights: Weights, seen: Floats) -> Floats:
     for layer in range(len(SIZES) - 1):
         hidden = hidden @ weights[f"weight{layer}"].T + weights[f"bias{layer}"]
         hidden = np.maximum(hidden, 0) if layer < len(SIZES) - 2 else np.tanh(hidden)
-    return hidden - np.log(np.exp(hidden).sum(axis=1, keepdims=True))
+    logs: Floats = hidden - np.log(np.exp(hidden).sum(axis=1, keepdims=True))
+    return logs
 
 
 @cache
@@ -129,4 +130,5 @@ def _worth(length: int) -> Floats:
     """A reward of 1 a step, discounted."""
     left = np.arange(length, 0, -1)
     returns = (1 - DISCOUNT**left) / (1 - DISCOUNT)
-    return (returns - returns.mean()) / (returns.std(ddof=1) + 1e-20)
+    worth: Floats = (returns - returns.mean()) / (returns.std(ddof=1) + 1e-20)
+    return worth
