@@ -83,7 +83,8 @@ def worth(policies: NDArray[np.int64], kernels: Floats, reward: Floats) -> Float
     states = np.arange(STATES)
     moves = kernels[:, states, policies].transpose(1, 0, 2, 3)  # (n, agents, states, states)
     gains = np.broadcast_to(reward[states, policies][:, None, :, None], (*moves.shape[:3], 1))
-    return np.linalg.solve(np.eye(STATES) - DISCOUNT * moves, gains).mean(axis=(1, 2, 3))
+    values: Floats = np.linalg.solve(np.eye(STATES) - DISCOUNT * moves, gains).mean(axis=(1, 2, 3))
+    return values
 
 
 def _stepped(values: Floats, kernels: Floats, reward: Floats, steps: int) -> Floats:
@@ -95,7 +96,8 @@ def _stepped(values: Floats, kernels: Floats, reward: Floats, steps: int) -> Flo
 
 def _rows(kernel: Floats) -> Floats:
     """Rows that sum to 1."""
-    return kernel / kernel.sum(axis=1, keepdims=True)
+    rows: Floats = kernel / kernel.sum(axis=1, keepdims=True)
+    return rows
 
 
 def _case(unlike: float) -> str:

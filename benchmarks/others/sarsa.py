@@ -57,7 +57,8 @@ class World:
         rows = np.rint(shift / STATES).astype(np.int64)
         chosen = self.cumulated[(states - rows) % STATES]
         column = (chosen < rng.random((len(states), 1)) * chosen[:, -1:]).sum(axis=1)
-        return (column + shift - rows * STATES) % STATES
+        reached: NDArray[np.int64] = (column + shift - rows * STATES) % STATES
+        return reached
 
 
 class Walkers:
