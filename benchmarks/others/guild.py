@@ -134,7 +134,8 @@ GUILD = Experiment(
     "robot a process, begun and ended within the time, on two busy cores and in turns. Otherwise than "
     "Flower's server the hub measures each version before it publishes it (its gate, in its time), signs, "
     "journals, and takes 1.5 of the mean; robots send half-precision deltas where clients send float32 "
-    "weights. Bytes are all that passed between robots and server, both ways.",
+    "weights. Bytes are all that passed between robots and server, both ways. Other work came and went on "
+    "the machine: compare processor time sooner than seconds.",
     cases={
         "Zunft": measured(by_hub),
         "Flower": measured(by_flower),

@@ -152,8 +152,8 @@ SARSA = Experiment(
     claims=(
         Claim("each floor within 15 % of theirs", _near),
         Claim(
-            "the squared error falls as 1 / N (their theorem), within 15 % for the error; their curves flatten, "
-            "for their reference is a mean of ten runs and as noisy as ten agents",
+            "the squared error falls as 1 / N (their theorem), within 15 % for the error; their curves "
+            "flatten, for their reference is a mean of ten runs and as noisy as ten agents",
             lambda of: abs(of("N = 1", BETTER) / of("N = 20", BETTER) / 20**0.5 - 1) <= WITHIN,
         ),
     ),
