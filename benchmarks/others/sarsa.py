@@ -142,9 +142,11 @@ SARSA = Experiment(
     title="FedSARSA: the error falls with the number of agents",
     source="Zhang, Wang, Mitra, Anderson: Finite-time analysis of on-policy heterogeneous federated "
     "reinforcement learning, ICLR 2024.",
-    theirs="the distance to the fixed point ends at 34, 25, 17, 13.5 and 12 with 1, 2, 5, 10 and 20 agents.",
+    theirs="the distance to the fixed point ends at 34, 25, 17, 13.5 and 12 with 1, 2, 5, 10 and 20 agents "
+    "(the plot with K = 30 and no heterogeneity in their repository).",
     ours="the same world drawn anew for each seed (100 states, discount .2, step .1, a merge every 30 steps, "
-    "15,000 steps, like agents), the mean of five trajectories. Their fixed point is the mean of the last "
+    "15,000 steps, like agents; the policy is a softmax of .01 of the values, as in their last code), the mean "
+    "of five trajectories. Their fixed point is the mean of the last "
     "weights of ten runs; a better one is the mean of all late weights of the same runs.",
     cases={f"N = {agents}": floor(agents) for agents in FLOORS},
     figures={"error": ".1f", BETTER: ".1f"},
