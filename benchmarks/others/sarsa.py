@@ -145,8 +145,9 @@ SARSA = Experiment(
     theirs="the distance to the fixed point ends at 34, 25, 17, 13.5 and 12 with 1, 2, 5, 10 and 20 agents "
     "(the plot with K = 30 and no heterogeneity in their repository).",
     ours="the same world drawn anew for each seed (100 states, discount .2, step .1, a merge every 30 steps, "
-    "15,000 steps, like agents; the policy is a softmax of .01 of the values, as in their last code), the "
-    "mean of five trajectories. Their fixed point is the mean of the last weights of ten runs; a better one is the mean of all late weights of the same runs.",
+    "15,000 steps, like agents; the policy a softmax of .01 of the values, as in their last code), the "
+    "mean of five trajectories. Their fixed point is the mean of the last weights of ten runs; "
+    "a better one is the mean of all late weights of the same runs.",
     cases={f"N = {agents}": floor(agents) for agents in FLOORS},
     figures={"error": ".1f", BETTER: ".1f"},
     reported={f"N = {agents}": f"{reported:g}" for agents, reported in FLOORS.items()},
