@@ -9,6 +9,7 @@ own examples did; its newer SuperLink adds processes and stores between them.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -51,12 +52,13 @@ def measure(clients: int, weights: int, watching: Callable[..., AbstractContextM
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     rest = [address, str(clients), str(weights)]
     command = [sys.executable, "-m", __name__]
+    quiet = {**os.environ, "FLWR_TELEMETRY_ENABLED": "0"}  # it tells its makers of each start otherwise
     server = subprocess.Popen(  # noqa: S603 - our own words
-        [*command, "server", *rest], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*command, "server", *rest], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=quiet
     )
     others = [
         subprocess.Popen(  # noqa: S603 - our own words
-            [*command, "client", *rest], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "client", *rest], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet
         )
         for _ in range(clients)
     ]
