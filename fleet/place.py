@@ -89,8 +89,8 @@ class Place(Protocol):
     ) -> None:
         """Train this place's master from a round's base, as long as the plan says, and keep it.
 
-        From the base, not from a new network: so it is no worse to begin with than what the guild has, and
-        masters who began as one are more alike in how they work, which is easier to learn from all at once.
+        From the base, not from a new network: so masters who began as one are more alike in how they work,
+        which is easier to learn from all at once. Where training made it worse here, the base is the master.
         """
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:

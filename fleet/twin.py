@@ -147,8 +147,11 @@ class _Home(ABC):
         count = plan.master_iterations
         rates = [plan.rate_of_round(number, count) for number in range(1, count + 1)]
         weights, report = self._alone(base, MASTER, rates, on_iteration)
+        master = master_from(base, weights, report.steps)
+        if self.rehearse(master) < self.rehearse(base):
+            master = base
         if self._bench is not None:
-            bring_skill(self._bench, self._task, master_from(base, weights, report.steps))
+            bring_skill(self._bench, self._task, master)
 
     @abstractmethod
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:

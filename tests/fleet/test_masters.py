@@ -126,6 +126,15 @@ def test_a_robot_trains_its_master_where_lessons_ask_for_it_and_then_learns_from
     assert not any("master" in name for name in work.delta.tensors)
 
 
+def test_where_training_made_it_worse_the_base_is_the_master(
+    bench: RobotFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of("twin", bench)
+    monkeypatch.setattr(place, "rehearse", lambda skill: float(skill.digest == SKILL.digest))
+    place.train_master(SKILL, TEACH, lambda _: None)
+    assert Skill.load(bench.home / "weld-seam.master.skill").digest == SKILL.digest
+
+
 @pytest.mark.parametrize("kind", ["twin", "own"])
 def test_a_robot_that_is_to_end_leaves_its_master_untrained_and_begins_again_later(
     kind: str, bench: RobotFolder
