@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hub.merging import choose_engine
 from hub.workers.merge_round import Received, discount, write_candidate
-from skills.container import digest_of, unpack
+from skills.container import digest_of, pack, unpack
 from skills.delta import learned, norm, shapes_of_delta
 from skills.messages.plans import MergePlan, TrainingPlan
 from skills.parts import CARRIED, is_carried, network_of, part_of
@@ -29,6 +29,8 @@ laws = settings(deadline=None, max_examples=40)  # kernels are compiled in the f
 PLAIN = TrainingPlan()
 VARIATES = TrainingPlan(variates=True, share="policy")
 MOMENTS = TrainingPlan(variates=True, moments=True)
+BEFORE = pack("another optimiser's", {})
+"""State of the round before, in which the server stepped otherwise: nothing of it is of use."""
 PLANS = [
     MergePlan(),
     MergePlan(momentum=0.5, step=3.0),
@@ -74,7 +76,7 @@ def merged(
     deltas: list[Received],
     training: TrainingPlan,
     plan: MergePlan = PLANS[0],
-    state: bytes | None = None,
+    state: bytes | None = BEFORE,
 ) -> Made:
     skill_file, state_file = BytesIO(), BytesIO()
     metrics = write_candidate(
@@ -271,3 +273,11 @@ def test_a_robots_delta_and_the_merge_agree_on_what_the_base_carries() -> None:
     sent = learned(mine, base, VARIATES)
     found = merged(base, [received(sent)], VARIATES, MergePlan(step=1.0)).skill
     assert all(found.tensors[name].tobytes() == mine[name].tobytes() for name in sent if is_carried(name))
+
+
+def test_without_a_round_of_the_same_learner_before_what_the_base_carries_counts_as_nothing() -> None:
+    base = carrying("variate")
+    bare = Skill(base.manifest.model_copy(update={"carries": ()}), network_of(base.tensors))
+    mine = robot(base, VARIATES, 5)
+    found = merged(base, [received(learned(mine, bare, VARIATES))], VARIATES, state=None).skill
+    assert all(np.array_equal(each, mine[name]) for name, each in only_carried(found).items())
