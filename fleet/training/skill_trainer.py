@@ -22,7 +22,7 @@ from fleet.training.moments import HeldMoments, next_moments
 from fleet.training.report import TrainingReport
 from fleet.training.sampler import MakeEnv, Sampler, check_spaces, vectorise
 from fleet.training.trainer import Trainer
-from fleet.training.variates import Correction
+from fleet.training.variates import Correction, OwnVariates
 from skills.container import Tensors
 from skills.delta import clip
 from skills.messages.training import Imitation, Ppo, Sac
@@ -32,7 +32,7 @@ from skills.parts import TRAINING, is_training, network_of, policy_of
 __all__ = ["SkillTrainer"]
 
 VARIATE, FIRST, SECOND = (f"{TRAINING}{part}." for part in ("variate", "first", "second"))
-OWN_VARIATE, AT_HOME, MOMENT = "own-variate.", "at-home.", "moment."
+AT_HOME, MOMENT = "at-home.", "moment."
 
 Settings = TypeVar("Settings", bound=Imitation | Ppo | Sac)
 
@@ -68,7 +68,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         super().__init__(seed)
         self._settings, self._network = settings, network
         self._shares_critic, self._variates, self._holds = shares_critic, variates, moments
-        self._own_variate: Tensors | None = None
+        self._own = OwnVariates()
         self._first: Tensors = {}
         self._root: Tensors = {}
         with self._own_randomness():
@@ -132,7 +132,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         kept = _prefixed(AT_HOME, {name: _copy(weight) for name, weight in self._at_home().items()})
         if self._settings.keep_moments:
             kept |= _prefixed(MOMENT, {name: _copy(moment) for name, moment in self._moments().items()})
-        return kept | _prefixed(OWN_VARIATE, self._noted() or {})
+        return kept | self._own.tensors(self._noted())
 
     @torch.no_grad()
     def restore(self, private: Tensors) -> None:
@@ -143,9 +143,8 @@ class SkillTrainer(Trainer, Generic[Settings]):
                 weight.copy_(torch.tensor(kept))
         if self._settings.keep_moments:
             self._restore_moments(_named(private, MOMENT))
-        own = _named(private, OWN_VARIATE)
         shapes = {name: tuple(weight.shape) for name, weight in self._corrected().items()}
-        self._own_variate = own if {name: t.shape for name, t in own.items()} == shapes else None
+        self._own = OwnVariates.of(private, shapes)
         self._learner.correction = None  # of whatever this trainer did before
 
     def leave(self) -> None:
@@ -186,11 +185,12 @@ class SkillTrainer(Trainer, Generic[Settings]):
 
     def _correct(self, tensors: Tensors) -> None:
         """Begin a round with what the skill carries of gradients."""
-        self._own_variate = self._noted()
+        self._own.last = self._noted()
         weights = self._corrected()
         # A mean of clipped gradients is no longer than 1: what a liar makes longer is shortened.
         guild = dict(clip(_named(tensors, VARIATE), 1.0))
-        self._learner.correction = Correction(weights, self._own_variate, guild or None)
+        own = self._own.begin(guild) if guild else None
+        self._learner.correction = Correction(weights, own, guild or None)
         self._first, self._root = _named(tensors, FIRST), _named(tensors, SECOND)
         held = self._holds and bool(self._root)
         self._learner.held = HeldMoments(weights, self._first, self._root) if held else None
@@ -198,7 +198,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
     def _noted(self) -> Tensors | None:
         """This robot's c_i: of this round or, as long as that has no step, of its last; None before any."""
         correction = self._learner.correction
-        return self._own_variate if correction is None or not correction.count else correction.noted()
+        return self._own.last if correction is None or not correction.count else correction.noted()
 
     def _moments(self) -> dict[str, Tensor]:
         """Adam's state by parameter and kind; empty before its first step."""

@@ -8,6 +8,7 @@ robots'. How c comes about is the hub's; what travels is named in `skills.parts`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -15,7 +16,11 @@ from torch import Tensor, nn
 
 from skills.container import Tensors
 
-__all__ = ["Correction"]
+__all__ = ["Correction", "OwnVariates"]
+
+LAST, BEGUN = "own-variate.", "own-variate-with"
+REMEMBERED = 2
+"""Of the versions that its last rounds began from: one round may begin before the last one is decided."""
 
 
 class Correction:
@@ -58,3 +63,56 @@ class Correction:
             name: (total / max(1, self.count)).numpy().astype(np.float32)
             for name, total in zip(self._names, self._sums, strict=True)
         }
+
+
+class OwnVariates:
+    """This robot's c_i: that of its last round, and those with which its last rounds began.
+
+    A round whose version does not pass leaves c where it was, and the next round begins from there again.
+    Only the c_i of before go with that c, for their mean is c. Later ones would push all robots the same way,
+    step after step, and the round after such a refusal would be refused for it.
+
+    Attributes:
+        last: Of the last round; None before any.
+    """
+
+    def __init__(self, last: Tensors | None = None, begun: Mapping[str, Tensors] | None = None) -> None:
+        self.last = last
+        self._begun = dict(begun or {})
+
+    def begin(self, guild: Tensors) -> Tensors | None:
+        """The one for a round from a version that carries this c; None where this robot has none yet."""
+        digest = sha256()
+        for name in sorted(guild):
+            digest.update(np.ascontiguousarray(guild[name]).tobytes())
+        version = digest.hexdigest()[:16]
+        own = self._begun.pop(version, self.last)
+        if own is not None:
+            kept = list(self._begun.items())[1 - REMEMBERED :]
+            self._begun = {**dict(kept), version: own}
+        return own
+
+    def tensors(self, last: Tensors | None) -> Tensors:
+        """All of it, with the last round's, as a robot keeps it."""
+        found = {LAST + name: tensor for name, tensor in (last or {}).items()}
+        for place, (version, own) in enumerate(self._begun.items()):
+            found |= {f"{BEGUN}.{place}.{version}.{name}": tensor for name, tensor in own.items()}
+        return found
+
+    @classmethod
+    def of(cls, kept: Tensors, shapes: Mapping[str, tuple[int, ...]]) -> OwnVariates:
+        """From what was kept; what does not belong to these parameters is left aside."""
+        found: dict[str, dict[str, Tensors]] = {LAST: {"": {}}, BEGUN: {}}
+        for name in sorted(kept):
+            if name.startswith(LAST):
+                found[LAST][""][name.removeprefix(LAST)] = kept[name]
+            elif name.startswith(BEGUN):
+                _, _, version, tensor = name.split(".", 3)
+                found[BEGUN].setdefault(version, {})[tensor] = kept[name]
+
+        def fits(own: Tensors) -> bool:
+            return {name: tensor.shape for name, tensor in own.items()} == dict(shapes)
+
+        last = found[LAST][""]
+        begun = {version: own for version, own in found[BEGUN].items() if fits(own)}
+        return cls(last if fits(last) else None, begun)
