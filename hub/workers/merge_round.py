@@ -88,10 +88,9 @@ def write_candidate(
     Raises:
         MergeError, ArtefactError, StoreError: Too few deltas for the rule, or one cannot be read.
     """
-    digests = sorted(deltas)
-    received = [deltas[digest] for digest in digests]
+    received = [deltas[digest] for digest in sorted(deltas)]
     weights = [min(each.samples, plan.sample_cap) * discount(each.staleness) for each in received]
-    factors = None if root is None else [root[digest] for digest in digests]
+    factors = None if root is None else [root[digest] for digest in sorted(deltas)]
     parts = by_part(shapes_of_delta(base.manifest, training))
     files = CandidateFiles(
         skill,

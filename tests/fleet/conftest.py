@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from fleet.agent import AgentSettings
 from fleet.client import OperatorClient
 from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub, serve
+from tests.fleet.small_robot import SmallRobot, make_robot, small_skill
 from zunft.hub_process import HubProcess, run_hub
 from zunft.new_skill import new_skill
 
@@ -64,3 +66,9 @@ def guild(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guild]:
         operator.publish_skill(skill)
         operator.change_minimum(skill.manifest.name, 0.0)
         yield Guild(process, operator, skill)
+
+
+@pytest.fixture
+def robot(hub: LyingHub, tmp_path: Path) -> SmallRobot:
+    hub.publish(small_skill())
+    return make_robot(tmp_path, hub.url, settings=AgentSettings(look_seconds=0, adopts=False))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,11 +12,27 @@ from rich.table import Table
 from skills.errors import RequestError
 from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.lists import CampaignQuery
-from skills.messages.plans import OptimiserName, RuleName
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.learners import Knobs, Learner, read_learner
 from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.merge import Clip, Options, parse_options
+from zunft.commands.order_options import (
+    Ahead,
+    Deadline,
+    MaxStaleness,
+    Mixing,
+    Moments,
+    Optimiser,
+    OrderFile,
+    Quorum,
+    Rounds,
+    Rule,
+    Share,
+    Target,
+    Variates,
+    read_order,
+    said,
+)
 from zunft.commands.output import err, facts, out, table, tell
 from zunft.commands.teaching import MasterIterations, PracticeAfter, Teach, teaching
 
@@ -40,74 +53,40 @@ def start(
     skill: str,
     token: Token,
     hub: Hub = DEFAULT_HUB,
-    rounds: Annotated[int | None, typer.Option(help="How many rounds; with --teach, of lessons.")] = None,
-    quorum: Annotated[int, typer.Option(help="Fewest deltas that make a round.")] = 2,
-    target: Annotated[int, typer.Option(help="Close a round at so many deltas; 0 waits for all robots.")] = 0,
-    deadline: Annotated[
-        float, typer.Option(help="Seconds after which a round closes with its quorum.")
-    ] = 600,
-    rule: Annotated[RuleName | None, typer.Option(help="How deltas are merged; see docs/merging.md.")] = None,
+    rounds: Rounds = None,
+    quorum: Quorum = 2,
+    target: Target = 0,
+    deadline: Deadline = 600,
+    rule: Rule = None,
     option: Options = None,
     clip: Clip = None,
-    mixing: Annotated[
-        bool | None, typer.Option(help="Mix each delta with its nearest first; needs byzantine=.")
-    ] = None,
-    optimiser: Annotated[OptimiserName | None, typer.Option(help="What the server steps with.")] = None,
-    max_staleness: Annotated[int | None, typer.Option(help="How many rounds late a delta may count.")] = None,
-    variates: Annotated[
-        bool | None, typer.Option(help="Robots that are unlike share control variates, too.")
-    ] = None,
-    moments: Annotated[
-        bool | None, typer.Option(help="And the moments of gradients; needs --variates or --teach.")
-    ] = None,
-    share: Annotated[
-        Literal["all", "policy"] | None,
-        typer.Option(help="Whether the critic is shared or stays at home."),
-    ] = None,
-    ahead: Annotated[
-        bool, typer.Option("--ahead", help="Begin the next round while a candidate is still measured.")
-    ] = False,
+    mixing: Mixing = None,
+    optimiser: Optimiser = None,
+    max_staleness: MaxStaleness = None,
+    variates: Variates = None,
+    moments: Moments = None,
+    share: Share = None,
+    ahead: Ahead = False,
     learner: Learner = "",
     knob: Knobs = None,
     teach: Teach = False,
     master_iterations: MasterIterations = None,
     practice_after: PracticeAfter = 0,
-    order: Annotated[
-        Path | None,
-        typer.Option(help="A JSON file with fields of a campaign request, instead of the options above."),
-    ] = None,
+    order: OrderFile = None,
     as_json: Json = False,
 ) -> None:
     """Start a campaign; what is not said is done as the skill's task advises."""
-    training = {
-        "learner": read_learner(learner, knob),
-        "variates": variates,
-        "moments": moments,
-        "share": share,
-    }
-    merge = {
-        "rule": rule,
-        "options": parse_options(option) if rule or option else None,  # they are a rule's own
-        "clip": clip,
-        "mixing": mixing,
-        "optimiser": optimiser,
-        "max_staleness": max_staleness,
-    }
-    options = {
-        "rounds": rounds,
-        "quorum": quorum,
-        "target": target,
-        "deadline_seconds": deadline,
-        "training": _said(training),
-        "merge": _said(merge),
-        "ahead": ahead,
-    }
+    options = parse_options(option) if rule or option else None  # they are a rule's own
+    merge = said(rule=rule, options=options, clip=clip, mixing=mixing, optimiser=optimiser)
+    merge |= said(max_staleness=max_staleness)
+    learns = said(learner=read_learner(learner, knob), variates=variates, moments=moments, share=share)
+    ends = said(rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline, ahead=ahead)
     client = connect(hub, token)
-    advice, said = client.advice(skill), _said(options)
-    said |= teaching(advice, said, teach, master_iterations, practice_after)
-    wanted, remedy = (said, "See --help.") if order is None else (_read(order), f"Correct {order}.")
-    asked = request(CampaignRequest, advice.but({**wanted, "skill": skill}), remedy)
-    campaign = client.start_campaign(asked)
+    advice, wanted, remedy = client.advice(skill), {**ends, "training": learns, "merge": merge}, "See --help."
+    wanted |= teaching(advice, wanted, teach, master_iterations, practice_after)
+    if order is not None:
+        wanted, remedy = read_order(order), f"Correct {order}."
+    campaign = client.start_campaign(request(CampaignRequest, advice.but({**wanted, "skill": skill}), remedy))
     name = campaign.campaign_id
     tell(
         campaign,
@@ -194,20 +173,6 @@ def stop(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
     """End a campaign; what is published stays."""
     stopped = connect(hub, token).stop_campaign(campaign_id)
     tell(stopped, f"campaign {stopped.campaign_id} is stopped", as_json=as_json)
-
-
-def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"no JSON can be read: {error}.", where=str(file)) from error
-    if not isinstance(found, dict):
-        raise RequestError("no JSON object.", where=str(file), remedy="Write {...} with fields of an order.")
-    return found
 
 
 def _phases(order: CampaignRequest) -> dict[str, str]:

@@ -18,8 +18,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from envs.evaluate import Evaluation
 from envs.scripted import controllers
 from envs.task import load_task
+from envs.workshop import Workshop
 from fleet.client import OperatorClient
 from fleet.fetch import Needs, pull_skill
 from fleet.local_training import train_all_alone, tune_all
@@ -82,18 +84,7 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         screen.stage("Four robots learn together")
         campaign, last = _learn_together(plan.order, fleet, operator, crew, screen)
         screen.stage("Robots that never trained pull the skill")
-        newcomers = plan.newcomers()
-        tokens = operator.create_tokens(EnrolmentTokenRequest(count=len(newcomers)))
-        visits = visit(
-            newcomers,
-            tokens,
-            hub=hub.url,
-            skill=plan.task,
-            home=home,
-            episodes=plan.share,
-            seed=SCORE_SEED,
-            processes=plan.processes,
-        )
+        visits = _visits(plan, operator, hub.url, home)
         screen.stage("Each robot tunes the guild's skill at home")
         guild = _fetch(RobotFolder(home / ROBOTS[0]), plan.task)
         tuned = tune_all(crew, fleet, guild, plan.tuning, on_progress=screen.progress)
@@ -121,6 +112,21 @@ def run_demo(plan: DemoPlan, hub: HubProcess, home: Path, screen: Screen) -> Rep
         hub_peak_mb=hub.peak_memory_mb(),
         guild_by_round=[round_.gate.candidate.score for round_ in campaign.rounds if round_.gate],
         published_by_round=[round_.state == "published" for round_ in campaign.rounds if round_.gate],
+    )
+
+
+def _visits(plan: DemoPlan, operator: OperatorClient, hub: str, home: Path) -> dict[Workshop, Evaluation]:
+    """What robots that never trained do with the skill."""
+    newcomers = plan.newcomers()
+    return visit(
+        newcomers,
+        operator.create_tokens(EnrolmentTokenRequest(count=len(newcomers))),
+        hub=hub,
+        skill=plan.task,
+        home=home,
+        episodes=plan.share,
+        seed=SCORE_SEED,
+        processes=plan.processes,
     )
 
 
