@@ -9,7 +9,7 @@ the task can be done. What a controller is made of is `envs.controllers`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,11 @@ from envs.task import Task
 from envs.values import Floats
 from skills.errors import ContractError
 from skills.manifest import Channel
+from skills.messages.leaderboards import ControllerKind
 
 __all__ = ["Scripted", "controller", "controller_names", "controllers", "proof"]
 
 ORACLE = "oracle"
-Kind = Literal["fixed", "adaptive", "told"]
 
 
 class Scripted:
@@ -47,7 +47,7 @@ class Scripted:
         self._memory: _Memory | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ControllerKind:
         """Whether it is told what no robot knows, else whether it remembers."""
         if self.told:
             return "told"

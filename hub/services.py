@@ -162,6 +162,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
     ]
     if services.settings.leaderboards:
         found.append(loop("scores", services.leaderboards.scorer.work))
+        found.append(loop("controllers", services.leaderboards.yardsticks.work))
     return found
 
 

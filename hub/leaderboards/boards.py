@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from hub.access.principal import Viewer
 from hub.catalogue.catalogue import find_skill
 from hub.leaderboards.lines import BOARD_ORDER, Counting, best_lines, lines, unscored_lines
+from hub.leaderboards.yardsticks import controllers_of
 from hub.storage.database import Database
 from hub.storage.paging import page_of
 from hub.storage.regions import Stores, region_of
@@ -72,6 +73,7 @@ class Leaderboards:
                 entries=entries.items,
                 next=entries.next,
                 unscored=tuple(_unscored(row, owner) for row, owner in waiting),
+                controllers=controllers_of(session, task, digest, self.plan),
             )
 
     def replay(self, task: str, skill: str, viewer: Viewer, *, version: int | None = None) -> bytes:

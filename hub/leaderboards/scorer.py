@@ -27,7 +27,7 @@ from hub.workers.job import Jobs, Scored, ScoreJob
 from skills.errors import ZunftError
 from skills.messages.leaderboards import BoardPlan
 
-__all__ = ["Scorer"]
+__all__ = ["LOOK", "Scorer", "reason_of"]
 
 LOOK = timedelta(seconds=60)
 """How often it is looked whether tasks have changed."""
@@ -117,7 +117,7 @@ class Scorer:
     def _fail(self, held: Held[ScoreRow], error: Exception) -> None:
         with self._database.read() as session:
             found, region = board_task(session, held.row.task, THE_HUB), region_of(session, held.row.skill)
-        self._discard(region, self._enter(held, found[0] if found else None, None, _reason(error)))
+        self._discard(region, self._enter(held, found[0] if found else None, None, reason_of(error)))
 
     def _enter(
         self, held: Held[ScoreRow], task_digest: str | None, scored: Scored | None, reason: str
@@ -151,7 +151,7 @@ def _begin(row: ScoreRow) -> None:
     row.state = "working"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """What everybody may hear who sees the version."""
     if isinstance(error, ZunftError) and type(error) is not ZunftError:
         return error.message

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hub.clock import Clock
 from hub.leaderboards.boards import Leaderboards
 from hub.leaderboards.scorer import Scorer
+from hub.leaderboards.yardsticks import Yardsticks
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
 from hub.workers.wiring import WorkersWing
@@ -17,16 +18,19 @@ __all__ = ["LeaderboardsWing", "wire"]
 
 @dataclass(frozen=True)
 class LeaderboardsWing:
-    """The boards, and what scores for them."""
+    """The boards, and what scores skills and controllers for them."""
 
     boards: Leaderboards
     scorer: Scorer
+    yardsticks: Yardsticks
 
 
 def wire(settings: Settings, storage: StorageWing, workers: WorkersWing, clock: Clock) -> LeaderboardsWing:
     """Scoring begins with the scorer's loop, where the settings want it."""
     database, stores, seconds = storage.database, storage.stores, settings.lease_seconds
+    jobs, stopping = workers.background, storage.stopping
     return LeaderboardsWing(
         boards=Leaderboards(database, stores, BOARD),
-        scorer=Scorer(database, stores, workers.background, BOARD, clock, seconds, storage.stopping),
+        scorer=Scorer(database, stores, jobs, BOARD, clock, seconds, stopping),
+        yardsticks=Yardsticks(database, jobs, BOARD, clock, seconds, stopping),
     )

@@ -20,18 +20,20 @@ from hub.storage.objects import ObjectStore, open_store
 from skills.container import digest_of
 from skills.errors import ContractError, ZunftError
 from skills.manifest import Manifest
-from skills.messages.leaderboards import BoardPlan
+from skills.messages.leaderboards import BoardPlan, ControllerScore
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.skills import GateReport, ScoreView
 from skills.skill import Skill
 
 if TYPE_CHECKING:
+    from envs.task import Task
     from hub.workers.bench import Bench
 
 __all__ = [
     "BenchPlan",
     "CheckJob",
     "Checked",
+    "ControllersJob",
     "DeltaPart",
     "Gate",
     "GateJob",
@@ -43,6 +45,7 @@ __all__ = [
     "MergeResult",
     "ScoreJob",
     "Scored",
+    "ScoredControllers",
     "StoreAddress",
     "TaskSource",
     "WorkerDiedError",
@@ -269,18 +272,11 @@ class ScoreJob(Job[Scored]):
     def do(self, bench: Bench) -> Scored:
         """See `Job`."""
         from envs.evaluate import pool  # noqa: PLC0415 - only a bench does this
-        from envs.task import load_task  # noqa: PLC0415
         from hub.workers.scoring import made_with, score_skill, score_view  # noqa: PLC0415
 
         started = time.monotonic()
         skill = bench.merger(self.region).skill(self.skill)
-        task = load_task(bench.bundles.folder(self.task) if self.task else skill.manifest.task)
-        if task.digest != self.task_digest:
-            raise ContractError(
-                f"whoever measures has another task {task.name} than the hub.",
-                where="task",
-                remedy="Give all machines of this hub the same version of the task.",
-            )
+        task = _task_as_known(bench, self.task, skill.manifest.task, self.task_digest)
         found = score_skill(skill, task, self.plan.draws(), recorded=True)
         replay = digest_of(found.replay) if found.replay else None
         if replay and found.replay:
@@ -293,6 +289,48 @@ class ScoreJob(Job[Scored]):
             made_with=made_with(),
             seconds=time.monotonic() - started,
         )
+
+
+class ScoredControllers(_Plain):
+    """What a task's own controllers scored; none where it brings none."""
+
+    controllers: tuple[ControllerScore, ...]
+
+
+class ControllersJob(Job[ScoredControllers]):
+    """Score a task's controllers for its leaderboard.
+
+    Attributes:
+        name: The task's.
+        task_digest: Of the task as the hub knows it: another one is refused.
+        task: Where the bundle lies, where it was published through the hub.
+    """
+
+    name: str
+    task_digest: str
+    plan: BoardPlan
+    task: TaskSource | None = None
+
+    def do(self, bench: Bench) -> ScoredControllers:
+        """See `Job`."""
+        from hub.workers.scoring import score_controllers  # noqa: PLC0415 - only a bench does this
+
+        task = _task_as_known(bench, self.task, self.name, self.task_digest)
+        return ScoredControllers(controllers=score_controllers(task, self.plan.draws()))
+
+
+def _task_as_known(bench: Bench, source: TaskSource | None, name: str, digest: str) -> Task:
+    """The task, if it is the one that the hub knows; raises ContractError."""
+    from envs.task import load_task  # noqa: PLC0415 - only a bench does this
+
+    task = load_task(bench.bundles.folder(source) if source else name)
+    if task.digest != digest:
+        raise ContractError(
+            f"whoever measures has another task {task.name} than the hub.",
+            where="task",
+            remedy="Give all machines of this hub the same version of the task.",
+        )
+    return task
 
 
 class StoreAddress(_Plain):

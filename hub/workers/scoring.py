@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Evaluation, Player, evaluate, evaluate_held_out
+from envs.evaluate import Evaluation, Player, evaluate, evaluate_held_out, pool
 from envs.replay import record
+from envs.scripted import controllers
 from envs.task import Task
 from envs.workshop import Workshop, fresh_workshop
 from envs.wrapped import WrappedFile
 from skills.errors import ContractError
-from skills.messages.leaderboards import Draw
+from skills.messages.leaderboards import ControllerScore, Draw
 from skills.messages.skills import ScoreView
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["Scoring", "made_with", "score_skill", "score_view"]
+__all__ = ["Scoring", "made_with", "score_controllers", "score_skill", "score_view"]
 
 PARTS = ("zunft", "mujoco", "numpy")
 
@@ -91,6 +92,31 @@ def score_skill(
 
     found = evaluate_held_out(mine, task, draws, embodiments, score, tell)
     return Scoring(found, *replays)
+
+
+def score_controllers(
+    task: Task, draws: Sequence[Draw], tell: Callable[[str], None] = lambda _name: None
+) -> tuple[ControllerScore, ...]:
+    """What the task's own controllers do in the draws' episodes, best first, those that are told at the end.
+
+    Args:
+        task: The task.
+        draws: Workshops and jobs.
+        tell: Told the name of the next one.
+    """
+    scores = []
+    for name, player in controllers(task).items():
+        tell(name)
+        found = evaluate_held_out(player, task, draws)
+        scores.append(
+            ControllerScore(
+                name=name,
+                kind=player.kind,
+                score=score_view(pool(found.values())),
+                by_embodiment={robot: score_view(score) for robot, score in found.items()},
+            )
+        )
+    return tuple(sorted(scores, key=lambda each: (each.kind == "told", -each.score.score)))
 
 
 def score_view(score: Evaluation) -> ScoreView:

@@ -16,11 +16,24 @@ from skills.manifest import Digest, Name
 from skills.messages.base import Message
 from skills.messages.skills import ScoreView
 
-__all__ = ["BOARD", "REPLAY_LIMIT", "BoardEntry", "BoardPlan", "Draw", "Leaderboard", "Unscored", "draws_of"]
+__all__ = [
+    "BOARD",
+    "REPLAY_LIMIT",
+    "BoardEntry",
+    "BoardPlan",
+    "ControllerKind",
+    "ControllerScore",
+    "Draw",
+    "Leaderboard",
+    "Unscored",
+    "draws_of",
+]
 
 EPISODES_A_WORKSHOP = 32
 REPLAY_LIMIT = 4 * 1024 * 1024
 """Bytes of a replay that is read."""
+ControllerKind = Literal["fixed", "adaptive", "told"]
+"""Acts on what it observes now; remembers; is told what no robot knows."""
 
 
 class Draw(Message):
@@ -89,6 +102,20 @@ class BoardEntry(Message):
     command: str
 
 
+class ControllerScore(Message):
+    """What somebody wrote by hand does on the same jobs: the yardstick beside what was learned.
+
+    Attributes:
+        name: In the task's bundle.
+        score: Over all embodiments, every episode counting the same.
+    """
+
+    name: str
+    kind: ControllerKind
+    score: ScoreView
+    by_embodiment: dict[str, ScoreView]
+
+
 class Unscored(Message):
     """A stable version without a score; `reason` says why measuring failed."""
 
@@ -107,6 +134,7 @@ class Leaderboard(Message):
         seeds: Of workshops and jobs, for each embodiment.
         entries: A page: of each skill that one sees the stable version, or else the newest with a score.
         unscored: Skills whose stable version has none, as many as a page has at most.
+        controllers: The task's own, best first, those that are told last; empty until measured.
         next: Cursor of the entries behind these; None at the end.
     """
 
@@ -116,4 +144,5 @@ class Leaderboard(Message):
     seeds: tuple[Draw, ...]
     entries: tuple[BoardEntry, ...]
     unscored: tuple[Unscored, ...] = ()
+    controllers: tuple[ControllerScore, ...] = ()
     next: str | None = None

@@ -40,7 +40,8 @@ def test_each_is_scored_on_the_jobs_of_the_leaderboards_and_told_ones_are_marked
     }
     task = load_task(bundle)
     again = pool(evaluate_held_out(controller("slow", task), task, BOARD.draws()).values())
-    assert (found["slow"]["score"], found["slow"]["episodes"]) == (again.score, again.episodes)
+    score = found["slow"]["score"]
+    assert (score["score"], score["episodes"]) == (again.score, again.episodes)
     shown = CliRunner().invoke(app, ["task", "controllers", str(bundle)], env={"COLUMNS": "120"})
     assert "is told what no robot knows" in shown.stdout
 

@@ -32,12 +32,18 @@ from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import read_leaderboard
 from hub.console.words import ago, count, plural, score_in_words
 from skills.messages.base import API
-from skills.messages.leaderboards import BoardEntry, Leaderboard, Unscored
+from skills.messages.leaderboards import BoardEntry, ControllerKind, ControllerScore, Leaderboard, Unscored
 from skills.messages.skills import ScoreView
 
 __all__ = ["page"]
 
 COLUMNS = ("Skill", "Success, 95 % interval", "Mean return", "Organisation", "Episodes", "Scored", "Replay")
+BY_HAND = ("Controller", "Success, 95 % interval", "It")
+KINDS: dict[ControllerKind, str] = {
+    "fixed": "acts on what it observes now",
+    "adaptive": "remembers",
+    "told": "is told what no robot knows",
+}
 BEST = 12
 """Skills in a chart; all are in the table."""
 
@@ -67,6 +73,10 @@ def _build(address: str, viewer: Viewer, first: Leaderboard) -> Callable[[Leader
                 entries = Entries[BoardEntry](body, _entry_key, partial(EntryRow, task))
         with block("div", "section") as waiting:
             lines = Entries[Unscored](waiting, _unscored_key, UnscoredLine)
+        with section("Written by hand", "section card") as by_hand:
+            text("p", "What the task's own controllers do on the same jobs.", "note")
+            body = table(f"Scores of controllers at {task}, best first", BY_HAND)
+            controllers = Entries[ControllerScore](body, _controller_key, ControllerLine)
         with section("Robot by robot"):
             cards = Entries[Arm](block("div", "cards"), _arm_key, ArmCard)
         with section("Repeat a score", "section card"):
@@ -87,6 +97,8 @@ def _build(address: str, viewer: Viewer, first: Leaderboard) -> Callable[[Leader
         scores.set_visibility(bool(board.entries))
         entries.show(board.entries, now)
         lines.show(board.unscored, now)
+        by_hand.set_visibility(bool(board.controllers))
+        controllers.show(board.controllers, now)
         cards.show(arms, now)
 
     return show
@@ -124,6 +136,24 @@ class EntryRow:
             download=f"{entry.skill}-v{entry.version}.replay",
         )
         self._replay.set_visibility(entry.replay_size > 0)
+
+
+class ControllerLine:
+    """A controller of the task on a line."""
+
+    def __init__(self) -> None:
+        with block("tr") as self.element:
+            with cell("Controller", "head"):
+                self._name = text("span", "", "name")
+            with cell("Success"):
+                self._success = Success()
+            with cell("It"):
+                self._kind = text("span", "", "note")
+
+    def show(self, each: ControllerScore, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
+        """The score as it is now."""
+        self._name.text, self._kind.text = each.name, KINDS[each.kind]
+        self._success.show(each.score)
 
 
 class UnscoredLine:
@@ -174,6 +204,10 @@ def _seeds(board: Leaderboard) -> dict[str, str]:
 
 def _entry_key(entry: BoardEntry) -> str:
     return entry.skill
+
+
+def _controller_key(each: ControllerScore) -> str:
+    return each.name
 
 
 def _unscored_key(each: Unscored) -> str:

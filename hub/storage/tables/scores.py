@@ -1,4 +1,4 @@
-"""The table of scores: one row for each version that is or was stable, measured or waiting for it."""
+"""Tables of scores: a row for each version that is or was stable, and one for each task's controllers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = ["REASON_LENGTH", "SCORE_STATES", "ScoreRow", "ScoreState"]
+__all__ = ["REASON_LENGTH", "SCORE_STATES", "ControllersRow", "ScoreRow", "ScoreState"]
 
 REASON_LENGTH = 2000
 ScoreState = Literal["waiting", "working", "done", "failed"]
@@ -38,3 +38,18 @@ class ScoreRow(Leased, Base):
     report: Mapped[dict[str, Any] | None]
     replay: Mapped[str | None]
     scored_at: Mapped[datetime | None]
+
+
+class ControllersRow(Leased, Base):
+    """What a task's controllers scored by `plan` at the task with `task_digest`; or they wait for it.
+
+    `report` is a `hub.workers.job.ScoredControllers`.
+    """
+
+    __tablename__ = "controllers"
+    task: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[ScoreState] = mapped_column(String(128), index=True)
+    reason: Mapped[str] = mapped_column(String(REASON_LENGTH))
+    task_digest: Mapped[str | None]
+    plan: Mapped[str | None] = mapped_column(String(1000))
+    report: Mapped[dict[str, Any] | None]

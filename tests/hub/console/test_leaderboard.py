@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from hub.app import create_app
 from hub.console.words import percent
 from hub.settings import Settings
+from skills.messages.leaderboards import ControllerScore
+from skills.messages.skills import ScoreView
 from tests.hub.conftest import ADMIN, Hall, Hands, Headers, StubGate, ok, tiny_skill
-from tests.hub.leaderboards.samples import enter_score
+from tests.hub.leaderboards.samples import enter_controllers, enter_score
 from zunft.cli import app
 
 PAGE = "/tasks/weld-seam/leaderboard"
@@ -50,6 +52,21 @@ def test_the_page_shows_what_one_may_see(hall: Hall) -> None:
     assert percent(0.875) not in page
     admins = ok(hall.client.get(PAGE, headers=session_of(hall))).text
     assert admins.index(percent(0.875)) < admins.index(percent(0.75))
+
+
+def test_controllers_stand_beside_the_skills_once_they_are_measured(hall: Hall) -> None:
+    assert "Scores of controllers" in ok(hall.client.get(PAGE)).text
+    assert "look-ahead" not in ok(hall.client.get(PAGE)).text
+    score = ScoreView(score=0.625, low=0.5, high=0.75, episodes=64)
+    kinds = {"look-ahead": "adaptive", "oracle": "told"}
+    scores = (
+        ControllerScore(name=name, kind=kind, score=score, by_embodiment={"ur5e": score})
+        for name, kind in kinds.items()
+    )
+    enter_controllers(hall, "weld-seam", *scores)
+    page = ok(hall.client.get(PAGE)).text
+    for shown in ("look-ahead", "remembers", "is told what no robot knows", percent(0.625)):
+        assert shown in page
 
 
 def test_its_commands_are_commands_of_the_program(hall: Hall) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hub.access.principal import THE_HUB
-from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.scores import ControllersRow, ScoreRow
 from hub.tasks.sources import board_task
-from hub.workers.job import Scored
+from hub.workers.job import Scored, ScoredControllers
 from skills.container import digest_of
-from skills.messages.leaderboards import BOARD, BoardPlan
+from skills.messages.leaderboards import BOARD, BoardPlan, ControllerScore
 from skills.messages.skills import ScoreView
 from skills.skill import Skill
 from tests.hub.conftest import Hall
@@ -38,3 +38,14 @@ def enter_score(hall: Hall, skill: Skill, score: float = 0.5, plan: BoardPlan = 
         found = board_task(session, row.task, THE_HUB)
         row.task_digest = found[0] if found else None
         row.replay, row.scored_at = scored.replay, hall.clock()
+
+
+def enter_controllers(hall: Hall, task: str, *scores: ControllerScore) -> None:
+    """As if the hub had measured the task's controllers."""
+    with hall.services.storage.database.write() as session:
+        digest, _ = board_task(session, task, THE_HUB) or (None, None)
+        report = ScoredControllers(controllers=scores).model_dump(mode="json")
+        plan = BOARD.model_dump_json()
+        session.add(
+            ControllersRow(task=task, state="done", reason="", task_digest=digest, plan=plan, report=report)
+        )

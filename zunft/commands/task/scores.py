@@ -187,6 +187,10 @@ def _board(board: Leaderboard, *, placed: bool) -> list[RenderableType]:
         )
         for place, entry in enumerate(board.entries, 1)
     ]
+    rows += [
+        ("", each.name, f"by hand, {each.kind}", f"{_bar(each.score)} {_interval(each.score)}", "")
+        for each in board.controllers
+    ]
     title = f"{board.task}: {plan.episodes} episodes on each of {len(arms)} robots, seed {plan.seed}"
     columns = ("", "skill", "of", f"success  0 {'-' * (WIDTH - 4)} 1", "scored (UTC)")
     shown: list[RenderableType] = [table(columns, rows, keys=2, title=title)]
