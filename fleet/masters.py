@@ -1,8 +1,8 @@
 """A robot's master: who shows the guild's apprentice how the work is done here, and never leaves the robot.
 
-Either a skill, trained at home or brought along, or a controller that the task has as data. It is named once
-and kept in the robot's folder; how it teaches is `fleet.training.imitation`'s, when a robot trains one
-without being told by its owner is `fleet.agent`'s.
+Either a skill, trained at home or brought along, a controller that the task has as data, or episodes that
+were recorded here. It is named once and kept in the robot's folder; how it teaches is
+`fleet.training.imitation`'s, when a robot trains one without being told by its owner is `fleet.agent`'s.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from envs.evaluate import Player
 from envs.scripted import controller, controller_names
 from envs.task import Task
+from fleet.episodes import Episodes, load_episodes, save_episodes
 from fleet.robot_folder import RobotFolder
 from skills.container import Tensors
 from skills.errors import ContractError
@@ -19,7 +20,7 @@ from skills.files import write_atomically
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["bring_controller", "bring_skill", "master_from", "master_of"]
+__all__ = ["bring_controller", "bring_episodes", "bring_skill", "master_from", "master_of"]
 
 CONTROLLER_LIMIT = 1024  # bytes of a controller's name
 
@@ -38,7 +39,7 @@ def bring_skill(bench: RobotFolder, task: Task, skill: Skill) -> None:
             remedy="Train a master here: zunft robot master --train.",
         )
     write_atomically(_skill_file(bench, task), skill.blob, mode=0o600)
-    _name_file(bench, task).unlink(missing_ok=True)
+    _keep_only(bench, task, _skill_file(bench, task))
 
 
 def bring_controller(bench: RobotFolder, task: Task, name: str) -> None:
@@ -54,7 +55,18 @@ def bring_controller(bench: RobotFolder, task: Task, name: str) -> None:
             remedy=f"Choose one of {', '.join(controller_names(task)) or 'none'}.",
         )
     write_atomically(_name_file(bench, task), name.encode(), mode=0o600)
-    _skill_file(bench, task).unlink(missing_ok=True)
+    _keep_only(bench, task, _name_file(bench, task))
+
+
+def bring_episodes(bench: RobotFolder, task: Task, recording: Episodes) -> None:
+    """Make what was recorded on this robot its master of a task.
+
+    Raises:
+        ContractError: It is of something else.
+    """
+    recording.check(task)
+    save_episodes(_episodes_file(bench, task), recording)
+    _keep_only(bench, task, _episodes_file(bench, task))
 
 
 def master_from(base: Skill, weights: Tensors, steps: int) -> Skill:
@@ -71,13 +83,17 @@ def master_from(base: Skill, weights: Tensors, steps: int) -> Skill:
     return Skill(base.manifest.model_copy(update=changes), weights)
 
 
-def master_of(bench: RobotFolder, task: Task) -> Player | None:
-    """This robot's master of a task; None where it has none.
+def master_of(bench: RobotFolder, task: Task) -> Player | Episodes | None:
+    """This robot's master of a task, or its recording; None where it has none.
 
     Raises:
         ArtefactError: The master's file is damaged.
-        ContractError: The task has no such controller any more.
+        ContractError: The task has no such controller any more, or has changed since the recording.
     """
+    if _episodes_file(bench, task).exists():
+        recording = load_episodes(_episodes_file(bench, task))
+        recording.check(task)
+        return recording
     if _skill_file(bench, task).exists():
         return Policy(Skill.load(_skill_file(bench, task)))
     try:
@@ -93,3 +109,13 @@ def _skill_file(bench: RobotFolder, task: Task) -> Path:
 
 def _name_file(bench: RobotFolder, task: Task) -> Path:
     return bench.home / f"{task.name}.master.txt"
+
+
+def _episodes_file(bench: RobotFolder, task: Task) -> Path:
+    return bench.home / f"{task.name}.master.episodes"
+
+
+def _keep_only(bench: RobotFolder, task: Task, chosen: Path) -> None:
+    for file in (_skill_file(bench, task), _name_file(bench, task), _episodes_file(bench, task)):
+        if file != chosen:
+            file.unlink(missing_ok=True)

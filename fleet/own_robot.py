@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -22,9 +22,19 @@ from envs.task import Task
 from fleet.place import RobotError
 from skills.errors import ContractError, ZunftError
 
-__all__ = ["Env", "Guarded", "load_env", "rehearse"]
+__all__ = ["Env", "Guarded", "load_env", "load_player", "rehearse"]
 
 Env = gymnasium.Env[Any, Any]
+
+
+class _Wanted(NamedTuple):
+    option: str
+    function: str
+    what: str
+
+
+ENV = _Wanted("--env", "make_env", "a gymnasium.Env")
+PLAYER = _Wanted("--player", "make_player", "an object with begin() and act(observation)")
 PATIENCE = 10  # an episode may last so many times the task's horizon
 
 
@@ -80,21 +90,37 @@ def load_env(reference: str, task: Task) -> Env:
         ContractError: No such module or function, it fails, or it returns something else than an
             environment that fits the contract.
     """
-    make = _find(reference)
-    try:
-        env = make()
-    except Exception as error:
-        raise _refusal(reference, f"calling it failed ({type(error).__name__}: {error}).") from error
+    env = _made(reference, ENV)
     if not isinstance(env, gymnasium.Env):
-        raise _refusal(reference, f"it returned {type(env).__name__}, not a gymnasium.Env.")
+        raise _refusal(reference, f"it returned {type(env).__name__}, not a gymnasium.Env.", ENV)
     check_env(env, task.contract)
     return Guarded(env)
 
 
-def _find(reference: str) -> Callable[[], object]:
+def load_player(reference: str) -> Player:
+    """Import `package.module:make_player`, and call it: whoever acts, such as a person with a joystick.
+
+    Raises:
+        ContractError: No such module or function, it fails, or it returns something that cannot act.
+    """
+    player = _made(reference, PLAYER)
+    if not (callable(getattr(player, "begin", None)) and callable(getattr(player, "act", None))):
+        raise _refusal(reference, f"{type(player).__name__} has no begin() and act(observation).", PLAYER)
+    return player  # type: ignore[return-value]  # looked at just now
+
+
+def _made(reference: str, wanted: _Wanted) -> object:
+    make = _find(reference, wanted)
+    try:
+        return make()
+    except Exception as error:
+        raise _refusal(reference, f"calling it failed ({type(error).__name__}: {error}).", wanted) from error
+
+
+def _find(reference: str, wanted: _Wanted) -> Callable[[], object]:
     module_name, colon, name = reference.partition(":")
     if not (module_name and colon and name):
-        raise _refusal(reference, "this does not name a function.")
+        raise _refusal(reference, "this does not name a function.", wanted)
     # The robot's own code lies where the command is started; last, so that it shadows none of ours.
     here = str(Path.cwd())
     if here not in sys.path:
@@ -103,18 +129,19 @@ def _find(reference: str) -> Callable[[], object]:
         module = importlib.import_module(module_name)
     except Exception as error:
         text = f"the module cannot be imported ({type(error).__name__}: {error})."
-        raise _refusal(reference, text) from error
+        raise _refusal(reference, text, wanted) from error
     make = getattr(module, name, None)
     if not callable(make):
-        raise _refusal(reference, f"{module.__file__} has no function {name!r}.")
+        raise _refusal(reference, f"{module.__file__} has no function {name!r}.", wanted)
     return make  # type: ignore[no-any-return]
 
 
-def _refusal(reference: str, message: str) -> ContractError:
+def _refusal(reference: str, message: str, wanted: _Wanted) -> ContractError:
     return ContractError(
         message,
-        where=f"--env {reference}",
-        remedy="Write package.module:make_env, a function without arguments that returns a gymnasium.Env.",
+        where=f"{wanted.option} {reference}",
+        remedy=f"Write package.module:{wanted.function}, a function without arguments that returns "
+        f"{wanted.what}.",
     )
 
 

@@ -18,6 +18,7 @@ from envs.evaluate import Player, evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
+from fleet.episodes import Episodes
 from fleet.masters import bring_skill, master_from, master_of
 from fleet.own_robot import Env, rehearse
 from fleet.place import StoppedError
@@ -181,7 +182,7 @@ class _Home(ABC):
         finally:
             self._let_go(trainer)
 
-    def _master(self) -> Player | None:
+    def _master(self) -> Player | Episodes | None:
         return None if self._bench is None else master_of(self._bench, self._task)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from envs.evaluate import Player
+from fleet.episodes import Episodes
 from fleet.training.imitation import ImitationTrainer
 from fleet.training.ppo import PpoTrainer
 from fleet.training.sac import SacTrainer
@@ -27,11 +28,11 @@ def make_trainer(
     shares_critic: bool = True,
     variates: bool = False,
     moments: bool = False,
-    teacher: Callable[[], Player | None] = lambda: None,
+    teacher: Callable[[], Player | Episodes | None] = lambda: None,
 ) -> Trainer:
     """The trainer of an algorithm; what all of them take is explained in `SkillTrainer`.
 
-    `teacher` is whom to imitate; other algorithms need none.
+    `teacher` is whom or what to imitate; other algorithms need none.
 
     Raises:
         ContractError: Environment, network and algorithm do not fit together, or a teacher is missing.

@@ -1,7 +1,8 @@
 """Imitation: the robot learns from lessons, by RLlib's MARWIL, which without `beta` is behaviour cloning.
 
 The mean action moves, not the spread of the exploration: with a deviation of 1 in RLlib's loss this is half
-the squared error, up to a constant. Who teaches is left to whoever makes the trainer.
+the squared error, up to a constant. Who teaches, somebody who can be asked or a recording, is left to
+whoever makes the trainer.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from torch import Tensor
 
 from envs.evaluate import Player
+from fleet.episodes import Episodes
 from fleet.training import batches
 from fleet.training.advantages import advantages
 from fleet.training.batches import MASK, MEMORY
 from fleet.training.learner import SkillLearner, build_learner
 from fleet.training.lessons import LessonSampler
 from fleet.training.module import SEEN, SkillModule, critic_input, seen_by_critic
+from fleet.training.recorded import RecordedSampler
 from fleet.training.sampler import MakeEnv, Rollout
 from fleet.training.skill_trainer import SkillTrainer
 from skills.container import Tensors
@@ -43,13 +46,14 @@ Array = NDArray[np.float32]
 class ImitationTrainer(SkillTrainer[Imitation]):
     """RLlib's behaviour cloning and MARWIL for one robot; see `SkillTrainer`.
 
-    The last lessons stay in memory only: after a restart the next ones take their place.
+    The last lessons stay in memory only: after a restart the next ones take their place. Of a recording only
+    the last is kept, for the next one is drawn from the same episodes.
 
     Args:
-        teacher: Whom it imitates.
+        teacher: Whom it imitates, or episodes that were recorded here.
     """
 
-    _sampler: LessonSampler
+    _sampler: LessonSampler | RecordedSampler
 
     def __init__(
         self,
@@ -57,13 +61,14 @@ class ImitationTrainer(SkillTrainer[Imitation]):
         network: Network,
         settings: Imitation,
         *,
-        teacher: Player,
+        teacher: Player | Episodes,
         **options: Any,
     ) -> None:
         self._teacher = teacher
         super().__init__(make_env, network, settings, **options)
         self._lessons = 0
-        self._kept: deque[tuple[Rollout, Array]] = deque(maxlen=settings.keep)
+        keep = 1 if isinstance(teacher, Episodes) else settings.keep
+        self._kept: deque[tuple[Rollout, Array]] = deque(maxlen=keep)
 
     def private(self) -> Tensors:
         """Beside what all keep, how many lessons there were, and by what MARWIL divides advantages."""
@@ -96,11 +101,14 @@ class ImitationTrainer(SkillTrainer[Imitation]):
                 grad_clip=settings.gradient_norm,
             )
         )
-        seen = critic_input(env, self._network, shares_critic=self._shares_critic) if settings.beta else None
+        told = not self._shares_critic and not isinstance(self._teacher, Episodes)
+        seen = critic_input(env, self._network, shares_critic=not told) if settings.beta else None
         learner: SkillLearner = build_learner(config, _Student, env, network=self._network, critic=seen)
         return learner
 
-    def _collecting(self, env: VectorEnv[Any, Any, Any], seed: int) -> LessonSampler:
+    def _collecting(self, env: VectorEnv[Any, Any, Any], seed: int) -> LessonSampler | RecordedSampler:
+        if isinstance(self._teacher, Episodes):
+            return RecordedSampler(env, self._net, seed, self._teacher)
         return LessonSampler(env, self._net, seed, self._teacher, self._settings.noise)
 
     def _learn(self) -> int:

@@ -185,6 +185,8 @@ def test_refused_versions_are_tried_again_when_their_owner_says_so(
         "robot status",
         "robot use",
         "robot personalise",
+        "robot master",
+        "robot record",
         "robot retry",
         "fleet simulate",
     ],

@@ -44,7 +44,7 @@ def test_a_skill_and_a_controller_take_each_others_place(bench: RobotFolder) -> 
     skill = new_skill(TASK, seed=3)
     bring_skill(bench, TASK, skill)
     found = master_of(bench, TASK)
-    assert found is not None
+    assert isinstance(found, Policy)
     assert np.array_equal(found.begin().act(SEEN), Policy(skill).act(SEEN))
     bring_controller(bench, TASK, "p")
     assert isinstance(master_of(bench, TASK), Scripted)

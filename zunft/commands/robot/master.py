@@ -34,7 +34,8 @@ app = typer.Typer()
 
 @app.command(
     epilog="Examples: [bold]zunft robot master --skill swing-load --train[/]; "
-    "[bold]zunft robot master --skill swing-load --controller feedback[/]"
+    "[bold]zunft robot master --skill swing-load --controller feedback[/]; "
+    "[bold]zunft robot master --skill weld-seam --episodes weld.episodes[/]"
 )
 def master(
     skill: SkillName = None,
@@ -42,6 +43,9 @@ def master(
     iterations: Annotated[int, typer.Option(min=1, help="Of that training.")] = 60,
     file: Annotated[Path | None, typer.Option(help="A skill file that becomes the master.")] = None,
     controller: Annotated[str, typer.Option(help="One of the task's controllers becomes it.")] = "",
+    episodes: Annotated[
+        Path | None, typer.Option(help="What was recorded here becomes it: zunft robot record.")
+    ] = None,
     learner: Learner = "",
     knob: Knobs = None,
     network: Network = "",
@@ -53,11 +57,14 @@ def master(
 
     One takes the other's place; a robot that runs and had one already takes the new one when it starts again.
     """
-    if sum((train, file is not None, bool(controller))) != 1:
+    if sum((train, file is not None, bool(controller), episodes is not None)) != 1:
         raise RequestError(
-            "one master, please.", where="zunft robot master", remedy="Give --train, --file or --controller."
+            "one master, please.",
+            where="zunft robot master",
+            remedy="Give --train, --file, --controller or --episodes.",
         )
-    from fleet.masters import bring_controller, bring_skill  # noqa: PLC0415 - MuJoCo
+    from fleet.episodes import load_episodes  # noqa: PLC0415 - MuJoCo
+    from fleet.masters import bring_controller, bring_episodes, bring_skill  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
     from zunft.new_skill import new_skill, read_network  # noqa: PLC0415
 
@@ -67,6 +74,10 @@ def master(
     if controller:
         bring_controller(bench, task, controller)
         said = f"the controller {controller}"
+    elif episodes:
+        recording = load_episodes(episodes)
+        bring_episodes(bench, task, recording)
+        said = f"{len(recording.episodes)} recorded episodes, {recording.steps:,} steps"
     else:
         plan = TrainingPlan(iterations=1, learner=read_learner(learner, knob))
         first = new_skill(task, seed=settings.seed, network=read_network(network, size))

@@ -101,7 +101,7 @@ def run_robot(
     bench = RobotFolder(settings.home)
     bench.identity()
     log = figure_log(figures)
-    own_env = _own_env(bench, settings)
+    own_env = own_env_of(bench, settings)
     # Imported here, for RLlib loads slowly: what is wrong is said before.
     from fleet.agent import take_turns  # noqa: PLC0415
     from fleet.daemon import make_agent  # noqa: PLC0415
@@ -226,7 +226,7 @@ def personalise(
     )
     bench = RobotFolder(settings.home)
     bench.identity()
-    own_env = _own_env(bench, settings)
+    own_env = own_env_of(bench, settings)
     from fleet.daemon import tune_stable  # noqa: PLC0415 - RLlib loads slowly: what is wrong is said before
 
     with bench.locked(), own_env or nullcontext(), err.status("The robot tunes at home ..."):
@@ -252,7 +252,8 @@ def _introduce(bench: RobotFolder) -> None:
             connect(bench).tell_abilities(said)
 
 
-def _own_env(bench: RobotFolder, settings: RobotSettings) -> Any:
+def own_env_of(bench: RobotFolder, settings: RobotSettings) -> Any:
+    """The robot's own environment; None where it has none."""
     from fleet.own_robot import load_env  # noqa: PLC0415 - MuJoCo
     from fleet.tasks import find_task  # noqa: PLC0415
 
