@@ -1,0 +1,53 @@
+"""What a robot is to the loop that drives it: five methods, as drivers of arms have them.
+
+Numbers are those of the skill's contract: physical values over the channels' scales. How fast and how far it
+may move is `fleet.runtime.guards`' to say; a driver that knows better sends less and says what it sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Numbers", "Observed", "Robot"]
+
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the robot senses.
+
+    Attributes:
+        numbers: (inputs,), as the contract lists them.
+        taken_at: When, in seconds of the loop's clock.
+        over: Whether the job is over; the next observation begins another one.
+        success: Whether it was done, where the robot can tell.
+    """
+
+    numbers: NDArray[Any]
+    taken_at: float
+    over: bool = False
+    success: bool | None = None
+
+
+class Robot(Protocol):
+    """One robot. Whatever goes wrong with it, each method raises `fleet.place.RobotError`."""
+
+    def connect(self) -> None:
+        """Open the connection; the robot does not move."""
+
+    def observe(self) -> Observed:
+        """What it senses now; of a job that is over, the first look at the next one."""
+
+    def send(self, action: Numbers) -> NDArray[Any]:
+        """Ask for a motion until the next period, (outputs,) within [-1, 1]; returns what was really sent."""
+
+    def hold(self) -> None:
+        """Stand still where it is: the safe action, allowed at any time."""
+
+    def disconnect(self) -> None:
+        """Close the connection; it stands still from then on."""

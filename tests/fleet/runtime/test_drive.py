@@ -1,0 +1,160 @@
+"""`zunft robot drive`: the version in use at work; a stop stays until somebody releases the robot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from envs.single import TaskEnv
+from envs.task import load_task
+from fleet.place import RobotError
+from fleet.robot_folder import Memory, RobotFolder
+from fleet.runtime.counters import Counters
+from fleet.runtime.drive import Driven, drive, release, stop_of
+from fleet.runtime.environment import EnvironmentRobot
+from fleet.runtime.guards import Limits
+from skills.errors import ConflictError, NotFoundError
+from skills.skill import Skill
+from tests.fleet.lying_hub import LyingHub
+from tests.fleet.own_robots import make_good
+from tests.fleet.runtime.robots import Hands
+from tests.fleet.test_usage import SKILL, Zunft, bench, keep, zunft
+
+__all__ = ["bench", "zunft"]
+
+TASK = load_task("weld-seam")
+NEWER = Skill(SKILL.manifest.model_copy(update={"version": 2}), SKILL.tensors)
+
+
+def use(bench: RobotFolder, skill: Skill) -> None:
+    file = bench.skill_file(skill.digest)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(skill.to_bytes())
+    bench.keep_memory("weld-seam", Memory().use(skill.digest, skill.manifest.version))
+
+
+class Rig:
+    """The twin, driven as fast as it goes."""
+
+    def __init__(self, folder: RobotFolder, env: gymnasium.Env[Any, Any] | None = None) -> None:
+        self.bench, self.clock, self.counters = folder, Hands(), Counters()
+        self.env = env or TaskEnv("weld-seam", "panda")
+
+    def drive(self, jobs: int, *, tell: Callable[[Driven], None] = lambda _: None) -> list[Driven]:
+        robot = EnvironmentRobot(self.env, self.clock, seed=0)
+        return drive(
+            self.bench,
+            "weld-seam",
+            robot,
+            TASK.contract,
+            Limits(),
+            self.clock,
+            self.counters,
+            jobs=jobs,
+            horizon=TASK.horizon,
+            tell=tell,
+        )
+
+
+def test_a_new_version_is_taken_between_two_jobs(tmp_path: Path) -> None:
+    folder = RobotFolder(tmp_path)
+    use(folder, SKILL)
+
+    def tell(driven: Driven) -> None:
+        if driven.version == 1:
+            use(folder, NEWER)
+
+    done = Rig(folder).drive(3, tell=tell)
+    assert [each.version for each in done] == [1, 2, 2]
+    assert all(each.job.outcome in {"done", "failed"} for each in done)
+    assert all(0 < each.job.periods <= TASK.horizon for each in done)
+
+
+def test_equal_jobs_end_as_an_evaluation_of_the_twin_does(tmp_path: Path) -> None:
+    """Nothing is shortened where the owner asks for nothing: the skill acts as it was measured."""
+    folder = RobotFolder(tmp_path)
+    use(folder, SKILL)
+    rig = Rig(folder)
+    rig.drive(1)
+    assert 'guard="' not in rig.counters.text()
+
+
+def test_what_the_robot_tuned_for_its_home_is_what_it_works_with(tmp_path: Path) -> None:
+    folder = RobotFolder(tmp_path)
+    use(folder, SKILL)
+    keep(folder, SKILL.digest)
+    (driven,) = Rig(folder).drive(1)
+    assert (driven.version, driven.digest, driven.share) == (1, SKILL.digest, 0.5)
+
+
+def test_without_a_version_in_use_nothing_moves(tmp_path: Path) -> None:
+    rig = Rig(RobotFolder(tmp_path))
+    with pytest.raises(NotFoundError, match="no version of weld-seam in use"):
+        rig.drive(1)
+    rig.bench.keep_memory("weld-seam", Memory().use(SKILL.digest, 1))
+    with pytest.raises(NotFoundError):  # its file is gone
+        rig.drive(1)
+
+
+class Failing(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Breaks after some steps."""
+
+    steps = 0
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        if self.steps == 7:
+            raise OSError("no answer on the bus")
+        return self.env.step(action)
+
+
+def test_a_stop_outlives_the_process_until_somebody_releases_it(tmp_path: Path) -> None:
+    folder = RobotFolder(tmp_path)
+    use(folder, SKILL)
+    (driven,) = Rig(folder, Failing(make_good())).drive(5)
+    assert (driven.job.outcome, driven.job.periods) == ("stopped", 6)
+    assert "no answer on the bus" in stop_of(folder)
+    with pytest.raises(ConflictError, match="no answer on the bus") as refused:
+        Rig(folder).drive(1)
+    assert "zunft robot release" in refused.value.remedy
+    assert "no answer on the bus" in release(folder)
+    assert release(folder) == stop_of(folder) == ""
+    assert Rig(folder).drive(1)
+
+
+def test_an_environment_stands_still_while_it_is_held() -> None:
+    clock = Hands()
+    robot = EnvironmentRobot(make_good(), clock, seed=1)
+    with pytest.raises(RobotError, match="before anything was observed"):
+        robot.send(np.zeros(3, np.float32))
+    first = robot.observe()
+    clock.time += 1
+    robot.hold()
+    held = robot.observe()
+    assert np.array_equal(first.numbers, held.numbers)
+    assert (first.taken_at, held.taken_at) == (100.0, 101.0)
+
+
+def test_the_command_drives_and_says_why_it_stopped(
+    bench: RobotFolder, hub: LyingHub, zunft: Zunft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert zunft("robot drive")[0] == 1  # nothing in use
+    use(bench, SKILL)
+    status, said = zunft(f"robot drive --jobs 1 --metrics {tmp_path / 'robot.prom'} --json")
+    found = json.loads(said)
+    assert status == 0
+    assert [each["outcome"] in {"done", "failed"} for each in found["jobs"]] == [True]
+    assert found["counters"]["zunft_robot_periods_total"] > 1
+    assert "zunft_robot_periods_total" in (tmp_path / "robot.prom").read_text()
+    monkeypatch.setenv("ZUNFT_ROBOT_RUNTIME", '{"sensed": 0.001, "patience": 2}')
+    status, said = zunft("robot drive --jobs 1 --json")
+    assert (status, json.loads(said)["jobs"][0]["outcome"]) == (3, "stopped")
+    assert "sensed" in zunft("robot release")[1]
+    assert "not stopped" in zunft("robot release")[1]
+    assert hub

@@ -1,0 +1,124 @@
+"""`zunft robot drive` and `release`: work with the version in use; a stop stays until a person ends it.
+
+What may be sent and what stops it: docs/runtime.md.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from fleet.membership import connect
+from fleet.robot_folder import RobotFolder
+from fleet.settings import RobotSettings
+from skills.files import write_atomically
+from zunft.commands.connection import Json
+from zunft.commands.output import err, tell
+from zunft.commands.robot.own import Home, OwnEnv, SkillName, own_env_of
+from zunft.commands.settings import settings_of
+
+if TYPE_CHECKING:
+    from fleet.runtime.drive import Driven
+
+__all__ = ["app"]
+
+app = typer.Typer()
+STOPPED = 3
+"""Exit status where the robot is stopped now."""
+
+
+@app.command(
+    epilog="Examples: [bold]zunft robot drive --jobs 20[/]; "
+    "your own robot, without end: [bold]zunft robot drive --env my_cell.env:make_env --jobs 0[/]"
+)
+def drive(
+    skill: SkillName = None,
+    jobs: Annotated[int, typer.Option(min=0, help="How many; 0: until it is stopped.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the jobs in the twin.")] = 0,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
+    ] = None,
+    env: OwnEnv = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Do jobs with the version in use, at the contract's rate and within this robot's limits.
+
+    Without --env its twin is driven, in real time. Status 3: a guard or the robot stopped it: look at it,
+    then `zunft robot release`.
+    """
+    from envs.single import TaskEnv  # noqa: PLC0415 - MuJoCo
+    from fleet.home import home_workshop  # noqa: PLC0415
+    from fleet.runtime.counters import Counters  # noqa: PLC0415
+    from fleet.runtime.drive import drive as drive_robot  # noqa: PLC0415
+    from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
+    from fleet.runtime.loop import Monotonic  # noqa: PLC0415
+    from fleet.tasks import find_task  # noqa: PLC0415
+
+    settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
+    bench = RobotFolder(settings.home)
+    task = find_task(bench, connect(bench), settings.skill)
+    own = own_env_of(bench, settings)
+    clock, counters, stop = Monotonic(), Counters(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def told(driven: Driven) -> None:
+        if metrics is not None:
+            write_atomically(metrics, counters.text().encode())
+        err.print(escape(_sentence(settings.skill, driven)))
+
+    robot = EnvironmentRobot(
+        own or TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, None if own else seed
+    )
+    done = drive_robot(
+        bench,
+        settings.skill,
+        robot,
+        task.contract,
+        settings.runtime,
+        clock,
+        counters,
+        jobs=jobs,
+        horizon=task.horizon,
+        tell=told,
+        is_over=stop.is_set,
+    )
+    outcomes = [each.job.outcome for each in done]
+    made = {"skill": settings.skill, "jobs": [_fact(each) for each in done], "counters": counters.as_dict()}
+    tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
+    if "stopped" in outcomes:
+        raise typer.Exit(STOPPED)
+
+
+@app.command(epilog="Example: [bold]zunft robot release[/]")
+def release(home: Home = None, as_json: Json = False) -> None:
+    """Let a robot that stopped move again: somebody has looked at it."""
+    from fleet.runtime.drive import release as release_robot  # noqa: PLC0415 - MuJoCo
+
+    settings = settings_of(RobotSettings, home=home)
+    reason = release_robot(RobotFolder(settings.home))
+    said = f"released; it was stopped: {reason}" if reason else "it was not stopped"
+    tell({"released": bool(reason), "reason": reason}, escape(said), as_json=as_json)
+
+
+def _fact(driven: Driven) -> dict[str, object]:
+    job = driven.job
+    return {
+        "version": driven.version,
+        "share": driven.share,
+        "outcome": job.outcome,
+        "periods": job.periods,
+        "reason": job.reason,
+    }
+
+
+def _sentence(skill: str, driven: Driven) -> str:
+    job = driven.job
+    why = f": {job.reason}" if job.reason else ""
+    return f"{skill} v{driven.version}: {job.outcome} after {job.periods} periods{why}"
