@@ -1,4 +1,4 @@
-"""What the robot's loop costs, and how punctual it is: `python -m benchmarks.runtime`; table in results/runtime.md.
+"""What the robot's loop costs, and how punctual it is; the table is in results/runtime.md.
 
 The loop's own processor time a period with a policy of two layers of 64, beside the policy's alone; then real
 time at 50, 250 and 500 Hz, once with nothing else to do and once with a busy process on every core.
@@ -98,8 +98,8 @@ def main() -> None:
 
 def _about() -> list[str]:
     return [
-        f"`python -m benchmarks.runtime` on {os.cpu_count()} cores ({platform.machine()}), no real-time kernel;",
-        "a policy of two layers of 64, limits on slew and jerk, a robot that answers at once.",
+        f"`python -m benchmarks.runtime` on {os.cpu_count()} cores ({platform.machine()}), no real-time",
+        "kernel; a policy of two layers of 64, limits on slew and jerk, a robot that answers at once.",
     ]
 
 
@@ -118,10 +118,9 @@ def _cost(skill: Skill) -> list[str]:
         loop.do_job(policy, PERIODS // 5)
         whole.append(time.process_time() - begun)
     each = [1e6 * 5 * float(np.median(found)) / PERIODS for found in (alone, whole)]
-    return [
-        f"Processor time a period: {each[1]:.0f} us, of which {each[0]:.0f} us are the policy; the loop's own "
-        f"are {each[1] - each[0]:.0f} us (aim: 150)."
-    ]
+    policy_alone, both = each
+    said = f"Processor time a period: {both:.0f} us, of which {policy_alone:.0f} us are the policy;"
+    return [f"{said} the loop's own are {both - policy_alone:.0f} us (aim: 150)."]
 
 
 def _punctuality(skill: Skill) -> list[str]:
