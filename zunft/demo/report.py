@@ -24,6 +24,9 @@ __all__ = [
     "write_report",
 ]
 
+LONG = 10
+"""Characters of a word that a column of seven may have in one line."""
+
 
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -133,7 +136,7 @@ def _fleet_table(report: Report) -> Table:
         "alone elsewhere": [row.alone_elsewhere for row in rows],
         "guild at home": [row.guild for row in rows],
         "guild, tuned": [row.tuned for row in rows],
-        **scripted_columns(rows, report.told),
+        **{_broken(name): scores for name, scores in scripted_columns(rows, report.told).items()},
     }
     labels = [f"{row.robot}\n{row.embodiment}" for row in rows]
     return _table("Success of the robots that trained (Wilson 95 % interval)", "robot", labels, columns)
@@ -169,6 +172,11 @@ def _table(title: str, first: str, labels: list[str], columns: dict[str, list[Sc
     table.add_section()
     table.add_row("mean", *(f"[bold]{mean_score(scores):.2f}[/]" for scores in columns.values()))
     return table
+
+
+def _broken(head: str) -> str:
+    """A head whose long words may be broken at their hyphens: the table has to fit into 80 characters."""
+    return " ".join(word.replace("-", "-\n", 1) if len(word) > LONG else word for word in head.split())
 
 
 def _cell(score: Score) -> str:

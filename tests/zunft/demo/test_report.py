@@ -44,6 +44,14 @@ def test_pooled_scores_count_every_episode_once() -> None:
     assert (pooled.low, pooled.high) == wilson_interval(10, 40)
 
 
+def test_a_terminal_of_80_characters_breaks_heads_at_their_hyphens_alone() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        print_report(sample_report(), console)
+    heads = captured.get().split(" ada ")[0].split()
+    assert {"pd-", "look-ahead", "elsewhere"} < set(heads)
+
+
 def test_the_tables_show_means_and_what_the_guild_does_not_give() -> None:
     console = Console(width=240)
     with console.capture() as captured:
