@@ -28,6 +28,7 @@ from skills.messages.base import ErrorBody, ErrorDetail
 from skills.messages.lists import CampaignQuery, RobotQuery, SkillQuery, VersionQuery
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.messages.users import UserRequest
+from skills.proof import RequestProof
 from skills.signing import SigningKey
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
@@ -214,7 +215,7 @@ def test_no_request_is_signed_over_the_same_nonce(hub: LyingHub, client: HubClie
     nonces = []
 
     def note(request: httpx.Request) -> httpx.Response:
-        nonces.append(request.headers["Zunft-Nonce"])
+        nonces.append(RequestProof.read(request.headers).nonce)
         return reply(204)
 
     auth = client.connection.auth
