@@ -21,13 +21,14 @@ import aiohttp
 import numpy as np
 from yarl import URL
 
+from fleet.auth import signed_headers
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.plans import GatePlan
 from skills.messages.rounds import Assignment
-from skills.signing import RequestProof, SigningKey, delta_statement
+from skills.signing import SigningKey, delta_statement
 from skills.skill import Skill
 
 __all__ = ["AT_A_TIME", "Fleet", "Held", "Robot", "at_once", "hold_events", "hold_polls", "paced"]
@@ -177,15 +178,15 @@ class Fleet:
         return URL(self._url + target, encoded=True)
 
     def _signed(self, robot: Robot, method: str, target: str, body: bytes) -> dict[str, str]:
-        return RequestProof.sign(
+        return signed_headers(
             robot.key,
             robot_id=robot.robot_id,
             method=method,
             target=target,
             body=body,
-            timestamp=int(time.time()),
+            created=int(time.time()),
             nonce=f"{self._salt}-{next(self._nonces):08d}",
-        ).to_headers()
+        )
 
 
 async def at_once(work: Sequence[Callable[[], Awaitable[Result]]], most: int) -> list[Result]:

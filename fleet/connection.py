@@ -32,9 +32,13 @@ from skills.errors import (
     UnauthorizedError,
     ZunftError,
 )
+from skills.lines import is_protected
 from skills.messages.base import ErrorBody
 
-__all__ = ["Answer", "Connection", "Traffic"]
+__all__ = ["INSECURE", "Answer", "Connection", "Traffic"]
+
+INSECURE = "ZUNFT_INSECURE"
+"""Environment variable: not empty where plain HTTP to another machine will do; `zunft --insecure` sets it."""
 
 MESSAGE_LIMIT = 16 * 1024**2  # bytes of a JSON answer; a campaign of a thousand rounds has about 2 MB
 PARTIAL_CONTENT, TEMPORARY_REDIRECT = 206, 307
@@ -107,6 +111,8 @@ class Connection:
 
     def __post_init__(self) -> None:
         _check_url(self.base_url)
+        if self.transport is None and not os.environ.get(INSECURE):
+            _check_line(self.base_url)
         self._http = httpx.Client(
             base_url=self.base_url,
             auth=self.auth,
@@ -305,6 +311,18 @@ def _check_url(text: str) -> None:
     if _parsed(text) is None:
         raise RequestError(
             f"{text!r} is not a hub's address.", where="hub", remedy="Write it like http://hub.example:8750."
+        )
+
+
+def _check_line(address: str) -> None:
+    if not is_protected(address):
+        raise RequestError(
+            f"{address} is plain HTTP to another machine: everybody on the way could read tokens and change "
+            "what comes.",
+            where="hub",
+            remedy="Use the hub's https address; where the network itself is protected, "
+            f"`zunft --insecure ...` or {INSECURE}=1.",
+            code="insecure_line",
         )
 
 

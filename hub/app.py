@@ -32,10 +32,12 @@ from hub.api import (
     withdrawals,
 )
 from hub.api.bodies import AT_ONCE
+from hub.api.deps import PROOF
 from hub.api.errors import install_errors
 from hub.api.headers import SecurityHeaders
 from hub.api.rate_limits import RateLimits
 from hub.api.requests import RequestLog
+from hub.api.signed import declare_headers
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
 from hub.metrics import Metrics
@@ -69,8 +71,8 @@ DESCRIPTION = """
 Robots learn from each other: they pull a skill, train in their own workshop, and push signed weight deltas;
 the hub merges, gates and republishes them.
 
-Users send `Authorization: Bearer zt_...`, browsers the cookie of a session; robots sign each request. Every
-refusal has the shape `ErrorBody`.
+Users send `Authorization: Bearer zt_...`, browsers the cookie of a session; robots sign each request by
+RFC 9421. Every refusal has the shape `ErrorBody`.
 """
 
 
@@ -114,6 +116,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
     install_errors(app)
     for module in (health, login, *NOUNS):
         app.router.routes += module.router.routes
+    declare_headers(app, PROOF.scheme_name)
     if settings.console:
         from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
 

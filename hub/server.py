@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from hub.app import create_app
 from hub.clock import Clock, utc_now
 from hub.log import configure_logging
+from hub.protocol import Doorway
 from hub.services import Services
 from hub.settings import Settings
 from hub.workers.job import Gate
@@ -84,5 +86,12 @@ def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=Doorway.of(
+            head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+            body_bytes=settings.body_bytes,
+            most=settings.connections_per_address,
+            proxies=os.environ.get("FORWARDED_ALLOW_IPS", "").replace("*", "0.0.0.0/0,::/0"),
+        ),
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

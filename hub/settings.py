@@ -5,7 +5,7 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -21,12 +21,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from skills.lines import is_protected
 from skills.messages.base import Label
 from skills.messages.organisations import REGION
 from skills.messages.users import UserRole
 from skills.skill import SIZE_LIMIT
 
-__all__ = ["KEY_FILE", "SPOOL_FOLDER", "Network", "Settings", "StoreKeys", "is_protected", "parse_networks"]
+__all__ = ["KEY_FILE", "SPOOL_FOLDER", "Network", "Settings", "StoreKeys", "parse_networks"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
@@ -41,18 +42,6 @@ class StoreKeys(BaseModel):
     access_key: SecretStr
     secret_key: SecretStr
     direct_url: str = ""
-
-
-def is_protected(address: str) -> bool:
-    """Whether nobody between can read what goes there: TLS, or this very machine."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if parts.scheme != "http":
-        return parts.scheme == "https" and bool(host)
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Settings(BaseSettings):
@@ -194,6 +183,23 @@ class Settings(BaseSettings):
         default=(),
         description='Domains as JSON, such as ["north.example"], in one of which the verified e-mail address '
         "must lie; empty: any.",
+    )
+    head_seconds: float = Field(
+        default=10,
+        gt=0,
+        description="Seconds within which a request's head must be there.",
+    )
+    body_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds in each of which `body_bytes` of a body must come.",
+    )
+    body_bytes: int = Field(default=4096, ge=1, description="Bytes of that; slower bodies are broken off.")
+    connections_per_address: int = Field(
+        default=512,
+        ge=0,
+        description="Open connections that each address may have, for each hub process; 0: any number. "
+        "Addresses of FORWARDED_ALLOW_IPS, which are proxies, are not counted.",
     )
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."

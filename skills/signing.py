@@ -1,7 +1,7 @@
-"""Ed25519 signatures: robots sign requests and deltas, the hub signs the skills it publishes.
+"""Ed25519 keys and signatures: robots sign deltas, the hub signs the skills it publishes.
 
 Each kind of statement has its own prefix, so that a signature on one can never stand for another.
-Whether a timestamp is fresh and a nonce new is decided by the hub, who owns a clock and a memory.
+What a robot signs of its requests is `skills.proof`'s, and begins as none of these.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from skills.container import digest_of
 from skills.errors import SignatureError
 from skills.files import write_atomically
 
-__all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement", "task_statement"]
+__all__ = ["SigningKey", "VerifyKey", "delta_statement", "skill_statement", "task_statement"]
 
 KEY_PREFIX = "ed25519:"
 
@@ -115,61 +114,6 @@ class SigningKey:
         )
 
 
-@dataclass(frozen=True)
-class RequestProof:
-    """A robot's proof that it sent exactly this request, once, now.
-
-    Attributes:
-        robot_id: Who asks.
-        timestamp: Unix seconds, as the robot's clock has them.
-        nonce: Never used before by this robot.
-        signature: Over method, target, body and all of the above.
-    """
-
-    robot_id: str
-    timestamp: int
-    nonce: str
-    signature: str
-
-    HEADERS = ("Zunft-Robot", "Zunft-Timestamp", "Zunft-Nonce", "Zunft-Signature")
-
-    @classmethod
-    def sign(
-        cls,
-        key: SigningKey,
-        *,
-        robot_id: str,
-        method: str,
-        target: str,
-        body: bytes,
-        timestamp: int,
-        nonce: str,
-    ) -> RequestProof:
-        """Prove a request. `target` is path and query as sent."""
-        statement = _request_statement(robot_id, method, target, digest_of(body), timestamp, nonce)
-        return cls(robot_id, timestamp, nonce, key.sign(statement))
-
-    def verify(self, key: VerifyKey, *, method: str, target: str, body_digest: str) -> None:
-        """Check the signature; freshness and first use of the nonce are the caller's to check.
-
-        Args:
-            key: The robot's.
-            method: As received.
-            target: Path and query as received.
-            body_digest: Of the body, which may be too large to be at hand: `sha256:` and 64 hex digits.
-
-        Raises:
-            SignatureError: Another request, another robot or another key.
-        """
-        statement = _request_statement(self.robot_id, method, target, body_digest, self.timestamp, self.nonce)
-        key.verify(self.signature, statement)
-
-    def to_headers(self) -> dict[str, str]:
-        """As HTTP headers."""
-        values = (self.robot_id, str(self.timestamp), self.nonce, self.signature)
-        return dict(zip(self.HEADERS, values, strict=True))
-
-
 def delta_statement(digest: str) -> bytes:
     """What a robot signs of a delta: the digest of the file, whose header names round, base and robot."""
     return b"zunft.delta/1\n" + _raw(digest)
@@ -202,13 +146,6 @@ def _keep_first(path: Path, data: bytes) -> None:
 def _folder(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.parent
-
-
-def _request_statement(
-    robot_id: str, method: str, target: str, body_digest: str, timestamp: int, nonce: str
-) -> bytes:
-    lines = ("zunft.request/1", robot_id, method.upper(), target, str(timestamp), nonce)
-    return "\n".join(lines).encode() + b"\n" + _raw(body_digest)
 
 
 def _raw(digest: str) -> bytes:

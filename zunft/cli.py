@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -29,18 +32,48 @@ for name, line in NOUNS.items():
     app.add_typer(typer.Typer(cls=Noun, help=line), name=name)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - loads slowly
+MATTER = ("zunft", "cryptography", "fastapi", "http-message-signatures", "mujoco", "nicegui", "numpy", "ray")
+MATTER += ("sqlalchemy", "torch", "tuf", "uvicorn")
+"""Packages whose versions decide what is computed, or what is open."""
 
-        print(version("zunft"))  # noqa: T201 - the one line that a script reads
-        raise typer.Exit
+
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - loads slowly
+
+    said = version("zunft")
+    if "--json" in sys.argv[1:]:
+        found = {"python": sys.version.split()[0]}
+        for name in MATTER:
+            with suppress(PackageNotFoundError):
+                found[name] = version(name)
+        said = json.dumps(found)
+    print(said)  # noqa: T201 - the one line that a script reads
+    raise typer.Exit
+
+
+def _allow_plain(wanted: bool) -> None:
+    if wanted:  # in the environment, so that processes which a command starts know it, too
+        os.environ["ZUNFT_INSECURE"] = "1"
 
 
 @app.callback()
 def root(
     show_version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --version: also of the packages that matter.")
+    ] = False,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            envvar="ZUNFT_INSECURE",
+            callback=_allow_plain,
+            help="Allow plain HTTP to another machine.",
+        ),
     ] = False,
 ) -> None:
     """Robots learn from each other: a guild hall for skills."""

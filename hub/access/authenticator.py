@@ -25,7 +25,8 @@ from hub.storage.tables.robots import RobotRow
 from skills.errors import UnauthorizedError
 from skills.messages.tokens import EVERY_SCOPE, Scope
 from skills.messages.users import Role
-from skills.signing import RequestProof, VerifyKey
+from skills.proof import INPUT, RequestProof
+from skills.signing import VerifyKey
 
 __all__ = ["Authenticator", "Claim", "Signed", "principal_of", "scopes_of"]
 
@@ -116,7 +117,7 @@ class Authenticator:
                 row.last_used_at = now
 
     async def claim(self, proof: RequestProof) -> Claim:
-        """Who says to have sent a request; asked before its body is read, so that strangers' bodies are not.
+        """Who says to have sent a request.
 
         A robot that was here before is known by its key; that it was withdrawn since shows with its nonce.
 
@@ -129,13 +130,13 @@ class Authenticator:
             raise found
         return Claim(proof, *found)
 
-    def verify(self, claim: Claim, *, method: str, target: str, body_digest: str) -> Signed:
-        """Hold a claim to its signature.
+    def verify(self, claim: Claim, *, method: str, target: str) -> Signed:
+        """Hold a claim to its signature; done before the body is read, so that strangers' bodies are not.
 
         Raises:
             SignatureError: Another request or another key.
         """
-        claim.proof.verify(claim.key, method=method, target=target, body_digest=body_digest)
+        claim.proof.verify(claim.key, method=method, target=target)
         return Signed(claim.principal, claim.proof.nonce)
 
     async def use(self, signed: Signed) -> Principal:
@@ -157,7 +158,7 @@ class Authenticator:
         if row is None:
             return UnauthorizedError(
                 f"no robot {robot_id[:64]!r} is enrolled here.",
-                where="Zunft-Robot",
+                where=INPUT,
                 remedy="Join this hub first: zunft robot join.",
                 code="unknown_robot",
             )
@@ -170,13 +171,13 @@ class Authenticator:
         if len(proof.nonce) not in NONCE_LENGTH:
             raise UnauthorizedError(
                 "the nonce has not 8 to 64 characters.",
-                where="Zunft-Nonce",
+                where=INPUT,
                 remedy="Send a new random nonce with each request.",
             )
-        if abs(now.timestamp() - proof.timestamp) > self._skew.total_seconds():
+        if abs(now.timestamp() - proof.created) > self._skew.total_seconds():
             raise UnauthorizedError(
-                f"the request is of {proof.timestamp}, the hub's clock says {int(now.timestamp())}.",
-                where="Zunft-Timestamp",
+                f"the request is of {proof.created}, the hub's clock says {int(now.timestamp())}.",
+                where=INPUT,
                 remedy=f"Set the robot's clock; {self._skew.total_seconds():g} s of difference are allowed.",
                 code="stale_request",
             )

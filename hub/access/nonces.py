@@ -17,6 +17,7 @@ from hub.storage.database import DIALECTS, Database, dialect_of, insert_of, tabl
 from hub.storage.group_commit import Together
 from hub.storage.tables.robots import NonceRow, RobotRow
 from skills.errors import UnauthorizedError
+from skills.proof import INPUT
 
 __all__ = ["Nonces", "Use", "withdrawn_robot"]
 
@@ -89,7 +90,7 @@ def withdrawn_robot() -> UnauthorizedError:
     """What a robot hears that has been withdrawn."""
     return UnauthorizedError(
         "this robot was withdrawn.",
-        where="Zunft-Robot",
+        where=INPUT,
         remedy="Ask the operator of its organisation; with a new key it can join anew.",
         code="robot_withdrawn",
     )
@@ -118,7 +119,7 @@ def _refusal(use: Use, enrolled: Mapping[str, datetime | None], fresh: set[Use])
     if use[0] not in enrolled:
         return UnauthorizedError(
             "this robot is no longer enrolled here.",
-            where="Zunft-Robot",
+            where=INPUT,
             remedy="Join this hub again: zunft robot join.",
             code="unknown_robot",
         )
@@ -129,7 +130,7 @@ def _refusal(use: Use, enrolled: Mapping[str, datetime | None], fresh: set[Use])
         return None
     return UnauthorizedError(
         "this request was made before.",
-        where="Zunft-Nonce",
+        where=INPUT,
         remedy="Sign each request anew, repeated ones too.",
         code="replayed_request",
     )

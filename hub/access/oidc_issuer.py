@@ -32,8 +32,9 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from hub.clock import Clock
-from hub.settings import Settings, is_protected
+from hub.settings import Settings
 from skills.errors import UnauthorizedError, ZunftError
+from skills.lines import is_protected
 
 __all__ = ["Attempt", "Issuer", "IssuerError"]
 

@@ -16,17 +16,16 @@ from fastapi.concurrency import run_in_threadpool
 
 from envs.bundle import TOTAL_LIMIT
 from hub.api.errors import too_large
+from hub.api.signed import check_body
 from hub.services import Services
 from hub.storage.objects.contract import PIECE
 from hub.storage.spool import SpoolFile
-from skills.container import digest_of
 from skills.errors import TooLargeError
 from skills.messages.base import BLOB
 
 __all__ = [
     "FILE",
     "File",
-    "body_digest",
     "heavy_lifting",
     "take_in",
     "takes",
@@ -50,27 +49,26 @@ class _Incoming:
     def __init__(self, file: SpoolFile, kind: Kind) -> None:
         self.file = file
         self._kind = kind
-        self._is_here = False
 
     async def receive(self, request: Request, organisation: str) -> SpoolFile:
         """The file, once all of it has come.
 
         Raises:
             TooLargeError: More than the organisation may send; it was not read to its end.
+            SignatureError: Its robot signed another one.
         """
-        if not self._is_here:
-            self._is_here = True
-            limit, refuse = await self._limit(request, organisation)
-            announced = request.headers.get("content-length", "")
-            if announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) > limit:
+        limit, refuse = await self._limit(request, organisation)
+        announced = request.headers.get("content-length", "")
+        if announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) > limit:
+            raise refuse
+        async for piece in request.stream():
+            if self.file.size + len(piece) > limit:
                 raise refuse
-            async for piece in request.stream():
-                if self.file.size + len(piece) > limit:
-                    raise refuse
-                if self.file.held + len(piece) < PIECE:
-                    self.file.write(piece)
-                else:
-                    await run_in_threadpool(self.file.write, piece)
+            if self.file.held + len(piece) < PIECE:
+                self.file.write(piece)
+            else:
+                await run_in_threadpool(self.file.write, piece)
+        check_body(request, self.file.digest)
         return self.file
 
     async def _limit(self, request: Request, organisation: str) -> tuple[int, TooLargeError]:
@@ -123,14 +121,6 @@ async def received_file(request: Request) -> SpoolFile:
 
 
 File = Annotated[SpoolFile, Depends(received_file)]
-
-
-async def body_digest(request: Request, organisation: str) -> str:
-    """Of the body, whichever way it is read: what a robot of this organisation has signed."""
-    incoming: _Incoming | None = getattr(request.state, "incoming", None)
-    if incoming is None:
-        return digest_of(await request.body())
-    return (await incoming.receive(request, organisation)).digest
 
 
 async def take_in(

@@ -12,8 +12,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from hub.settings import Settings, is_protected
+from hub.settings import Settings
 from skills.errors import ForbiddenError
+from skills.lines import is_protected
 
 __all__ = ["ATTEMPT", "SESSION", "Browser"]
 

@@ -15,14 +15,13 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCreden
 
 from hub.access.authenticator import Signed
 from hub.access.principal import Principal
-from hub.api.bodies import body_digest
 from hub.api.cookies import SESSION, Browser
-from hub.api.rate_limits import RateLimits
+from hub.api.signed import note_known, note_stranger, signed_request
 from hub.services import Services
-from skills.errors import SignatureError, TooLargeError, UnauthorizedError
+from skills.errors import UnauthorizedError
 from skills.messages.tokens import Scope
 from skills.messages.users import Role
-from skills.signing import RequestProof
+from skills.proof import INPUT
 
 __all__ = [
     "REQUIRED",
@@ -49,12 +48,12 @@ __all__ = [
 
 API_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="A user's API token, `zt_...`.")
 PROOF = APIKeyHeader(
-    name=RequestProof.HEADERS[0],
+    name=INPUT,
     auto_error=False,
     scheme_name="proof",
     description=(
-        "A robot's id, with `Zunft-Timestamp`, `Zunft-Nonce` and `Zunft-Signature`: Ed25519 over method, "
-        "target, body and all of these; see skills/signing.py."
+        "A robot's signature by RFC 9421, with `Signature` and, where there is a body, `Content-Digest`; "
+        "docs/format.md says over what."
     ),
 )
 
@@ -98,17 +97,17 @@ class Credentials:
     """What a request shows of who sent it; nothing of it is proven yet."""
 
     token: str | None = field(repr=False)
-    robot_id: str | None
+    is_signed: bool
     session: str | None = field(repr=False)
 
 
 async def credentials(
     token: Annotated[HTTPAuthorizationCredentials | None, Security(API_TOKEN)],
-    robot_id: Annotated[str | None, Security(PROOF)],
+    signature: Annotated[str | None, Security(PROOF)],
     session: Annotated[str | None, Security(COOKIE)],
 ) -> Credentials:
     """What this request shows."""
-    return Credentials(token.credentials if token else None, robot_id, session)
+    return Credentials(token.credentials if token else None, signature is not None, session)
 
 
 CredentialsDep = Annotated[Credentials, Depends(credentials)]
@@ -122,48 +121,23 @@ async def caller(request: Request, services: ServicesDep, shown: CredentialsDep)
         ForbiddenError: Another site sent it with this browser's cookie.
         TooManyRequestsError: More requests than are allowed.
     """
-    if shown.robot_id is not None:
-        signed = await _signed(request, services)
+    if shown.is_signed:
+        signed = await signed_request(request)
         try:
             return await services.access.authenticator.use(signed)
         except UnauthorizedError:
-            _count_stranger(request)
+            note_stranger(request)
             raise
     try:
         principal = await _user(request, services, shown)
     except UnauthorizedError:
-        _count_stranger(request)
+        note_stranger(request)
         raise
     if principal is None:
-        _count_stranger(request)
+        note_stranger(request)
     else:
-        _count_known(request, principal)
+        note_known(request, principal)
     return principal
-
-
-async def _signed(request: Request, services: Services) -> Signed:
-    """The robot that signed this request, counted before anything is written for it.
-
-    A claim is looked at before its caller is counted: wrong ones from an address keep out no right one. Who
-    is said to ask and has asked too often is refused before the body is read, and not counted for that.
-
-    Raises:
-        UnauthorizedError, SignatureError: The claim does not hold.
-        TooManyRequestsError: More requests than are allowed.
-    """
-    limits: RateLimits = request.app.state.limits
-    try:
-        claim = await services.access.authenticator.claim(_read_proof(request))
-        limits.expect(claim.principal.actor)
-        digest = await body_digest(request, claim.principal.organisation)
-        signed = services.access.authenticator.verify(
-            claim, method=request.method, target=_target(request), body_digest=digest
-        )
-    except (UnauthorizedError, SignatureError, TooLargeError):
-        _count_stranger(request)
-        raise
-    _count_known(request, signed.principal)
-    return signed
 
 
 async def _user(request: Request, services: Services, shown: Credentials) -> Principal | None:
@@ -182,28 +156,13 @@ async def _user(request: Request, services: Services, shown: Credentials) -> Pri
     return None
 
 
-def _count_known(request: Request, principal: Principal) -> None:
-    limits: RateLimits = request.app.state.limits
-    limits.known(principal.actor)
-    request.state.organisation = principal.organisation  # for whoever reads the body
-
-
-def _count_stranger(request: Request) -> None:
-    limits: RateLimits = request.app.state.limits
-    limits.stranger(_address(request))
-
-
 async def count_stranger(request: Request) -> None:
     """Of a route that asks nobody who it is.
 
     Raises:
         TooManyRequestsError: More requests than are allowed.
     """
-    _count_stranger(request)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    note_stranger(request)
 
 
 Caller = Annotated[Principal | None, Depends(caller)]
@@ -239,8 +198,7 @@ def known(principal: Principal | None) -> Principal:
         raise UnauthorizedError(
             "this needs a login.",
             where="Authorization",
-            remedy="Send `Authorization: Bearer zt_...`, or as a robot the signed Zunft-... headers; in a "
-            "browser, sign in.",
+            remedy="Send `Authorization: Bearer zt_...`, or as a robot a signature; in a browser, sign in.",
         )
     return principal
 
@@ -300,7 +258,7 @@ class SignedBy(APIKeyHeader):
     """
 
     async def __call__(self, request: Request) -> Signed:  # type: ignore[override] # never a socket
-        """The robot; see `_signed`.
+        """The robot; see `hub.api.signed`.
 
         Raises:
             UnauthorizedError, SignatureError: Nobody claims to ask, or the claim does not hold.
@@ -309,7 +267,7 @@ class SignedBy(APIKeyHeader):
         """
         services: Services = request.app.state.services
         if self.model.name in request.headers:
-            return await _signed(request, services)
+            return await signed_request(request)
         shown = await credentials(await API_TOKEN(request), None, await COOKIE(request))
         principal = known(await caller(request, services, shown))
         principal.must_be("robot", "read")
@@ -324,19 +282,3 @@ SIGNED = SignedBy(
 )
 REQUIRED[SIGNED] = Right("robot", "read")
 SignedRobot = Annotated[Signed, Security(SIGNED)]
-
-
-def _read_proof(request: Request) -> RequestProof:
-    robot_id, timestamp, nonce, signature = (request.headers.get(name, "") for name in RequestProof.HEADERS)
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-        raise UnauthorizedError(
-            "not Unix seconds.", where="Zunft-Timestamp", remedy="Send the robot's clock in whole seconds."
-        )
-    return RequestProof(robot_id, int(timestamp), nonce, signature)
-
-
-def _target(request: Request) -> str:
-    """Path and query exactly as they were sent: that is what the robot signed."""
-    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    query: bytes = request.scope["query_string"]
-    return (path + b"?" + query if query else path).decode("latin-1")

@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skills.messages.base import API
-from skills.signing import RequestProof
+from skills.proof import INPUT
 
 __all__ = ["SecurityHeaders"]
 
@@ -35,7 +35,7 @@ ALWAYS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-CREDENTIALS = frozenset({b"authorization", RequestProof.HEADERS[0].lower().encode()})
+CREDENTIALS = frozenset({b"authorization", INPUT.lower().encode()})
 NEEDS_LOGIN = frozenset({401, 403})
 
 

@@ -9,10 +9,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from hub.api.deps import REQUIRED, CredentialsDep, Right, ServicesDep, caller, known
 from hub.api.errors import refusals
+from hub.api.signed import SignedRoute
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=SignedRoute)
 
 
 async def scraper(request: Request, services: ServicesDep, shown: CredentialsDep) -> None:

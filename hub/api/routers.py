@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.api.errors import refusals
+from hub.api.signed import SignedRoute
 from skills.messages.base import API
 
 __all__ = ["noun_router"]
@@ -16,4 +17,4 @@ __all__ = ["noun_router"]
 
 def noun_router(noun: str) -> APIRouter:
     """A router for what is about this noun."""
-    return APIRouter(prefix=API, tags=[noun], responses=refusals(422, 429, 503))
+    return APIRouter(prefix=API, tags=[noun], responses=refusals(422, 429, 503), route_class=SignedRoute)

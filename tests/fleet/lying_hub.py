@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
+import httpx
+
 from skills.container import digest_of
 from skills.delta import Delta
 from skills.fits import Abilities
@@ -20,7 +22,8 @@ from skills.messages.plans import TrainingPlan
 from skills.messages.robots import Enrolled
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView
-from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.proof import RequestProof
+from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement
 from skills.skill import Skill
 
 Fault = Literal[
@@ -211,12 +214,10 @@ class _Handler(BaseHTTPRequestHandler):
         return 201, receipt.model_dump_json().encode()
 
     def _robot(self, body: bytes) -> str:
-        robot, timestamp, nonce, signature = (self.headers[name] for name in RequestProof.HEADERS)
-        proof = RequestProof(robot, int(timestamp), nonce, signature)
-        proof.verify(
-            self.hub.robots[robot], method=self.command, target=self.path, body_digest=digest_of(body)
-        )
-        return robot
+        proof = RequestProof.read(httpx.Headers(self.headers.items()))
+        proof.verify(self.hub.robots[proof.robot_id], method=self.command, target=self.path)
+        proof.check_body(digest_of(body))
+        return proof.robot_id
 
     def _refuse(self, status: int, detail: ErrorDetail) -> tuple[int, bytes]:
         return status, ErrorBody(error=detail).model_dump_json().encode()

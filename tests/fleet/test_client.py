@@ -10,7 +10,7 @@ import pytest
 
 from fleet.auth import ProofAuth
 from fleet.client import HubClient, OperatorClient
-from fleet.connection import Connection
+from fleet.connection import INSECURE, Connection
 from fleet.membership import connect, join
 from fleet.robot_folder import RobotFolder
 from skills.errors import (
@@ -28,6 +28,7 @@ from skills.messages.base import ErrorBody, ErrorDetail
 from skills.messages.lists import CampaignQuery, RobotQuery, SkillQuery, VersionQuery
 from skills.messages.robots import EnrolmentTokenRequest
 from skills.messages.users import UserRequest
+from skills.proof import RequestProof
 from skills.signing import SigningKey
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
@@ -203,6 +204,26 @@ def test_a_repeated_join_with_the_same_key_gives_the_same_robot(hub: LyingHub, t
     assert list(hub.robots) == [identity.robot_id]
 
 
+@pytest.mark.parametrize(
+    "address", ["http://hub.example:8080", "http://192.168.1.2", "http://127.0.0.1.example"]
+)
+def test_plain_http_to_another_machine_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(INSECURE, raising=False)
+    with pytest.raises(RequestError, match="--insecure") as caught:
+        OperatorClient.open(address, "zt_secret")
+    assert caught.value.code == "insecure_line"
+    monkeypatch.setenv(INSECURE, "1")
+    OperatorClient.open(address, "zt_secret").connection.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["https://hub.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"]
+)
+def test_a_protected_line_needs_no_word(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(INSECURE, raising=False)
+    OperatorClient.open(address, "zt_secret").connection.close()
+
+
 def test_a_robot_belongs_to_one_hub(hub: LyingHub, tmp_path: Path) -> None:
     bench = RobotFolder(tmp_path)
     join(bench, hub.url, token=TOKEN, name="anna", embodiment="ur5e")
@@ -214,7 +235,7 @@ def test_no_request_is_signed_over_the_same_nonce(hub: LyingHub, client: HubClie
     nonces = []
 
     def note(request: httpx.Request) -> httpx.Response:
-        nonces.append(request.headers["Zunft-Nonce"])
+        nonces.append(RequestProof.read(request.headers).nonce)
         return reply(204)
 
     auth = client.connection.auth

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
+from fleet.auth import signed_headers
 from hub.access.principal import Principal
 from hub.app import create_app
 from hub.services import Services
@@ -41,7 +42,7 @@ from skills.messages.rounds import Assignment, RoundView
 from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
 from skills.networks.mlp import Mlp
 from skills.parts import is_carried
-from skills.signing import RequestProof, SigningKey, delta_statement
+from skills.signing import SigningKey, delta_statement
 from skills.skill import Skill
 from tests.eventually import eventually
 from tests.hub.idle import NOTHING, does_nothing
@@ -153,15 +154,15 @@ class Robot:
         self._nonces = itertools.count(first_nonce)
 
     def headers(self, method: str, target: str, body: bytes, *, nonce: str = "") -> dict[str, str]:
-        return RequestProof.sign(
+        return signed_headers(
             self.key,
             robot_id=self.robot_id,
             method=method,
             target=target,
             body=body,
-            timestamp=int(self.clock().timestamp()),
+            created=int(self.clock().timestamp()),
             nonce=nonce or f"{self.robot_id}-{next(self._nonces):08d}",
-        ).to_headers()
+        )
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
         target = API + path

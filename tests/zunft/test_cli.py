@@ -120,5 +120,22 @@ def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "envs") in result.stderr
 
 
+def test_plain_http_is_refused_without_a_word_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ZUNFT_INSECURE", raising=False)
+    monkeypatch.setenv("ZUNFT_TOKEN", "zt_x")
+    order = ["skill", "list", "--hub", "http://nowhere.invalid"]
+    assert getattr(RUNNER.invoke(app, order).exception, "code", "") == "insecure_line"
+    allowed = RUNNER.invoke(app, ["--insecure", *order])
+    monkeypatch.delenv("ZUNFT_INSECURE")
+    assert getattr(allowed.exception, "code", "") == "hub_unreachable"
+
+
+def test_versions_are_printed_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["zunft", "--version", "--json"])
+    found = json.loads(RUNNER.invoke(app, ["--version", "--json"]).output)
+    assert found["zunft"] == "0.1.0"
+    assert {"python", "cryptography", "torch", "uvicorn"} <= found.keys()
+
+
 def test_the_version_is_printed() -> None:
     assert RUNNER.invoke(app, ["--version"]).output.strip() == "0.1.0"

@@ -15,7 +15,7 @@ from hub.console.acting import field, form
 from hub.console.elements import Command, block, described, text
 from hub.console.frame import frame, reading_of, viewer_of
 from hub.services import Services
-from hub.settings import is_protected
+from skills.lines import is_protected
 from skills.messages.base import API
 
 __all__ = ["page"]

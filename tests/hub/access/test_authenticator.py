@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import ValidationError
+from starlette.types import Message, Scope
 
 from hub.app import create_app
 from hub.settings import Settings
-from skills.messages.base import API
-from skills.signing import RequestProof, SigningKey
+from skills.fits import Abilities
+from skills.messages.base import API, DELTA_SIGNATURE_HEADER
+from skills.proof import DIGEST, INPUT, content_digest
+from skills.signing import SigningKey
 from tests.hub.conftest import ADMIN, Hall, Hands, Robot, StubGate, ok, tiny_skill
 
 WRITES = [
@@ -137,32 +143,84 @@ def test_a_request_of_an_hour_ago_is_refused(hall: Hall, robot: Robot) -> None:
     assert hall.error(response, 401)["code"] == "stale_request"
 
 
-@pytest.mark.parametrize(
-    ("header", "value"),
-    [("Zunft-Timestamp", "soon"), ("Zunft-Timestamp", ""), ("Zunft-Nonce", "x"), ("Zunft-Nonce", "x" * 65)],
-)
-def test_malformed_proofs_are_refused(hall: Hall, robot: Robot, header: str, value: str) -> None:
-    signed = {**robot.headers("GET", API + "/robots/me", b""), header: value}
-    assert hall.error(hall.client.get(API + "/robots/me", headers=signed), 401)["where"] == header
+def scope_of(method: str, target: str, headers: Mapping[str, str]) -> Scope:
+    fields = {"Content-Type": "application/json", **headers}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+        "client": ("192.0.2.1", 1),
+        "server": ("hub", 80),
+    }
 
 
-def test_a_signature_that_is_no_base64_is_refused(hall: Hall, robot: Robot) -> None:
-    signed = {**robot.headers("GET", API + "/robots/me", b""), "Zunft-Signature": "?!"}
-    assert hall.error(hall.client.get(API + "/robots/me", headers=signed), 401)["code"] == "bad_signature"
+@pytest.mark.parametrize("nonce", ["x", "x" * 65])
+def test_a_nonce_has_its_length(hall: Hall, robot: Robot, nonce: str) -> None:
+    signed = robot.headers("GET", API + "/robots/me", b"", nonce=nonce)
+    assert hall.error(hall.client.get(API + "/robots/me", headers=signed), 401)["where"] == INPUT
 
 
 def test_a_robot_cannot_speak_for_another(hall: Hall, robot: Robot) -> None:
     other = hall.enrol("two")
-    proof = RequestProof.sign(
-        robot.key,
-        robot_id=other.robot_id,
-        method="GET",
-        target=API + "/robots/me",
-        body=b"",
-        timestamp=int(hall.clock().timestamp()),
-        nonce="n" * 16,
-    )
-    hall.error(hall.client.get(API + "/robots/me", headers=proof.to_headers()), 401)
+    forger = Robot(hall.client, hall.clock, other.robot_id, robot.key)
+    hall.error(forger.request("GET", "/robots/me"), 401)
+
+
+def told(robot: Robot, sent: bytes, *, signed: bytes, **headers: str) -> httpx.Response:
+    """What a robot serves, where what it signed is another text."""
+    target = API + "/robots/me/abilities"
+    proof = robot.headers("PUT", target, signed)
+    kind = {"Content-Type": "application/json"}
+    return robot.client.put(target, content=sent, headers={**kind, **proof, **headers})
+
+
+def test_the_body_is_the_one_that_was_signed(hall: Hall, robot: Robot) -> None:
+    said = Abilities().model_dump_json().encode()
+    ok(told(robot, said, signed=said))
+    for signed in (said + b" ", b""):
+        error = hall.error(told(robot, said, signed=signed), 401)
+        assert (error["code"], error["where"]) == ("bad_signature", DIGEST)
+    error = hall.error(told(robot, said, signed=b"{}", **{DIGEST: content_digest(said)}), 401)
+    assert (error["code"], error["where"]) == ("bad_signature", "signature")
+
+
+def test_a_file_is_the_one_that_was_signed(hall: Hall, robot: Robot) -> None:
+    target = API + "/rounds/c-1-1/deltas"
+    headers = robot.headers("POST", target, b"signed") | {DELTA_SIGNATURE_HEADER: "x"}
+    error = hall.error(hall.client.post(target, content=b"sent", headers=headers), 401)
+    assert (error["code"], error["where"]) == ("bad_signature", DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/robots/me/abilities"), ("POST", "/uploads"), ("POST", "/rounds/c-1-1/deltas")],
+)
+def test_no_body_is_read_before_the_signature_holds(hall: Hall, robot: Robot, method: str, path: str) -> None:
+    forger = Robot(hall.client, hall.clock, robot.robot_id, SigningKey.generate())
+    read = []
+
+    async def ask() -> list[Message]:
+        said: list[Message] = []
+
+        async def receive() -> Message:
+            read.append(1)
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        await hall.app(scope_of(method, API + path, forger.headers(method, API + path, b"{}")), receive, send)
+        return said
+
+    said = asyncio.run(ask())
+    assert said[0]["status"] == 401
+    assert read == []
 
 
 def test_old_nonces_are_forgotten(hall: Hall, robot: Robot) -> None:

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from hub.access.principal import THE_HUB
 from hub.services import open_services
-from hub.settings import Settings, is_protected
+from hub.settings import Settings
+from skills.lines import is_protected
 from skills.messages.base import API
 from tests.hub.access.test_oidc_issuer import browser, me
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok

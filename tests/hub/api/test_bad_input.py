@@ -106,7 +106,7 @@ def test_an_unknown_robot(no_trace: Collecting) -> None:
     stranger = Robot(no_trace.hall.client, no_trace.hall.clock, "r-stranger", SigningKey.generate())
     response = stranger.push(no_trace.work.round_id, good(no_trace))
     error = no_trace.hall.error(response, 401)
-    assert (error["code"], error["where"]) == ("unknown_robot", "Zunft-Robot")
+    assert (error["code"], error["where"]) == ("unknown_robot", "Signature-Input")
 
 
 def test_a_robot_that_brings_anothers_delta(no_trace: Collecting) -> None:
@@ -216,7 +216,7 @@ def test_a_replayed_request(collecting: Collecting) -> None:
     headers[DELTA_SIGNATURE_HEADER] = robot.key.sign(delta_statement(digest_of(data)))
     ok(hall.client.post(target, content=data, headers=headers))
     error = hall.error(hall.client.post(target, content=data, headers=headers), 401)
-    assert (error["code"], error["where"]) == ("replayed_request", "Zunft-Nonce")
+    assert (error["code"], error["where"]) == ("replayed_request", "Signature-Input")
 
 
 def test_not_json(no_trace: Collecting) -> None:

@@ -70,7 +70,7 @@ class Bearer(requests.auth.AuthBase):
         self._token = token
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers.pop("Zunft-Robot", None)
+        request.headers.pop("Signature-Input", None)
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 

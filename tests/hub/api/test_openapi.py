@@ -61,6 +61,16 @@ def test_every_route_with_a_login_declares_it_and_its_refusal(document: dict[str
             assert "401" in operation["responses"], (path, method)
 
 
+def test_every_header_of_a_robots_signature_is_declared(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["proof"]["name"] == "Signature-Input"
+    signed = [each for _, _, each in operations(document) if {"proof": []} in each.get("security", [])]
+    assert len(signed) >= 20
+    for operation in signed:
+        headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+        assert "Signature" in headers, operation["operationId"]
+        assert ("Content-Digest" in headers) == ("requestBody" in operation), operation["operationId"]
+
+
 def test_every_json_body_has_an_example(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         content = operation.get("requestBody", {}).get("content", {})

@@ -95,7 +95,7 @@ def test_who_asks_too_often_is_told_when_to_ask_again(slow_hall: Hall) -> None:
         ("GET", "/campaigns", {}, 401),
         ("GET", "/skills", {"Authorization": "Bearer zt_guessed"}, 401),
         ("POST", "/robots", {}, 422),
-        ("GET", "/robots/me", {"Zunft-Robot": "r-1", "Zunft-Timestamp": "x"}, 401),
+        ("GET", "/robots/me", {"Signature-Input": "x"}, 401),
     ],
 )
 def test_strangers_share_the_bucket_of_their_address(
