@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.catalogue.catalogue import Catalogue, add_version, point_channel, resolve
-from hub.catalogue.channels import is_fit, least_of, stable_of
+from hub.catalogue.channels import best_before, is_fit, least_of, stable_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
@@ -161,11 +161,16 @@ class RoundSteps:
         return True
 
     def examine(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
-        """Gating: measure the candidate against the stable version, or else its base; publish it or not."""
+        """Gating: measure the candidate against the stable version, or else its base; publish it or not.
+
+        And against the best that either was made from: small losses are not to add up round by round.
+        """
         with self._database.read() as session:
-            stable = stable_of(session, campaign.skill)
-            against = stable.digest if stable is not None else row.base
-            job = self._gate_job(session, campaign, str(row.candidate), against)
+            base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
+            against = stable_of(session, campaign.skill) or base
+            best = best_before(session, against)
+            job = self._gate_job(session, campaign, str(row.candidate), against.digest)
+            job = job.model_copy(update={"best": best.digest if best else None})
         report = self._jobs.run(job, held.given_up)
         with held.commit() as session:
             current = _still(session, row, "gating")

@@ -210,6 +210,7 @@ class GateJob(Job[GateReport]):
     """Measure a version, and the current one beside it where there is one; both lie in the region's store.
 
     Attributes:
+        best: A better version than the current one, which the candidate is held to as well.
         least: The minimum that the candidate is held to; None: it need not be.
         task: The skill's task, where it was published through the hub.
     """
@@ -217,18 +218,22 @@ class GateJob(Job[GateReport]):
     candidate: str
     current: str | None
     plan: GatePlan
+    best: str | None = None
     least: Least | None = None
     region: str = ""
     task: TaskSource | None = None
 
     def do(self, bench: Bench) -> GateReport:
         """See `Job`."""
-        from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415 - only a bench does this
+        from hub.workers.gate import with_best  # noqa: PLC0415 - only a bench does this
+        from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415
 
         merger, gate = bench.merger(self.region), bench.gate(self.task)
         candidate = merger.skill(self.candidate)
         current = merger.skill(self.current) if self.current else None
         report = gate(candidate, current, self.plan)
+        if report.passed and self.best:
+            report = with_best(report, gate(candidate, merger.skill(self.best), self.plan))
         if self.least is None:
             return report
         return held_to(self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate)

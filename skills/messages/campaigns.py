@@ -46,7 +46,7 @@ class CampaignPlan(Message):
         training: What each robot does in a round of the first phase.
         merge: How deltas become one update, in all phases.
         then: The phases that follow.
-        gate: How candidates are measured. A tolerance that is narrower than scores swing while little is
+        gate: How candidates are measured. A margin that is narrower than scores swing while little is
             learned yet lets no candidate pass.
     """
 
@@ -74,7 +74,7 @@ class CampaignPlan(Message):
             for each in self.stretches
         ]
         merged = f"merged by {self.merge.rule_in_words()}, {self.merge.optimiser_in_words()}"
-        return "; ".join([", then ".join(phases), merged, f"at most {self.gate.tolerance:.0%} worse passes"])
+        return "; ".join([", then ".join(phases), merged, self.gate.in_words()])
 
     @property
     def stretches(self) -> tuple[Stretch, ...]:
