@@ -89,6 +89,8 @@ class GateReport(Message):
         reached: Whether it reached the skill's minimum; None: it was not held to it.
         nothing: What doing nothing scores, where that is the minimum.
         by_embodiment: Of the candidate.
+        contributions: By how much its mean return would be lower without each delta of its round, by the
+            delta's digest; empty where the campaign does not ask.
         exploring: How the candidate did with the noise with which its training would begin, in few episodes.
         current_exploring: The same of the current version.
     """
@@ -104,6 +106,7 @@ class GateReport(Message):
     by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
     exploring: ScoreView | None = None
     current_exploring: ScoreView | None = None
+    contributions: dict[Digest, float] = Field(default_factory=dict)
     seconds: float = Field(ge=0)
 
 
