@@ -30,7 +30,7 @@ Verdict = Literal["not worse", "worse", "open"]
 
 BETS = np.array([0.15, 0.27, 0.5, 0.9])
 """Shares of the largest bet: small where many pairs differ, large where hardly one does."""
-STEP = 0.001
+STEP, LARGEST = 0.001, 0.999
 NOT_WORSE, OPEN, WORSE = 1, 0, -1
 
 
@@ -67,23 +67,22 @@ class Limits:
     power: float
 
 
-def log_evidence(wins: ArrayLike, losses: ArrayLike, jobs: ArrayLike, margin: float) -> NDArray[Any]:
+def log_evidence(wins: ArrayLike, losses: ArrayLike, jobs: ArrayLike, margin: ArrayLike) -> NDArray[Any]:
     """Logarithm of the evidence (an e-value) that the candidate is not worse by `margin` or more.
 
     Args:
         wins: Jobs in which the candidate alone succeeded, any shape.
         losses: In which the reference alone did, the same shape.
         jobs: All, the same shape.
-        margin: From 0; of 1 there is nothing to show.
+        margin: From 0, the same shape or one for all; of 1 there is nothing to show, for nobody is worse.
     """
-    won, lost, both = np.broadcast_arrays(wins, losses, jobs)
-    if margin >= 1:
-        return np.full(won.shape, np.inf)
-    bets = BETS / (1 - margin)
-    gained = won[..., None] * np.log1p(bets * (1 + margin)) + lost[..., None] * np.log1p(-BETS)
-    each = gained + (both - won - lost)[..., None] * np.log1p(bets * margin)
-    found: NDArray[Any] = np.logaddexp.reduce(each, axis=-1) - np.log(len(bets))
-    return found
+    won, lost, both = (np.asarray(each)[..., None] for each in (wins, losses, jobs))
+    allowed = np.minimum(np.asarray(margin), LARGEST)[..., None]
+    bets = BETS / (1 - allowed)
+    gained = won * np.log1p(bets * (1 + allowed)) + lost * np.log1p(-BETS)
+    each = gained + (both - won - lost) * np.log1p(bets * allowed)
+    found: NDArray[Any] = np.logaddexp.reduce(each, axis=-1) - np.log(len(BETS))
+    return np.where(np.asarray(margin) < 1, found, np.inf)
 
 
 def verdicts(
@@ -123,9 +122,7 @@ def unseen(pairs: Pairs, alpha: float) -> float:
     At any time: the end of a confidence sequence, the margins that are not refused. From 0 to 1, rounded up
     to a thousandth.
     """
-    excluded = 1.0
-    for margin in np.arange(1.0, -STEP / 2, -STEP):
-        if log_evidence(pairs.wins, pairs.losses, pairs.jobs, float(margin)) < -np.log(alpha):
-            break
-        excluded = float(margin)
-    return round(max(0.0, excluded), 3)
+    margins = STEP * np.arange(1 + round(1 / STEP))
+    possible = log_evidence(pairs.wins, pairs.losses, pairs.jobs, margins) < -np.log(alpha)
+    above = int(np.flatnonzero(possible)[-1]) + 1 if possible.any() else 0
+    return round(float(margins[above]), 3)

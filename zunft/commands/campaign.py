@@ -198,7 +198,7 @@ def _line(campaign: CampaignView) -> str:
 
 
 def _contributions(campaign: CampaignView) -> Table:
-    """What each delta was good for, the least first: by how much the mean return would be lower without it."""
+    """By how much the mean return of each round would be lower without each delta, the least first."""
     rows = [
         (str(each.number), delta.removeprefix("sha256:")[:12], f"{effect:+.3g}")
         for each in campaign.rounds
