@@ -145,7 +145,7 @@ class Fleet:
 
     async def start(self, skill: str, robots: int) -> str:
         """A campaign of one round that closes with the deltas of so many robots; returns its id."""
-        gate = GatePlan(embodiments=("ur5e",), episodes=4, tolerance=1)
+        gate = GatePlan(embodiments=("ur5e",), episodes=4, margin=1)
         order = CampaignRequest(skill=skill, rounds=1, quorum=robots, target=robots, gate=gate)
         started = await self.order("POST", "/campaigns", order.model_dump(mode="json"))
         return str(started["campaign_id"])

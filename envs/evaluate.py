@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,7 +52,10 @@ class Player(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Share of successful episodes with its 95 % interval, and the mean sum of rewards where it is known."""
+    """Share of successful episodes with its 95 % interval, and the mean sum of rewards where it is known.
+
+    `each` says of every episode, in the order of the jobs, whether it succeeded, where that is known.
+    """
 
     score: float
     low: float
@@ -60,6 +63,7 @@ class Evaluation:
     episodes: int
     successes: int
     mean_return: float | None = None
+    each: tuple[bool, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def count(cls, successes: int, episodes: int, mean_return: float | None = None) -> Evaluation:
@@ -77,7 +81,8 @@ def evaluate(policy: Player, task: Task, workshop: Workshop, episodes: int, seed
     if episodes < 1:
         raise ContractError(f"{episodes} episodes.", where="episodes", remedy="Ask for at least one.")
     success, returns = run_episodes(policy, make_vector_env(task, workshop, episodes, seed))
-    return Evaluation.count(int(success.sum()), episodes, float(returns.mean()))
+    found = Evaluation.count(int(success.sum()), episodes, float(returns.mean()))
+    return replace(found, each=tuple(success.tolist()))
 
 
 def run_episodes(
@@ -173,7 +178,8 @@ def pool(evaluations: Iterable[Evaluation]) -> Evaluation:
     episodes = sum(each.episodes for each in found)
     totals = [each.mean_return * each.episodes for each in found if each.mean_return is not None]
     mean_return = sum(totals) / episodes if len(totals) == len(found) else None
-    return Evaluation.count(sum(each.successes for each in found), episodes, mean_return)
+    counted = Evaluation.count(sum(each.successes for each in found), episodes, mean_return)
+    return replace(counted, each=tuple(chain.from_iterable(each.each for each in found)))
 
 
 def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionR
 from hub.workers.job import Least
 from skills.messages.skills import ChannelName
 
-__all__ = ["ask_release", "base_of", "is_fit", "least_of", "stable_of"]
+__all__ = ["ask_release", "base_of", "best_before", "is_fit", "least_of", "stable_of"]
 
 
 def stable_of(session: Session, skill: str) -> VersionRow | None:
@@ -39,6 +39,23 @@ def base_of(session: Session, skill: str) -> VersionRow | None:
     worse = select(RoundRow.candidate).where(RoundRow.candidate.is_not(None), RoundRow.state != "published")
     sound = VersionRow.skill == skill, VersionRow.withdrawn_at.is_(None), VersionRow.digest.not_in(worse)
     return session.scalar(select(VersionRow).where(*sound).order_by(VersionRow.number.desc()).limit(1))
+
+
+def best_before(session: Session, version: VersionRow) -> VersionRow | None:
+    """The best of a version's lineage, by what gates have measured; None where that is itself.
+
+    Its lineage are the versions that it was made from, one after the other, back to the first: not what an
+    operator has gone back from. Of several that scored the same it is the newest.
+    """
+    each = select(VersionRow).where(VersionRow.skill == version.skill, VersionRow.withdrawn_at.is_(None))
+    known = {row.digest: row for row in session.scalars(each)}
+    best, parents = version, list(version.manifest["parents"])
+    while parents:
+        row = known.pop(parents.pop(), None)
+        if row is not None:
+            parents += row.manifest["parents"]
+            best = max(best, row, key=lambda it: (it.score["score"] if it.score else -1.0, it.number))
+    return None if best is version else best
 
 
 def is_fit(version: VersionRow) -> bool:

@@ -198,7 +198,7 @@ def _running(session: Session, skill: str) -> CampaignRow | None:
 
 def _check_rule(request: CampaignRequest) -> None:
     chain = chain_of(request.merge)
-    chain.check(request.quorum)
+    chain.check(request.quorum - request.contributions)  # each is left out once
     carries = any(phase.training.carries for phase in request.stretches)
     if carries and not chain.rule.averages:
         raise MergeError(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.catalogue.catalogue import Catalogue, add_version, point_channel, resolve
-from hub.catalogue.channels import is_fit, least_of, stable_of
+from hub.catalogue.channels import best_before, is_fit, least_of, stable_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
@@ -39,7 +39,7 @@ from hub.storage.regions import region_of
 from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.tasks.sources import task_source
-from hub.workers.job import GateJob, Jobs
+from hub.workers.job import GateJob, Jobs, MergeJob
 from skills.errors import TooLargeError
 from skills.messages.rounds import FINAL, RoundState
 from skills.messages.skills import GateReport
@@ -131,10 +131,7 @@ class RoundSteps:
         """Merging: make the candidate and enter it into the catalogue; open the next round, if ordered so."""
         with self._database.read() as session:
             number = next_number(session, campaign.skill)
-            deltas = deltas_of(session, row.round_id)
-            region = region_of(session, campaign.skill)
-            task = task_source(session, campaign.skill)
-        job = merge_job(row, deltas, order_of(campaign), number, region, task)
+            job = self._merge_job(session, campaign, row, number)
         made = self._jobs.run(job, held.given_up)
         try:
             with held.commit() as session:
@@ -145,7 +142,7 @@ class RoundSteps:
                 hold(session, session.get_one(SkillRow, campaign.skill).organisation)
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
-                    discard(session, region, made.digest, self._clock())
+                    discard(session, job.region, made.digest, self._clock())
                     return True
                 now, signature = self._clock(), self._catalogue.sign(made.digest)
                 add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
@@ -156,16 +153,27 @@ class RoundSteps:
                 if order_of(campaign).ahead and row.number < order_of(campaign).rounds_in_all:
                     self._open_round(session, campaign.campaign_id, row.number + 1, made.digest)
         except TooLargeError:
-            self._discards.add(region, made.digest)
+            self._discards.add(job.region, made.digest)
             raise
         return True
 
     def examine(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
-        """Gating: measure the candidate against the stable version, or else its base; publish it or not."""
+        """Gating: measure the candidate against the stable version, or else its base; publish it or not.
+
+        And against the best that either was made from: small losses are not to add up round by round.
+        """
         with self._database.read() as session:
-            stable = stable_of(session, campaign.skill)
-            against = stable.digest if stable is not None else row.base
-            job = self._gate_job(session, campaign, str(row.candidate), against)
+            base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
+            against = stable_of(session, campaign.skill) or base
+            best = best_before(session, against)
+            job = self._gate_job(session, campaign, str(row.candidate), against.digest)
+            job = job.model_copy(update={"best": best.digest if best else None})
+            if order_of(campaign).contributions:
+                number = session.scalars(
+                    select(VersionRow.number).where(VersionRow.digest == row.candidate)
+                ).one()
+                merged = self._merge_job(session, campaign, row, number)
+                job = job.model_copy(update={"merged": merged, "root": row.root})
         report = self._jobs.run(job, held.given_up)
         with held.commit() as session:
             current = _still(session, row, "gating")
@@ -256,6 +264,12 @@ class RoundSteps:
         enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
         if report.passed and is_fit(version):
             point_channel(session, version.skill, "stable", version.number, now)
+
+    def _merge_job(self, session: Session, campaign: CampaignRow, row: RoundRow, number: int) -> MergeJob:
+        deltas, region = deltas_of(session, row.round_id), region_of(session, campaign.skill)
+        return merge_job(
+            row, deltas, order_of(campaign), number, region, task_source(session, campaign.skill)
+        )
 
     def _gate_job(
         self, session: Session, campaign: CampaignRow, candidate: str, current: str | None

@@ -213,25 +213,38 @@ class GateJob(Job[GateReport]):
     """Measure a version, and the current one beside it where there is one; both lie in the region's store.
 
     Attributes:
+        best: A better version than the current one, which the candidate is held to as well.
         least: The minimum that the candidate is held to; None: it need not be.
         task: The skill's task, where it was published through the hub.
+        merged: The merge that made the candidate, where each delta's part in it is to be measured, too.
+        root: How far each delta was trusted in it, where its rule asks.
     """
 
     candidate: str
     current: str | None
     plan: GatePlan
+    best: str | None = None
+    merged: MergeJob | None = None
+    root: dict[str, float] | None = None
     least: Least | None = None
     region: str = ""
     task: TaskSource | None = None
 
     def do(self, bench: Bench) -> GateReport:
         """See `Job`."""
-        from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415 - only a bench does this
+        from hub.workers.contributions import contributions  # noqa: PLC0415 - only a bench does this
+        from hub.workers.gate import with_best  # noqa: PLC0415
+        from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415
 
         merger, gate = bench.merger(self.region), bench.gate(self.task)
         candidate = merger.skill(self.candidate)
         current = merger.skill(self.current) if self.current else None
         report = gate(candidate, current, self.plan)
+        if report.passed and self.best:
+            report = with_best(report, gate(candidate, merger.skill(self.best), self.plan))
+        if self.merged is not None:
+            found = contributions(candidate, self.merged, self.root, merger, gate)
+            report = report.model_copy(update={"contributions": found})
         if self.least is None:
             return report
         return held_to(self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate)

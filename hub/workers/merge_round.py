@@ -89,7 +89,8 @@ def write_candidate(
         MergeError, ArtefactError, StoreError: Too few deltas for the rule, or one cannot be read.
     """
     received = [deltas[digest] for digest in sorted(deltas)]
-    weights = [min(each.samples, plan.sample_cap) * discount(each.staleness) for each in received]
+    cap = plan.sample_cap or training.steps_done
+    weights = [min(each.samples, cap) * discount(each.staleness) for each in received]
     factors = None if root is None else [root[digest] for digest in sorted(deltas)]
     parts = by_part(shapes_of_delta(base.manifest, training))
     files = CandidateFiles(

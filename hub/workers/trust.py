@@ -24,7 +24,7 @@ from skills.messages.plans import GatePlan
 from skills.messages.skills import ScoreView
 from skills.skill import Skill
 
-__all__ = ["root_factors"]
+__all__ = ["merit", "root_factors"]
 
 log = structlog.get_logger("zunft.engine")
 
@@ -38,13 +38,13 @@ def root_factors(
         ContractError: The gate cannot measure this task.
     """
     started = time.monotonic()
-    before = _merit(gate(base, None, plan).candidate)
+    before = merit(gate(base, None, plan).candidate)
     factors = {}
     for digest, each in deltas.items():
         tensors = {name: decode(tensor) for name, tensor in each.tensors.items()}
         moved = apply({name: base.tensors[name] for name in tensors}, tensors)
         changed = Skill(base.manifest, base.tensors | moved)
-        gain = _merit(gate(changed, None, plan).candidate) - before
+        gain = merit(gate(changed, None, plan).candidate) - before
         factors[digest] = max(0.0, gain) / each.norm if each.norm else 0.0
     log.info("merge.trust", measured=1 + len(deltas), seconds=round(time.monotonic() - started, 3))
     if not any(factors.values()):
@@ -59,6 +59,6 @@ def root_factors(
     return {digest: share * scale for digest, share in shares.items()}
 
 
-def _merit(score: ScoreView) -> float:
+def merit(score: ScoreView) -> float:
     """Mean return: it tells networks apart long before the first success. Without one, the success rate."""
     return score.score if score.mean_return is None else score.mean_return

@@ -46,8 +46,10 @@ class CampaignPlan(Message):
         training: What each robot does in a round of the first phase.
         merge: How deltas become one update, in all phases.
         then: The phases that follow.
-        gate: How candidates are measured. A tolerance that is narrower than scores swing while little is
+        gate: How candidates are measured. A margin that is narrower than scores swing while little is
             learned yet lets no candidate pass.
+        contributions: Whether each delta's part in a candidate is measured, too: for N deltas N more merges
+            and N more measurements a round.
     """
 
     rounds: int = Field(default=16, ge=1, le=100_000)
@@ -55,6 +57,7 @@ class CampaignPlan(Message):
     merge: MergePlan = MergePlan()
     then: tuple[Phase, ...] = Field(default=(), max_length=7, exclude_if=lambda phases: not phases)
     gate: GatePlan = GatePlan()
+    contributions: bool = Field(default=False, exclude_if=lambda asked: not asked)
 
     def but(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of an order: what is said, and of what is not, also inside a plan of an order, this."""
@@ -74,7 +77,8 @@ class CampaignPlan(Message):
             for each in self.stretches
         ]
         merged = f"merged by {self.merge.rule_in_words()}, {self.merge.optimiser_in_words()}"
-        return "; ".join([", then ".join(phases), merged, f"at most {self.gate.tolerance:.0%} worse passes"])
+        asked = ["each delta's part is measured (N merges and N measurements more)"] * self.contributions
+        return "; ".join([", then ".join(phases), merged, self.gate.in_words(), *asked])
 
     @property
     def stretches(self) -> tuple[Stretch, ...]:
@@ -123,6 +127,9 @@ class CampaignRequest(CampaignPlan):
     def _fits_together(self) -> CampaignRequest:
         if self.target and self.target < self.quorum:
             msg = f"target {self.target} is below quorum {self.quorum}"
+            raise ValueError(msg)
+        if self.contributions and self.quorum < 2:
+            msg = "contributions need a quorum of 2: of a single delta there is nothing to leave out"
             raise ValueError(msg)
         if self.ahead and self.merge.max_staleness:
             msg = "ahead goes with no max_staleness: what is dropped with its round must not come late"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from skills.manifest import Name
 from skills.messages.base import Finite, Message, Whole
-from skills.messages.training import Algorithm, Imitation
+from skills.messages.leaderboards import Draw
+from skills.messages.training import Algorithm, Imitation, Ppo
 from skills.parts import CARRIED, Carried
 
 __all__ = ["GatePlan", "MergePlan", "OptimiserName", "RuleName", "TrainingPlan"]
 
+LEAST_MARGIN = 0.06
+"""By default; and of orders from before, whose few episodes could not tell less."""
+WORKSHOPS = 2
+"""Held out, for each embodiment: all batches have their jobs in them."""
 
 RuleName = Literal[
     "mean",
@@ -72,6 +78,15 @@ class TrainingPlan(Message):
         return CARRIED if self.moments else ("variate",) if self.variates else ()
 
     @property
+    def steps_done(self) -> int:
+        """Environment steps behind the delta of a robot that did all this, less a tenth for resets.
+
+        Where the task advises the learner, the hub may not know it: then the usual one's.
+        """
+        batch = (self.learner or Ppo()).batch
+        return max(1, self.iterations * batch * 9 // 10)
+
+    @property
     def master_iterations(self) -> int:
         """Iterations of a robot that trains its master first, as far as the plan says so."""
         return self.learner.master_iterations if isinstance(self.learner, Imitation) else 0
@@ -104,7 +119,8 @@ class MergePlan(Message):
         options: The rule's own, such as `trim` or `byzantine`.
         clip: Deltas longer than so many times the median length are scaled down to it; None: none is.
         mixing: Whether each delta is first replaced by the mean of its nearest; needs `byzantine`.
-        sample_cap: Environment steps beyond which a robot's weight no longer grows.
+        sample_cap: Environment steps beyond which a robot's weight no longer grows; None: what any robot has
+            that did what the training plan says, so that nobody gains by boasting.
         max_staleness: How many rounds late a delta may come and still count, with weight / sqrt(1 + rounds).
         optimiser: What turns the merged delta into a step; `momentum` with momentum 0 only scales it.
         momentum: Share of the last step that is taken again.
@@ -119,7 +135,7 @@ class MergePlan(Message):
     options: dict[str, Whole | Finite] = Field(default_factory=dict, max_length=16)
     clip: float | None = Field(default=None, gt=0, le=1e6)
     mixing: bool = False
-    sample_cap: int = Field(default=100_000, ge=1, le=10**12)
+    sample_cap: int | None = Field(default=None, ge=1, le=10**12)
     max_staleness: int = Field(default=0, ge=0, le=1000)
     optimiser: OptimiserName = "momentum"
     momentum: float = Field(default=0.0, ge=0, lt=1)
@@ -144,14 +160,54 @@ class MergePlan(Message):
 
 
 class GatePlan(Message):
-    """How a candidate is examined on held-out variations.
+    """How a candidate is examined on held-out variations: in batches, until it is clear (docs/rounds.md).
+
+    An order of before says `tolerance`: that is its margin, as far as episodes can tell.
 
     Attributes:
-        episodes: For each embodiment.
-        tolerance: How far the candidate's score may lie below the current version's.
+        episodes: For each embodiment, in a batch; what has nothing to be compared with plays two.
+        most: For each embodiment, in all batches: what is not clear by then is not published.
+        margin: What succeeds so much less often than the stable or the best version, is published with
+            probability `alpha` at most.
+        arm_margin: The same on each embodiment alone, so that none is sacrificed for the mean; as wide as
+            `margin` at least.
+        alpha: See `margin`.
+        power: What is as good is taken for worse with probability `1 - power` at most.
     """
 
     embodiments: tuple[Name, ...] = ()
-    episodes: int = Field(default=32, ge=1, le=10_000)
+    episodes: int = Field(default=16, ge=1, le=10_000)
+    most: int = Field(default=480, ge=1, le=100_000)
+    margin: float = Field(default=LEAST_MARGIN, gt=0, le=1)
+    arm_margin: float = Field(default=0.25, gt=0, le=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    power: float = Field(default=0.9, gt=0, lt=1)
     seed: int = Field(default=20_000, ge=0, le=2**63 - 1)
-    tolerance: float = Field(default=0.05, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before(cls, fields: Any) -> Any:
+        """Read an order that was written when a gate had a fixed number of episodes and a tolerance."""
+        if not isinstance(fields, dict) or not isinstance(fields.get("tolerance"), int | float):
+            return fields
+        rest = {name: value for name, value in fields.items() if name != "tolerance"}
+        return {**rest, "margin": max(fields["tolerance"], LEAST_MARGIN)}
+
+    @property
+    def batches(self) -> int:
+        """At most so many."""
+        return max(1, self.most // self.episodes)
+
+    def draws(self, batch: int) -> tuple[Draw, ...]:
+        """Jobs of a batch, counted from 0, for each embodiment: new ones, always in the same workshops."""
+        count = min(WORKSHOPS, self.episodes)
+        jobs = np.random.SeedSequence([self.seed, batch]).generate_state(count).tolist()
+        each = -(-self.episodes // count)
+        return tuple(Draw(workshop=self.seed + i, jobs=own, episodes=each) for i, own in enumerate(jobs))
+
+    def in_words(self) -> str:
+        """On one line: `at most 6 % worse passes, 25 % on an arm; 16 to 480 episodes an arm`."""
+        return (
+            f"at most {self.margin:.0%} worse passes, {max(self.margin, self.arm_margin):.0%} on an arm; "
+            f"{self.episodes} to {max(self.episodes, self.most)} episodes an arm"
+        )

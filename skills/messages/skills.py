@@ -13,6 +13,7 @@ from skills.messages.base import Message
 __all__ = [
     "ChannelMove",
     "ChannelName",
+    "Compared",
     "GateReport",
     "MinimumChange",
     "ReleaseState",
@@ -43,12 +44,53 @@ class ScoreView(Message):
     mean_return: float | None = None
 
 
+class Compared(Message):
+    """A candidate and a reference on the same jobs (`hub.workers.paired_test`).
+
+    Attributes:
+        reference: Digest of the version.
+        score: Of the reference, over all embodiments.
+        jobs: That both faced.
+        wins: In which the candidate alone succeeded.
+        losses: In which the reference alone did.
+        verdict: What that says by the margins of the gate's plan; `open` means that it was not clear by the
+            most episodes.
+        unseen: A loss of up to so much may have gone unnoticed; a greater one is excluded but for probability
+            `alpha`, however often one looks.
+        unseen_by_embodiment: The same on each embodiment alone.
+    """
+
+    reference: Digest
+    score: ScoreView
+    jobs: int = Field(ge=1)
+    wins: int = Field(ge=0)
+    losses: int = Field(ge=0)
+    verdict: Literal["not worse", "worse", "open"]
+    unseen: float = Field(ge=0, le=1)
+    unseen_by_embodiment: dict[str, float] = Field(default_factory=dict)
+
+    def in_words(self) -> str:
+        """What could not be seen: `a loss of up to 4.1 points, on ur5e of up to 9.3, may have gone unnoticed`."""
+        worst = max(self.unseen_by_embodiment, key=lambda arm: self.unseen_by_embodiment[arm], default="")
+        on_arm = f", on {worst} of up to {100 * self.unseen_by_embodiment[worst]:.1f}," if worst else ""
+        return f"a loss of up to {100 * self.unseen:.1f} points{on_arm} may have gone unnoticed"
+
+
 class GateReport(Message):
     """What the gate measured: candidate and current version on the same seeds, per embodiment.
 
     Attributes:
+        passed: Whether the candidate was found to be not worse than any that it was compared with.
+        reason: The same in a sentence or two, with what could not be seen.
+        candidate: Over all embodiments, in all episodes that were needed.
+        current: The version that it was compared with, in the same jobs.
+        compared: With the current version, job by job; None: there was none, or the report is from before.
+        best: With the best version of the lineage so far, where that is another one and was asked.
         reached: Whether it reached the skill's minimum; None: it was not held to it.
         nothing: What doing nothing scores, where that is the minimum.
+        by_embodiment: Of the candidate.
+        contributions: By how much its mean return would be lower without each delta of its round, by the
+            delta's digest; empty where the campaign does not ask.
         exploring: How the candidate did with the noise with which its training would begin, in few episodes.
         current_exploring: The same of the current version.
     """
@@ -57,11 +99,14 @@ class GateReport(Message):
     reason: str
     candidate: ScoreView
     current: ScoreView | None = None
+    compared: Compared | None = None
+    best: Compared | None = None
     reached: bool | None = None
     nothing: ScoreView | None = None
     by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
     exploring: ScoreView | None = None
     current_exploring: ScoreView | None = None
+    contributions: dict[Digest, float] = Field(default_factory=dict)
     seconds: float = Field(ge=0)
 
 

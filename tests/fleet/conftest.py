@@ -49,7 +49,7 @@ class Guild:
             quorum=robots,
             target=robots,
             training=TrainingPlan(iterations=1),
-            gate=GatePlan(embodiments=("ur5e",), episodes=2, tolerance=1.0),
+            gate=GatePlan(embodiments=("ur5e",), episodes=2, margin=1),
         )
         return self.operator.start_campaign(order)
 

@@ -124,7 +124,7 @@ class StubGate:
         mine = self._score(candidate)
         theirs = self._score(current) if current else None
         return GateReport(
-            passed=theirs is None or mine.score >= theirs.score - plan.tolerance,
+            passed=theirs is None or mine.score >= theirs.score - plan.margin,
             reason="Measured by a stub.",
             candidate=mine,
             current=theirs,

@@ -29,7 +29,7 @@ ORDER = CampaignRequest(
     quorum=2,
     target=2,
     training=TrainingPlan(iterations=1),
-    gate=GatePlan(episodes=4, tolerance=1.0),
+    gate=GatePlan(episodes=4, margin=1),
 )
 
 

@@ -126,11 +126,13 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
         **_phases(order),
         "merge": merge.rule_in_words(),
         "server optimiser": merge.optimiser_in_words(),
+        "gate": order.gate.in_words(),
         "late deltas": f"staleness up to {merge.max_staleness}" if merge.max_staleness else "refused",
         "now": _line(campaign),
     }
     title = f"{campaign.campaign_id}: {order.skill}"
-    tell(campaign, facts(rows, title=title), _rounds(campaign), as_json=as_json)
+    shown = [facts(rows, title=title), _rounds(campaign)]
+    tell(campaign, *shown, *([_contributions(campaign)] * order.contributions), as_json=as_json)
 
 
 @app.command(
@@ -193,6 +195,17 @@ def _done(campaign: CampaignView) -> int:
 
 def _line(campaign: CampaignView) -> str:
     return campaign.waiting_for or campaign.reason
+
+
+def _contributions(campaign: CampaignView) -> Table:
+    """By how much the mean return of each round would be lower without each delta, the least first."""
+    rows = [
+        (str(each.number), delta.removeprefix("sha256:")[:12], f"{effect:+.3g}")
+        for each in campaign.rounds
+        if each.gate
+        for delta, effect in sorted(each.gate.contributions.items(), key=lambda found: found[1])
+    ]
+    return table(("round", "delta", "gain in return"), rows)
 
 
 def _rounds(campaign: CampaignView) -> Table:

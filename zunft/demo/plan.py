@@ -103,7 +103,7 @@ def fast_plan(task: str, *, seed: int, processes: int = 2) -> DemoPlan:
     """The same path in half a minute; too short to learn anything."""
     advice = _in_short(load_task(task).file.training.order(), FAST_ROUNDS)
     training = advice.training.model_copy(update={"iterations": 1})
-    order = _order(task, advice.model_copy(update={"training": training}), episodes=4, tolerance=0.5)
+    order = _order(task, advice.model_copy(update={"training": training}), episodes=4, margin=1)
     tuning = Tuning(iterations=1, episodes=4)
     return DemoPlan(order, episodes=8, fresh=1, tuning=tuning, processes=processes, seed=seed)
 

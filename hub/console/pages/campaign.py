@@ -184,7 +184,7 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
         "Merge": merge.rule_in_words(),
         "Server optimiser": merge.optimiser_in_words(),
         "Late deltas": f"up to {plural(merge.max_staleness, 'round')}" if merge.max_staleness else "refused",
-        "Gate": f"{plural(gate.episodes, 'episode')} an arm, tolerance {percent(gate.tolerance)}",
+        "Gate": gate.in_words(),
         "Arms at the gate": ", ".join(gate.embodiments) or "those of the enrolled robots",
     }
 

@@ -161,7 +161,7 @@ def test_a_delta_that_was_acknowledged_survives_a_kill_of_the_hub(tmp_path: Path
     order = {
         "skill": "weld-seam",
         "rounds": 2,
-        "gate": {"embodiments": ["ur5e"], "episodes": 1, "tolerance": 1},
+        "gate": {"embodiments": ["ur5e"], "episodes": 1, "margin": 1},
     }
     with running_hub(tmp_path) as hub, client_of(hub) as client:
         ok(client.post(API + "/skills", content=base.to_bytes()))

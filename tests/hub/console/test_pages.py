@@ -25,7 +25,7 @@ from zunft.hub_process import run_hub
 from zunft.new_skill import new_skill
 
 HOSTILE = '<img src=x onerror="document.title=1"> `${document.title=2}` </script>'
-GATE = GatePlan(embodiments=("ur5e",), episodes=4, tolerance=1)
+GATE = GatePlan(embodiments=("ur5e",), episodes=4, margin=1)
 MERGE = MergePlan(rule="trimmed-mean", options={"trim": 0.1}, clip=3, optimiser="yogi", max_staleness=2)
 ROUNDS = 3
 

@@ -221,6 +221,33 @@ def test_momentum_carries_over_from_published_rounds_only(collecting: Collecting
     assert weights[3] == weights[2]
 
 
+def test_small_losses_do_not_add_up(collecting: Collecting) -> None:
+    hall = collecting.hall
+    hall.gate.scores = {2: 0.9, 3: 0.85, 4: 0.8}
+    for number in range(3):
+        bring(collecting.robots, number)
+        hall.turn()
+    rounds = hall.campaign(collecting.campaign_id).rounds
+    assert [each.state for each in rounds] == ["published", "published", "rejected"]
+    # v4 is hardly worse than v3, which is stable, and too much worse than v2, from which v3 came.
+    assert hall.gate.asked[-2:] == [(4, 3), (4, 2)]
+    assert rounds[2].gate is not None
+    assert "best version so far" in rounds[2].gate.reason
+
+
+def test_what_an_operator_went_back_from_is_no_yardstick(collecting: Collecting) -> None:
+    hall = collecting.hall
+    hall.gate.scores = {1: 0.6, 2: 0.9, 3: 0.6}
+    bring(collecting.robots, 0)
+    hall.turn()
+    assert hall.version("stable").version == 2
+    hall.release(1)
+    bring(collecting.robots, 1)  # the open round began from v2
+    hall.turn()
+    assert hall.version("stable").version == 3
+    assert hall.gate.asked[-1] == (3, 1)
+
+
 def test_the_sample_cap_bounds_a_robots_weight(hall: Hall) -> None:
     base = tiny_skill()
     ok(hall.publish(base))
@@ -234,6 +261,24 @@ def test_the_sample_cap_bounds_a_robots_weight(hall: Hall) -> None:
     hall.turn()
     step = hall.skill(2).tensors["log_std"] - base.tensors["log_std"]
     np.testing.assert_allclose(step, 0.3, rtol=1e-5)
+
+
+def test_a_boaster_among_three_honest_robots_has_one_part_in_four(hall: Hall) -> None:
+    base = tiny_skill()
+    ok(hall.publish(base))
+    robots = [hall.enrol(name) for name in ("one", "two", "three", "boaster")]
+    training = {"iterations": 2, "learner": {"algorithm": "ppo", "batch": 500}}
+    hall.start(target=4, training=training, merge={"momentum": 0.0, "step": 1.0})
+    hall.turn()
+    # The honest ones lost some steps to resets, each as many as it happened to be.
+    for robot, samples in zip(robots, (990, 985, 1000, 10**12), strict=True):
+        work = robot.assignment()
+        assert work is not None
+        learned = tensors_like(base, 0.4 if robot is robots[-1] else 0.0)
+        ok(robot.push(work.round_id, robot.delta(work, learned, samples=samples)))
+    hall.turn()
+    step = hall.skill(2).tensors["log_std"] - base.tensors["log_std"]
+    np.testing.assert_allclose(step, 0.4 / 4, rtol=1e-5)
 
 
 def test_one_robot_cannot_send_the_next_round_into_wild_exploration(hall: Hall) -> None:

@@ -95,7 +95,10 @@ def merged(
 
 
 def weights_of(plan: MergePlan, deltas: list[Received]) -> list[float]:
-    return [min(each.samples, plan.sample_cap) * discount(each.staleness) for each in deltas]
+    return [
+        min(each.samples, plan.sample_cap or TrainingPlan().steps_done) * discount(each.staleness)
+        for each in deltas
+    ]
 
 
 def only_carried(skill: Skill) -> Tensors:
