@@ -1,7 +1,7 @@
 """Attestations: who vouches for what of a version, as in-toto Statements v1 in DSSE envelopes, by Ed25519.
 
 Four predicates of our own, described in docs/format.md: how a version was merged, what the gate measured, who
-moved a channel, and what somebody scored. An envelope is named by the SHA-256 of its bytes; what is signed are
+moved a channel, and what somebody scored. An envelope is named by the SHA-256 of its bytes; what is signed is
 the statement's bytes as they stand in it, so that nothing is ever written anew before it is verified.
 
 The predicates are read strictly: an unknown field is an error, and whoever needs another one writes another

@@ -12,7 +12,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
-from hub.catalogue.catalogue import Catalogue, add_version, point_channel, resolve
+from hub.attestations.keeping import Attestations, Kept
+from hub.catalogue.catalogue import Catalogue, add_version, make_stable, resolve
 from hub.catalogue.channels import is_fit, least_of, stable_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
@@ -59,6 +60,7 @@ class RoundSteps:
         discards: Discards,
         jobs: Jobs,
         catalogue: Catalogue,
+        attestations: Attestations,
         clock: Clock,
         active_seconds: float,
     ) -> None:
@@ -66,6 +68,7 @@ class RoundSteps:
         self._discards = discards
         self._jobs = jobs
         self._catalogue = catalogue
+        self._attestations = attestations
         self._clock = clock
         self._active_seconds = active_seconds
 
@@ -93,8 +96,9 @@ class RoundSteps:
             base = resolve(session, campaign.skill, "base", THE_HUB)
             job = self._gate_job(session, campaign, base.digest, None)
         if base.gate is None:
-            report = self._jobs.run(job, held.given_up)
-            self._catalogue.record_report(base.digest, report)
+            found = self._jobs.run(job, held.given_up)
+            kept = self._attestations.gate(job, found)
+            self._catalogue.record_report(base.digest, found.report, kept)
         with held.commit() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
@@ -136,6 +140,7 @@ class RoundSteps:
             task = task_source(session, campaign.skill)
         job = merge_job(row, deltas, order_of(campaign), number, region, task)
         made = self._jobs.run(job, held.given_up)
+        kept = self._attestations.merge(job, made)
         try:
             with held.commit() as session:
                 current = _still(session, row, "merging")
@@ -146,9 +151,13 @@ class RoundSteps:
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
                     discard(session, region, made.digest, self._clock())
+                    kept.drop(session, self._clock())
                     return True
                 now, signature = self._clock(), self._catalogue.sign(made.digest)
-                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                version = add_version(
+                    session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB
+                )
+                kept.enter(session, version, now)
                 current.candidate, current.optimiser_after = made.digest, made.optimiser_after
                 current.device, current.root = made.device, made.root
                 current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
@@ -166,12 +175,14 @@ class RoundSteps:
             stable = stable_of(session, campaign.skill)
             against = stable.digest if stable is not None else row.base
             job = self._gate_job(session, campaign, str(row.candidate), against)
-        report = self._jobs.run(job, held.given_up)
+        found = self._jobs.run(job, held.given_up)
+        kept = self._attestations.gate(job, found)
         with held.commit() as session:
             current = _still(session, row, "gating")
             if current is None:
+                kept.drop(session, self._clock())
                 return True
-            self._enter_report(session, current, report)
+            self._enter_report(session, current, found.report, kept)
         return True
 
     def go_on(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
@@ -247,15 +258,16 @@ class RoundSteps:
             campaign.state, campaign.reason = state, reason[:2000]
             record(session, f"campaign.{state}", self._clock(), campaign_id=campaign_id, skill=campaign.skill)
 
-    def _enter_report(self, session: Session, row: RoundRow, report: GateReport) -> None:
+    def _enter_report(self, session: Session, row: RoundRow, report: GateReport, kept: Kept) -> None:
         now = self._clock()
         version = session.scalars(select(VersionRow).where(VersionRow.digest == row.candidate)).one()
+        kept.enter(session, version, now)
         version.gate = row.gate = report.model_dump(mode="json")
         version.score = report.candidate.model_dump(mode="json")
         row.metrics = {**row.metrics, "gate_seconds": report.seconds}
         enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
         if report.passed and is_fit(version):
-            point_channel(session, version.skill, "stable", version.number, now)
+            make_stable(session, self._attestations, version, now, reason=report.reason)
 
     def _gate_job(
         self, session: Session, campaign: CampaignRow, candidate: str, current: str | None
