@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from hub.attestations.keeping import digests_of
 from hub.storage.blobs import blobs_of
 from hub.storage.tables.skills import VersionRow
+from hub.workers.job import GateJob
 from skills.attestations import Attested, Gate, Kind, Merge, Release, read_attestation
 from skills.container import digest_of
 from skills.errors import ArtefactError, SignatureError
 from skills.messages.attestations import AttestationView
 from skills.messages.base import API
+from skills.messages.plans import GatePlan
 from skills.signing import SigningKey, VerifyKey, gate_key_statement
 from tests.hub.conftest import Collecting, Hall, ok, random_tensors, tiny_skill
 
@@ -93,13 +96,14 @@ def test_the_gates_word_on_something_else_is_not_kept(hall: Hall) -> None:
     keeping, jobs = hall.services.attestations.keeping, hall.services.workers.jobs
     with hall.services.storage.database.read() as session:
         version = session.get_one(VersionRow, ("reach", 1))
-    from hub.workers.job import GateJob
-    from skills.messages.plans import GatePlan
-
     asked = GateJob(candidate=version.digest, current=None, plan=GatePlan())
     found = jobs.run(asked)
     keeping.gate(asked, found)
-    for other in ({"candidate": digest_of(b"other")}, {"plan": GatePlan(seed=1)}, {"current": version.digest}):
+    for other in (
+        {"candidate": digest_of(b"other")},
+        {"plan": GatePlan(seed=1)},
+        {"current": version.digest},
+    ):
         with pytest.raises(ArtefactError):
             keeping.gate(asked.model_copy(update=other), found)
     SigningKey.load_or_create(hall.settings.gate_key_path.with_name("other.pem"))
@@ -121,8 +125,6 @@ def test_what_an_older_hub_made_stable_gets_the_gates_word_after_the_next_start(
     ok(hall.publish(tiny_skill()))
     hall.release(1)
     with hall.services.storage.database.write() as session:
-        from sqlalchemy import text
-
         session.execute(text("DELETE FROM attestations"))
     hall.close()
     again = Hall(hall.settings, hall.gate, hall.clock)
