@@ -226,10 +226,13 @@ class OperatorClient(Lists):
         path = f"{paths.board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
-    def move_channel(self, name: str, channel: ChannelName, version: int) -> ReleaseView:
+    def move_channel(self, name: str, channel: ChannelName, version: int, reason: str = "") -> ReleaseView:
         """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
-            ReleaseView, "PUT", f"{paths.skill(name)}/channels/{channel}", ChannelMove(version=version)
+            ReleaseView,
+            "PUT",
+            f"{paths.skill(name)}/channels/{channel}",
+            ChannelMove(version=version, reason=reason),
         )
 
     def release(self, name: str, release_id: str) -> ReleaseView:
