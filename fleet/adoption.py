@@ -13,8 +13,9 @@ from fleet.place import Place, RobotError
 from fleet.progress import Voice
 from fleet.robot_folder import RobotFolder
 from fleet.sync import Verdict, judge
+from fleet.trust import UnvouchedError, Vouching
 from skills.container import digest_of
-from skills.errors import HubUnreachableError, NotFoundError, ZunftError
+from skills.errors import ContractError, HubUnreachableError, NotFoundError, ZunftError
 from skills.manifest import Digest
 from skills.messages.skills import VersionView
 from skills.skill import Skill
@@ -33,6 +34,7 @@ class Adoption:
         place: Place,
         voice: Voice,
         needs: Needs,
+        vouching: Vouching,
         tolerance: float,
     ) -> None:
         self._skill = skill
@@ -41,6 +43,8 @@ class Adoption:
         self._place = place
         self._voice = voice
         self._needs = needs
+        self._vouching = vouching
+        self._unvouched = ""
         self._tolerance = tolerance
         self._scores: dict[Digest, float] = {}
 
@@ -60,8 +64,22 @@ class Adoption:
         in_use = memory.in_use.digest if memory.in_use else None
         if version.digest == in_use or {version.digest, _told(version)} & memory.refused.keys():
             return False
+        try:
+            self._needs.check(version.manifest)
+            self._vouching.check(version)
+        except UnvouchedError as error:
+            return self._wait_for_a_word(version, error)
+        except ContractError:
+            pass  # for the trial to say, and to remember
         self._decide(version)
         return True
+
+    def _wait_for_a_word(self, version: VersionView, error: UnvouchedError) -> bool:
+        """Say once why a version is not even tried; it is looked at again: somebody may yet vouch for it."""
+        if self._unvouched != str(error):
+            self._unvouched = str(error)
+            self._voice.say("refused", f"version {version.version}: {error}")
+        return False
 
     def _decide(self, version: VersionView) -> None:
         verdict, about = self._try(version)

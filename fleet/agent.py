@@ -34,6 +34,7 @@ from fleet.place import Iteration, Place, RobotError, StoppedError, Work
 from fleet.progress import Phase, Progress, Voice
 from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
+from fleet.trust import Vouching
 from fleet.tuning import HomeTuning
 from skills.container import digest_of
 from skills.errors import (
@@ -109,7 +110,14 @@ class Agent:
         self._voice = Voice(identity.name, client.connection.traffic, report)
         self._needs = Needs(skill, place.contract, place.task_digest)
         self._adoption = Adoption(
-            skill, workbench, client, place, self._voice, self._needs, settings.tolerance
+            skill,
+            workbench,
+            client,
+            place,
+            self._voice,
+            self._needs,
+            Vouching.by_owner(workbench, client),
+            settings.tolerance,
         )
         tuning = settings.tuning
         self._tuning = tuning and HomeTuning(skill, workbench, place, self._voice, tuning)

@@ -29,6 +29,8 @@ from skills.errors import (
 )
 from skills.files import Blob
 from skills.fits import Abilities
+from skills.manifest import Digest
+from skills.messages.attestations import AttestationView, GateKey
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.events import Event
@@ -56,7 +58,7 @@ from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 from skills.messages.users import UserCreated, UserRequest
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
-from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.signing import SigningKey, VerifyKey, delta_statement, gate_key_statement, skill_statement
 from skills.skill import SIZE_LIMIT, Skill
 
 __all__ = ["HubClient", "OperatorClient", "enrol"]
@@ -117,6 +119,23 @@ class HubClient:
     def version(self, skill: str, ref: str) -> VersionView:
         """One version by number or channel, as the hub describes it: not yet verified."""
         return self.connection.ask(VersionView, "GET", paths.version(skill, ref))
+
+    def attestations(self, version: VersionView) -> list[AttestationView]:
+        """What vouches for a version, as the hub lists it: not yet verified."""
+        return attestations_of(self.connection, version)
+
+    def envelope(self, version: VersionView, digest: Digest, limit: int) -> bytes:
+        """One attestation; see `envelope_of`."""
+        return envelope_of(self.connection, version, digest, limit)
+
+    def learn_gate_key(self) -> VerifyKey:
+        """Whose word on what the gate found counts, signed by the pinned key.
+
+        Raises:
+            SignatureError: Not signed by the hub that this robot joined.
+            HubUnreachableError: No answer.
+        """
+        return _gate_key(self.connection, self.hub_key)
 
     def fetch_skill(self, version: VersionView, target: Path) -> Skill:
         """Download the file of a version and verify it; what an earlier try left beside `target` is used.
@@ -190,15 +209,30 @@ class OperatorClient(Lists):
         """
         return _fetch(self.connection, version, key, target)
 
+    def attestations(self, version: VersionView) -> list[AttestationView]:
+        """What vouches for a version, as the hub lists it: not yet verified."""
+        return attestations_of(self.connection, version)
+
+    def envelope(self, version: VersionView, digest: Digest, limit: int) -> bytes:
+        """One attestation; see `envelope_of`."""
+        return envelope_of(self.connection, version, digest, limit)
+
+    def gate_key(self, hub_key: VerifyKey | None) -> VerifyKey:
+        """Whose word on what the gate found counts, as the hub says, or has signed where its key is given."""
+        return _gate_key(self.connection, hub_key)
+
     def replay(self, task: str, skill: str) -> bytes:
         """The replay beside a skill's score, a file for `envs.replay.read_replay`."""
         path = f"{paths.board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
-    def move_channel(self, name: str, channel: ChannelName, version: int) -> ReleaseView:
+    def move_channel(self, name: str, channel: ChannelName, version: int, reason: str = "") -> ReleaseView:
         """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
-            ReleaseView, "PUT", f"{paths.skill(name)}/channels/{channel}", ChannelMove(version=version)
+            ReleaseView,
+            "PUT",
+            f"{paths.skill(name)}/channels/{channel}",
+            ChannelMove(version=version, reason=reason),
         )
 
     def release(self, name: str, release_id: str) -> ReleaseView:
@@ -328,6 +362,33 @@ class OperatorClient(Lists):
         for line in self.connection.lines(f"{API}/events", {"Accept": "text/event-stream", **resume}):
             if line.startswith("data:"):
                 yield Event.model_validate_json(line.removeprefix("data:"))
+
+
+def attestations_of(connection: Connection, version: VersionView) -> list[AttestationView]:
+    """What vouches for a version, the newest first, as the hub lists it: not yet verified."""
+    path = f"{paths.version(version.skill, str(version.version))}/attestations"
+    return connection.ask(list[AttestationView], "GET", path)
+
+
+def envelope_of(connection: Connection, version: VersionView, digest: Digest, limit: int) -> bytes:
+    """The envelope of that name, of at most so many bytes.
+
+    Raises:
+        ArtefactError: It has another name, or is larger.
+        HubUnreachableError: No answer.
+    """
+    path = f"{paths.version(version.skill, str(version.version))}/attestations/{quote(digest, safe='')}"
+    data = connection.send("GET", path, limit=limit).body
+    if digest_of(data) != digest:
+        raise ArtefactError(f"it is not {digest}.", where="attestation", code="digest_mismatch")
+    return data
+
+
+def _gate_key(connection: Connection, hub_key: VerifyKey | None) -> VerifyKey:
+    told = connection.ask(GateKey, "GET", f"{API}/gate-key")
+    if hub_key is not None:
+        hub_key.verify(told.signature, gate_key_statement(told.gate_key))
+    return VerifyKey(told.gate_key).canonical()
 
 
 def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:

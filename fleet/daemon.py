@@ -21,6 +21,7 @@ from fleet.progress import Progress
 from fleet.robot_folder import Personal, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
+from fleet.trust import Vouching
 from fleet.twin import OwnPlace, TwinPlace
 
 __all__ = ["make_agent", "tune_stable"]
@@ -62,14 +63,17 @@ def tune_stable(bench: RobotFolder, settings: RobotSettings, own_env: Env | None
     Raises:
         NotFoundError: It has not joined a hub, or nothing is stable.
         ContractError: There is no such workshop or task, or the version does not fit.
-        DistrustError, HubUnreachableError: The version could not be had.
+        DistrustError, UnvouchedError, HubUnreachableError: The version could not be had.
         ArtefactError, RobotError: Training failed.
     """
     hub = connect(bench)
     task = find_task(bench, hub, settings.skill)
     place = _place(bench, own_env, task, settings, lambda: False)
     needs = Needs(settings.skill, place.contract, place.task_digest)
-    guild = pull_skill(bench, hub, hub.version(settings.skill, "stable"), needs)
+    stable = hub.version(settings.skill, "stable")
+    needs.check(stable.manifest)
+    Vouching.by_owner(bench, hub).check(stable)
+    guild = pull_skill(bench, hub, stable, needs)
     record, skill = personalise(place, guild, settings.for_tuning())
     bench.keep_personal(settings.skill, record, skill)
     return record

@@ -43,6 +43,7 @@ def join(
     identity = Identity(
         hub=hub,
         hub_key=enrolled.hub_key,
+        gate_key=enrolled.gate_key,
         robot_id=enrolled.robot_id,
         organisation=enrolled.organisation,
         name=name,

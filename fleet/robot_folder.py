@@ -5,6 +5,7 @@ What to do with what is found is `fleet.sync`'s to decide.
 
     key.pem          private key, never leaves the folder
     identity.json    the hub's answer to the enrolment
+    settings.toml    what the owner demands, in `[trust]`: see `fleet.trust`; nothing writes it
     <skill>.memory.json   which version is in use, which were refused and why
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
@@ -15,6 +16,7 @@ What to do with what is found is `fleet.sync`'s to decide.
 from __future__ import annotations
 
 import fcntl
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -43,10 +45,14 @@ class _Document(BaseModel):
 
 
 class Identity(_Document):
-    """Who this robot is and which hub it joined; `workshop` names or points at its twin's data."""
+    """Who this robot is and which hub it joined; `workshop` names or points at its twin's data.
+
+    `gate_key` signs what the gate found; empty: not learned yet, by a robot that joined before there was one.
+    """
 
     hub: str
     hub_key: str
+    gate_key: str = ""
     robot_id: str
     organisation: str
     name: str
@@ -171,6 +177,25 @@ class RobotFolder:
     def keep_identity(self, identity: Identity) -> None:
         """Remember who the robot is."""
         self._write("identity.json", identity)
+
+    def policy(self, kind: type[D]) -> D:
+        """The table `[trust]` of the owner's settings; its defaults where there is none.
+
+        Raises:
+            ArtefactError: It cannot be read, or says something that is not known.
+        """
+        path = self.home / "settings.toml"
+        try:
+            with path.open("rb") as file:
+                return kind.model_validate(tomllib.load(file).get("trust", {}))
+        except FileNotFoundError:
+            return kind()
+        except (tomllib.TOMLDecodeError, ValidationError) as error:
+            raise ArtefactError(
+                f"the owner's policy cannot be read: {error}.",
+                where=str(path),
+                remedy="Write [trust] as docs/security.md says.",
+            ) from error
 
     def memory(self, skill: str) -> Memory:
         """What the robot remembers of a skill."""

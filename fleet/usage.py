@@ -13,6 +13,7 @@ from fleet.home import home_workshop
 from fleet.own_robot import load_env, rehearse
 from fleet.robot_folder import RobotFolder
 from fleet.tasks import find_task, kept_tasks
+from fleet.trust import Vouching
 from skills.messages.skills import VersionView
 from skills.policy import Policy
 from skills.skill import Skill
@@ -71,6 +72,7 @@ def use_skill(
 
     Raises:
         DistrustError: The file is not what the hub's key signed.
+        UnvouchedError: It is the stable version, and not vouched for as the owner demands.
         ContractError: It does not fit this robot.
     """
     name, _, ref = reference.partition("@")
@@ -80,6 +82,9 @@ def use_skill(
     own = task if env else None
     client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))
     needs = Needs(name, task.contract, task.digest)
+    if ref in {"", "stable"}:  # one that the owner names by its number was chosen by the owner
+        needs.check(version.manifest)
+        Vouching.by_owner(bench, client).check(version)
     share, skill = _own_layer(bench, version, needs, wanted=not (plain or ref)) or (
         0.0,
         pull_skill(bench, client, version, needs),

@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from hub.api import (
+    attestations,
     audit,
     campaigns,
     events,
@@ -55,6 +56,7 @@ NOUNS = (
     robots,
     rounds,
     skills,
+    attestations,
     tasks,
     leaderboards,
     uploads,

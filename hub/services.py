@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from hub.access.wiring import AccessWing
 from hub.access.wiring import wire as wire_access
+from hub.attestations.wiring import AttestationsWing
+from hub.attestations.wiring import wire as wire_attestations
 from hub.catalogue.wiring import CatalogueWing
 from hub.catalogue.wiring import wire as wire_catalogue
 from hub.clock import Clock, utc_now
@@ -59,6 +61,7 @@ class Services:
     organisations: OrganisationsWing
     workers: WorkersWing
     tasks: TasksWing
+    attestations: AttestationsWing
     catalogue: CatalogueWing
     robots: RobotsWing
     leaderboards: LeaderboardsWing
@@ -109,7 +112,9 @@ def open_services(
     events = wire_events(storage)
     organisations = wire_organisations(settings, storage, clock)
     workers = wire_workers(settings, storage.stores, gate, metrics)
-    catalogue = wire_catalogue(settings, storage, access, workers, clock)
+    attestations = wire_attestations(settings, storage, access, clock, in_process=gate is not None)
+    vouch = attestations.keeping
+    catalogue = wire_catalogue(settings, storage, vouch, workers, clock)
     check = _any_task if gate else check_task
     services = Services(
         settings=settings,
@@ -120,13 +125,14 @@ def open_services(
         organisations=organisations,
         workers=workers,
         tasks=wire_tasks(settings, storage, access, workers, clock),
+        attestations=attestations,
         catalogue=catalogue,
-        robots=wire_robots(settings, storage, access, clock),
+        robots=wire_robots(settings, storage, access, vouch.gate_key, clock),
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
-        rounds=wire_rounds(settings, storage, access, workers, catalogue, clock, check),
+        rounds=wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check),
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),
-        withdrawals=wire_withdrawals(settings, storage, workers, catalogue, clock),
+        withdrawals=wire_withdrawals(settings, storage, workers, catalogue, vouch, clock),
         loops=[],
     )
     services.loops.extend(_loops(services))

@@ -32,6 +32,7 @@ __all__ = ["KEY_FILE", "SPOOL_FOLDER", "Network", "Settings", "StoreKeys", "pars
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
 KEY_FILE = "hub-key.pem"
+GATE_KEY_FILE = "gate-key.pem"
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
 
 
@@ -57,6 +58,17 @@ class Settings(BaseSettings):
         default=None,
         description="File of the key that signs the guild's skills, the same for all processes of a hub; "
         "empty: data_dir/hub-key.pem, which is made with a new hub.",
+    )
+    gate_key_file: Path | None = Field(
+        default=None,
+        description="File of the key with which workers sign what the gate found, on the machine where they "
+        "run; empty: data_dir/gate-key.pem, which is made with a new hub.",
+    )
+    gate_key: str = Field(
+        default="",
+        max_length=128,
+        description="Public half of the gate's key, ed25519:..., where that lies on other machines only; "
+        "another one than before takes its place. Empty: of the key in gate_key_file.",
     )
     database_url: str = Field(
         default="",
@@ -355,6 +367,11 @@ class Settings(BaseSettings):
     def key_path(self) -> Path:
         """Where the signing key is, the default resolved."""
         return self.signing_key_file or self.data_dir / KEY_FILE
+
+    @property
+    def gate_key_path(self) -> Path:
+        """Where workers find the gate's key, the default resolved."""
+        return self.gate_key_file or self.data_dir / GATE_KEY_FILE
 
     @property
     def database(self) -> str:

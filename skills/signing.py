@@ -23,7 +23,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from skills.errors import SignatureError
 from skills.files import write_atomically
 
-__all__ = ["SigningKey", "VerifyKey", "delta_statement", "skill_statement", "task_statement"]
+__all__ = [
+    "SigningKey",
+    "VerifyKey",
+    "delta_statement",
+    "gate_key_statement",
+    "skill_statement",
+    "task_statement",
+]
 
 KEY_PREFIX = "ed25519:"
 
@@ -122,6 +129,11 @@ def delta_statement(digest: str) -> bytes:
 def skill_statement(digest: str) -> bytes:
     """What a hub signs of a skill that it publishes: the digest of the file."""
     return b"zunft.skill/1\n" + digest.encode()
+
+
+def gate_key_statement(text: str) -> bytes:
+    """What a hub signs of the key whose word on the gate counts: the key, as it is written."""
+    return b"zunft.gate-key/1\n" + text.encode()
 
 
 def task_statement(name: str, version: int, digest: str) -> bytes:

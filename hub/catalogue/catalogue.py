@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen, seen_skills
+from hub.attestations.keeping import Attestations, Kept
 from hub.catalogue.channels import ask_release, base_of, is_fit, stable_of
 from hub.catalogue.publishing import add_skill, check_origin, check_succession, owner_for
 from hub.catalogue.skill_views import (
@@ -44,22 +45,27 @@ from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.lists import Page, SkillQuery, VersionQuery
 from skills.messages.skills import ChannelName, GateReport, SkillView, VersionView, Visibility
-from skills.signing import SigningKey, skill_statement
+from skills.signing import skill_statement
 from skills.skill import Skill
 
-__all__ = ["Catalogue", "add_version", "find_skill", "own_skill", "point_channel", "resolve"]
+__all__ = ["Catalogue", "add_version", "find_skill", "make_candidate", "make_stable", "own_skill", "resolve"]
 
 
 class Catalogue:
     """Publishing and reading; each call is its own transaction."""
 
     def __init__(
-        self, database: Database, stores: Stores, discards: Discards, key: SigningKey, clock: Clock
+        self,
+        database: Database,
+        stores: Stores,
+        discards: Discards,
+        attestations: Attestations,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._stores = stores
         self._discards = discards
-        self._key = key
+        self._attestations = attestations
         self._clock = clock
 
     def published(self, digest: str, by: Principal) -> VersionView | None:
@@ -144,7 +150,7 @@ class Catalogue:
 
     def sign(self, digest: str) -> str:
         """The hub's signature on a version that it answers for."""
-        return self._key.sign(skill_statement(digest))
+        return self._attestations.key.sign(skill_statement(digest))
 
     def skills(self, viewer: Viewer, query: SkillQuery) -> Page[SkillView]:
         """Skills that the viewer sees."""
@@ -238,18 +244,20 @@ class Catalogue:
                 note(session, "skill.minimum", now, by=by.actor, subject=name, minimum=words)
             return _skill_view(session, row)
 
-    def record_report(self, digest: str, report: GateReport) -> None:
+    def record_report(self, digest: str, report: GateReport, kept: Kept) -> None:
         """Keep the first measurement of a version; where nothing is stable, it becomes that if it is fit."""
         now = self._clock()
         with self._database.write() as session:
             take_turn(session)  # before any row is locked
             row = _version_of(session, digest)
             if row is None or row.gate is not None:
+                kept.drop(session, now)
                 return
+            kept.enter(session, row, now)
             row.gate = report.model_dump(mode="json")
             row.score = report.candidate.model_dump(mode="json")
             if stable_of(session, row.skill) is None and is_fit(row) and row.withdrawn_at is None:
-                point_channel(session, row.skill, "stable", row.number, now)
+                make_stable(session, self._attestations, row, now, reason=report.reason)
 
 
 def find_skill(session: Session, name: str, viewer: Viewer) -> SkillRow:
@@ -336,38 +344,57 @@ def add_version(
     name, number = manifest.name, manifest.version
     record(session, "version.added", now, skill=name, version=number, digest=digest)
     note(session, "skill.published", now, by=by.actor, subject=name, version=number, digest=digest)
-    point_channel(session, manifest.name, "candidate", manifest.version, now, by=by.actor)
+    make_candidate(session, name, number, now, by=by.actor)
     return version
 
 
-def point_channel(
-    session: Session, name: str, channel: ChannelName, number: int, now: datetime, *, by: str = HUB
+def make_candidate(session: Session, name: str, number: int, now: datetime, *, by: str = HUB) -> None:
+    """Have the candidate be this version, and tell listeners."""
+    _point(session, name, "candidate", number, now, by)
+
+
+def make_stable(
+    session: Session,
+    attestations: Attestations,
+    version: VersionRow,
+    now: datetime,
+    *,
+    reason: str,
+    by: str = HUB,
 ) -> None:
-    """Move a channel and tell listeners; a channel that is there already stays.
+    """Have this version be the stable one, attest who did it and why, and tell listeners.
 
     Raises:
         ConflictError: Nothing becomes stable that no gate found fit for it.
+        StoreError: The attestation could not be kept.
     """
-    take_turn(session)  # before any row is locked: whoever has the turn may want it, too
-    row = session.get(ChannelRow, (name, channel))
-    if row is not None and row.number == number:
-        return
-    if channel == "stable" and not is_fit(session.get_one(VersionRow, (name, number))):
+    name, number, before = version.skill, version.number, stable_of(session, version.skill)
+    if not is_fit(version):
         raise ConflictError(
             f"v{number} of {name} was never measured, or did not reach the skill's minimum.",
             where="version",
             remedy=f"Have it measured: zunft skill release {name} {number}.",
             code="unmeasured",
         )
+    if not _point(session, name, "stable", number, now, by):
+        return
+    record(session, "version.published", now, skill=name, version=number, digest=version.digest)
+    attestations.release(session, version, "stable", before, now, by=by, reason=reason)
+    want_score(session, version, now)
+
+
+def _point(session: Session, name: str, channel: ChannelName, number: int, now: datetime, by: str) -> bool:
+    """Move a channel; whether it was elsewhere before."""
+    take_turn(session)  # before any row is locked: whoever has the turn may want it, too
+    row = session.get(ChannelRow, (name, channel))
+    if row is not None and row.number == number:
+        return False
     session.merge(ChannelRow(skill=name, name=channel, number=number))
     session.get_one(SkillRow, name).updated_at = now
     session.flush()
     record(session, "channel.moved", now, skill=name, channel=channel, version=number)
-    if channel == "stable":
-        version = session.get_one(VersionRow, (name, number))
-        record(session, "version.published", now, skill=name, version=number, digest=version.digest)
-        want_score(session, version, now)
     note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
+    return True
 
 
 def _version_of(session: Session, digest: str) -> VersionRow | None:

@@ -1,6 +1,6 @@
 """What a channel may point at, what a round begins from, and releases that wait to be measured.
 
-Inside the caller's transaction. Moving a channel is `hub.catalogue.catalogue.point_channel`, measuring
+Inside the caller's transaction. Moving a channel is `hub.catalogue.catalogue.make_stable`, measuring
 `hub.catalogue.releases`.
 """
 
@@ -77,6 +77,7 @@ def ask_release(
     now: datetime,
     *,
     by: str,
+    words: str = "",
     if_none: bool = False,
 ) -> ReleaseRow:
     """Have a version measured so that the channel may point at it; one that waits already is the same.
@@ -87,13 +88,14 @@ def ask_release(
         channel: Where.
         now: The time.
         by: Who asks.
+        words: Why, as whoever asks typed it.
         if_none: Whether it is to take the place of no other version.
     """
     wanted = ReleaseRow.skill == version.skill, ReleaseRow.number == version.number
     waiting = ReleaseRow.channel == channel, ReleaseRow.state == "queued"
     known = session.scalar(select(ReleaseRow).where(*wanted, *waiting))
     if known is not None:
-        known.if_none = known.if_none and if_none
+        known.if_none, known.words = known.if_none and if_none, words or known.words
         return known
     row = ReleaseRow(
         release_id=f"r-{secrets.token_hex(6)}",
@@ -105,6 +107,7 @@ def ask_release(
         asked_at=now,
         state="queued",
         reason="",
+        words=words,
     )
     session.add(row)
     session.flush()

@@ -11,19 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import Principal, Viewer
-from hub.catalogue.catalogue import find_skill, own_skill, point_channel, resolve
+from hub.attestations.keeping import Attestations, Kept, has_gate
+from hub.catalogue.catalogue import find_skill, make_candidate, make_stable, own_skill, resolve
 from hub.catalogue.channels import ask_release, is_fit, stable_of
 from hub.clock import Clock
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database
-from hub.storage.record import record, take_turn
+from hub.storage.record import HUB, record, take_turn
 from hub.storage.regions import region_of
-from hub.storage.tables.skills import ReleaseRow, SkillRow, VersionRow
+from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
@@ -44,10 +45,20 @@ class Releases:
     """Takes orders and shows what became of them; each call is its own transaction."""
 
     database: Database
+    attestations: Attestations
     clock: Clock
 
-    def move(self, name: str, channel: ChannelName, number: int, *, by: Principal) -> ReleaseView:
-        """Have a channel point at a version: at once, or when it has been measured.
+    def move(
+        self, name: str, channel: ChannelName, number: int, *, by: Principal, words: str = ""
+    ) -> ReleaseView:
+        """Have a channel point at a version: at once, or when the gate has measured it and signed that.
+
+        Args:
+            name: The skill.
+            channel: Which of its channels.
+            number: The version.
+            by: Who asks.
+            words: Why, for the attestation.
 
         Raises:
             NotFoundError: No such skill or version.
@@ -65,9 +76,9 @@ class Releases:
                     remedy="Choose another version.",
                     code="withdrawn",
                 )
-            row = ask_release(session, version, channel, now, by=by.actor)
-            if channel != "stable" or is_fit(version):
-                _finish(session, row, version, "", now)
+            row = ask_release(session, version, channel, now, by=by.actor, words=words)
+            if channel != "stable" or (is_fit(version) and has_gate(session, version)):
+                _finish(session, self.attestations, row, version, "", now)
             return _view(row)
 
     def release(self, name: str, release_id: str, viewer: Viewer) -> ReleaseView:
@@ -102,21 +113,34 @@ class Releaser:
     Args:
         database: Where the rows are.
         jobs: Who measures.
+        attestations: Where the gate's word for it is kept.
         clock: The time.
         seconds: How long a lease lasts unless it is renewed.
         stopping: Whether this process is going down.
     """
 
     def __init__(
-        self, database: Database, jobs: Jobs, clock: Clock, seconds: float, stopping: Callable[[], bool]
+        self,
+        database: Database,
+        jobs: Jobs,
+        attestations: Attestations,
+        clock: Clock,
+        seconds: float,
+        stopping: Callable[[], bool],
     ) -> None:
         self._database = database
         self._jobs = jobs
+        self._attestations = attestations
         self._clock = clock
+        self._looked_back = False
         self._queue = LeasedQueue(database, ReleaseRow, clock, seconds, due=_waiting, stopping=stopping)
 
     def work(self) -> float:
-        """Measure what waits."""
+        """Measure what waits, and at first what an older hub made stable without the gate's signed word."""
+        if not self._looked_back:
+            with self._database.write() as session:
+                _ask_again(session, self._clock())
+            self._looked_back = True
         while self.step():
             pass
         return LOOK_SECONDS
@@ -128,25 +152,37 @@ class Releaser:
     def _measure(self, held: Held[ReleaseRow]) -> None:
         with self._database.read() as session:
             job = _job(session, held.row)
-        self._enter(held, self._jobs.run(job, held.given_up), "")
+        found = self._jobs.run(job, held.given_up)
+        self._enter(held, found.report, self._attestations.gate(job, found), "")
 
     def _refuse(self, held: Held[ReleaseRow], error: Exception) -> None:
         known = error.message if isinstance(error, ZunftError) else INTERNAL
-        self._enter(held, None, f"It cannot be measured: {known}")
+        self._enter(held, None, None, f"It cannot be measured: {known}")
 
-    def _enter(self, held: Held[ReleaseRow], report: GateReport | None, reason: str) -> None:
+    def _enter(
+        self, held: Held[ReleaseRow], report: GateReport | None, kept: Kept | None, reason: str
+    ) -> None:
         now = self._clock()
         with held.commit() as session:
             take_turn(session)  # before the version is locked: whoever has the turn may want it, too
             row = held.row
             version = session.get_one(VersionRow, (row.skill, row.number))
-            if report is not None:
+            if report is not None and kept is not None:
                 reason = report.reason
+                kept.enter(session, version, now)
                 row.gate = version.gate = report.model_dump(mode="json")
                 version.score = report.candidate.model_dump(mode="json")
             if version.withdrawn_at is not None:
                 reason = "It was withdrawn meanwhile."
-            _finish(session, row, version, reason, now)
+            _finish(session, self._attestations, row, version, reason, now)
+
+
+def _ask_again(session: Session, now: datetime) -> None:
+    stable = and_(VersionRow.skill == ChannelRow.skill, VersionRow.number == ChannelRow.number)
+    rows = select(VersionRow).join(ChannelRow, stable).where(ChannelRow.name == "stable")
+    for version in session.scalars(rows.order_by(VersionRow.skill)).all():
+        if not has_gate(session, version):
+            ask_release(session, version, "stable", now, by=HUB)
 
 
 def _waiting(_: Session) -> Select[ReleaseRow]:
@@ -166,15 +202,24 @@ def _job(session: Session, row: ReleaseRow) -> GateJob:
     )
 
 
-def _finish(session: Session, row: ReleaseRow, version: VersionRow, reason: str, now: datetime) -> None:
+def _finish(
+    session: Session,
+    attestations: Attestations,
+    row: ReleaseRow,
+    version: VersionRow,
+    reason: str,
+    now: datetime,
+) -> None:
     """Move the channel, if it may point there."""
     may_move = version.withdrawn_at is None and (row.channel != "stable" or is_fit(version))
     if may_move and row.if_none and stable_of(session, row.skill) is not None:
         may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
     row.state, row.finished_at = "released" if may_move else "refused", now
     row.reason = reason[:REASON_LENGTH]
-    if may_move:
-        point_channel(session, row.skill, row.channel, row.number, now, by=row.asked_by)
+    if may_move and row.channel == "stable":
+        make_stable(session, attestations, version, now, reason=row.words or "", by=row.asked_by)
+    elif may_move:
+        make_candidate(session, row.skill, row.number, now, by=row.asked_by)
     else:
         record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.access.wiring import AccessWing
+from hub.attestations.keeping import Attestations
 from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock
@@ -25,12 +25,18 @@ class CatalogueWing:
 
 
 def wire(
-    settings: Settings, storage: StorageWing, access: AccessWing, workers: WorkersWing, clock: Clock
+    settings: Settings,
+    storage: StorageWing,
+    attestations: Attestations,
+    workers: WorkersWing,
+    clock: Clock,
 ) -> CatalogueWing:
     """Measuring begins with the releaser's loop."""
     database = storage.database
     return CatalogueWing(
-        skills=Catalogue(database, storage.stores, storage.discards, access.key, clock),
-        releases=Releases(database, clock),
-        releaser=Releaser(database, workers.jobs, clock, settings.lease_seconds, storage.stopping),
+        skills=Catalogue(database, storage.stores, storage.discards, attestations, clock),
+        releases=Releases(database, attestations, clock),
+        releaser=Releaser(
+            database, workers.jobs, attestations, clock, settings.lease_seconds, storage.stopping
+        ),
     )

@@ -39,10 +39,11 @@ ROBOT_ORDER = Order("robots", (RobotRow.enrolled_at, RobotRow.robot_id))
 class Enrolment:
     """Tokens and the robots that used them."""
 
-    def __init__(self, database: Database, clock: Clock, hub_key: str) -> None:
+    def __init__(self, database: Database, clock: Clock, hub_key: str, gate_key: str) -> None:
         self._database = database
         self._clock = clock
         self._hub_key = hub_key
+        self._gate_key = gate_key
 
     def create_tokens(self, request: EnrolmentTokenRequest, *, by: Principal) -> list[EnrolmentToken]:
         """New one-time tokens, shown once.
@@ -159,7 +160,12 @@ class Enrolment:
         return self._answer(robot)
 
     def _answer(self, robot: RobotRow) -> Enrolled:
-        return Enrolled(robot_id=robot.robot_id, organisation=robot.organisation, hub_key=self._hub_key)
+        return Enrolled(
+            robot_id=robot.robot_id,
+            organisation=robot.organisation,
+            hub_key=self._hub_key,
+            gate_key=self._gate_key,
+        )
 
 
 def listed_robots(viewer: Viewer, query: RobotQuery) -> Statement:

@@ -11,6 +11,7 @@ from hub.robots.enrolment import Enrolment
 from hub.robots.fits import Fits
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
+from skills.signing import VerifyKey
 
 __all__ = ["RobotsWing", "wire"]
 
@@ -24,11 +25,13 @@ class RobotsWing:
     fits: Fits
 
 
-def wire(settings: Settings, storage: StorageWing, access: AccessWing, clock: Clock) -> RobotsWing:
-    """Robots are told the hub's key when they join."""
+def wire(
+    settings: Settings, storage: StorageWing, access: AccessWing, gate_key: VerifyKey, clock: Clock
+) -> RobotsWing:
+    """Robots are told the hub's key and the gate's when they join."""
     database = storage.database
     return RobotsWing(
-        enrolment=Enrolment(database, clock, access.key.public.text),
+        enrolment=Enrolment(database, clock, access.key.public.text, gate_key.text),
         attendance=Attendance(database, clock, settings.robot_lost_seconds),
         fits=Fits(database),
     )

@@ -12,7 +12,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
-from hub.catalogue.catalogue import Catalogue, add_version, point_channel, resolve
+from hub.attestations.keeping import Attestations, Kept
+from hub.catalogue.catalogue import Catalogue, add_version, make_stable, resolve
 from hub.catalogue.channels import best_before, is_fit, least_of, stable_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
@@ -59,6 +60,7 @@ class RoundSteps:
         discards: Discards,
         jobs: Jobs,
         catalogue: Catalogue,
+        attestations: Attestations,
         clock: Clock,
         active_seconds: float,
     ) -> None:
@@ -66,6 +68,7 @@ class RoundSteps:
         self._discards = discards
         self._jobs = jobs
         self._catalogue = catalogue
+        self._attestations = attestations
         self._clock = clock
         self._active_seconds = active_seconds
 
@@ -93,8 +96,9 @@ class RoundSteps:
             base = resolve(session, campaign.skill, "base", THE_HUB)
             job = self._gate_job(session, campaign, base.digest, None)
         if base.gate is None:
-            report = self._jobs.run(job, held.given_up)
-            self._catalogue.record_report(base.digest, report)
+            found = self._jobs.run(job, held.given_up)
+            kept = self._attestations.gate(job, found)
+            self._catalogue.record_report(base.digest, found.report, kept)
         with held.commit() as session:
             self._open_round(session, campaign.campaign_id, 1)
         return True
@@ -133,6 +137,7 @@ class RoundSteps:
             number = next_number(session, campaign.skill)
             job = self._merge_job(session, campaign, row, number)
         made = self._jobs.run(job, held.given_up)
+        kept = self._attestations.merge(job, made)
         try:
             with held.commit() as session:
                 current = _still(session, row, "merging")
@@ -143,9 +148,13 @@ class RoundSteps:
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
                     discard(session, job.region, made.digest, self._clock())
+                    kept.drop(session, self._clock())
                     return True
                 now, signature = self._clock(), self._catalogue.sign(made.digest)
-                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                version = add_version(
+                    session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB
+                )
+                kept.enter(session, version, now)
                 current.candidate, current.optimiser_after = made.digest, made.optimiser_after
                 current.device, current.root = made.device, made.root
                 current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
@@ -174,12 +183,14 @@ class RoundSteps:
                 ).one()
                 merged = self._merge_job(session, campaign, row, number)
                 job = job.model_copy(update={"merged": merged, "root": row.root})
-        report = self._jobs.run(job, held.given_up)
+        found = self._jobs.run(job, held.given_up)
+        kept = self._attestations.gate(job, found)
         with held.commit() as session:
             current = _still(session, row, "gating")
             if current is None:
+                kept.drop(session, self._clock())
                 return True
-            self._enter_report(session, current, report)
+            self._enter_report(session, current, found.report, kept)
         return True
 
     def go_on(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
@@ -255,15 +266,16 @@ class RoundSteps:
             campaign.state, campaign.reason = state, reason[:2000]
             record(session, f"campaign.{state}", self._clock(), campaign_id=campaign_id, skill=campaign.skill)
 
-    def _enter_report(self, session: Session, row: RoundRow, report: GateReport) -> None:
+    def _enter_report(self, session: Session, row: RoundRow, report: GateReport, kept: Kept) -> None:
         now = self._clock()
         version = session.scalars(select(VersionRow).where(VersionRow.digest == row.candidate)).one()
+        kept.enter(session, version, now)
         version.gate = row.gate = report.model_dump(mode="json")
         version.score = report.candidate.model_dump(mode="json")
         row.metrics = {**row.metrics, "gate_seconds": report.seconds}
         enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
         if report.passed and is_fit(version):
-            point_channel(session, version.skill, "stable", version.number, now)
+            make_stable(session, self._attestations, version, now, reason=report.reason)
 
     def _merge_job(self, session: Session, campaign: CampaignRow, row: RoundRow, number: int) -> MergeJob:
         deltas, region = deltas_of(session, row.round_id), region_of(session, campaign.skill)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.access.wiring import AccessWing
+from hub.attestations.keeping import Attestations
 from hub.catalogue.wiring import CatalogueWing
 from hub.clock import Clock
 from hub.queue.leased_queue import LeasedQueue
@@ -43,6 +44,7 @@ def wire(
     access: AccessWing,
     workers: WorkersWing,
     catalogue: CatalogueWing,
+    attestations: Attestations,
     clock: Clock,
     check: CheckTask,
 ) -> RoundsWing:
@@ -50,7 +52,9 @@ def wire(
     database, bell, active = storage.database, storage.bell, settings.robot_active_seconds
     assignments = Assignments(database, access.authenticator.nonces, clock, active)
     open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
-    steps = RoundSteps(database, storage.discards, workers.jobs, catalogue.skills, clock, active)
+    steps = RoundSteps(
+        database, storage.discards, workers.jobs, catalogue.skills, attestations, clock, active
+    )
     running = LeasedQueue(
         database, CampaignRow, clock, settings.lease_seconds, due=steps.queued, stopping=storage.stopping
     )

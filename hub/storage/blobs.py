@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CompoundSelect, select, union
 from sqlalchemy.orm import Session
 
+from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
@@ -37,6 +38,9 @@ def _named() -> CompoundSelect[str, str | None]:
     of_version = in_region.join(VersionRow, VersionRow.skill == SkillRow.name)
     return union(
         of_version.where(VersionRow.purged_at.is_(None)).add_columns(VersionRow.digest),
+        in_region.join(AttestationRow, AttestationRow.skill == SkillRow.name).add_columns(
+            AttestationRow.digest
+        ),
         in_region.join(ScoreRow, ScoreRow.skill == SkillRow.name).add_columns(ScoreRow.replay),
         of_round.join(DeltaRow, DeltaRow.round_id == RoundRow.round_id).add_columns(DeltaRow.digest),
         of_round.add_columns(RoundRow.optimiser_before),

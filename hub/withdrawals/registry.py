@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import Principal
 from hub.access.visibility import may_change, of_organisation, seen_robots, seen_skills
+from hub.attestations.keeping import Attestations
 from hub.clock import Clock
 from hub.storage.database import Database, announce
 from hub.storage.paging import Line, Order, page_of
@@ -41,6 +42,7 @@ class Withdrawals:
     """Each call is its own transaction."""
 
     database: Database
+    attestations: Attestations
     clock: Clock
 
     def withdraw(self, robot_id: str, request: WithdrawalRequest, by: Principal) -> WithdrawalView:
@@ -121,7 +123,8 @@ class Withdrawals:
         now = self.clock()
         with self.database.trial() as session:
             report = _report(_find_robot(session, robot_id, by), "planned", request.purge, now)
-            found = take_back(session, "", report, request.purge, now)[1]
+            undone = replace(self.attestations, is_trial=True)
+            found = take_back(session, undone, "", report, request.purge, now)[1]
         with self.database.read() as session:
             return _without_unseen(session, [found], by)[0]
 

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
-from hub.catalogue.catalogue import add_version, point_channel
+from hub.attestations.keeping import Attestations, Kept
+from hub.catalogue.catalogue import add_version, make_stable
 from hub.catalogue.channels import is_fit, least_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
@@ -81,6 +82,7 @@ class WithdrawalSteps:
     stores: Stores
     jobs: Jobs
     sign: Callable[[str], str]
+    attestations: Attestations
     clock: Clock
 
     def take_back(self, held: Held[WithdrawalRow], plan: Plan) -> None:
@@ -93,7 +95,12 @@ class WithdrawalSteps:
             if entry is not None:
                 withdrawal_id = held.row.withdrawal_id
                 entry.plan, entry.report = take_back(
-                    entry.session, withdrawal_id, entry.report, plan.purge, self.clock()
+                    entry.session,
+                    self.attestations,
+                    withdrawal_id,
+                    entry.report,
+                    plan.purge,
+                    self.clock(),
                 )
                 # Looked at last, when the skills' campaigns are locked: of two, one sees the other.
                 _check_free(entry.session, withdrawal_id, {each.skill for each in entry.report.skills})
@@ -117,6 +124,7 @@ class WithdrawalSteps:
     def _enter(
         self, held: Held[WithdrawalRow], plan: Plan, task: Remaining, job: MergeJob, made: MergeResult
     ) -> None:
+        kept = self.attestations.merge(job, made)
         try:
             with self._commit(held, plan) as entry:
                 if entry is None:
@@ -125,9 +133,13 @@ class WithdrawalSteps:
                 if next_number(session, task.skill) != job.version:
                     # Somebody published meanwhile: the step is done again, with the number after that.
                     discard(session, job.region, made.digest, now)
+                    kept.drop(session, now)
                     return
                 signature = self.sign(made.digest)
-                add_version(session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB)
+                version = add_version(
+                    session, made.manifest, made.digest, made.size, signature, now, by=THE_HUB
+                )
+                kept.enter(session, version, now)
                 _write_into(_locked(session, task.round_id), job, made)
                 changes = {"outcome": "rebuilt", "version_after": made.manifest.version}
                 entry.report = _with_round(entry.report, task, **changes)
@@ -150,14 +162,14 @@ class WithdrawalSteps:
     def measure(self, held: Held[WithdrawalRow], plan: Plan, task: Remaining) -> None:
         """Hold what came out to the last version before the robot: it becomes stable if it is not worse."""
         anchor, tip = plan.anchors.get(task.skill, ""), plan.tips.get(task.skill, "")
-        found, reason = (None, "Nothing was left to be merged again.")
+        found, kept, reason = (None, None, "Nothing was left to be merged again.")
         if anchor != tip:
-            found, reason = self._gate(held, task.skill, tip, anchor)
+            found, kept, reason = self._gate(held, task.skill, tip, anchor)
         with self._commit(held, plan) as entry:
             if entry is None:
                 return
-            if found is not None:
-                reason = _enter_report(entry.session, task.skill, anchor, tip, found, self.clock())
+            if found is not None and kept is not None:
+                reason = self._enter_report(entry.session, task.skill, anchor, tip, found, kept)
             channel = entry.session.get(ChannelRow, (task.skill, "stable"))
             changes = {
                 "stable_after": channel.number if channel else None,
@@ -171,7 +183,7 @@ class WithdrawalSteps:
 
     def _gate(
         self, held: Held[WithdrawalRow], skill: str, tip: str, anchor: str
-    ) -> tuple[GateReport | None, str]:
+    ) -> tuple[GateReport | None, Kept | None, str]:
         with self.database.read() as session:
             row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
             order = order_of(session.get_one(CampaignRow, row.campaign_id))
@@ -181,11 +193,31 @@ class WithdrawalSteps:
             job = GateJob(
                 candidate=tip, current=anchor, plan=order.gate, least=least, region=region, task=source
             )
-            return self.jobs.run(job, held.given_up), ""
+            found = self.jobs.run(job, held.given_up)
+            return found.report, self.attestations.gate(job, found), ""
         except NOT_NOW:
             raise
         except ZunftError as error:
-            return None, f"It cannot be measured: {error.message}"
+            return None, None, f"It cannot be measured: {error.message}"
+
+    def _enter_report(
+        self, session: Session, skill: str, anchor: str, tip: str, report: GateReport, kept: Kept
+    ) -> str:
+        """Keep what was measured, and move the channel if it passed; returns why, or why not."""
+        version, before = (
+            session.scalars(select(VersionRow).where(VersionRow.digest == each)).one()
+            for each in (tip, anchor)
+        )
+        row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
+        kept.enter(session, version, self.clock())
+        version.gate = row.gate = report.model_dump(mode="json")
+        version.score = report.candidate.model_dump(mode="json")
+        channel = session.get(ChannelRow, (skill, "stable"), with_for_update=True, populate_existing=True)
+        if channel is not None and channel.number != before.number:
+            return "An operator moved the channel meanwhile, and it stays there."
+        if report.passed and is_fit(version):
+            make_stable(session, self.attestations, version, self.clock(), reason=report.reason)
+        return report.reason
 
     def clear_away(
         self, held: Held[WithdrawalRow], plan: Plan, finish: Callable[[WithdrawalEntry], None]
@@ -267,24 +299,6 @@ def _write_into(row: RoundRow, job: MergeJob, made: MergeResult) -> None:
 def _with_round(report: WithdrawalView, task: Remaining, **changes: object) -> WithdrawalView:
     skills = changed_round(report.skills, task.skill, task.round_id, **changes)
     return report.model_copy(update={"skills": skills})
-
-
-def _enter_report(
-    session: Session, skill: str, anchor: str, tip: str, report: GateReport, now: datetime
-) -> str:
-    """Keep what was measured, and move the channel if it passed; returns why, or why not."""
-    version, before = (
-        session.scalars(select(VersionRow).where(VersionRow.digest == each)).one() for each in (tip, anchor)
-    )
-    row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
-    version.gate = row.gate = report.model_dump(mode="json")
-    version.score = report.candidate.model_dump(mode="json")
-    channel = session.get(ChannelRow, (skill, "stable"), with_for_update=True, populate_existing=True)
-    if channel is not None and channel.number != before.number:
-        return "An operator moved the channel meanwhile, and it stays there."
-    if report.passed and is_fit(version):
-        point_channel(session, skill, "stable", version.number, now)
-    return report.reason
 
 
 def _to_purge(session: Session, plan: Plan) -> dict[str, str]:

@@ -11,16 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.orm import Session
 
-from hub.catalogue.catalogue import point_channel
+from hub.attestations.keeping import Attestations
+from hub.catalogue.catalogue import make_candidate, make_stable
 from hub.catalogue.channels import is_fit
 from hub.merging import MergeError
 from hub.organisations.quotas import hold, keep
 from hub.rounds.journal import deltas_of, enter_state, order_of, state_of
 from hub.storage.record import HUB, note, record
 from hub.storage.regions import region_of
+from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.robots import InterestRow, NonceRow
 from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
@@ -41,12 +43,18 @@ UPLOADED = "It was uploaded, and no hub can make it again."
 
 
 def take_back(
-    session: Session, withdrawal_id: str, report: WithdrawalView, purge: bool, now: datetime
+    session: Session,
+    attestations: Attestations,
+    withdrawal_id: str,
+    report: WithdrawalView,
+    purge: bool,
+    now: datetime,
 ) -> tuple[Plan, WithdrawalView]:
     """Take all back that a robot gave.
 
     Args:
         session: The transaction.
+        attestations: Attest where channels move.
         withdrawal_id: Holds the skills until it is done.
         report: What is known of the withdrawal.
         purge: Goes into the plan.
@@ -61,12 +69,13 @@ def take_back(
     ended = _end_rounds(session, skills, touched, {each.round_id for each in deltas}, now)
     blobs = [*_blobs_of_deltas(session, deltas), *_blobs_of_states(session, touched)]
     blobs += _take_off_boards(session, touched)
+    blobs += _take_attestations(session, touched)
     counts = _count(session, touched)
     _delete_rows(session, robot_id, deltas, now)
     changes, tasks, anchors = [], [], {}
     for name in sorted(skills):
         lineage = _Lineage(name, links, touched)
-        change, chain = lineage.withdraw(session, withdrawal_id, counts, now)
+        change, chain = lineage.withdraw(session, attestations, withdrawal_id, counts, now)
         changes.append(change.model_copy(update={"rounds": (*change.rounds, *ended.get(name, ()))}))
         again = [Remaining(kind="merge", skill=name, round_id=each) for each in chain]
         tasks += [*again, Remaining(kind="measure", skill=name)] if again else []
@@ -113,7 +122,12 @@ class _Lineage:
     stable_after: int | None = None
 
     def withdraw(
-        self, session: Session, withdrawal_id: str, counts: Mapping[str, int], now: datetime
+        self,
+        session: Session,
+        attestations: Attestations,
+        withdrawal_id: str,
+        counts: Mapping[str, int],
+        now: datetime,
     ) -> tuple[SkillChange, list[str]]:
         """Withdraw the touched versions; the report, and the rounds to be merged again, oldest first."""
         stable = self._stable(session)
@@ -127,7 +141,7 @@ class _Lineage:
         session.get_one(SkillRow, self.name).held_by = withdrawal_id
         session.flush()
         if rows:
-            self._move_channels(session, now)
+            self._move_channels(session, attestations, now)
         before = rows.get(stable.number) if stable is not None and chain else None
         report = SkillChange(
             skill=self.name,
@@ -155,7 +169,7 @@ class _Lineage:
             note(session, "version.withdrawn", now, by=HUB, subject=self.name, version=row.number)
         return {row.number: row for row in rows}
 
-    def _move_channels(self, session: Session, now: datetime) -> None:
+    def _move_channels(self, session: Session, attestations: Attestations, now: datetime) -> None:
         sound = VersionRow.skill == self.name, VersionRow.withdrawn_at.is_(None)
         newest = session.scalar(
             select(VersionRow.number).where(*sound).order_by(VersionRow.number.desc()).limit(1)
@@ -167,8 +181,11 @@ class _Lineage:
                 continue
             if number is None:
                 session.delete(row)
+            elif channel == "candidate":
+                make_candidate(session, self.name, number, now)
             else:
-                point_channel(session, self.name, channel, number, now)
+                version = session.get_one(VersionRow, (self.name, number))
+                make_stable(session, attestations, version, now, reason=ENDED)
 
 
 def _links(session: Session) -> dict[str, Link]:
@@ -236,6 +253,16 @@ def _take_off_boards(session: Session, touched: frozenset[str]) -> list[Blob]:
     ]
     session.execute(delete(ScoreRow).where(ScoreRow.digest.in_(touched)))
     return replays
+
+
+def _take_attestations(session: Session, touched: frozenset[str]) -> list[Blob]:
+    """Delete what vouches for touched versions: it names what the robot gave."""
+    its = and_(VersionRow.skill == AttestationRow.skill, VersionRow.number == AttestationRow.number)
+    rows = session.scalars(select(AttestationRow).join(VersionRow, its).where(VersionRow.digest.in_(touched)))
+    found = list(rows)
+    for row in found:
+        session.delete(row)
+    return [Blob(region=region_of(session, row.skill), digest=row.digest) for row in found]
 
 
 def _region(session: Session, round_id: str) -> str:

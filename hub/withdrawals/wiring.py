@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.attestations.keeping import Attestations
 from hub.catalogue.wiring import CatalogueWing
 from hub.clock import Clock
 from hub.settings import Settings
@@ -24,13 +25,25 @@ class WithdrawalsWing:
 
 
 def wire(
-    settings: Settings, storage: StorageWing, workers: WorkersWing, catalogue: CatalogueWing, clock: Clock
+    settings: Settings,
+    storage: StorageWing,
+    workers: WorkersWing,
+    catalogue: CatalogueWing,
+    attestations: Attestations,
+    clock: Clock,
 ) -> WithdrawalsWing:
     """They are carried out with the worker's loop."""
     database, seconds = storage.database, settings.lease_seconds
     return WithdrawalsWing(
-        registry=Withdrawals(database, clock),
+        registry=Withdrawals(database, attestations, clock),
         worker=WithdrawalWorker(
-            database, storage.stores, workers.jobs, catalogue.skills, clock, seconds, storage.stopping
+            database,
+            storage.stores,
+            workers.jobs,
+            catalogue.skills,
+            attestations,
+            clock,
+            seconds,
+            storage.stopping,
         ),
     )

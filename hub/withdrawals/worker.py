@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from hub.attestations.keeping import Attestations
 from hub.catalogue.catalogue import Catalogue
 from hub.clock import Clock
 from hub.queue.background_loop import LOOK_SECONDS
@@ -39,12 +40,13 @@ class WithdrawalWorker:
         stores: Stores,
         jobs: Jobs,
         catalogue: Catalogue,
+        attestations: Attestations,
         clock: Clock,
         seconds: float,
         stopping: Callable[[], bool],
     ) -> None:
         self._clock = clock
-        self._steps = WithdrawalSteps(database, stores, jobs, catalogue.sign, clock)
+        self._steps = WithdrawalSteps(database, stores, jobs, catalogue.sign, attestations, clock)
         self._queue = LeasedQueue(
             database, WithdrawalRow, clock, seconds, due=_pending, begin=_begin, stopping=stopping
         )

@@ -37,6 +37,7 @@ __all__ = [
     "DeltaPart",
     "Gate",
     "GateJob",
+    "Gated",
     "Job",
     "JobAbandonedError",
     "Jobs",
@@ -209,7 +210,23 @@ class Least(_Plain):
     success: float | None
 
 
-class GateJob(Job[GateReport]):
+class Gated(_Plain):
+    """What the gate found, and its word for it.
+
+    Attributes:
+        envelope: The attestation that the gate's own key signed, see `skills.attestations`.
+    """
+
+    report: GateReport
+    envelope: str = Field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.report.seconds
+
+
+class GateJob(Job[Gated]):
     """Measure a version, and the current one beside it where there is one; both lie in the region's store.
 
     Attributes:
@@ -230,13 +247,14 @@ class GateJob(Job[GateReport]):
     region: str = ""
     task: TaskSource | None = None
 
-    def do(self, bench: Bench) -> GateReport:
+    def do(self, bench: Bench) -> Gated:
         """See `Job`."""
         from hub.workers.contributions import contributions  # noqa: PLC0415 - only a bench does this
         from hub.workers.gate import with_best  # noqa: PLC0415
+        from hub.workers.gate_key import vouch_for  # noqa: PLC0415
         from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415
 
-        merger, gate = bench.merger(self.region), bench.gate(self.task)
+        merger, gate, key = bench.merger(self.region), bench.gate(self.task), bench.gate_key()
         candidate = merger.skill(self.candidate)
         current = merger.skill(self.current) if self.current else None
         report = gate(candidate, current, self.plan)
@@ -245,9 +263,13 @@ class GateJob(Job[GateReport]):
         if self.merged is not None:
             found = contributions(candidate, self.merged, self.root, merger, gate)
             report = report.model_copy(update={"contributions": found})
-        if self.least is None:
-            return report
-        return held_to(self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate)
+        if self.least is not None:
+            report = held_to(
+                self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate
+            )
+        task = bench.task_digest(self.task, candidate.manifest.task)
+        envelope = vouch_for(key, self, candidate.manifest, task, report)
+        return Gated(report=report, envelope=envelope.decode())
 
 
 class Scored(_Plain):
@@ -355,11 +377,12 @@ class StoreAddress(_Plain):
 
 
 class BenchPlan(_Plain):
-    """What a bench is set up with, and whoever does jobs is told: no database, no key, no token.
+    """What a bench is set up with, and whoever does jobs is told: no database, no key of the hub, no token.
 
     Attributes:
         stores: The object stores by region.
         spool: Folder for what a merge lays down meanwhile; None: the machine's own for temporary files.
+        gate_key_file: Where the gate's own key lies, on the machine that does the jobs.
         device: What merges, see `hub.merging.choose_engine`.
         on_ray: Whether jobs go on to a Ray cluster.
         ray_address: Of that cluster, or of the one that merges.
@@ -368,6 +391,7 @@ class BenchPlan(_Plain):
 
     stores: dict[str, StoreAddress]
     spool: Path | None
+    gate_key_file: Path
     device: str
     on_ray: bool = False
     ray_address: str = ""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import BinaryIO
 
 import numpy as np
@@ -22,6 +21,7 @@ from hub.merging import Chain, Engine, Merged, make_chain, merge
 from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
 from hub.workers.candidate_files import CandidateFiles
+from hub.workers.weights import weight_of
 from skills.delta import norm, shapes_of_delta
 from skills.files import Blob
 from skills.manifest import Manifest
@@ -29,7 +29,7 @@ from skills.messages.plans import MergePlan, TrainingPlan
 from skills.parts import by_part, network_of
 from skills.skill import Skill
 
-__all__ = ["Received", "chain_of", "discount", "length_of_sum", "write_candidate"]
+__all__ = ["Received", "chain_of", "length_of_sum", "write_candidate"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ def write_candidate(
         MergeError, ArtefactError, StoreError: Too few deltas for the rule, or one cannot be read.
     """
     received = [deltas[digest] for digest in sorted(deltas)]
-    cap = plan.sample_cap or training.steps_done
-    weights = [min(each.samples, cap) * discount(each.staleness) for each in received]
+    weights = [weight_of(each.samples, each.staleness, plan, training) for each in received]
     factors = None if root is None else [root[digest] for digest in sorted(deltas)]
     parts = by_part(shapes_of_delta(base.manifest, training))
     files = CandidateFiles(
@@ -181,8 +180,3 @@ def _cosine(
     else:
         square = float(inverse @ gram @ inverse)
     return {"cosine": (square - n) / (n * (n - 1))}
-
-
-def discount(staleness: int) -> float:
-    """Factor on the weight of a delta that comes so many rounds late."""
-    return 1 / sqrt(1 + staleness)

@@ -42,6 +42,7 @@ def _jobs(
     plan = BenchPlan(
         stores={region: _address(settings, region) for region in (HOME, *stores.regions)},
         spool=settings.data_dir.absolute() / SPOOL_FOLDER,
+        gate_key_file=settings.gate_key_path.absolute(),
         device=settings.merge_device,
         on_ray=settings.jobs == "ray",
         ray_address=settings.ray_address,

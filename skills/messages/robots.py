@@ -38,11 +38,17 @@ class EnrolmentRequest(Message):
 
 
 class Enrolled(Message):
-    """The hub's answer: the robot's name for all time, and the key that signs the guild's skills."""
+    """The hub's answer: the robot's name for all time, and the keys whose word counts from now on.
+
+    Attributes:
+        hub_key: Signs the guild's skills.
+        gate_key: Signs what the gate found; empty: the hub is older than that.
+    """
 
     robot_id: str
     organisation: str
     hub_key: str
+    gate_key: str = ""
 
 
 class RobotView(Message):

@@ -158,9 +158,14 @@ class MinimumChange(Message):
 
 
 class ChannelMove(Message):
-    """An operator points a channel at a version: a release or a rollback."""
+    """An operator points a channel at a version: a release or a rollback.
+
+    Attributes:
+        reason: Why; it goes into the attestation, which everybody reads who sees the skill.
+    """
 
     version: int = Field(ge=1, le=1_000_000_000)
+    reason: str = Field(default="", max_length=500)
 
 
 class ReleaseView(Message):

@@ -10,20 +10,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import unquote
 
 import httpx
 
+from skills.attestations import Decision, Figures, Gate, Release, attest, read_attestation
 from skills.container import digest_of
 from skills.delta import Delta
+from skills.errors import ArtefactError
 from skills.fits import Abilities
+from skills.messages.attestations import AttestationView, GateKey
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER, ErrorBody, ErrorDetail
-from skills.messages.plans import TrainingPlan
+from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import Enrolled
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView
 from skills.proof import RequestProof
-from skills.signing import SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.signing import (
+    SigningKey,
+    VerifyKey,
+    delta_statement,
+    gate_key_statement,
+    skill_statement,
+)
 from skills.skill import Skill
 
 Fault = Literal[
@@ -37,6 +47,9 @@ class LyingHub:
     """What the hub knows, and in `faults` what it does to the next requests whose path contains a word."""
 
     key: SigningKey = field(default_factory=SigningKey.generate)
+    gate_key: SigningKey = field(default_factory=SigningKey.generate)
+    tells_gate_key: bool = True
+    envelopes: dict[int, list[bytes]] = field(default_factory=dict)
     robots: dict[str, VerifyKey] = field(default_factory=dict)
     files: dict[int, bytes] = field(default_factory=dict)
     versions: dict[int, VersionView] = field(default_factory=dict)
@@ -54,8 +67,10 @@ class LyingHub:
     silence: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
-    def publish(self, skill: Skill, *, signer: SigningKey | None = None) -> VersionView:
-        """Make a skill the stable version."""
+    def publish(
+        self, skill: Skill, *, signer: SigningKey | None = None, vouchers: list[bytes] | None = None
+    ) -> VersionView:
+        """Make a skill the stable version; without a word, the gate saw it pass."""
         number, manifest = skill.manifest.version, skill.manifest
         self.files[number] = skill.to_bytes()
         self.versions[number] = VersionView(
@@ -70,6 +85,8 @@ class LyingHub:
             manifest=manifest,
         )
         self.stable = number
+        passed = gate_says(self.gate_key, skill) if vouchers is None else b""
+        self.envelopes[number] = [passed] if vouchers is None else vouchers
         return self.versions[number]
 
     def order(self, number: int, *, codec: str = "raw", seconds: float = 600) -> Assignment:
@@ -95,6 +112,49 @@ class LyingHub:
         if self.faults and self.faults[0][0] in path:
             return self.faults.popleft()[1]
         return None
+
+
+def gate_says(
+    key: SigningKey, skill: Skill, decision: Decision = "passed", *, subject: str = "", **changes: Any
+) -> bytes:
+    """The gate's word on a skill."""
+    figures = Figures(score=0.0 if decision == "rejected" else 0.9, low=0, high=1, episodes=32)
+    gate = Gate(
+        reference=None,
+        task=skill.manifest.task,
+        task_digest=skill.manifest.task_digest,
+        plan=GatePlan(),
+        minimum=None,
+        reached=decision == "passed",
+        candidate=figures,
+        current=None,
+        nothing=None,
+        by_embodiment={},
+        decision=decision,
+        reason="As the tests say.",
+        code="0",
+    )
+    name = f"{skill.manifest.name}@{skill.manifest.version}"
+    return attest(key, name, subject or skill.digest, gate.model_copy(update=changes))
+
+
+def released_by(key: SigningKey, skill: Skill, by: str, reason: str = "") -> bytes:
+    """The hub's word on who made a skill stable."""
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    number = skill.manifest.version
+    said = Release(channel="stable", version=number, before=None, by=by, reason=reason, at=at)
+    return attest(key, f"{skill.manifest.name}@{number}", skill.digest, said)
+
+
+def listed_as(envelope: bytes) -> AttestationView:
+    """How a hub lists an envelope, whatever is in it."""
+    try:
+        kind, signer = (found := read_attestation(envelope)).kind, found.signer.text
+    except ArtefactError:
+        kind, signer = "gate", "ed25519:"
+    return AttestationView(
+        digest=digest_of(envelope), kind=kind, signer=signer, size=len(envelope), made_at=datetime.now(UTC)
+    )
 
 
 @contextmanager
@@ -168,14 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         if path == "/robots":
             return self._enrol(json.loads(body))
-        if path.endswith("/file"):
-            hub.ranges.append(self.headers.get("Range", ""))
-            start = int(hub.ranges[-1].removeprefix("bytes=").rstrip("-") or 0)
-            return (206 if start else 200), hub.files[int(path.split("/")[-2])][start:]
-        if "/versions/" in path:
-            if not hub.stable:
-                return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
-            return 200, hub.versions[hub.stable].model_dump_json().encode()
+        if "/versions/" in path or path == "/gate-key":
+            return self._show(path)
         robot = self._robot(body)
         if path.startswith("/robots/me/assignment"):
             done = hub.assignment is None or f"{robot} {hub.assignment.round_id}" in hub.deltas
@@ -183,6 +237,30 @@ class _Handler(BaseHTTPRequestHandler):
                 (204, b"") if done or not hub.assignment else (200, hub.assignment.model_dump_json().encode())
             )
         return self._hear(robot, path, body)
+
+    def _show(self, path: str) -> tuple[int, bytes]:
+        hub = self.hub
+        if path.endswith("/file"):
+            hub.ranges.append(self.headers.get("Range", ""))
+            start = int(hub.ranges[-1].removeprefix("bytes=").rstrip("-") or 0)
+            return (206 if start else 200), hub.files[int(path.split("/")[-2])][start:]
+        if "/attestations" in path or path == "/gate-key":
+            return self._vouch(path)
+        if not hub.stable:
+            return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
+        return 200, hub.versions[hub.stable].model_dump_json().encode()
+
+    def _vouch(self, path: str) -> tuple[int, bytes]:
+        if path == "/gate-key":
+            text = self.hub.gate_key.public.text
+            told = GateKey(gate_key=text, signature=self.hub.key.sign(gate_key_statement(text)))
+            return 200, told.model_dump_json().encode()
+        number = int(path.split("/versions/")[1].split("/", maxsplit=1)[0])
+        envelopes = {digest_of(each): each for each in self.hub.envelopes[number]}
+        if not path.endswith("/attestations"):
+            return 200, envelopes[unquote(path.rsplit("/", maxsplit=1)[-1])]
+        listed = [listed_as(each).model_dump(mode="json") for each in envelopes.values()]
+        return 200, json.dumps(listed).encode()
 
     def _hear(self, robot: str, path: str, body: bytes) -> tuple[int, bytes]:
         if path != "/robots/me/abilities":
@@ -197,7 +275,12 @@ class _Handler(BaseHTTPRequestHandler):
         known = self.hub.robots.setdefault(robot_id, VerifyKey(request["public_key"]))
         if known.text != request["public_key"]:
             return self._refuse(401, ErrorDetail(code="unauthorized", message="this token was used."))
-        enrolled = Enrolled(robot_id=robot_id, organisation="guild", hub_key=self.hub.key.public.text)
+        enrolled = Enrolled(
+            robot_id=robot_id,
+            organisation="guild",
+            hub_key=self.hub.key.public.text,
+            gate_key=self.hub.gate_key.public.text if self.hub.tells_gate_key else "",
+        )
         return 201, enrolled.model_dump_json().encode()
 
     def _admit(self, robot: str, round_id: str, body: bytes) -> tuple[int, bytes]:

@@ -32,10 +32,10 @@ CONTRACT = Contract(
 STEPS = 100
 
 
-def small_skill(version: int = 1, *, seed: int = 0, contract: Contract = CONTRACT) -> Skill:
+def small_skill(version: int = 1, *, seed: int = 0, contract: Contract = CONTRACT, **changes: Any) -> Skill:
     network = Mlp(inputs=contract.observation_size, outputs=contract.action_size, hidden=(3,))
     manifest = Manifest(name="follow", version=version, task="follow", contract=contract, network=network)
-    return initial_skill(manifest, seed=seed + version)
+    return initial_skill(manifest.model_copy(update=changes), seed=seed + version)
 
 
 @dataclass(frozen=True)

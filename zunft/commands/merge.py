@@ -107,7 +107,8 @@ def rebuild(
         )
     what = f"{found.skill} v{found.version}, {found.rule} of {found.deltas} deltas"
     verdict = "[green]OK[/]" if found.same else "[red]DIFFERS[/]"
-    lines = [f"{verdict} {what} on {found.device_now}: {found.found}", *_differences(found)]
+    attested = [f"The hub's attestation of the merge: {found.attested}."] if found.attested else []
+    lines = [f"{verdict} {what} on {found.device_now}: {found.found}", *attested, *_differences(found)]
     tell({**asdict(found), "same": found.same}, *lines, as_json=as_json)
     if not found.same:
         raise typer.Exit(1)
@@ -138,7 +139,7 @@ def _load(path: Path) -> Skill:
 
 
 def _differences(found: Rebuilt) -> list[str]:
-    if found.same:
+    if found.found == found.expected:
         return []
     lines = [f"The catalogue has {found.expected}."]
     for name, largest in found.differences.items():

@@ -38,6 +38,7 @@ from zunft.commands.connection import (
 from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
+from zunft.commands.vouch import vouch
 from zunft.new_skill import new_skill, read_network
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = ["app"]
 LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True)
+app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
 
 Reference = Annotated[
     str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7 of the hub; or FILE.skill.")
@@ -240,6 +242,9 @@ def release(
     token: Token,
     hub: Hub = DEFAULT_HUB,
     channel: Annotated[str, typer.Option(help="Which channel to move.")] = "stable",
+    reason: Annotated[
+        str, typer.Option(help="Why: it stands in the attestation, and robots may ask for it.")
+    ] = "",
     wait: Annotated[bool, typer.Option(help="Wait until it is measured, and say what came of it.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -248,9 +253,9 @@ def release(
         raise RequestError(
             f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(ChannelName))}."
         )
-    move = request(ChannelMove, {"version": version})
+    move = request(ChannelMove, {"version": version, "reason": reason})
     client = connect(hub, token)
-    release = client.move_channel(name, cast("ChannelName", channel), move.version)
+    release = client.move_channel(name, cast("ChannelName", channel), move.version, move.reason)
     if wait:
         with err.status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:

@@ -18,6 +18,7 @@ from envs.workshop import Workshop
 from fleet.fetch import Needs, pull_skill
 from fleet.membership import connect, join
 from fleet.robot_folder import RobotFolder
+from fleet.trust import Vouching
 from skills.errors import ContractError
 from skills.messages.robots import EnrolmentToken
 from skills.policy import Policy
@@ -68,6 +69,8 @@ def _visit(
     client = connect(bench)
     version = client.version(skill_name, "base")
     task = load_task(skill_name)
+    if "stable" in version.channels:
+        Vouching.by_owner(bench, client).check(version)
     policy = Policy(pull_skill(bench, client, version, Needs(skill_name, task.contract, task.digest)))
     scores = {
         shop: evaluate(policy, task, shop, episodes, episodes_seed(shop, seed)) for shop in newcomer.workshops

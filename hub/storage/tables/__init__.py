@@ -4,6 +4,7 @@ The schema is made by the migrations; a test holds both to each other.
 """
 
 from hub.storage.tables import (
+    attestations,
     base,
     events,
     people,
@@ -18,6 +19,7 @@ from hub.storage.tables import (
 )
 
 __all__ = [
+    "attestations",
     "base",
     "events",
     "people",

@@ -14,11 +14,15 @@ __all__ = ["AuditHeadRow", "AuditRow", "EventRow", "HubRow"]
 
 
 class HubRow(Base):
-    """Which hub this database is: its one row has the public key that all its processes sign with."""
+    """Which hub this database is: its one row has the public key that all its processes sign with.
+
+    `gate_key` is the public half of the key with which the gate signs what it found.
+    """
 
     __tablename__ = "hub"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     public_key: Mapped[str]
+    gate_key: Mapped[str | None]
 
 
 class AuditRow(Base):

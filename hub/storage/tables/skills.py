@@ -75,7 +75,7 @@ class ChannelRow(Base):
 class ReleaseRow(Leased, Base):
     """Somebody wants a channel to point at a version. Whoever measures that version holds the lease.
 
-    `if_none`: only as long as the channel points at nothing.
+    `if_none`: only as long as the channel points at nothing. `words`: why, as somebody typed it.
     """
 
     __tablename__ = "releases"
@@ -88,5 +88,6 @@ class ReleaseRow(Leased, Base):
     asked_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(index=True)
     reason: Mapped[str] = mapped_column(String(2000))
+    words: Mapped[str | None] = mapped_column(String(500))
     gate: Mapped[dict[str, Any] | None]
     finished_at: Mapped[datetime | None]

@@ -7,7 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from hub.catalogue.catalogue import point_channel
+from hub.access.principal import THE_HUB
+from hub.catalogue.catalogue import make_stable, resolve
 from hub.storage.objects import StoreError
 from skills.container import pack
 from skills.errors import ConflictError, ContractError
@@ -226,11 +227,11 @@ def test_a_gate_that_breaks_ends_a_release_with_a_word(hall: Hall) -> None:
 
 def test_the_catalogue_itself_lets_nothing_unmeasured_become_stable(hall: Hall) -> None:
     ok(hall.publish(tiny_skill()))
-    with (
-        pytest.raises(ConflictError, match="never measured"),
-        hall.services.storage.database.write() as session,
-    ):
-        point_channel(session, "reach", "stable", 1, hall.clock())
+    keeping = hall.services.attestations.keeping
+    with hall.services.storage.database.write() as session:
+        version = resolve(session, "reach", "1", THE_HUB)
+        with pytest.raises(ConflictError, match="never measured"):
+            make_stable(session, keeping, version, hall.clock(), reason="")
     hall.error(hall.client.get(f"{API}/skills/reach/versions/stable"), 404)
 
 

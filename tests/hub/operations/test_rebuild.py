@@ -112,6 +112,7 @@ def test_every_merged_version_comes_out_again(hub: Settings, clock: Hands) -> No
         assert found.same
         assert found.expected == hall.version(number).digest
         assert (found.differences, found.device, found.device_now) == ({}, "cpu", "cpu")
+        assert found.attested == "holds"
     with hall.services.storage.database.read() as session:
         roots = [row.root for row in session.scalars(select(RoundRow)) if row.root is not None]
     assert len(roots) == 2
@@ -127,6 +128,7 @@ def test_every_merged_version_comes_out_again(hub: Settings, clock: Hands) -> No
     assert not changed.same
     assert set(changed.differences) == {*BASE.tensors, "manifest"}
     assert changed.differences["log_std"] > 0
+    assert changed.attested == "the journal tells otherwise of the deltas"
     hall.close()
 
 

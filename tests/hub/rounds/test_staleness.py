@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.rounds.staleness import place
-from hub.workers.merge_round import discount
+from hub.workers.weights import discount
 from skills.messages.rounds import Assignment, DeltaReceipt, RoundState
 from tests.hub.conftest import Hall, Robot, ok, tensors_like, tiny_skill
 

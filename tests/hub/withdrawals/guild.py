@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
@@ -75,6 +76,7 @@ def must_be_sound(hall: Hall) -> None:
         stored = {each.digest for each in versions} | {each.digest for each in deltas}
         states = {each for row in rounds for each in (row.optimiser_before, row.optimiser_after)}
         stored |= {each for each in states if each is not None}
+        stored |= set(session.scalars(select(AttestationRow.digest)))
         assert {digest.removeprefix("sha256:")[2:] for digest in stored} == hall.blobs()
         skills = select(SkillRow.name).where(SkillRow.organisation == "guild")
         of_versions = select(func.sum(VersionRow.size)).where(VersionRow.purged_at.is_(None))

@@ -12,6 +12,7 @@ from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
 from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
+from skills.signing import SigningKey
 from tests.hub.conftest import random_tensors, tiny_skill
 from tests.hub.workers.test_gate import weld_skill
 
@@ -20,11 +21,19 @@ def bench_plan(folder: Path, *, on_ray: bool = False, ray_address: str = "") -> 
     return BenchPlan(
         stores={"": StoreAddress(url=(folder / "blobs").as_uri())},
         spool=folder / "spool",
+        gate_key_file=gate_key_in(folder),
         device="cpu",
         on_ray=on_ray,
         ray_address=ray_address,
         log_level="WARNING",
     )
+
+
+def gate_key_in(folder: Path) -> Path:
+    """A file with a key for the gate, as a hub's first start makes one."""
+    file = folder / "gate-key.pem"
+    SigningKey.load_or_create(file)
+    return file
 
 
 def in_process(plan: BenchPlan) -> InProcess:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hub.merging import choose_engine
-from hub.workers.merge_round import Received, discount, write_candidate
+from hub.workers.merge_round import Received, write_candidate
+from hub.workers.weights import discount
 from skills.container import digest_of, pack, unpack
 from skills.delta import learned, norm, shapes_of_delta
 from skills.messages.plans import MergePlan, TrainingPlan

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.workers.gate_key import read_gate_key
 from hub.workers.job import WorkersAwayError
 from hub.workers.processes import WorkerProcesses
+from skills.attestations import Gate, vouched
 from skills.errors import NotFoundError
 from tests.hub.workers.samples import bench_plan, gate_job, in_process, merge_job, score_job
 
@@ -19,7 +21,12 @@ def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
     assert merged.model_copy(update={"seconds": 0.0}) == expected.model_copy(update={"seconds": 0.0})
     assert plan.open_store().get(merged.digest) == here.open_store().get(merged.digest)
     measured, again = found.run(gate_job(plan)), in_process(here).run(gate_job(here))
-    assert measured.model_copy(update={"seconds": 0.0}) == again.model_copy(update={"seconds": 0.0})
+    assert measured.report.model_copy(update={"seconds": 0.0}) == again.report.model_copy(
+        update={"seconds": 0.0}
+    )
+    assert vouched(
+        measured.envelope.encode(), Gate, gate_job(plan).candidate, [read_gate_key(plan.gate_key_file).public]
+    )
     scored, at_home = found.run(score_job(plan)), in_process(here).run(score_job(here))
     assert scored.model_copy(update={"seconds": 0.0}) == at_home.model_copy(update={"seconds": 0.0})
     assert scored.replay is not None

@@ -77,7 +77,10 @@ def test_a_worker_gives_the_bits_of_this_process_and_errors_arrive_as_what_they_
     (worker,) = mine()
     measured = processes.run(gate_job(plan))
     again = in_process(plan).run(gate_job(plan))
-    assert measured.model_copy(update={"seconds": 0.0}) == again.model_copy(update={"seconds": 0.0})
+    assert measured.report.model_copy(update={"seconds": 0.0}) == again.report.model_copy(
+        update={"seconds": 0.0}
+    )
+    assert measured.envelope == again.envelope  # the same key signed the same words
     scored, at_home = processes.run(score_job(plan)), in_process(here).run(score_job(here))
     assert scored.model_copy(update={"seconds": 0.0}) == at_home.model_copy(update={"seconds": 0.0})
     assert scored.replay is not None
@@ -108,13 +111,13 @@ def test_a_worker_that_dies_has_its_job_done_by_another(tmp_path: Path) -> None:
 
     killer = threading.Thread(target=kill_first)
     killer.start()
-    assert found.run(gate_job(plan)).candidate.episodes == 2
+    assert found.run(gate_job(plan)).report.candidate.episodes == 2
     killer.join()
     assert len(deaths) == 1
     idle = mine()[0]
     os.kill(idle, 9)  # while it has nothing to do: that costs nothing
     eventually(lambda: not alive(idle))
-    assert found.run(gate_job(plan)).candidate.episodes == 2
+    assert found.run(gate_job(plan)).report.candidate.episodes == 2
     assert len(deaths) == 1
     found.close()
 

@@ -1,0 +1,47 @@
+"""Routes of attestations: who vouches for what of a version."""
+
+from __future__ import annotations
+
+from fastapi import Depends, Response
+
+from hub.api.deps import Reader, ServicesDep, count_stranger
+from hub.api.errors import refusals
+from hub.api.permissions import SEEN
+from hub.api.routers import noun_router
+from skills.attestations import ENVELOPE_TYPE
+from skills.messages.attestations import AttestationView, GateKey
+
+__all__ = ["router"]
+
+router = noun_router("attestations")
+BINARY = {"schema": {"type": "string"}}
+
+
+@router.get("/gate-key", dependencies=[Depends(count_stranger)])
+def show_gate_key(services: ServicesDep) -> GateKey:
+    """The public key with which the gate signs what it found, signed by the hub's own."""
+    return services.attestations.vouchers.gate_key_signed()
+
+
+@router.get(
+    "/skills/{name}/versions/{ref}/attestations", responses=refusals(401, 403, 404), openapi_extra=SEEN
+)
+def list_attestations(name: str, ref: str, services: ServicesDep, viewer: Reader) -> list[AttestationView]:
+    """What vouches for a version, the newest first: its merge, what the gate found, who released it."""
+    return services.attestations.vouchers.of(services.catalogue.skills.version(name, ref, viewer))
+
+
+@router.get(
+    "/skills/{name}/versions/{ref}/attestations/{digest}",
+    response_class=Response,
+    responses={
+        200: {"content": {ENVELOPE_TYPE: BINARY}, "description": "The DSSE envelope, as it was signed."},
+        **refusals(401, 403, 404),
+    },
+    openapi_extra=SEEN,
+)
+def fetch_attestation(name: str, ref: str, digest: str, services: ServicesDep, viewer: Reader) -> Response:
+    """One envelope: an in-toto statement, see docs/format.md."""
+    version = services.catalogue.skills.version(name, ref, viewer)
+    envelope = services.attestations.vouchers.envelope(version, digest)
+    return Response(envelope, media_type=ENVELOPE_TYPE)
