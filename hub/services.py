@@ -33,6 +33,8 @@ from hub.storage.wiring import wire as wire_storage
 from hub.tasks.sources import check_task
 from hub.tasks.wiring import TasksWing
 from hub.tasks.wiring import wire as wire_tasks
+from hub.tuf.wiring import TufWing
+from hub.tuf.wiring import wire as wire_tuf
 from hub.webhooks.wiring import WebhooksWing
 from hub.webhooks.wiring import wire as wire_webhooks
 from hub.withdrawals.wiring import WithdrawalsWing
@@ -45,6 +47,7 @@ __all__ = ["Services", "open_services"]
 
 SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
+METADATA_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Services:
     events: EventsWing
     organisations: OrganisationsWing
     workers: WorkersWing
+    tuf: TufWing
     tasks: TasksWing
     catalogue: CatalogueWing
     robots: RobotsWing
@@ -109,6 +113,7 @@ def open_services(
     events = wire_events(storage)
     organisations = wire_organisations(settings, storage, clock)
     workers = wire_workers(settings, storage.stores, gate, metrics)
+    tuf = wire_tuf(settings, storage, access, clock)
     catalogue = wire_catalogue(settings, storage, access, workers, clock)
     check = _any_task if gate else check_task
     services = Services(
@@ -119,9 +124,10 @@ def open_services(
         events=events,
         organisations=organisations,
         workers=workers,
+        tuf=tuf,
         tasks=wire_tasks(settings, storage, access, workers, clock),
         catalogue=catalogue,
-        robots=wire_robots(settings, storage, access, clock),
+        robots=wire_robots(settings, storage, access, tuf, clock),
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
         rounds=wire_rounds(settings, storage, access, workers, catalogue, clock, check),
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
@@ -156,6 +162,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
         loop("checks", services.tasks.checker.work),
         loop("releases", services.catalogue.releaser.work),
         regularly("attendance", ATTENDANCE_SECONDS, services.robots.attendance.look),
+        regularly("metadata", METADATA_SECONDS, services.tuf.repository.renew),
         regularly("uploads", SWEEP_SECONDS, services.deltas.uploads.sweep),
         regularly("discards", SWEEP_SECONDS, storage.discards.sweep),
         regularly("retention", SWEEP_SECONDS, storage.retention.sweep),

@@ -24,7 +24,15 @@ from skills.container import digest_of
 from skills.errors import SignatureError
 from skills.files import write_atomically
 
-__all__ = ["RequestProof", "SigningKey", "VerifyKey", "delta_statement", "skill_statement", "task_statement"]
+__all__ = [
+    "RequestProof",
+    "SigningKey",
+    "VerifyKey",
+    "delta_statement",
+    "root_statement",
+    "skill_statement",
+    "task_statement",
+]
 
 KEY_PREFIX = "ed25519:"
 
@@ -178,6 +186,11 @@ def delta_statement(digest: str) -> bytes:
 def skill_statement(digest: str) -> bytes:
     """What a hub signs of a skill that it publishes: the digest of the file."""
     return b"zunft.skill/1\n" + digest.encode()
+
+
+def root_statement(digest: str) -> bytes:
+    """What a hub signs of the first root of trust, for robots that pinned its key: the digest of the file."""
+    return b"zunft.root/1\n" + digest.encode()
 
 
 def task_statement(name: str, version: int, digest: str) -> bytes:

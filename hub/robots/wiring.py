@@ -9,26 +9,32 @@ from hub.clock import Clock
 from hub.robots.attendance import Attendance
 from hub.robots.enrolment import Enrolment
 from hub.robots.fits import Fits
+from hub.robots.refusals import Refusals
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
+from hub.tuf.wiring import TufWing
 
 __all__ = ["RobotsWing", "wire"]
 
 
 @dataclass(frozen=True)
 class RobotsWing:
-    """Joining, being missed, and what each can run."""
+    """Joining, being missed, what each can run, and what each would not take."""
 
     enrolment: Enrolment
     attendance: Attendance
     fits: Fits
+    refusals: Refusals
 
 
-def wire(settings: Settings, storage: StorageWing, access: AccessWing, clock: Clock) -> RobotsWing:
-    """Robots are told the hub's key when they join."""
+def wire(
+    settings: Settings, storage: StorageWing, access: AccessWing, tuf: TufWing, clock: Clock
+) -> RobotsWing:
+    """Robots are told the hub's key when they join, and their tokens the root of trust."""
     database = storage.database
     return RobotsWing(
-        enrolment=Enrolment(database, clock, access.key.public.text),
+        enrolment=Enrolment(database, clock, access.key.public.text, tuf.repository),
         attendance=Attendance(database, clock, settings.robot_lost_seconds),
         fits=Fits(database),
+        refusals=Refusals(database, clock),
     )

@@ -11,17 +11,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 from skills.container import digest_of
 from skills.delta import Delta
 from skills.fits import Abilities
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER, ErrorBody, ErrorDetail
 from skills.messages.plans import TrainingPlan
-from skills.messages.robots import Enrolled
+from skills.messages.robots import Enrolled, Refusal, RootOfTrust
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView
-from skills.signing import RequestProof, SigningKey, VerifyKey, delta_statement, skill_statement
+from skills.signing import (
+    RequestProof,
+    SigningKey,
+    VerifyKey,
+    delta_statement,
+    root_statement,
+    skill_statement,
+)
 from skills.skill import Skill
+from tests.signed_guild import SignedGuild
 
 Fault = Literal[
     "503", "busy", "lose answer", "break off", "not json", "too much", "wrong file", "silent", "portal"
@@ -43,6 +52,7 @@ class LyingHub:
     pushes: int = 0
     refusal: ErrorDetail | None = None
     faults: deque[tuple[str, Fault]] = field(default_factory=deque)
+    told: list[Refusal] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     down: bool = False
@@ -50,8 +60,19 @@ class LyingHub:
     abilities: dict[str, Abilities] = field(default_factory=dict)
     silence: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    guild: SignedGuild = field(default_factory=SignedGuild)
+    signed: tuple[object, ...] = ()
+    frozen: bool = False
 
-    def publish(self, skill: Skill, *, signer: SigningKey | None = None) -> VersionView:
+    def metadata(self, name: str) -> bytes | None:
+        """A signed file; unless it is frozen, what was changed since is signed when the timestamp is asked for."""
+        state = (*self.versions.values(), self.stable)
+        if name == "timestamp.json" and not self.frozen and state != self.signed:
+            self.signed = state
+            self.guild.publish(self.versions, self.stable)
+        return self.guild.files.get(name)
+
+    def publish(self, skill: Skill) -> VersionView:
         """Make a skill the stable version."""
         number, manifest = skill.manifest.version, skill.manifest
         self.files[number] = skill.to_bytes()
@@ -63,7 +84,7 @@ class LyingHub:
             origin=manifest.origin,
             task=manifest.task,
             created_at=datetime.now(UTC),
-            signature=(signer or self.key).sign(skill_statement(skill.digest)),
+            signature=self.key.sign(skill_statement(skill.digest)),
             manifest=manifest,
         )
         self.stable = number
@@ -165,21 +186,44 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         if path == "/robots":
             return self._enrol(json.loads(body))
+        if path.startswith("/tuf/"):
+            return self._metadata(path)
         if path.endswith("/file"):
             hub.ranges.append(self.headers.get("Range", ""))
             start = int(hub.ranges[-1].removeprefix("bytes=").rstrip("-") or 0)
             return (206 if start else 200), hub.files[int(path.split("/")[-2])][start:]
         if "/versions/" in path:
-            if not hub.stable:
+            ref = path.rsplit("/", maxsplit=1)[-1]
+            number = int(ref) if ref.isdigit() else hub.stable
+            if number not in hub.versions:
                 return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
-            return 200, hub.versions[hub.stable].model_dump_json().encode()
+            return 200, hub.versions[number].model_dump_json().encode()
         robot = self._robot(body)
         if path.startswith("/robots/me/assignment"):
+            said = parse_qs(urlsplit(path).query).get("refused", [])
+            hub.told += [Refusal.model_validate_json(each) for each in said]
             done = hub.assignment is None or f"{robot} {hub.assignment.round_id}" in hub.deltas
             return (
                 (204, b"") if done or not hub.assignment else (200, hub.assignment.model_dump_json().encode())
             )
         return self._hear(robot, path, body)
+
+    def _metadata(self, path: str) -> tuple[int, bytes]:
+        guild, name = self.hub.guild, path.rsplit("/", maxsplit=1)[-1]
+        if path.startswith("/tuf/roots/"):
+            return 200, guild.root
+        if path == "/tuf/first-root":
+            root = guild.files["1.root.json"]
+            said = RootOfTrust(
+                root=root.decode(), signature=self.hub.key.sign(root_statement(digest_of(root)))
+            )
+            return 200, said.model_dump_json().encode()
+        body = self.hub.metadata(name)
+        if body is None:
+            return self._refuse(404, ErrorDetail(code="not_found", message="no such metadata."))
+        if name == "timestamp.json" and self.headers.get("If-None-Match") == guild.tag:
+            return 304, b""
+        return 200, body
 
     def _hear(self, robot: str, path: str, body: bytes) -> tuple[int, bytes]:
         if path != "/robots/me/abilities":

@@ -14,11 +14,15 @@ __all__ = ["AuditHeadRow", "AuditRow", "EventRow", "HubRow"]
 
 
 class HubRow(Base):
-    """Which hub this database is: its one row has the public key that all its processes sign with."""
+    """Which hub this database is: its one row has the public key that all its processes sign with.
+
+    `root_signature` is that key's on the first root, for robots that joined before there was one.
+    """
 
     __tablename__ = "hub"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     public_key: Mapped[str]
+    root_signature: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class AuditRow(Base):
