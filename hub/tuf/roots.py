@@ -16,7 +16,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from hub.settings import Settings
-from hub.storage.database import Database
+from hub.storage.database import Database, SettingsError
 from hub.storage.record import HUB, note, take_turn
 from hub.storage.tables.events import HubRow
 from hub.storage.tables.people import OrganisationRow
@@ -33,7 +33,11 @@ __all__ = ["add_signature", "begin", "ensure_root", "install", "next_root", "rea
 
 
 def ensure_root(settings: Settings, database: Database, key: SigningKey, now: datetime) -> None:
-    """A hub that has no root makes one; one whose own key is new names it, where the root's keys are here."""
+    """A hub that has no root makes one; one whose own key is new names it, where the root's keys are here.
+
+    Raises:
+        SettingsError: They are not, so that this hub could sign nothing.
+    """
     folder = settings.data_dir / ROOT_KEYS
     with database.write() as session:
         take_turn(session)
@@ -45,8 +49,13 @@ def ensure_root(settings: Settings, database: Database, key: SigningKey, now: da
         body = next_root(session, key, now)
         for signer in root_signers(folder):
             body = add_signature(body, signer)
-        if not signatures_missing(session, body):
-            install(session, body, now)
+        if signatures_missing(session, body):
+            raise SettingsError(
+                "the guild's root of trust names other keys than this hub's, so no robot would believe it.",
+                where=str(settings.key_path),
+                remedy="Have the root name these: zunft keys rotate --root-keys DIR, with two of its keys.",
+            )
+        install(session, body, now)
 
 
 def begin(session: Session, key: SigningKey, folder: Path, now: datetime) -> None:
