@@ -1,6 +1,7 @@
 """What robots and operators ask a hub, and what a robot believes of the answers.
 
-A robot takes a skill only when its file is what the guild vouches for (`fleet.updater`). Limits, errors and bytes are `fleet.connection`'s; when to ask is `fleet.agent`'s.
+A robot takes a skill only when its file is what the guild vouches for (`fleet.updater`). Limits, errors and
+bytes are `fleet.connection`'s; when to ask is `fleet.agent`'s.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""How a robot comes by a skill: the guild vouches for it, its manifest is held to the robot, its file fetched.
+"""How a robot comes by a skill: the guild vouches for it, its manifest fits the robot, its file is fetched.
 
-What is believed of the hub's words about a version is `fleet.updater`'s, the bytes are `fleet.client`'s; whether the skill is any good is `fleet.adoption`'s to find out.
+What is believed of the hub's words about a version is `fleet.updater`'s, the bytes are `fleet.client`'s;
+whether the skill is any good is `fleet.adoption`'s to find out.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def pointed_version(client: HubClient, trusted: Trusted, skill: str, number: int
 
 
 def vouched_version(client: HubClient, skill: str, ref: str = "stable") -> VersionView:
-    """What a number or a channel stands for by the guild's word; `base` is the hub's to say, and is then held to it.
+    """What a number or a channel stands for by the guild's word; `base` is the hub's to say.
 
     Raises:
         NotFoundError: The guild points nowhere.

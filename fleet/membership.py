@@ -29,10 +29,10 @@ def join(
     workshop: str = "",
     transport: httpx.BaseTransport | None = None,
 ) -> Identity:
-    """Enrol the robot whose folder this is and remember its root of trust; one that has joined is left as it is.
+    """Enrol this folder's robot and remember its root of trust; one that has joined is left as it is.
 
     Raises:
-        DistrustError: Whoever answers does not have the root that the token names, and has not seen the token.
+        DistrustError: Whoever answers does not have the root that the token names; nor has it seen the token.
         ConflictError: The robot belongs to another hub.
         HubUnreachableError: No answer; join again with the same token.
         ZunftError: The hub refused, for example a token that was used.
@@ -62,7 +62,8 @@ def _root_for(hub: str, token: str, transport: httpx.BaseTransport | None) -> by
     digest = trusted_root(token)
     if digest is None:
         raise DistrustError(
-            "this enrolment token names no root of trust, so nobody could be believed. Ask an operator for a new one."
+            "this enrolment token names no root of trust, so nobody could be believed. "
+            "Ask an operator for a new one."
         )
     connection = Connection(hub, transport=transport)
     try:

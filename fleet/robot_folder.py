@@ -56,7 +56,7 @@ class Identity(_Document):
 
     @property
     def pinned_key(self) -> VerifyKey:
-        """The hub's key, by whose word a robot that joined before there were roots of trust gets the first."""
+        """The hub's key, by whose word a robot that joined before there were roots gets the first."""
         return VerifyKey(self.hub_key)
 
 
@@ -79,7 +79,7 @@ class SkillInUse(_Document):
 
 
 class Seen(_Document):
-    """The furthest that a channel was seen, under which root of trust: behind a new one a thief's word is over."""
+    """The furthest that a channel was seen, and under which root: a new one ends what a thief said."""
 
     root: int
     counter: int
@@ -89,7 +89,7 @@ class Seen(_Document):
 class Memory(_Document):
     """What a robot remembers of one skill's versions.
 
-    `refused` maps digests that the guild vouches for to reasons; `seen` is how far the stable channel has come.
+    `refused` maps digests that the guild vouches for to reasons; `seen` is how far the channel came.
     """
 
     in_use: SkillInUse | None = None

@@ -131,8 +131,8 @@ def check_fit(manifest: Manifest, *, skill: str, contract: Contract, task_digest
 def behind(pointer: Pointer, root: int, seen: Seen | None) -> str:
     """Why a channel must not be followed to where it points; empty where it may be.
 
-    An operator's rollback is a later move that names an older version. What was seen under an older root counts
-    no more: a new root ends what a thief of the keys said, however high he counted.
+    An operator's rollback is a later move that names an older version. What was seen under an older root
+    counts no more: a new root ends what a thief of the keys said, however high he counted.
 
     Args:
         pointer: What is signed now.

@@ -146,8 +146,7 @@ def _check_vouched(trusted: Trusted, version: TaskVersionView) -> None:
     bundle = isinstance(found.note, TaskNote) and found.note.bundle
     if (found.digest, found.size, bundle) != (version.digest, version.size, version.bundle):
         raise DistrustError(
-            f"what the hub says of version {version.version} of the task {version.task} is not what the guild "
-            "vouches for."
+            f"what the hub says of {version.task} v{version.version} is not what the guild vouches for."
         )
 
 

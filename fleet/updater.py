@@ -1,9 +1,9 @@
 """What a robot believes of its guild, whoever answers for the hub: metadata by The Update Framework.
 
-The first root comes with the enrolment: its digest is in the one-time token. From there each refresh verifies root,
-timestamp, snapshot and targets in this order, with an `Updater` of its own; when nothing has changed it costs one
-conditional request. What is refused here says nothing about a version for ever: another answer may be true.
-What a robot makes of a version that was vouched for is `fleet.fetch`'s and `fleet.adoption`'s.
+The first root comes with the enrolment: its digest is in the one-time token. From there each refresh verifies
+root, timestamp, snapshot and targets in this order, with an `Updater` of its own; when nothing has changed it
+costs one conditional request. What is refused here says nothing about a version for ever: another answer may
+be true. What a robot makes of a version that was vouched for is `fleet.fetch`'s and `fleet.adoption`'s.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Guild:
         """What the guild vouches for now.
 
         Raises:
-            DistrustError: What came was signed by nobody who may, is older than what was known, or has expired.
+            DistrustError: What came was signed by nobody who may, is older than what was known, or expired.
             HubUnreachableError: No answer.
         """
         if not (self.folder / FIRST_ROOT).exists():
@@ -139,7 +139,7 @@ class Guild:
 
 @dataclass(frozen=True)
 class Trusted:
-    """One consistent state of what the guild vouches for; an organisation's part is fetched when it is asked for.
+    """One consistent state of what the guild vouches for; an organisation's part comes when it is asked for.
 
     Attributes:
         root: Version of the root of trust, by which who may sign what is known.
@@ -195,8 +195,8 @@ class _judged:  # noqa: N801 - used as a statement
         match error:
             case exceptions.ExpiredMetadataError():
                 raise DistrustError(
-                    f"nobody has signed anything newer since {_ended(self._fetcher.timestamp)}; what is in use stays in use, "
-                    f"and nothing new is taken ({error}).",
+                    f"nobody has signed anything newer since {_ended(self._fetcher.timestamp)}; what is in "
+                    f"use stays in use, and nothing new is taken ({error}).",
                     kind="expired",
                 ) from error
             case exceptions.BadVersionNumberError():
@@ -208,7 +208,7 @@ class _judged:  # noqa: N801 - used as a statement
 
 
 class _Fetcher(FetcherInterface):
-    """Brings metadata over the robot's connection; of a timestamp that has not changed the one that is here."""
+    """Brings metadata over the robot's connection; a timestamp that has not changed is the one here."""
 
     def __init__(self, connection: Connection, known: tuple[bytes, str] | None) -> None:
         self._connection = connection

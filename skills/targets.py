@@ -1,8 +1,8 @@
-"""What the guild's signed metadata speak of: versions, channels and tasks, as targets of The Update Framework.
+"""What the guild's signed metadata speak of: versions, channels and tasks, as The Update Framework's targets.
 
-Shared by the hub, which signs them, and by robots, which look them up. The name of a skill or task is in them as a
-hash alone: who may sign for which name is read by everybody, also of names that not everybody sees. Signing is
-`hub.tuf`'s, verifying `fleet.updater`'s.
+Shared by the hub, which signs them, and by robots, which look them up. The name of a skill or task is in them
+as a hash alone: who may sign for which name is read by everybody, also of names that not everybody sees.
+Signing is `hub.tuf`'s, verifying `fleet.updater`'s.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Note(BaseModel):
 
 
 class VersionNote(_Note):
-    """Of a version: the digest of its manifest, so that nothing need be fetched to see that it does not fit."""
+    """Of a version: the digest of its manifest, so that nothing is fetched that does not fit."""
 
     manifest: Digest
     attestations: tuple[Digest, ...] = ()

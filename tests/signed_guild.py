@@ -1,4 +1,4 @@
-"""A guild's signed metadata in memory, with its keys: what a hub serves, and what a thief of its keys could."""
+"""A guild's signed metadata in memory, with its keys: what a hub serves, and what a thief could."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from fastapi import Depends, Header, Response
 
 from hub.api.deps import Reader, ServicesDep, count_stranger
 from hub.api.errors import refusals
-from hub.api.permissions import heeds
 from hub.api.routers import noun_router
 from hub.tuf.repository import SignedFile
 from skills.messages.robots import RootOfTrust
@@ -40,7 +39,6 @@ def show_root(digest: str, services: ServicesDep) -> Response:
     "/tuf/metadata/{file}",
     response_class=Response,
     responses={**JSON_FILE, 304: {"description": "The caller has the newest."}, **refusals(401, 403, 404)},
-    openapi_extra=heeds(unseen="404", others="yes"),
 )
 def show_metadata(
     file: str,

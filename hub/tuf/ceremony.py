@@ -1,4 +1,4 @@
-"""What operators do with roots of trust, beside a hub: begin with one whose keys lie elsewhere, follow it by the next.
+"""What operators do with roots of trust beside a hub: begin with keys elsewhere, and go on to the next.
 
 On the hub's settings, without HTTP. What a root is and who must sign it is `hub.tuf.roots`'s.
 """

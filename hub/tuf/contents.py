@@ -1,4 +1,4 @@
-"""What the guild vouches for, read from the rows of skills and tasks; and the mark that something of it has changed.
+"""What the guild vouches for, read from rows of skills and tasks; and the mark that something has changed.
 
 Inside the caller's transaction. `mark` is called by whoever changes a version, a channel, a task or who sees
 them: so what robots are shown and what is signed change at once.

@@ -1,7 +1,7 @@
 """Keys of the guild's metadata: those at hand come from the hub's own, those of the root are files apart.
 
-Whoever has `hub-key.pem` has all that is signed daily, which is no less than whoever has the hub's process. The root's
-three keys are needed to take that power away again: they are of use where the thief was not.
+Whoever has `hub-key.pem` has all that is signed daily, which is no less than whoever has the hub's process.
+The root's three keys are needed to take that power away again: they are of use where the thief was not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The guild's metadata as The Update Framework has them: pure, from what is to be said and keys to bytes.
 
-One targets role for what each organisation shows to all, one for what it shows to its own. Where the rows come from is
-`hub.tuf.contents`'s, where the files lie `hub.tuf.repository`'s business.
+One targets role for what each organisation shows to all, one for what it shows to its own. Where the rows
+come from is `hub.tuf.contents`'s, where the files lie `hub.tuf.repository`'s business.
 https://theupdateframework.github.io/specification/v1.0.34/
 """
 
@@ -60,7 +60,7 @@ LIFETIMES = {
     SNAPSHOT: timedelta(days=7),
     TIMESTAMP: timedelta(days=1),
 }
-"""How long each is valid; those of organisations as long as `TARGETS`. A robot can be kept from news for a day."""
+"""How long each is valid; organisations' as long as `TARGETS`. Robots can be kept from news for a day."""
 COMPACT = JSONSerializer(compact=True)
 
 

@@ -1,9 +1,9 @@
 """The guild's signed metadata: kept in the database, signed when somebody asks after a change, handed out.
 
-A change marks its organisation's role in its own transaction (`hub.tuf.contents.mark`), and whoever asks next for
-the timestamp, at whichever of the hub's processes, finds it signed: no move of a channel is seen without its
-metadata, nor the reverse, and a hundred moves that nobody asked about are signed once. Versions are seconds of the
-clock, or one more than the last: they rise also after an old backup was restored.
+A change marks its organisation's role in its own transaction (`hub.tuf.contents.mark`), and whoever asks next
+for the timestamp, at whichever of the hub's processes, finds it signed: no move of a channel is seen without
+its metadata, nor the reverse, and a hundred moves that nobody asked about are signed once. Versions are
+seconds of the clock, or one more than the last: they rise also after an old backup was restored.
 """
 
 from __future__ import annotations

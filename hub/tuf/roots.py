@@ -1,7 +1,7 @@
-"""Roots of trust: the first one, which a new hub makes, and those that follow, signed by two of three root keys.
+"""Roots of trust: the first, which a new hub makes, and those that follow, signed by two of three root keys.
 
-A new hub makes the root's keys itself, in files of their own: they are worth something once they have been moved
-to where a thief of the hub is not. `zunft keys` is this with options.
+A new hub makes the root's keys itself, in files of their own: they are worth something once they have been
+moved to where a thief of the hub is not. `zunft keys` is this with options.
 """
 
 from __future__ import annotations

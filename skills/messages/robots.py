@@ -33,7 +33,7 @@ class EnrolmentTokenRequest(Message):
 
 
 class EnrolmentToken(Message):
-    """Shown once; the hub keeps only its hash. It ends with the digest of the root that the robot shall trust."""
+    """Shown once; the hub keeps only its hash. It ends with the digest of the root of trust."""
 
     token: str
     organisation: str

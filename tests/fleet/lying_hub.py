@@ -65,7 +65,7 @@ class LyingHub:
     frozen: bool = False
 
     def metadata(self, name: str) -> bytes | None:
-        """A signed file; unless it is frozen, what was changed since is signed when the timestamp is asked for."""
+        """A signed file; unless frozen, what was changed is signed when the timestamp is asked for."""
         state = (*self.versions.values(), self.stable)
         if name == "timestamp.json" and not self.frozen and state != self.signed:
             self.signed = state
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(status, answer)
 
-    def _route(self, path: str, body: bytes) -> tuple[int, bytes]:
+    def _route(self, path: str, body: bytes) -> tuple[int, bytes]:  # noqa: PLR0911 - one a route
         hub = self.hub
         if path == "/robots":
             return self._enrol(json.loads(body))

@@ -38,7 +38,7 @@ def ceremony(
     tell(
         state,
         f"Root 1 holds: {state.digest}",
-        f"Its keys are in {root_keys}. Two of three sign a new root: give each to somebody else, off this machine.",
+        f"Its keys are in {root_keys}. Two of three sign a new root: give each to somebody else, elsewhere.",
         as_json=as_json,
     )
 
@@ -70,7 +70,8 @@ def show(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command(
-    epilog="Examples: the hub's key was stolen: [bold]zunft keys rotate --hub-key --root-keys /media/stick[/]; "
+    epilog="Examples: the hub's key was stolen: "
+    "[bold]zunft keys rotate --hub-key --root-keys /media/stick[/]; "
     "with keys elsewhere: [bold]zunft keys rotate --draft next-root.json[/], then "
     "[bold]zunft keys sign[/] twice, then [bold]zunft keys rotate --signed next-root.json --json[/]"
 )
@@ -111,8 +112,8 @@ def rotate(
     said = f"Root {done.version} holds, and all is signed anew."
     if done.missing:
         said = (
-            f"Root {done.version} lacks {done.missing} signatures: {done.draft}. Have it signed where the keys are "
-            f"(zunft keys sign {done.draft} --key root-1.pem), then: zunft keys rotate --signed {done.draft}"
+            f"Root {done.version} lacks {done.missing} signatures. Have it signed where the keys are: "
+            f"zunft keys sign {done.draft} --key root-1.pem. Then: zunft keys rotate --signed {done.draft}"
         )
     if done.old_hub_key:
         said += f" The hub's old key is {done.old_hub_key}: delete it."

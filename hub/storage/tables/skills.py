@@ -65,7 +65,7 @@ class VersionRow(Base):
 
 
 class ChannelRow(Base):
-    """A named pointer at a version; `counter` rises with each move, and it never points below `lowest` again."""
+    """A named pointer at a version; `counter` rises with each move, and none goes below `lowest` again."""
 
     __tablename__ = "channels"
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)

@@ -1,4 +1,4 @@
-"""The key-theft drill of docs/security.md, with a real hub and a real robot; and keys that never come near a hub."""
+"""The key-theft drill of docs/security.md with a real hub and robots; and keys that never come near a hub."""
 
 from __future__ import annotations
 

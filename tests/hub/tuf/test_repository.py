@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -103,7 +102,7 @@ def test_what_others_may_not_see_no_metadata_show(hall: Hall) -> None:
     assert path in targets(hall, other)
 
 
-def test_any_process_signs_and_all_say_the_same(on_both: Settings, tmp_path: Path, clock: Hands) -> None:
+def test_any_process_signs_and_all_say_the_same(on_both: Settings, clock: Hands) -> None:
     one = Hall(on_both, StubGate(), clock)
     two = Hall(on_both, StubGate(), clock)
     try:
