@@ -1,6 +1,7 @@
 """A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
 
-Both outcomes and their reason are remembered on disk, so that no version is tried twice.
+Which one that is the guild's signed metadata say, whoever answers for the hub. Both outcomes and their reason
+are remembered on disk, so that no version is tried twice.
 """
 
 from __future__ import annotations
@@ -8,19 +9,22 @@ from __future__ import annotations
 from functools import partial
 
 from fleet.client import HubClient
-from fleet.fetch import DistrustError, Needs, pull_skill
+from fleet.fetch import DistrustError, Needs, pointed_version, pull_skill
 from fleet.place import Place, RobotError
 from fleet.progress import Voice
-from fleet.robot_folder import RobotFolder
-from fleet.sync import Verdict, judge
+from fleet.robot_folder import Memory, RobotFolder, Seen
+from fleet.sync import Verdict, behind, judge
 from fleet.trust import UnvouchedError, Vouching
-from skills.container import digest_of
-from skills.errors import ContractError, HubUnreachableError, NotFoundError, ZunftError
+from fleet.updater import Trusted
+from skills.errors import ContractError, HubUnreachableError, ZunftError
 from skills.manifest import Digest
+from skills.messages.robots import Refusal, RefusalCode
 from skills.messages.skills import VersionView
 from skills.skill import Skill
 
 __all__ = ["Adoption"]
+
+REASON_LENGTH = 300
 
 
 class Adoption:
@@ -53,17 +57,19 @@ class Adoption:
 
         Raises:
             HubUnreachableError: No answer.
-            DistrustError: The hub's file is not what it signed.
+            DistrustError: What came is not what the guild vouches for, now.
             RobotError: The robot failed; nothing is known about the version.
         """
-        try:
-            version = self._client.version(self._skill, "stable")
-        except NotFoundError:
-            return False
+        trusted = self._client.guild.refresh()
         memory = self._bench.memory(self._skill)
-        in_use = memory.in_use.digest if memory.in_use else None
-        if version.digest == in_use or {version.digest, _told(version)} & memory.refused.keys():
+        number = self._pointed(trusted, memory)
+        if number is None:
             return False
+        digest = trusted.version(self._skill, number).digest
+        in_use = memory.in_use.digest if memory.in_use else None
+        if digest == in_use or digest in memory.refused:
+            return False
+        version = pointed_version(self._client, trusted, self._skill, number)
         try:
             self._needs.check(version.manifest)
             self._vouching.check(version)
@@ -81,13 +87,30 @@ class Adoption:
             self._voice.say("refused", f"version {version.version}: {error}")
         return False
 
+    def _pointed(self, trusted: Trusted, memory: Memory) -> int | None:
+        """The stable version's number; None where nothing is stable."""
+        pointer = trusted.pointer(self._skill, "stable")
+        if pointer is None:
+            return None
+        if reason := behind(pointer, trusted.root, memory.seen):
+            raise DistrustError(reason, kind="rolled_back", version=pointer.version)
+        seen = Seen(root=trusted.root, counter=pointer.counter, lowest=pointer.lowest)
+        if memory.seen and memory.seen.root == seen.root:
+            seen = seen.model_copy(update={"lowest": max(seen.lowest, memory.seen.lowest)})
+        if seen != memory.seen:
+            self._bench.keep_memory(self._skill, memory.model_copy(update={"seen": seen}))
+        return pointer.version
+
     def _decide(self, version: VersionView) -> None:
-        verdict, about = self._try(version)
+        verdict, kind = self._try(version)
         memory = self._bench.memory(self._skill)
         if verdict.accepted:
             memory = memory.use(version.digest, version.version)
         else:
-            memory = memory.refuse(about, verdict.reason)
+            memory = memory.refuse(version.digest, verdict.reason)
+            self._client.untold = Refusal(
+                skill=self._skill, version=version.version, code=kind, reason=verdict.reason[:REASON_LENGTH]
+            )
         self._bench.keep_memory(self._skill, memory)
         self._voice.say(
             "adopted" if verdict.accepted else "refused",
@@ -95,19 +118,18 @@ class Adoption:
             success=self._scores.get(version.digest),
         )
 
-    def _try(self, version: VersionView) -> tuple[Verdict, Digest]:
-        """Pull and try a version; the verdict, and the digest of what it is about."""
-        about = _told(version)
+    def _try(self, version: VersionView) -> tuple[Verdict, RefusalCode]:
+        """Pull and try a version; the verdict, and of what kind it is where it is no."""
         try:
-            self._needs.check(version.manifest)
-            about = version.digest
             tell = partial(self._voice.say, "pulling")
             score = self._score(pull_skill(self._bench, self._client, version, self._needs, tell))
-            return judge(score, self._score_in_use(), self._tolerance), about
+            return judge(score, self._score_in_use(), self._tolerance), "worse"
         except (DistrustError, HubUnreachableError, RobotError):
             raise
+        except ContractError as error:
+            return Verdict(accepted=False, reason=str(error)), "does_not_fit"
         except ZunftError as error:
-            return Verdict(accepted=False, reason=str(error)), about
+            return Verdict(accepted=False, reason=str(error)), "worse"
 
     def _score(self, skill: Skill) -> float:
         if skill.digest not in self._scores:
@@ -118,8 +140,3 @@ class Adoption:
         in_use = self._bench.memory(self._skill).in_use
         skill = self._bench.skill(in_use.digest) if in_use else None
         return None if skill is None else self._score(skill)
-
-
-def _told(version: VersionView) -> Digest:
-    """Digest of what the hub says that a version is: it may be wrong, and then another manifest comes."""
-    return digest_of(version.manifest.model_dump_json().encode())

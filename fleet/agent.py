@@ -3,7 +3,7 @@
     0 tell     what this robot serves, once: so operators see which skills it can run
     1 ask      what there is to do
     2 pull     the round's base
-    3 verify   digest, the hub's signature, the contract
+    3 verify   what the guild vouches for, digest, the contract
     4 practise in the robot's own workshop; or first train a master, where lessons ask for one
     5 keep     the delta on disk
     6 push     it until the hub has it, or will not have it
@@ -46,6 +46,7 @@ from skills.errors import (
 )
 from skills.files import Blob
 from skills.fits import Abilities
+from skills.messages.robots import Refusal
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
 
@@ -122,6 +123,7 @@ class Agent:
         tuning = settings.tuning
         self._tuning = tuning and HomeTuning(skill, workbench, place, self._voice, tuning)
         self._failures = 0
+        self._told: tuple[int, str] | None = None
         self._failed: dict[str, str] = {}
         self._next_look = 0.0
         self.is_idle = False
@@ -149,6 +151,7 @@ class Agent:
         except HubUnreachableError as error:
             return self._back_off("offline", error, error.retry_after)
         except DistrustError as error:
+            self._tell(error)
             return self._back_off("refused", error)
         except RobotError as error:
             return self._back_off("failed", error)
@@ -194,6 +197,13 @@ class Agent:
         self._failures += 1
         self._voice.say(phase, f"{error} Asking again in {wait:.1f} s.")
         return wait
+
+    def _tell(self, error: DistrustError) -> None:
+        """Have the hub know what was refused, once as long as it stays the same."""
+        told = Refusal(skill=self._skill, version=error.version, code=error.kind, reason=str(error)[:300])
+        if (told.version, told.code) != self._told:
+            self._told = (told.version, told.code)
+            self._client.untold = told
 
     def _wait(self, reason: str) -> float:
         if self._settings.adopts and self._clock() >= self._next_look:

@@ -1,13 +1,13 @@
 """What robots and operators ask a hub, and what a robot believes of the answers.
 
-A skill is taken only when its file has the digest that the hub named and the key that was pinned at
-enrolment signed it. Limits, errors and bytes are `fleet.connection`'s; when to ask is `fleet.agent`'s.
+A robot takes a skill only when its file is what the guild vouches for (`fleet.updater`). Limits, errors and
+bytes are `fleet.connection`'s; when to ask is `fleet.agent`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from fleet.auth import TokenAuth
 from fleet.connection import JSON, Connection
 from fleet.lists import Lists
 from fleet.transfer import ONE_REQUEST, pull, push, slowest
+from fleet.updater import Guild
 from skills.container import digest_of
 from skills.errors import (
     ArtefactError,
@@ -41,7 +42,13 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
-from skills.messages.robots import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest
+from skills.messages.robots import (
+    Enrolled,
+    EnrolmentRequest,
+    EnrolmentToken,
+    EnrolmentTokenRequest,
+    Refusal,
+)
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import (
     ChannelMove,
@@ -87,12 +94,13 @@ class HubClient:
     Attributes:
         connection: Signs with the robot's key (`fleet.auth.ProofAuth`).
         key: Signs deltas.
-        hub_key: Pinned at enrolment; only skills that it signed are taken.
+        guild: What this robot believes; only what it vouches for is taken.
     """
 
     connection: Connection
     key: SigningKey
-    hub_key: VerifyKey
+    guild: Guild
+    untold: Refusal | None = field(default=None, init=False)
 
     def tell_abilities(self, said: Abilities) -> None:
         """Say what this robot serves; a hub of another version that does not take it goes without.
@@ -110,10 +118,15 @@ class HubClient:
             return
 
     def assignment(self, skill: str, *, wait_seconds: float = 0) -> Assignment | None:
-        """What there is to do now for this skill, or so many seconds from now at the latest; or None."""
+        """What there is to do now for this skill, or so many seconds from now at the latest; or None.
+
+        What this robot refused lately goes with the question.
+        """
         path = f"{API}/robots/me/assignment?skill={quote(skill)}"
         waiting = f"&wait_seconds={min(wait_seconds, LONGEST_WAIT):.3f}" if wait_seconds else ""
-        reply = self.connection.send("GET", path + waiting)
+        refused = f"&refused={quote(self.untold.model_dump_json(), safe='')}" if self.untold else ""
+        reply = self.connection.send("GET", path + waiting + refused)
+        self.untold = None
         return None if reply.status == 204 else self.connection.parse(Assignment, reply)
 
     def version(self, skill: str, ref: str) -> VersionView:
@@ -138,14 +151,13 @@ class HubClient:
         return _gate_key(self.connection, self.hub_key)
 
     def fetch_skill(self, version: VersionView, target: Path) -> Skill:
-        """Download the file of a version and verify it; what an earlier try left beside `target` is used.
+        """Download the file of a version that was vouched for; what an earlier try left beside it is used.
 
         Raises:
-            SignatureError: Not signed by the hub that this robot joined.
             ArtefactError: Larger than announced, another digest, or damaged.
             HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, self.hub_key, target)
+        return _fetch(self.connection, version, None, target)
 
     def push_delta(self, round_id: str, delta: Blob) -> DeltaReceipt:
         """Hand in a delta file, a large one in parts; pushing the same one again is harmless.
@@ -409,8 +421,9 @@ def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, 
 
 def _opened(path: Path, version: VersionView) -> Skill:
     skill = Skill.load(path, digest=version.digest)
-    if skill.manifest.name != version.skill:
+    found, asked = (skill.manifest.name, skill.manifest.version), (version.skill, version.version)
+    if found != asked:
         raise ArtefactError(
-            f"this is the skill {skill.manifest.name!r}, not {version.skill!r}.", where="name"
+            f"this is the skill {found[0]!r} v{found[1]}, not {asked[0]!r} v{asked[1]}.", where="name"
         )
     return skill

@@ -35,13 +35,13 @@ from skills.errors import (
 from skills.lines import is_protected
 from skills.messages.base import ErrorBody
 
-__all__ = ["INSECURE", "Answer", "Connection", "Traffic"]
+__all__ = ["INSECURE", "NOT_MODIFIED", "Answer", "Connection", "Traffic"]
 
 INSECURE = "ZUNFT_INSECURE"
 """Environment variable: not empty where plain HTTP to another machine will do; `zunft --insecure` sets it."""
 
 MESSAGE_LIMIT = 16 * 1024**2  # bytes of a JSON answer; a campaign of a thousand rounds has about 2 MB
-PARTIAL_CONTENT, TEMPORARY_REDIRECT = 206, 307
+PARTIAL_CONTENT, NOT_MODIFIED, TEMPORARY_REDIRECT = 206, 304, 307
 JSON = {"Content-Type": "application/json"}
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer, read whole."""
+    """A successful answer, read whole; or none, where what the caller has is the newest."""
 
     status: int
     body: bytes
@@ -177,7 +177,7 @@ class Connection:
         with self._open(self._http, method, path, body, headers, wait) as response:
             content = self._read(response, limit, self.timer() + wait)
         self.traffic.received += len(content)
-        if not response.is_success:
+        if not (response.is_success or response.status_code == NOT_MODIFIED):
             raise _error_from(response, content)
         return Answer(response.status_code, content)
 

@@ -11,7 +11,7 @@ import numpy as np
 from envs.task import Task
 from fleet.abilities import abilities_of
 from fleet.agent import Agent
-from fleet.fetch import Needs, pull_skill
+from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.home import home_workshop
 from fleet.membership import connect
 from fleet.own_robot import Env
@@ -70,7 +70,7 @@ def tune_stable(bench: RobotFolder, settings: RobotSettings, own_env: Env | None
     task = find_task(bench, hub, settings.skill)
     place = _place(bench, own_env, task, settings, lambda: False)
     needs = Needs(settings.skill, place.contract, place.task_digest)
-    stable = hub.version(settings.skill, "stable")
+    stable = vouched_version(hub, settings.skill)
     needs.check(stable.manifest)
     Vouching.by_owner(bench, hub).check(stable)
     guild = pull_skill(bench, hub, stable, needs)

@@ -1,6 +1,7 @@
-"""How a robot comes by a skill: its manifest is held to the robot, its file fetched, verified and held to it.
+"""How a robot comes by a skill: the guild vouches for it, its manifest fits the robot, its file is fetched.
 
-The bytes are `fleet.client`'s; whether the skill is any good is `fleet.adoption`'s to find out.
+What is believed of the hub's words about a version is `fleet.updater`'s, the bytes are `fleet.client`'s;
+whether the skill is any good is `fleet.adoption`'s to find out.
 """
 
 from __future__ import annotations
@@ -11,19 +12,14 @@ from dataclasses import dataclass
 from fleet.client import HubClient
 from fleet.robot_folder import RobotFolder
 from fleet.sync import check_fit
-from skills.errors import ArtefactError, SignatureError, ZunftError
+from fleet.updater import DistrustError, Trusted
+from skills.errors import ArtefactError, NotFoundError
 from skills.manifest import Contract, Digest, Manifest, Name
 from skills.messages.skills import VersionView
 from skills.skill import Skill
+from skills.targets import VersionNote, manifest_digest
 
-__all__ = ["DistrustError", "Needs", "pull_skill"]
-
-
-class DistrustError(ZunftError):
-    """A download was not what the guild signed. Another one may be: it says nothing about the version."""
-
-    code = "not_what_was_signed"
-    status = 502
+__all__ = ["DistrustError", "Needs", "check_vouched", "pointed_version", "pull_skill", "vouched_version"]
 
 
 @dataclass(frozen=True)
@@ -60,18 +56,69 @@ def pull_skill(
         tell: Told before something is fetched.
 
     Raises:
-        ContractError: It does not fit this robot: seen before anything is fetched, where the hub says so.
-        DistrustError: The download has another digest or signature, or is damaged.
+        ContractError: It does not fit this robot: seen before anything is fetched.
+        DistrustError: Nobody vouches for it, or the download is something else.
         HubUnreachableError: No answer.
     """
-    needs.check(version.manifest)
-    skill = bench.skill(version.digest)
+    skill = bench.skill(version.digest)  # it was vouched for when it came
     if skill is None:
+        check_vouched(client.guild.refresh(), version)
+        needs.check(version.manifest)
         tell(f"version {version.version}")
         try:
             skill = client.fetch_skill(version, bench.skill_file(version.digest))
-        except (ArtefactError, SignatureError) as error:
-            raise DistrustError(f"version {version.version}: {error}") from error
+        except ArtefactError as error:
+            raise DistrustError(f"version {version.version}: {error}", version=version.version) from error
         bench.tidy_skills(version.digest, bench.memory(needs.skill).in_use)
-    needs.check(skill.manifest)  # what the hub said of it is not what it signed
+    needs.check(skill.manifest)
     return skill
+
+
+def check_vouched(trusted: Trusted, version: VersionView) -> None:
+    """Hold what the hub says of a version to what the guild vouches for.
+
+    Raises:
+        DistrustError: It says something else, or nobody vouches for that version.
+    """
+    found = trusted.version(version.skill, version.version)
+    says = isinstance(found.note, VersionNote) and found.note.manifest
+    if (found.digest, found.size, says) != (version.digest, version.size, manifest_digest(version.manifest)):
+        raise DistrustError(
+            f"what the hub says of version {version.version} is not what the guild vouches for.",
+            version=version.version,
+        )
+
+
+def pointed_version(client: HubClient, trusted: Trusted, skill: str, number: int) -> VersionView:
+    """A version as the hub describes it, once that was held to what the guild vouches for.
+
+    Raises:
+        DistrustError: See `check_vouched`.
+        HubUnreachableError: No answer.
+    """
+    version = client.version(skill, str(number))
+    if (version.skill, version.version) != (skill, number):
+        raise DistrustError(f"asked for version {number}, and the hub described another.", version=number)
+    check_vouched(trusted, version)
+    return version
+
+
+def vouched_version(client: HubClient, skill: str, ref: str = "stable") -> VersionView:
+    """What a number or a channel stands for by the guild's word; `base` is the hub's to say.
+
+    Raises:
+        NotFoundError: The guild points nowhere.
+        DistrustError: What came is not what the guild vouches for.
+        HubUnreachableError: No answer.
+    """
+    trusted = client.guild.refresh()
+    if ref.isascii() and ref.isdigit():
+        number = int(ref)
+    elif ref == "base":
+        number = client.version(skill, ref).version
+    else:
+        pointer = trusted.pointer(skill, ref)
+        if pointer is None:
+            raise NotFoundError(f"{skill} has no {ref[:64]} version.", where="ref")
+        number = pointer.version
+    return pointed_version(client, trusted, skill, number)

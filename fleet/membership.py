@@ -10,9 +10,11 @@ from fleet.auth import ProofAuth
 from fleet.client import HubClient, enrol
 from fleet.connection import Connection
 from fleet.robot_folder import Identity, RobotFolder
+from fleet.updater import DistrustError, Guild, fetch_root
 from skills.errors import ConflictError
 from skills.manifest import Name
 from skills.messages.robots import EnrolmentRequest
+from skills.targets import trusted_root
 
 __all__ = ["connect", "join"]
 
@@ -27,9 +29,10 @@ def join(
     workshop: str = "",
     transport: httpx.BaseTransport | None = None,
 ) -> Identity:
-    """Enrol the robot whose folder this is and remember the hub's key; one that has joined is left as it is.
+    """Enrol this folder's robot and remember its root of trust; one that has joined is left as it is.
 
     Raises:
+        DistrustError: Whoever answers does not have the root that the token names; nor has it seen the token.
         ConflictError: The robot belongs to another hub.
         HubUnreachableError: No answer; join again with the same token.
         ZunftError: The hub refused, for example a token that was used.
@@ -39,6 +42,7 @@ def join(
     request = EnrolmentRequest(
         token=token, name=name, embodiment=embodiment, public_key=bench.key().public.text
     )
+    root = _root_for(hub, token, transport)
     enrolled = enrol(hub, request, transport)
     identity = Identity(
         hub=hub,
@@ -50,8 +54,23 @@ def join(
         embodiment=embodiment,
         workshop=workshop,
     )
+    bench.keep_first_root(root)
     bench.keep_identity(identity)
     return identity
+
+
+def _root_for(hub: str, token: str, transport: httpx.BaseTransport | None) -> bytes:
+    digest = trusted_root(token)
+    if digest is None:
+        raise DistrustError(
+            "this enrolment token names no root of trust, so nobody could be believed. "
+            "Ask an operator for a new one."
+        )
+    connection = Connection(hub, transport=transport)
+    try:
+        return fetch_root(connection, digest)
+    finally:
+        connection.close()
 
 
 def _known(bench: RobotFolder, hub: str) -> Identity:
@@ -79,4 +98,4 @@ def connect(
     connection = Connection(
         identity.hub, auth=ProofAuth(identity.robot_id, key), transport=transport, stopped=stopped
     )
-    return HubClient(connection, key, identity.pinned_key)
+    return HubClient(connection, key, Guild(bench, connection, identity.pinned_key))

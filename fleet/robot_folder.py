@@ -10,6 +10,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
     private.tensors  what training keeps from round to round of one campaign and learner: never sent
+    metadata/        what the guild vouches for, and the root from which that is verified: `fleet.updater`
     skills/          fetched skill files, named by digest; a .partial one is on its way
 """
 
@@ -33,7 +34,7 @@ from skills.manifest import Digest, Name
 from skills.signing import SigningKey, VerifyKey
 from skills.skill import Skill
 
-__all__ = ["Identity", "Memory", "Pending", "Personal", "RobotFolder", "SkillInUse"]
+__all__ = ["Identity", "Memory", "Pending", "Personal", "RobotFolder", "Seen", "SkillInUse"]
 
 KEPT_SKILLS = 4  # files in the cache: base, in use, and two to fall back to
 REFUSALS_KEPT = 32
@@ -61,7 +62,7 @@ class Identity(_Document):
 
     @property
     def pinned_key(self) -> VerifyKey:
-        """The key that signs this hub's skills."""
+        """The hub's key, by whose word a robot that joined before there were roots gets the first."""
         return VerifyKey(self.hub_key)
 
 
@@ -83,14 +84,22 @@ class SkillInUse(_Document):
     version: int
 
 
+class Seen(_Document):
+    """The furthest that a channel was seen, and under which root: a new one ends what a thief said."""
+
+    root: int
+    counter: int
+    lowest: int
+
+
 class Memory(_Document):
     """What a robot remembers of one skill's versions.
 
-    `refused` maps digests to reasons: that of a version whose file was verified, or else that of the manifest
-    which the hub told. Nobody has signed a manifest alone, so that it stands against no version.
+    `refused` maps digests that the guild vouches for to reasons; `seen` is how far the channel came.
     """
 
     in_use: SkillInUse | None = None
+    seen: Seen | None = None
     refused: dict[Digest, str] = Field(default_factory=dict)
 
     def use(self, digest: Digest, version: int) -> Memory:
@@ -173,6 +182,16 @@ class RobotFolder:
     def joined(self) -> bool:
         """Whether the robot has an identity."""
         return (self.home / "identity.json").exists()
+
+    @property
+    def metadata(self) -> Path:
+        """Where what the guild vouches for is kept."""
+        return self.home / "metadata"
+
+    def keep_first_root(self, root: bytes) -> None:
+        """Remember the root that the enrolment brought."""
+        self.metadata.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.metadata / "first-root.json", root, mode=0o600)
 
     def keep_identity(self, identity: Identity) -> None:
         """Remember who the robot is."""

@@ -12,13 +12,26 @@ from datetime import datetime
 
 import numpy as np
 
-from fleet.robot_folder import Pending
+from fleet.robot_folder import Pending, Seen
 from skills.errors import ContractError
 from skills.fits import differences
 from skills.manifest import Contract, Manifest
 from skills.messages.rounds import Assignment
+from skills.targets import Pointer
 
-__all__ = ["Action", "Drop", "Push", "Train", "Verdict", "Wait", "backoff", "check_fit", "decide", "judge"]
+__all__ = [
+    "Action",
+    "Drop",
+    "Push",
+    "Train",
+    "Verdict",
+    "Wait",
+    "backoff",
+    "behind",
+    "check_fit",
+    "decide",
+    "judge",
+]
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,28 @@ def check_fit(manifest: Manifest, *, skill: str, contract: Contract, task_digest
             where=f"{manifest.name} v{manifest.version}",
             remedy="Use a version made for this contract, and the same task bundle on hub and robot.",
         )
+
+
+def behind(pointer: Pointer, root: int, seen: Seen | None) -> str:
+    """Why a channel must not be followed to where it points; empty where it may be.
+
+    An operator's rollback is a later move that names an older version. What was seen under an older root
+    counts no more: a new root ends what a thief of the keys said, however high he counted.
+
+    Args:
+        pointer: What is signed now.
+        root: Version of the root that it was verified by.
+        seen: The furthest that was seen.
+    """
+    if pointer.version < pointer.lowest:
+        return f"version {pointer.version} is below {pointer.lowest}, and nothing below that is safe."
+    if seen is None or root > seen.root:
+        return ""
+    if pointer.counter < seen.counter:
+        return f"this is move {pointer.counter} of the channel, and {seen.counter} was seen already."
+    if pointer.version < seen.lowest:
+        return f"version {pointer.version} is below {seen.lowest}, which was said to be the lowest safe one."
+    return ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Tasks from a hub: looked up, fetched, verified, and kept where whoever asks keeps them.
 
 Nothing of a bundle is executed, and what comes from a hub is loaded in a limited process first. A robot
-takes only what the key pinned at enrolment has signed; a task of this package, or of the folder that a
+takes only what the guild vouches for (`fleet.updater`); a task of this package, or of the folder that a
 person has named in ZUNFT_TASKS, is never fetched.
 """
 
@@ -19,13 +19,16 @@ from envs.examination import check_loads
 from envs.task import Task, load_task
 from fleet.client import HubClient
 from fleet.connection import Connection
+from fleet.fetch import vouched_version
 from fleet.robot_folder import RobotFolder
 from fleet.transfer import pull
+from fleet.updater import DistrustError, Trusted
 from skills.container import digest_of
 from skills.errors import ArtefactError, ContractError, HubUnreachableError, NotFoundError
 from skills.messages.base import API
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.signing import VerifyKey, task_statement
+from skills.targets import TaskNote
 
 __all__ = ["borrow_task", "fetch_task", "find_task", "is_here", "kept_tasks", "listed_version"]
 
@@ -42,14 +45,14 @@ def find_task(bench: RobotFolder, hub: HubClient, skill: str) -> Task:
 
     Raises:
         NotFoundError: The hub has no such skill or task.
-        SignatureError, ArtefactError: What the hub sent is not what its key has signed.
+        DistrustError, ArtefactError: What the hub sent is not what the guild vouches for.
         HubUnreachableError: No answer, and the robot keeps none.
     """
     if is_here(skill):
         return load_task(skill)
     kept = bench.home / FOLDER / skill
     try:
-        manifest = hub.version(skill, "base").manifest
+        manifest = vouched_version(hub, skill, "base").manifest
     except HubUnreachableError:
         if kept.is_dir():
             return load_task(kept.absolute())
@@ -58,7 +61,8 @@ def find_task(bench: RobotFolder, hub: HubClient, skill: str) -> Task:
         return load_task(manifest.task)
     if not (kept.is_dir() and manifest.task_digest in {None, digest_folder(kept)}):
         version = listed_version(hub.connection, manifest.task, manifest.task_digest)
-        fetch_task(hub.connection, version, hub.hub_key, kept)
+        _check_vouched(hub.guild.refresh(), version)
+        fetch_task(hub.connection, version, None, kept)
     return load_task(kept.absolute())
 
 
@@ -135,6 +139,15 @@ def fetch_task(connection: Connection, version: TaskVersionView, key: VerifyKey 
         _check_is(bundle, version)
         shutil.rmtree(target, ignore_errors=True)
         bundle.replace(target)
+
+
+def _check_vouched(trusted: Trusted, version: TaskVersionView) -> None:
+    found = trusted.task(version.task, version.version)
+    bundle = isinstance(found.note, TaskNote) and found.note.bundle
+    if (found.digest, found.size, bundle) != (version.digest, version.size, version.bundle):
+        raise DistrustError(
+            f"what the hub says of {version.task} v{version.version} is not what the guild vouches for."
+        )
 
 
 def _check_is(bundle: Path, version: TaskVersionView) -> None:

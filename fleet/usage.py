@@ -8,7 +8,7 @@ from typing import Any
 from envs.evaluate import Evaluation, evaluate
 from fleet.abilities import abilities_of
 from fleet.client import HubClient
-from fleet.fetch import Needs, pull_skill
+from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.home import home_workshop
 from fleet.own_robot import load_env, rehearse
 from fleet.robot_folder import RobotFolder
@@ -71,13 +71,13 @@ def use_skill(
     What the manifest says does not fit is not fetched.
 
     Raises:
-        DistrustError: The file is not what the hub's key signed.
+        DistrustError: It is not what the guild vouches for.
         UnvouchedError: It is the stable version, and not vouched for as the owner demands.
         ContractError: It does not fit this robot.
     """
     name, _, ref = reference.partition("@")
     task = find_task(bench, client, name)
-    version = client.version(name, ref or "stable")
+    version = vouched_version(client, name, ref or "stable")
     env = load_env(own_env, task) if own_env else None
     own = task if env else None
     client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))

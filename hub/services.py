@@ -35,6 +35,8 @@ from hub.storage.wiring import wire as wire_storage
 from hub.tasks.sources import check_task
 from hub.tasks.wiring import TasksWing
 from hub.tasks.wiring import wire as wire_tasks
+from hub.tuf.wiring import TufWing
+from hub.tuf.wiring import wire as wire_tuf
 from hub.webhooks.wiring import WebhooksWing
 from hub.webhooks.wiring import wire as wire_webhooks
 from hub.withdrawals.wiring import WithdrawalsWing
@@ -47,6 +49,7 @@ __all__ = ["Services", "open_services"]
 
 SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
+METADATA_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Services:
     events: EventsWing
     organisations: OrganisationsWing
     workers: WorkersWing
+    tuf: TufWing
     tasks: TasksWing
     attestations: AttestationsWing
     catalogue: CatalogueWing
@@ -115,6 +119,7 @@ def open_services(
     attestations = wire_attestations(settings, storage, access, clock, in_process=gate is not None)
     vouch = attestations.keeping
     catalogue = wire_catalogue(settings, storage, vouch, workers, clock)
+    tuf = wire_tuf(settings, storage, access, clock)
     check = _any_task if gate else check_task
     services = Services(
         settings=settings,
@@ -124,10 +129,11 @@ def open_services(
         events=events,
         organisations=organisations,
         workers=workers,
+        tuf=tuf,
         tasks=wire_tasks(settings, storage, access, workers, clock),
         attestations=attestations,
         catalogue=catalogue,
-        robots=wire_robots(settings, storage, access, vouch.gate_key, clock),
+        robots=wire_robots(settings, storage, access, vouch.gate_key, tuf, clock),
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
         rounds=wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check),
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
@@ -162,6 +168,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
         loop("checks", services.tasks.checker.work),
         loop("releases", services.catalogue.releaser.work),
         regularly("attendance", ATTENDANCE_SECONDS, services.robots.attendance.look),
+        regularly("metadata", METADATA_SECONDS, services.tuf.repository.renew),
         regularly("uploads", SWEEP_SECONDS, services.deltas.uploads.sweep),
         regularly("discards", SWEEP_SECONDS, storage.discards.sweep),
         regularly("retention", SWEEP_SECONDS, storage.retention.sweep),

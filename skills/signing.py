@@ -28,6 +28,7 @@ __all__ = [
     "VerifyKey",
     "delta_statement",
     "gate_key_statement",
+    "root_statement",
     "skill_statement",
     "task_statement",
 ]
@@ -134,6 +135,11 @@ def skill_statement(digest: str) -> bytes:
 def gate_key_statement(text: str) -> bytes:
     """What a hub signs of the key whose word on the gate counts: the key, as it is written."""
     return b"zunft.gate-key/1\n" + text.encode()
+
+
+def root_statement(digest: str) -> bytes:
+    """What a hub signs of the first root of trust, for robots that pinned its key: the digest of the file."""
+    return b"zunft.root/1\n" + digest.encode()
 
 
 def task_statement(name: str, version: int, digest: str) -> bytes:

@@ -25,6 +25,7 @@ NOUNS = {
     "merge": "Merge skill files, or merge a hub's round again: "
     "[bold]zunft merge A.skill B.skill -o C.skill[/].",
     "token": "One-time tokens with which robots enrol.",
+    "keys": "The guild's root of trust: what robots believe, and how a stolen key loses its power.",
     "user": "People and their API tokens.",
     "organisation": "Organisations: members, robots, quotas, visibility, regions.",
     "event": "What happened at a hub: rounds, versions, robots.",

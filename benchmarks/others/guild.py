@@ -25,7 +25,7 @@ from benchmarks.others.wire import relay
 from benchmarks.transfer import watching
 from envs.evaluate import evaluate_many
 from fleet.client import OperatorClient
-from fleet.fetch import Needs, pull_skill
+from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.membership import connect
 from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, RobotPlan, simulate
@@ -109,7 +109,7 @@ def by_hub(seed: int, quick: bool, folder: Path, figures: Figures) -> Skill:
         bench, task = RobotFolder(folder / robots[0].name), setting.loaded()
         client = connect(bench)
         return pull_skill(
-            bench, client, client.version(TASK, "base"), Needs(TASK, task.contract, task.digest)
+            bench, client, vouched_version(client, TASK, "base"), Needs(TASK, task.contract, task.digest)
         )
 
 

@@ -6,6 +6,7 @@ import time
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
 from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_stranger
 from hub.api.errors import refusals
@@ -35,8 +36,13 @@ async def show_assignment(
     wait_seconds: Annotated[
         float, Query(ge=0, le=30, description="How long the answer may wait for work to appear.")
     ] = 0,
+    refused: Annotated[
+        str, Query(max_length=1000, description="A `Refusal` as JSON: what the robot would not take lately.")
+    ] = "",
 ) -> Response:
     """What to do now: train from this base, push to this round."""
+    if refused:
+        await run_in_threadpool(services.robots.refusals.hear, refused, signed.principal)
     last = time.monotonic() + wait_seconds
     answer = await services.rounds.assignments.ask(signed, skill)
     while answer.work is None:

@@ -41,12 +41,14 @@ from hub.storage.stored_file import StoredFile
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
+from hub.tuf.contents import mark, next_counter
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.lists import Page, SkillQuery, VersionQuery
 from skills.messages.skills import ChannelName, GateReport, SkillView, VersionView, Visibility
 from skills.signing import skill_statement
 from skills.skill import Skill
+from skills.targets import manifest_digest
 
 __all__ = ["Catalogue", "add_version", "find_skill", "make_candidate", "make_stable", "own_skill", "resolve"]
 
@@ -224,6 +226,7 @@ class Catalogue:
                 take_turn(session)  # before the skill's row is locked
                 row.visibility, row.updated_at = visibility, now
                 session.flush()
+                mark(session, row.organisation)
                 dismiss_others(session, row)
                 note(session, "skill.shown", now, by=by.actor, subject=name, visibility=visibility)
             return _skill_view(session, row)
@@ -336,6 +339,7 @@ def add_version(
         size=size,
         signature=signature,
         manifest=manifest.model_dump(mode="json"),
+        manifest_digest=manifest_digest(manifest),
         published_by=by.actor,
         created_at=now,
     )
@@ -365,7 +369,7 @@ def make_stable(
     """Have this version be the stable one, attest who did it and why, and tell listeners.
 
     Raises:
-        ConflictError: Nothing becomes stable that no gate found fit for it.
+        ConflictError: Nothing becomes stable that no gate found fit for it, or that is no longer safe.
         StoreError: The attestation could not be kept.
     """
     name, number, before = version.skill, version.number, stable_of(session, version.skill)
@@ -384,14 +388,26 @@ def make_stable(
 
 
 def _point(session: Session, name: str, channel: ChannelName, number: int, now: datetime, by: str) -> bool:
-    """Move a channel; whether it was elsewhere before."""
+    """Move a channel and have that signed; whether it was elsewhere before."""
     take_turn(session)  # before any row is locked: whoever has the turn may want it, too
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
         return False
-    session.merge(ChannelRow(skill=name, name=channel, number=number))
-    session.get_one(SkillRow, name).updated_at = now
+    if row is None:
+        row = ChannelRow(skill=name, name=channel, number=number, counter=0, lowest=1)
+        session.add(row)
+    if number < row.lowest:
+        raise ConflictError(
+            f"v{number} of {name} is below v{row.lowest}, and nothing below that is safe any more.",
+            where="version",
+            remedy="Choose a newer version.",
+            code="below_lowest",
+        )
+    row.number, row.counter = number, next_counter(row.counter, now)
+    skill = session.get_one(SkillRow, name)
+    skill.updated_at = now
     session.flush()
+    mark(session, skill.organisation)
     record(session, "channel.moved", now, skill=name, channel=channel, version=number)
     note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
     return True

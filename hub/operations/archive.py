@@ -18,7 +18,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Column, Table
 
-import hub.storage.tables.tasks  # noqa: F401 - its tables
+import hub.storage.tables.tasks
+import hub.storage.tables.tuf  # noqa: F401 - as above
 from hub.storage.objects.contract import path_of
 from hub.storage.regions import HOME
 from hub.storage.tables.base import Base, Moment

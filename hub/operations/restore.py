@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from hub.operations.archive import (
@@ -38,6 +38,7 @@ from hub.storage.database import Database, SettingsError, open_database
 from hub.storage.objects.contract import PIECE
 from hub.storage.regions import HOME, Stores, connect_stores
 from hub.storage.spool import Spool
+from hub.storage.tables.tuf import MetadataRoleRow
 from skills.errors import ConflictError
 from skills.files import write_atomically
 from skills.messages.organisations import REGION
@@ -248,6 +249,7 @@ def _insert_rows(archive: _Archive, database: Database, manifest: BackupManifest
             if count != manifest.rows[table.name]:
                 raise _damaged(f"it has {count} rows of {table.name}", MANIFEST)
             _go_on_counting(session, table)
+        session.execute(update(MetadataRoleRow).values(changed=True))  # robots have seen newer than these
 
 
 def _absent(database: Database, stores: Stores, manifest: BackupManifest) -> dict[str, int]:

@@ -20,6 +20,7 @@ from hub.storage.database import Database
 from hub.storage.paging import Order, Statement, containing, page_of
 from hub.storage.record import note, record
 from hub.storage.tables.robots import EnrolmentTokenRow, RobotRow
+from hub.tuf.repository import Repository
 from skills.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from skills.messages.lists import Page, RobotQuery
 from skills.messages.robots import (
@@ -27,9 +28,11 @@ from skills.messages.robots import (
     EnrolmentRequest,
     EnrolmentToken,
     EnrolmentTokenRequest,
+    Refusal,
     RobotView,
 )
 from skills.signing import VerifyKey
+from skills.targets import token_with_root
 
 __all__ = ["ROBOT_ORDER", "Enrolment", "listed_robots"]
 
@@ -39,11 +42,14 @@ ROBOT_ORDER = Order("robots", (RobotRow.enrolled_at, RobotRow.robot_id))
 class Enrolment:
     """Tokens and the robots that used them."""
 
-    def __init__(self, database: Database, clock: Clock, hub_key: str, gate_key: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, hub_key: str, gate_key: str, roots: Repository
+    ) -> None:
         self._database = database
         self._clock = clock
         self._hub_key = hub_key
         self._gate_key = gate_key
+        self._roots = roots
 
     def create_tokens(self, request: EnrolmentTokenRequest, *, by: Principal) -> list[EnrolmentToken]:
         """New one-time tokens, shown once.
@@ -62,7 +68,8 @@ class Enrolment:
             )
         now = self._clock()
         expires = now + timedelta(seconds=request.valid_seconds)
-        tokens = [make_token("ze") for _ in range(request.count)]
+        root = self._roots.root_digest()
+        tokens = [token_with_root(make_token("ze"), root) for _ in range(request.count)]
         with self._database.write() as session:
             find_organisation(session, organisation)
             session.add_all(
@@ -194,4 +201,5 @@ def _view(row: RobotRow) -> RobotView:
         embodiment=row.embodiment,
         enrolled_at=row.enrolled_at,
         last_seen_at=row.last_seen_at,
+        refusal=Refusal.model_validate(row.refusal) if row.refusal else None,
     )

@@ -9,8 +9,10 @@ from hub.clock import Clock
 from hub.robots.attendance import Attendance
 from hub.robots.enrolment import Enrolment
 from hub.robots.fits import Fits
+from hub.robots.refusals import Refusals
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
+from hub.tuf.wiring import TufWing
 from skills.signing import VerifyKey
 
 __all__ = ["RobotsWing", "wire"]
@@ -18,20 +20,27 @@ __all__ = ["RobotsWing", "wire"]
 
 @dataclass(frozen=True)
 class RobotsWing:
-    """Joining, being missed, and what each can run."""
+    """Joining, being missed, what each can run, and what each would not take."""
 
     enrolment: Enrolment
     attendance: Attendance
     fits: Fits
+    refusals: Refusals
 
 
 def wire(
-    settings: Settings, storage: StorageWing, access: AccessWing, gate_key: VerifyKey, clock: Clock
+    settings: Settings,
+    storage: StorageWing,
+    access: AccessWing,
+    gate_key: VerifyKey,
+    tuf: TufWing,
+    clock: Clock,
 ) -> RobotsWing:
-    """Robots are told the hub's key and the gate's when they join."""
+    """Robots are told the hub's key and the gate's when they join, and their tokens the root of trust."""
     database = storage.database
     return RobotsWing(
-        enrolment=Enrolment(database, clock, access.key.public.text, gate_key.text),
+        enrolment=Enrolment(database, clock, access.key.public.text, gate_key.text, tuf.repository),
         attendance=Attendance(database, clock, settings.robot_lost_seconds),
         fits=Fits(database),
+        refusals=Refusals(database, clock),
     )

@@ -22,6 +22,7 @@ from hub.storage.database import Database
 from hub.storage.record import HUB, note, record, take_turn
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.tuf.contents import mark
 from hub.workers.job import Checked, CheckJob, Jobs, TaskSource
 from skills.errors import ZunftError
 from skills.messages.tasks import FindingView, TaskState
@@ -93,6 +94,7 @@ class Checker:
             row.checked = checked.model_dump(mode="json")
             task = session.get_one(TaskRow, row.task)
             task.updated_at = now
+            mark(session, task.organisation)
             what: dict[str, str | int] = {"version": row.number, "digest": row.digest}
             note(session, f"task.{state}", now, by=HUB, subject=row.task, **what)
             told: dict[str, Any] = {"task": row.task, **what}

@@ -28,6 +28,7 @@ from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, Roun
 from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.uploads import UploadRow
+from hub.tuf.contents import mark
 from hub.withdrawals.lineage import Link, chain_to, touched_by
 from hub.withdrawals.plan import Blob, Plan, Remaining
 from hub.workers.merge_round import chain_of
@@ -167,6 +168,8 @@ class _Lineage:
             row.withdrawn_at = now
             record(session, "version.withdrawn", now, skill=self.name, version=row.number, digest=row.digest)
             note(session, "version.withdrawn", now, by=HUB, subject=self.name, version=row.number)
+        if rows:
+            mark(session, session.get_one(SkillRow, self.name).organisation)
         return {row.number: row for row in rows}
 
     def _move_channels(self, session: Session, attestations: Attestations, now: datetime) -> None:

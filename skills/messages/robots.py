@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
 from skills.manifest import Name
 from skills.messages.base import Label, Message
 
-__all__ = ["Enrolled", "EnrolmentRequest", "EnrolmentToken", "EnrolmentTokenRequest", "RobotView"]
+__all__ = [
+    "Enrolled",
+    "EnrolmentRequest",
+    "EnrolmentToken",
+    "EnrolmentTokenRequest",
+    "Refusal",
+    "RefusalCode",
+    "RobotView",
+    "RootOfTrust",
+]
+
+RefusalCode = Literal["worse", "does_not_fit", "rolled_back", "expired", "not_what_was_signed"]
 
 
 class EnrolmentTokenRequest(Message):
@@ -21,7 +33,7 @@ class EnrolmentTokenRequest(Message):
 
 
 class EnrolmentToken(Message):
-    """Shown once; the hub keeps only its hash."""
+    """Shown once; the hub keeps only its hash. It ends with the digest of the root of trust."""
 
     token: str
     organisation: str
@@ -51,8 +63,24 @@ class Enrolled(Message):
     gate_key: str = ""
 
 
+class RootOfTrust(Message):
+    """The guild's first root, signed by the hub's key: for robots that joined before there was one."""
+
+    root: str = Field(max_length=512_000)
+    signature: str = Field(max_length=128)
+
+
+class Refusal(Message):
+    """What a robot would not take; `version` 0: of none in particular."""
+
+    skill: Name
+    version: int = Field(ge=0, le=1_000_000_000)
+    code: RefusalCode
+    reason: str = Field(max_length=300)
+
+
 class RobotView(Message):
-    """A robot as operators see it."""
+    """A robot as operators see it; `refusal` is the last thing that it would not take."""
 
     robot_id: str
     name: str
@@ -60,3 +88,4 @@ class RobotView(Message):
     embodiment: str
     enrolled_at: datetime
     last_seen_at: datetime | None = None
+    refusal: Refusal | None = None

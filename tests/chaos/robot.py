@@ -83,7 +83,7 @@ def main() -> None:
         except HubUnreachableError:
             time.sleep(0.2)
     line = connect(bench)
-    client = NotingClient(line.connection, line.key, line.hub_key, bench)
+    client = NotingClient(line.connection, line.key, line.guild, bench)
     agent = Agent(
         "follow",
         identity,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
@@ -23,7 +23,7 @@ from skills.fits import Abilities
 from skills.messages.attestations import AttestationView, GateKey
 from skills.messages.base import API, DELTA_SIGNATURE_HEADER, ErrorBody, ErrorDetail
 from skills.messages.plans import GatePlan, TrainingPlan
-from skills.messages.robots import Enrolled
+from skills.messages.robots import Enrolled, Refusal, RootOfTrust
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView
 from skills.proof import RequestProof
@@ -32,9 +32,11 @@ from skills.signing import (
     VerifyKey,
     delta_statement,
     gate_key_statement,
+    root_statement,
     skill_statement,
 )
 from skills.skill import Skill
+from tests.signed_guild import SignedGuild
 
 Fault = Literal[
     "503", "busy", "lose answer", "break off", "not json", "too much", "wrong file", "silent", "portal"
@@ -59,6 +61,7 @@ class LyingHub:
     pushes: int = 0
     refusal: ErrorDetail | None = None
     faults: deque[tuple[str, Fault]] = field(default_factory=deque)
+    told: list[Refusal] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     down: bool = False
@@ -66,6 +69,17 @@ class LyingHub:
     abilities: dict[str, Abilities] = field(default_factory=dict)
     silence: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    guild: SignedGuild = field(default_factory=SignedGuild)
+    signed: tuple[object, ...] = ()
+    frozen: bool = False
+
+    def metadata(self, name: str) -> bytes | None:
+        """A signed file; unless frozen, what was changed is signed when the timestamp is asked for."""
+        state = (*self.versions.values(), self.stable)
+        if name == "timestamp.json" and not self.frozen and state != self.signed:
+            self.signed = state
+            self.guild.publish(self.versions, self.stable)
+        return self.guild.files.get(name)
 
     def publish(
         self, skill: Skill, *, signer: SigningKey | None = None, vouchers: list[bytes] | None = None
@@ -230,8 +244,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._enrol(json.loads(body))
         if "/versions/" in path or path == "/gate-key":
             return self._show(path)
+        if path.startswith("/tuf/"):
+            return self._metadata(path)
         robot = self._robot(body)
         if path.startswith("/robots/me/assignment"):
+            said = parse_qs(urlsplit(path).query).get("refused", [])
+            hub.told += [Refusal.model_validate_json(each) for each in said]
             done = hub.assignment is None or f"{robot} {hub.assignment.round_id}" in hub.deltas
             return (
                 (204, b"") if done or not hub.assignment else (200, hub.assignment.model_dump_json().encode())
@@ -246,9 +264,11 @@ class _Handler(BaseHTTPRequestHandler):
             return (206 if start else 200), hub.files[int(path.split("/")[-2])][start:]
         if "/attestations" in path or path == "/gate-key":
             return self._vouch(path)
-        if not hub.stable:
+        ref = path.rsplit("/", maxsplit=1)[-1]
+        number = int(ref) if ref.isdigit() else hub.stable
+        if number not in hub.versions:
             return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
-        return 200, hub.versions[hub.stable].model_dump_json().encode()
+        return 200, hub.versions[number].model_dump_json().encode()
 
     def _vouch(self, path: str) -> tuple[int, bytes]:
         if path == "/gate-key":
@@ -261,6 +281,23 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, envelopes[unquote(path.rsplit("/", maxsplit=1)[-1])]
         listed = [listed_as(each).model_dump(mode="json") for each in envelopes.values()]
         return 200, json.dumps(listed).encode()
+
+    def _metadata(self, path: str) -> tuple[int, bytes]:
+        guild, name = self.hub.guild, path.rsplit("/", maxsplit=1)[-1]
+        if path.startswith("/tuf/roots/"):
+            return 200, guild.root
+        if path == "/tuf/first-root":
+            root = guild.files["1.root.json"]
+            said = RootOfTrust(
+                root=root.decode(), signature=self.hub.key.sign(root_statement(digest_of(root)))
+            )
+            return 200, said.model_dump_json().encode()
+        body = self.hub.metadata(name)
+        if body is None:
+            return self._refuse(404, ErrorDetail(code="not_found", message="no such metadata."))
+        if name == "timestamp.json" and self.headers.get("If-None-Match") == guild.tag:
+            return 304, b""
+        return 200, body
 
     def _hear(self, robot: str, path: str, body: bytes) -> tuple[int, bytes]:
         if path != "/robots/me/abilities":

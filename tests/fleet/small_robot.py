@@ -23,6 +23,7 @@ from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.networks.mlp import Mlp
 from skills.skill import Skill
+from tests.signed_guild import TOKEN
 
 CONTRACT = Contract(
     observation=(Channel(name="error", size=2, unit="m", scale=0.01),),
@@ -142,11 +143,12 @@ def make_robot(
     skill: str = "follow",
     place: Place | None = None,
     settings: AgentSettings | None = None,
+    token: str = TOKEN,
     listen: Callable[[Progress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> SmallRobot:
     bench = RobotFolder(home)
-    identity = join(bench, hub, token="one-time-token-of-enough-length", name=name, embodiment="ur5e")
+    identity = join(bench, hub, token=token, name=name, embodiment="ur5e")
     place = place or SmallPlace()
     said: list[Progress] = []
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fleet.robot_folder import Memory
-from skills.signing import SigningKey
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.small_robot import CONTRACT, SmallPlace, SmallRobot, make_robot, small_skill
+from tests.signed_guild import online_of
 
 
 def adopter(hub: LyingHub, home: Path, scores: dict[int, float]) -> SmallRobot:
@@ -49,11 +49,12 @@ def test_a_version_with_a_wrong_signature_is_never_tried_and_the_right_one_still
     hub: LyingHub, tmp_path: Path
 ) -> None:
     robot = adopter(hub, tmp_path, {1: 1.0})
-    hub.publish(small_skill(), signer=SigningKey.generate())
-    robot.agent.step()
-    assert (robot.said[-1].phase, "signature" in robot.said[-1].text) == ("refused", True)
-    assert robot.bench.memory("follow") == Memory()
     hub.publish(small_skill())
+    hub.guild.online, right = online_of(99), hub.guild.online
+    robot.agent.step()
+    assert (robot.said[-1].phase, "not what the guild signed" in robot.said[-1].text) == ("refused", True)
+    assert robot.bench.memory("follow") == Memory()
+    hub.guild.online, hub.signed = right, ()
     robot.agent.step()
     assert robot.phases[-1] == "adopted"
 
@@ -74,17 +75,19 @@ def test_a_manifest_that_does_not_belong_to_its_digest_does_not_stand_against_th
     robot = adopter(hub, tmp_path, {1: 1.0})
     true = hub.publish(small_skill())
     other = small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0}))
+    hub.metadata("timestamp.json")
+    hub.frozen = True
     hub.versions[1] = true.model_copy(update={"manifest": other.manifest})
     robot.agent.step()
     robot.agent.step()
-    assert robot.phases == ["refused", "waiting"]
+    assert robot.phases == ["refused", "refused"]
     assert true.digest not in robot.bench.memory("follow").refused
     hub.versions[1] = true
     robot.agent.step()
     assert robot.phases[-1] == "adopted"
 
 
-@pytest.mark.parametrize("path", ["/abilities", "/assignment", "/versions/stable", "/file"])
+@pytest.mark.parametrize("path", ["/abilities", "/assignment", "/versions/1", "/file", "timestamp"])
 def test_a_portal_that_forbids_the_way_to_the_hub_is_waited_for(
     hub: LyingHub, tmp_path: Path, path: str
 ) -> None:
@@ -102,7 +105,7 @@ def test_a_file_that_does_not_fit_as_the_hub_said_is_refused_after_the_download(
 ) -> None:
     robot = adopter(hub, tmp_path, {1: 1.0})
     said = hub.publish(small_skill(contract=CONTRACT.model_copy(update={"control_hz": 100.0})))
-    hub.versions[1] = said.model_copy(update={"manifest": small_skill().manifest})
+    hub.versions[1] = said.model_copy(update={"manifest": small_skill().manifest})  # and has it signed
     robot.agent.step()
     assert robot.phases == ["pulling", "refused"]
     assert "control rate 100.0 Hz" in str(robot.bench.memory("follow").refused)

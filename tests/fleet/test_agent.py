@@ -13,9 +13,9 @@ from fleet.robot_folder import RobotFolder
 from skills.errors import ConflictError, UnauthorizedError
 from skills.manifest import Channel
 from skills.messages.base import ErrorDetail
-from skills.signing import SigningKey
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.small_robot import CONTRACT, STEPS, SmallRobot, make_robot, small_skill
+from tests.signed_guild import SignedGuild, online_of, root_of
 
 SLOT = "r-anna round-1"
 
@@ -158,10 +158,11 @@ def test_a_base_with_a_flipped_bit_is_not_trained_from_but_fetched_again(
 
 
 def test_a_base_that_another_key_signed_is_not_trained_from(hub: LyingHub, robot: SmallRobot) -> None:
-    hub.publish(small_skill(2), signer=SigningKey.generate())
+    hub.publish(small_skill(2))
+    hub.guild.online = online_of(99)
     hub.order(1)
     assert [robot.agent.step() > 0 for _ in range(3)] == [True] * 3
-    assert "signature" in robot.said[-1].text
+    assert "not what the guild signed" in robot.said[-1].text
     assert not robot.place.trained
 
 
@@ -363,9 +364,8 @@ def test_a_robot_killed_at_any_point_goes_on_after_its_restart(
     assert not list(tmp_path.rglob(".*.skill.*"))
 
 
-def test_a_pinned_key_is_not_exchanged_when_the_hub_is(hub: LyingHub, robot: SmallRobot) -> None:
-    hub.key = SigningKey.generate()
-    assert robot.bench.identity().pinned_key != hub.key.public
+def test_a_root_of_trust_is_not_exchanged_when_the_hub_is(hub: LyingHub, robot: SmallRobot) -> None:
+    hub.guild = SignedGuild(online=online_of(50), root_keys=root_of(60))
     hub.publish(small_skill(2))
     hub.order(1)
     robot.agent.step()

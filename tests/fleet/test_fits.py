@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Watched:
 def hub(tmp_path: Path) -> Iterator[Watched]:
     settings: Settings = small_settings(tmp_path / "hub")
     clock = Hands()
+    clock.now = datetime.now(UTC)  # robots take nothing that has expired
     hall = Hall(settings.model_copy(update={"clock_skew_seconds": 10**9}), StubGate(), clock)
     asked: list[str] = []
 

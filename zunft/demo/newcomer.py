@@ -15,7 +15,7 @@ from pathlib import Path
 from envs.evaluate import Evaluation, evaluate
 from envs.task import load_task
 from envs.workshop import Workshop
-from fleet.fetch import Needs, pull_skill
+from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.membership import connect, join
 from fleet.robot_folder import RobotFolder
 from fleet.trust import Vouching
@@ -67,7 +67,7 @@ def _visit(
     bench = RobotFolder(home / newcomer.embodiment)
     join(bench, hub, token=token, name=newcomer.embodiment, embodiment=newcomer.embodiment)
     client = connect(bench)
-    version = client.version(skill_name, "base")
+    version = vouched_version(client, skill_name, "base")
     task = load_task(skill_name)
     if "stable" in version.channels:
         Vouching.by_owner(bench, client).check(version)

@@ -23,7 +23,7 @@ from envs.scripted import controllers
 from envs.task import load_task
 from envs.workshop import Workshop
 from fleet.client import OperatorClient
-from fleet.fetch import Needs, pull_skill
+from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.local_training import train_all_alone, tune_all
 from fleet.masters import bring_skill
 from fleet.membership import connect
@@ -181,5 +181,5 @@ def _until_finished(operator: OperatorClient, campaign: CampaignView, screen: Sc
 
 def _fetch(bench: RobotFolder, skill: str) -> Skill:
     client, task = connect(bench), load_task(skill)
-    version = client.version(skill, "base")
+    version = vouched_version(client, skill, "base")
     return pull_skill(bench, client, version, Needs(skill, task.contract, task.digest))

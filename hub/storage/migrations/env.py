@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-import hub.storage.tables.tasks  # noqa: F401 - its tables
+import hub.storage.tables.tasks
+import hub.storage.tables.tuf  # noqa: F401 - as above
 from hub.storage.tables.base import Base
 
 context.configure(

@@ -17,12 +17,14 @@ class HubRow(Base):
     """Which hub this database is: its one row has the public key that all its processes sign with.
 
     `gate_key` is the public half of the key with which the gate signs what it found.
+    `root_signature` is that key's on the first root, for robots that joined before there was one.
     """
 
     __tablename__ = "hub"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     public_key: Mapped[str]
     gate_key: Mapped[str | None]
+    root_signature: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class AuditRow(Base):

@@ -26,7 +26,7 @@ class EnrolmentTokenRow(Base):
 class RobotRow(Base):
     """A robot and its public key; `lost_at` while it is missed, `closed_at` since it was withdrawn.
 
-    `abilities` is what it said that it serves, None before it did.
+    `abilities` is what it said that it serves, None before it did; `refusal` what it would not take last.
     """
 
     __tablename__ = "robots"
@@ -45,6 +45,7 @@ class RobotRow(Base):
     lost_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     abilities: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    refusal: Mapped[dict[str, Any] | None]
 
 
 class NonceRow(Base):

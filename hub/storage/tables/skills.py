@@ -41,7 +41,7 @@ class VersionRow(Base):
     """One published file of a skill; score and gate report are added when it is measured.
 
     `published_by` is who brought it, as in the audit log. A withdrawn one is offered to nobody; the file of a
-    purged one is gone.
+    purged one is gone. `manifest_digest` is what signed metadata say of the manifest.
     """
 
     __tablename__ = "versions"
@@ -55,6 +55,7 @@ class VersionRow(Base):
     size: Mapped[int]
     signature: Mapped[str]
     manifest: Mapped[dict[str, Any]]
+    manifest_digest: Mapped[str] = mapped_column(server_default="")
     published_by: Mapped[str]
     created_at: Mapped[datetime]
     score: Mapped[dict[str, Any] | None]
@@ -64,12 +65,14 @@ class VersionRow(Base):
 
 
 class ChannelRow(Base):
-    """A named pointer at a version."""
+    """A named pointer at a version; `counter` rises with each move, and none goes below `lowest` again."""
 
     __tablename__ = "channels"
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int]
+    counter: Mapped[int] = mapped_column(default=0, server_default="0")
+    lowest: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class ReleaseRow(Leased, Base):

@@ -103,6 +103,7 @@ class Scene:
             "withdrawal": self.withdrawal,
             "release": self.releases[visibility],
             "task": TASK,
+            "root": self.hall.services.tuf.repository.root_digest(),
         }
 
     def ask(self, caller: Caller, door: Door, things: dict[str, str], visibility: str) -> httpx.Response:
@@ -146,6 +147,8 @@ def _target(path: str, things: dict[str, str]) -> str:
         "number": "1",
         "name": things["skill"],
         "skill": things["skill"],
+        "file": "timestamp.json",
+        "digest": things["root"],
     }
     if "/leaderboard" in path:
         place["name"] = things["task"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_attestations"
-down_revision = "0001_tables"
+revision = "0003_attestations"
+down_revision = "0002_controllers"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,278 @@
+"""What a robot believes of its guild, whoever answers for the hub: metadata by The Update Framework.
+
+The first root comes with the enrolment: its digest is in the one-time token. From there each refresh verifies
+root, timestamp, snapshot and targets in this order, with an `Updater` of its own; when nothing has changed it
+costs one conditional request. What is refused here says nothing about a version for ever: another answer may
+be true. What a robot makes of a version that was vouched for is `fleet.fetch`'s and `fleet.adoption`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from tuf.api import exceptions
+from tuf.api.metadata import Metadata, Root, TargetFile, Timestamp
+from tuf.ngclient import FetcherInterface, Updater
+
+from fleet.connection import NOT_MODIFIED, Connection
+from fleet.robot_folder import RobotFolder
+from skills.container import digest_of
+from skills.errors import ArtefactError, ForbiddenError, HubUnreachableError, NotFoundError, ZunftError
+from skills.manifest import Digest
+from skills.messages.base import API
+from skills.messages.robots import RefusalCode, RootOfTrust
+from skills.signing import VerifyKey, root_statement
+from skills.targets import Pointer, TaskNote, VersionNote, channel_target, skill_target, task_target
+
+__all__ = ["DistrustError", "Guild", "Trusted", "Vouched", "fetch_root"]
+
+ROOT_LIMIT = 512_000  # bytes
+METADATA = f"{API}/tuf/metadata/"
+FIRST_ROOT = "first-root.json"
+TIMESTAMP_FILE = f"{Timestamp.type}.json"
+N = TypeVar("N", bound=BaseModel)
+
+
+class DistrustError(ZunftError):
+    """What came is not what the guild vouches for. Another answer may be: it says nothing about a version.
+
+    Args:
+        message: As of all errors.
+        kind: What is wrong, as the hub is told.
+        version: Which version it is about, 0 for none.
+    """
+
+    code = "not_what_was_signed"
+    status = 502
+
+    def __init__(self, message: str, *, kind: RefusalCode = "not_what_was_signed", version: int = 0) -> None:
+        super().__init__(message, code=kind)
+        self.kind: RefusalCode = kind
+        self.version = version
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """A file that the guild vouches for: a version's or a task's, and what is said of it."""
+
+    digest: Digest
+    size: int
+    note: VersionNote | TaskNote
+
+
+def fetch_root(connection: Connection, digest: Digest) -> bytes:
+    """The root of trust with this digest, from whoever has it.
+
+    Raises:
+        DistrustError: Something else came.
+        HubUnreachableError: No answer.
+    """
+    body = connection.send("GET", f"{API}/tuf/roots/{digest}", limit=ROOT_LIMIT).body
+    if digest_of(body) != digest:
+        raise DistrustError("the root of trust is not the one that the enrolment token names.")
+    return body
+
+
+@dataclass
+class Guild:
+    """What the robot has of its guild's metadata, and where news of them are to be had.
+
+    Attributes:
+        bench: The robot's folder.
+        connection: To whoever answers for the hub.
+        pinned: The hub's key, of a robot that joined before there were roots.
+    """
+
+    bench: RobotFolder
+    connection: Connection
+    pinned: VerifyKey
+
+    @property
+    def folder(self) -> Path:
+        """Where the metadata lie."""
+        return self.bench.metadata
+
+    def refresh(self) -> Trusted:
+        """What the guild vouches for now.
+
+        Raises:
+            DistrustError: What came was signed by nobody who may, is older than what was known, or expired.
+            HubUnreachableError: No answer.
+        """
+        if not (self.folder / FIRST_ROOT).exists():
+            self._take_over()
+        fetcher = _Fetcher(self.connection, self._known())
+        with _judged(fetcher):
+            updater = Updater(
+                str(self.folder),
+                f"{self.connection.base_url.rstrip('/')}{METADATA}",
+                fetcher=fetcher,
+                bootstrap=(self.folder / FIRST_ROOT).read_bytes(),
+            )
+            updater.refresh()
+        return Trusted(updater, fetcher, self._root_version())
+
+    def _take_over(self) -> None:
+        """The first root, by the word of the key that was pinned before there was one."""
+        found = self.connection.ask(RootOfTrust, "GET", f"{API}/tuf/first-root")
+        body = found.root.encode()
+        self.pinned.verify(found.signature, root_statement(digest_of(body)))
+        self.bench.keep_first_root(body)
+
+    def _known(self) -> tuple[bytes, str] | None:
+        """The timestamp that is here, and what a hub calls that together with the root; None without one."""
+        try:
+            body = (self.folder / TIMESTAMP_FILE).read_bytes()
+            return body, f'"{self._root_version()}-{digest_of(body)}"'
+        except (OSError, exceptions.RepositoryError):
+            return None
+
+    def _root_version(self) -> int:
+        root: Metadata[Root] = Metadata.from_file(str(self.folder / f"{Root.type}.json"))
+        return root.signed.version
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """One consistent state of what the guild vouches for; an organisation's part comes when it is asked for.
+
+    Attributes:
+        root: Version of the root of trust, by which who may sign what is known.
+    """
+
+    updater: Updater
+    fetcher: _Fetcher
+    root: int
+
+    def pointer(self, skill: str, channel: str) -> Pointer | None:
+        """Where a channel points; None: nowhere."""
+        target = self._target(channel_target(skill, channel))
+        return None if target is None else _note(Pointer, target)
+
+    def version(self, skill: str, number: int) -> Vouched:
+        """A version.
+
+        Raises:
+            DistrustError: Nobody vouches for it.
+        """
+        target = self._target(skill_target(skill, number))
+        if target is None:
+            raise DistrustError(f"the guild does not vouch for version {number} of {skill}.", version=number)
+        return _vouched(target, VersionNote)
+
+    def task(self, name: str, number: int) -> Vouched:
+        """A version of a published task.
+
+        Raises:
+            DistrustError: Nobody vouches for it.
+        """
+        target = self._target(task_target(name, number))
+        if target is None:
+            raise DistrustError(f"the guild does not vouch for version {number} of the task {name}.")
+        return _vouched(target, TaskNote)
+
+    def _target(self, path: str) -> TargetFile | None:
+        with _judged(self.fetcher):
+            return self.updater.get_targetinfo(path)
+
+
+class _judged:  # noqa: N801 - used as a statement
+    """What The Update Framework refuses, in the robot's words."""
+
+    def __init__(self, fetcher: _Fetcher) -> None:
+        self._fetcher = fetcher
+
+    def __enter__(self) -> None:
+        """Nothing to do yet."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Say what was refused and why."""
+        match error:
+            case exceptions.ExpiredMetadataError():
+                raise DistrustError(
+                    f"nobody has signed anything newer since {_ended(self._fetcher.timestamp)}; what is in "
+                    f"use stays in use, and nothing new is taken ({error}).",
+                    kind="expired",
+                ) from error
+            case exceptions.BadVersionNumberError():
+                raise DistrustError(
+                    f"this is older than what was known: {error}.", kind="rolled_back"
+                ) from error
+            case exceptions.RepositoryError() | exceptions.DownloadError():
+                raise DistrustError(f"this is not what the guild signed: {error}.") from error
+
+
+class _Fetcher(FetcherInterface):
+    """Brings metadata over the robot's connection; a timestamp that has not changed is the one here."""
+
+    def __init__(self, connection: Connection, known: tuple[bytes, str] | None) -> None:
+        self._connection = connection
+        self._known = known
+        self.timestamp: bytes | None = None
+        self._is_asked = self._is_unchanged = False
+
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        """One file of at most so many bytes.
+
+        Raises:
+            DownloadHTTPError: There is none.
+            HubUnreachableError: No answer.
+        """
+        name = url.rpartition("/")[2]
+        if not self._is_asked:
+            self._ask()
+        if self._is_unchanged and name.endswith(f".{Root.type}.json"):
+            raise exceptions.DownloadHTTPError("no newer root", 404)
+        if name == TIMESTAMP_FILE and self.timestamp is not None:
+            return self.timestamp
+        try:
+            return self._connection.send("GET", f"{METADATA}{name}", limit=max_length).body
+        except (NotFoundError, ForbiddenError) as error:
+            raise exceptions.DownloadHTTPError(str(error), error.status) from error
+        except ArtefactError as error:
+            raise exceptions.DownloadLengthMismatchError(str(error)) from error
+
+    def _ask(self) -> None:
+        """Once, before all else: has anything changed, root or timestamp?"""
+        self._is_asked = True
+        headers = {"If-None-Match": self._known[1]} if self._known else {}
+        limit = 2 * 16_384
+        try:
+            answer = self._connection.send("GET", f"{METADATA}{TIMESTAMP_FILE}", headers=headers, limit=limit)
+        except NotFoundError as error:
+            raise HubUnreachableError(
+                "this hub signs no metadata.", remedy="Have its operator upgrade it.", where=error.where
+            ) from error
+        except ArtefactError as error:
+            raise exceptions.DownloadLengthMismatchError(str(error)) from error
+        self._is_unchanged = answer.status == NOT_MODIFIED and self._known is not None
+        self.timestamp = self._known[0] if self._is_unchanged and self._known else answer.body
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        """Of the interface; nothing is asked for this way."""
+        raise NotImplementedError(url)
+
+
+def _ended(timestamp: bytes | None) -> str:
+    """When the newest word ended; what has expired was verified before."""
+    found: Metadata[Timestamp] = Metadata.from_bytes(timestamp or b"")
+    return f"{min(found.signed.expires, datetime.now(UTC)):%Y-%m-%d %H:%M} UTC"
+
+
+def _vouched(target: TargetFile, note: type[VersionNote | TaskNote]) -> Vouched:
+    digest = f"sha256:{target.hashes.get('sha256', '')}"
+    return Vouched(digest, target.length, _note(note, target))
+
+
+def _note(kind: type[N], target: TargetFile) -> N:
+    try:
+        return kind.model_validate(target.custom or {})
+    except ValidationError as error:
+        raise DistrustError(
+            f"what is said of {target.path} cannot be read ({error.error_count()} deviations)."
+        ) from error

@@ -1,0 +1,145 @@
+"""What the guild vouches for, read from rows of skills and tasks; and the mark that something has changed.
+
+Inside the caller's transaction. `mark` is called by whoever changes a version, a channel, a task or who sees
+them: so what robots are shown and what is signed change at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from sqlalchemy.orm import Session
+from tuf.api.metadata import TargetFile
+
+from hub.storage.record import take_turn
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
+from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.storage.tables.tuf import MetadataRoleRow
+from hub.tuf.metadata import TARGETS, role_of, target
+from skills.container import digest_of
+from skills.targets import (
+    Pointer,
+    TaskNote,
+    VersionNote,
+    channel_target,
+    skill_pattern,
+    skill_target,
+    task_pattern,
+    task_target,
+)
+
+__all__ = ["attestations_of", "mark", "next_counter", "patterns_of", "targets_of"]
+
+NEWEST = 15_000
+"""Versions of an organisation that it vouches for: robots read 5 MB of a role at most."""
+
+
+def mark(session: Session, organisation: str) -> None:
+    """What an organisation has, or who sees it, changes in this transaction: it is signed anew afterwards."""
+    take_turn(session)  # whoever signs holds it, too, and sees all changes or comes after them
+    for shown in (True, False):
+        role = role_of(organisation, shown=shown)
+        row = session.get(MetadataRoleRow, role)
+        if row is None:
+            session.add(MetadataRoleRow(role=role, organisation=organisation, shown=shown))
+        else:
+            row.changed = True
+    session.get_one(MetadataRoleRow, TARGETS).changed = True
+    session.flush()
+
+
+def next_counter(counter: int, now: datetime) -> int:
+    """What comes after a counter: the time, so that it rises also over what an old backup has forgotten."""
+    return max(counter + 1, int(now.timestamp()))
+
+
+def patterns_of(session: Session) -> dict[str, list[str]]:
+    """By role, the names that it may sign for."""
+    found: dict[str, list[str]] = {}
+    skills = select(SkillRow.name, SkillRow.organisation, SkillRow.visibility).order_by(SkillRow.name)
+    for name, organisation, visibility in session.execute(skills):
+        role = role_of(organisation, shown=visibility == "guild")
+        found.setdefault(role, []).append(skill_pattern(name))
+    tasks = select(TaskRow.name, TaskRow.organisation, TaskRow.visibility).order_by(TaskRow.name)
+    for name, organisation, visibility in session.execute(tasks):
+        role = role_of(organisation, shown=visibility == "guild")
+        found.setdefault(role, []).append(task_pattern(name))
+    return found
+
+
+def targets_of(session: Session, organisation: str, *, shown: bool) -> Iterator[TargetFile]:
+    """What an organisation vouches for: versions, where channels point, and tasks."""
+    yield from _versions(session, organisation, shown=shown)
+    channels = (
+        select(ChannelRow)
+        .join(SkillRow, SkillRow.name == ChannelRow.skill)
+        .where(SkillRow.organisation == organisation, _is_shown(SkillRow, shown=shown))
+    )
+    for row in session.scalars(channels):
+        pointer = Pointer(version=row.number, counter=row.counter, lowest=row.lowest)
+        body = pointer.model_dump_json().encode()
+        path = channel_target(row.skill, row.name)
+        yield target(path, digest_of(body), len(body), pointer.model_dump(mode="json"))
+    tasks = (
+        select(
+            TaskVersionRow.task,
+            TaskVersionRow.number,
+            TaskVersionRow.digest,
+            TaskVersionRow.size,
+            TaskVersionRow.bundle,
+        )
+        .join(TaskRow, TaskRow.name == TaskVersionRow.task)
+        .where(
+            TaskRow.organisation == organisation,
+            _is_shown(TaskRow, shown=shown),
+            TaskVersionRow.state == "listed",
+        )
+    )
+    for name, number, digest, size, bundle in session.execute(tasks):
+        note = TaskNote(bundle=bundle)
+        yield target(task_target(name, number), digest, size, note.model_dump(mode="json"))
+
+
+def attestations_of(session: Session, digests: Collection[str]) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG001
+    """Digests of the attestations of versions, by the version's own; there are none yet."""
+    return {}
+
+
+def _versions(session: Session, organisation: str, *, shown: bool) -> Iterator[TargetFile]:
+    rows = session.execute(_newest(organisation, shown=shown)).all()
+    attested = attestations_of(session, [row.digest for row in rows])
+    for skill, number, digest, size, manifest in rows:
+        note = VersionNote(manifest=manifest, attestations=attested.get(digest, ()))
+        yield target(skill_target(skill, number), digest, size, note.model_dump(mode="json"))
+
+
+def _newest(organisation: str, *, shown: bool) -> Select[tuple[str, int, str, int, str]]:
+    """The newest versions that were not withdrawn, and those that channels point at however old."""
+    its = (
+        SkillRow.organisation == organisation,
+        _is_shown(SkillRow, shown=shown),
+        VersionRow.withdrawn_at.is_(None),
+    )
+    newest = (
+        select(VersionRow.digest)
+        .join(SkillRow, SkillRow.name == VersionRow.skill)
+        .where(*its)
+        .order_by(VersionRow.created_at.desc())
+        .limit(NEWEST)
+    )
+    pointed = tuple_(VersionRow.skill, VersionRow.number).in_(select(ChannelRow.skill, ChannelRow.number))
+    columns = (
+        VersionRow.skill,
+        VersionRow.number,
+        VersionRow.digest,
+        VersionRow.size,
+        VersionRow.manifest_digest,
+    )
+    found = select(*columns).join(SkillRow, SkillRow.name == VersionRow.skill)
+    return found.where(*its, or_(VersionRow.digest.in_(newest), pointed))
+
+
+def _is_shown(table: type[SkillRow | TaskRow], *, shown: bool) -> ColumnElement[bool]:
+    return table.visibility == "guild" if shown else table.visibility != "guild"

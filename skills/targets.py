@@ -1,0 +1,110 @@
+"""What the guild's signed metadata speak of: versions, channels and tasks, as The Update Framework's targets.
+
+Shared by the hub, which signs them, and by robots, which look them up. The name of a skill or task is in them
+as a hash alone: who may sign for which name is read by everybody, also of names that not everybody sees.
+Signing is `hub.tuf`'s, verifying `fleet.updater`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from skills.container import digest_of
+from skills.manifest import Digest, Manifest
+
+__all__ = [
+    "Pointer",
+    "TaskNote",
+    "VersionNote",
+    "channel_target",
+    "manifest_digest",
+    "skill_pattern",
+    "skill_target",
+    "task_pattern",
+    "task_target",
+    "token_with_root",
+    "trusted_root",
+]
+
+
+class _Note(BaseModel):
+    """What a target says beside length and digest; what a later version adds is passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class VersionNote(_Note):
+    """Of a version: the digest of its manifest, so that nothing is fetched that does not fit."""
+
+    manifest: Digest
+    attestations: tuple[Digest, ...] = ()
+
+
+class TaskNote(_Note):
+    """Of a published task: the digest of the files in the archive."""
+
+    bundle: Digest
+
+
+class Pointer(_Note):
+    """Of a channel: where it points.
+
+    Attributes:
+        version: Number of the version.
+        counter: Rises with each move.
+        lowest: No version below this is safe any more.
+    """
+
+    version: int = Field(ge=1)
+    counter: int = Field(ge=0)
+    lowest: int = Field(ge=1)
+
+
+def skill_pattern(name: str) -> str:
+    """Fits all targets of a skill."""
+    return f"skill-{_hidden(name)}/*"
+
+
+def skill_target(name: str, number: int) -> str:
+    """A version of a skill."""
+    return f"skill-{_hidden(name)}/v{number}"
+
+
+def channel_target(name: str, channel: str) -> str:
+    """A channel of a skill."""
+    return f"skill-{_hidden(name)}/{channel}"
+
+
+def task_pattern(name: str) -> str:
+    """Fits all targets of a task."""
+    return f"task-{_hidden(name)}/*"
+
+
+def task_target(name: str, number: int) -> str:
+    """A version of a task."""
+    return f"task-{_hidden(name)}/v{number}"
+
+
+def manifest_digest(manifest: Manifest) -> Digest:
+    """Of what a manifest says, as canonical JSON: sorted keys, no spaces, ASCII."""
+    said = manifest.model_dump(mode="json")
+    return digest_of(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
+
+
+def token_with_root(secret: str, root: Digest) -> str:
+    """A one-time token that says, too, which root of trust whoever uses it shall believe."""
+    return f"{secret}.{root.removeprefix('sha256:')}"
+
+
+def trusted_root(token: str) -> Digest | None:
+    """The root that a one-time token names; None of one that was made before there were any."""
+    digest = token.rpartition(".")[2]
+    is_digest = "." in token and len(digest) == 64 and set(digest) <= set("0123456789abcdef")
+    return f"sha256:{digest}" if is_digest else None
+
+
+def _hidden(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -1,0 +1,133 @@
+"""`zunft keys`: the guild's root of trust. All work on a hub's settings or on files, without HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zunft.commands.connection import Json
+from zunft.commands.output import facts, tell
+from zunft.commands.settings import DataDir, hub_settings
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+DRAFT = Path("next-root.json")
+
+
+@app.command(
+    epilog="Examples: [bold]zunft keys ceremony --root-keys /media/stick --data-dir zunft-data[/]; "
+    "[bold]zunft keys ceremony --root-keys /media/stick --json[/]"
+)
+def ceremony(
+    root_keys: Annotated[
+        Path, typer.Option(help="Folder for the three keys of the root; not the hub's own.")
+    ],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Begin a new hub with a root whose keys never lie beside it; then give each key to somebody else."""
+    from hub.tuf.ceremony import hold_ceremony  # noqa: PLC0415 - other commands do without the hub's modules
+    from skills.files import keep_private  # noqa: PLC0415
+
+    keep_private()
+    state = hold_ceremony(hub_settings(data_dir=data_dir), root_keys, datetime.now(UTC))
+    tell(
+        state,
+        f"Root 1 holds: {state.digest}",
+        f"Its keys are in {root_keys}. Two of three sign a new root: give each to somebody else, elsewhere.",
+        as_json=as_json,
+    )
+
+
+@app.command(
+    epilog="Examples: [bold]zunft keys show[/]; [bold]zunft keys show --data-dir zunft-data --json[/]"
+)
+def show(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show which root holds, which keys it names, and where root keys lie that should not."""
+    from hub.tuf.ceremony import show_root  # noqa: PLC0415 - as above
+
+    state = show_root(hub_settings(data_dir=data_dir))
+    rows = {
+        "root": f"{state.version}, until {state.expires:%Y-%m-%d}",
+        "digest": state.digest,
+        **{
+            f"{role} keys": ", ".join(key[:16] for key in keys)
+            + (f" ({state.threshold} must sign)" if role == "root" else "")
+            for role, keys in state.keys.items()
+        },
+        "beside the data": ", ".join(map(str, state.beside)) or "none",
+    }
+    advice = (
+        "Root keys lie beside what they protect: whoever takes this machine has them. Move them away."
+        if state.beside
+        else "No root key lies beside the data."
+    )
+    tell(state, facts(rows), advice, as_json=as_json)
+
+
+@app.command(
+    epilog="Examples: the hub's key was stolen: "
+    "[bold]zunft keys rotate --hub-key --root-keys /media/stick[/]; "
+    "with keys elsewhere: [bold]zunft keys rotate --draft next-root.json[/], then "
+    "[bold]zunft keys sign[/] twice, then [bold]zunft keys rotate --signed next-root.json --json[/]"
+)
+def rotate(
+    data_dir: DataDir = None,
+    root_keys: Annotated[
+        list[Path] | None,
+        typer.Option(help="Files or folders of the root's keys that are at hand; repeat it."),
+    ] = None,
+    hub_key: Annotated[
+        bool,
+        typer.Option("--hub-key", help="Make a new key for the stopped hub first: the old one was stolen."),
+    ] = False,
+    new_root_keys: Annotated[
+        Path | None, typer.Option(help="Folder for three new keys of the root, in place of the old ones.")
+    ] = None,
+    draft: Annotated[Path, typer.Option(help="Where the next root goes while it lacks signatures.")] = DRAFT,
+    signed: Annotated[
+        Path | None, typer.Option(help="A draft that enough keys have signed: it holds.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the next root of trust; robots follow it by themselves, also those that were away."""
+    from hub.tuf.ceremony import install_signed, rotate  # noqa: PLC0415 - as above
+    from hub.tuf.keys import ROOT_KEYS  # noqa: PLC0415
+    from skills.files import keep_private  # noqa: PLC0415
+
+    keep_private()
+    settings, now = hub_settings(data_dir=data_dir), datetime.now(UTC)
+    if signed is not None:
+        done = install_signed(settings, signed, now)
+    else:
+        beside = settings.data_dir / ROOT_KEYS
+        keys = root_keys or ([beside] if beside.is_dir() else [])
+        done = rotate(
+            settings, now, root_keys=keys, draft=draft, new_hub_key=hub_key, new_root_keys=new_root_keys
+        )
+    said = f"Root {done.version} holds, and all is signed anew."
+    if done.missing:
+        said = (
+            f"Root {done.version} lacks {done.missing} signatures. Have it signed where the keys are: "
+            f"zunft keys sign {done.draft} --key root-1.pem. Then: zunft keys rotate --signed {done.draft}"
+        )
+    if done.old_hub_key:
+        said += f" The hub's old key is {done.old_hub_key}: delete it."
+    tell(done, said, as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft keys sign next-root.json --key /media/stick/root-1.pem --json[/]")
+def sign(
+    draft: Annotated[Path, typer.Argument(help="What zunft keys rotate wrote.")],
+    key: Annotated[Path, typer.Option(help="One of the root's keys.")],
+    as_json: Json = False,
+) -> None:
+    """Sign the next root, on a machine that need be neither the hub nor online."""
+    from hub.tuf.ceremony import sign_draft  # noqa: PLC0415 - as above
+
+    sign_draft(draft, key)
+    tell({"signed": draft, "key": key}, f"{draft} is signed by {key}.", as_json=as_json)
