@@ -141,14 +141,14 @@ class HubClient:
         """One attestation; see `envelope_of`."""
         return envelope_of(self.connection, version, digest, limit)
 
-    def learn_gate_key(self) -> VerifyKey:
-        """Whose word on what the gate found counts, signed by the pinned key.
+    def learn_gate_key(self, hub_key: VerifyKey) -> VerifyKey:
+        """Whose word on what the gate found counts, signed by the key that this robot pinned.
 
         Raises:
             SignatureError: Not signed by the hub that this robot joined.
             HubUnreachableError: No answer.
         """
-        return _gate_key(self.connection, self.hub_key)
+        return _gate_key(self.connection, hub_key)
 
     def fetch_skill(self, version: VersionView, target: Path) -> Skill:
         """Download the file of a version that was vouched for; what an earlier try left beside it is used.

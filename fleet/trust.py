@@ -155,14 +155,14 @@ class Vouching:
         if kind is Gate:
             named = self.trust.gate_keys or (self._pinned_gate_key(),)
         else:
-            named = self.trust.hub_keys or (self.client.hub_key.text,)
+            named = self.trust.hub_keys or (self.bench.identity().hub_key,)
         return [VerifyKey(text).canonical() for text in named]
 
     def _pinned_gate_key(self) -> str:
         """Pinned when the robot joined; one that joined earlier learns it once, under the hub's key."""
         identity = self.bench.identity()
         if not identity.gate_key:
-            identity = identity.model_copy(update={"gate_key": self.client.learn_gate_key().text})
+            identity = identity.model_copy(update={"gate_key": self.client.learn_gate_key(identity.pinned_key).text})
             self.bench.keep_identity(identity)
         return identity.gate_key
 
