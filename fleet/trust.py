@@ -162,7 +162,8 @@ class Vouching:
         """Pinned when the robot joined; one that joined earlier learns it once, under the hub's key."""
         identity = self.bench.identity()
         if not identity.gate_key:
-            identity = identity.model_copy(update={"gate_key": self.client.learn_gate_key(identity.pinned_key).text})
+            learned = self.client.learn_gate_key(identity.pinned_key)
+            identity = identity.model_copy(update={"gate_key": learned.text})
             self.bench.keep_identity(identity)
         return identity.gate_key
 

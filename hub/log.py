@@ -4,10 +4,42 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
 
-__all__ = ["configure_logging"]
+__all__ = ["LineBudget", "configure_logging"]
+
+LONGEST = 2000
+"""Characters of a library's message."""
+
+
+class LineBudget(logging.Filter):
+    """Of each library so many lines at once and so many a second over time, none of them long.
+
+    What strangers send makes libraries complain; so much of that fits on a disk.
+    """
+
+    def __init__(
+        self, rate: float = 1.0, burst: int = 50, timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._rate = rate
+        self._burst = burst
+        self._timer = timer
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        now = self._timer()
+        left, at = self._left.get(record.name, (float(self._burst), now))
+        left = min(self._burst, left + (now - at) * self._rate)
+        self._left[record.name] = (max(0.0, left - 1), now)
+        message = record.getMessage()
+        if len(message) > LONGEST:
+            record.msg, record.args = message[:LONGEST] + " ...", ()
+        return left >= 1
 
 
 def configure_logging(level: str) -> None:
@@ -23,6 +55,7 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(LineBudget())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

@@ -22,6 +22,9 @@ from skills.files import keep_private
 
 __all__ = ["serve"]
 
+SOCKET_MESSAGE = 64 * 1024
+"""Most bytes that a page of the console may send at once."""
+
 
 class HubServer(uvicorn.Server):
     """Ends event streams first: uvicorn waits for open answers before it closes the app."""
@@ -86,6 +89,7 @@ def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws_max_size=SOCKET_MESSAGE,
         http=Doorway.of(
             head_seconds=settings.head_seconds,
             body_seconds=settings.body_seconds,

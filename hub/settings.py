@@ -213,6 +213,9 @@ class Settings(BaseSettings):
         description="Open connections that each address may have, for each hub process; 0: any number. "
         "Addresses of FORWARDED_ALLOW_IPS, which are proxies, are not counted.",
     )
+    console_sockets: int = Field(
+        default=200, ge=1, description="Pages of the console that may be open at once; others stand still."
+    )
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
     )

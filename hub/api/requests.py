@@ -17,6 +17,8 @@ __all__ = ["RequestLog"]
 HEADER = b"x-request-id"
 SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 TOO_LARGE = 413
+LONGEST_PATH = 500
+"""Characters of an address in the log."""
 PROCESS = secrets.token_hex(4)
 """Begins the ids that this process gives."""
 NUMBERS = itertools.count(secrets.randbits(32))
@@ -38,7 +40,7 @@ class RequestLog:
         answer = _Answer(scope, receive, send)
         started = time.monotonic()
         with structlog.contextvars.bound_contextvars(
-            request_id=answer.request_id, method=scope["method"], path=scope["path"]
+            request_id=answer.request_id, method=scope["method"], path=scope["path"][:LONGEST_PATH]
         ):
             try:
                 # No database has a NUL in its texts, so nothing lies at such an address.

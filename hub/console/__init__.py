@@ -12,8 +12,10 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
@@ -23,7 +25,8 @@ from hub.services import Services
 
 __all__ = ["mount_console"]
 
-ASSETS = ("/_nicegui/", "/_nicegui_ws/")
+SOCKET = "/_nicegui_ws/"
+ASSETS = ("/_nicegui/", SOCKET)
 PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+|/tasks/[^/]+/leaderboard")
 
 
@@ -52,6 +55,7 @@ class Console(BaseRoute):
         self._opening = asyncio.Lock()
         self._open = AsyncExitStack()
         self._pages: FastAPI | None = None
+        self._sockets = 0
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Pages and their assets, read only; all else is the API's."""
@@ -66,7 +70,31 @@ class Console(BaseRoute):
         raise NoMatchFound(name, _path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request to NiceGUI together with the services that it is about."""
+        """Hand the request to NiceGUI together with the services that it is about.
+
+        Its sockets are for pages of this hub, and not more than a hub can serve. Programs could claim to be
+        such a page; what they say there is bounded by `hub.server` and `hub.log`.
+        """
+        if not scope["path"].startswith(SOCKET):
+            await self._serve(scope, receive, send)
+        elif scope["type"] != "websocket":  # what is asked for again and again has no socket to count
+            await PlainTextResponse("Only by WebSocket.", status_code=403)(scope, receive, send)
+        elif self._sockets >= self._services.settings.console_sockets or not self._is_ours(scope):
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            self._sockets += 1
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                self._sockets -= 1
+
+    def _is_ours(self, scope: Scope) -> bool:
+        """Whether the browser says that a page of this hub opened the socket."""
+        headers = Headers(scope=scope)
+        origin, known = headers.get("origin", ""), self._services.settings.public_url.rstrip("/")
+        return origin == known if known else bool(origin) and urlsplit(origin).netloc == headers.get("host")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         pages = await self._opened()
         if pages is None:
             busy = PlainTextResponse("Another hub in this process has its console open.", status_code=503)

@@ -4,7 +4,8 @@
     blobs/sha256/ab/cdef...             as in the hub's own store
     regions/<region>/sha256/ab/cdef...  as in a region's, only where that region was asked for
     hub-key.pem                         only where it was asked for
-    manifest.json                       last: schema, counts, size and SHA-256 of every member before it
+    manifest.json                       schema, counts, size and SHA-256 of every member before it
+    manifest.sig                        last: the hub's signature over it; none where it had no key
 
 Making one is `hub.operations.backup`, reading one `hub.operations.restore`.
 """
@@ -23,14 +24,17 @@ import hub.storage.tables.tuf  # noqa: F401 - as above
 from hub.storage.objects.contract import path_of
 from hub.storage.regions import HOME
 from hub.storage.tables.base import Base, Moment
+from skills.container import digest_of
 from skills.errors import ZunftError
 
 __all__ = [
     "KEY",
     "MANIFEST",
+    "SIGNATURE",
     "BackupError",
     "BackupManifest",
     "Member",
+    "backup_statement",
     "blob_path",
     "line_of",
     "row_of",
@@ -40,6 +44,7 @@ __all__ = [
 
 KEY = "hub-key.pem"
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
 
 
 class BackupError(ZunftError):
@@ -80,6 +85,11 @@ class BackupManifest(BaseModel):
     members: dict[str, Member]
     missing: tuple[str, ...] = ()
     left_out: dict[str, int] = Field(default_factory=dict)
+
+
+def backup_statement(manifest: bytes) -> bytes:
+    """What a hub signs of a backup: its manifest, which has the digest of all else."""
+    return b"zunft.backup/1\n" + digest_of(manifest).encode()
 
 
 def tables() -> list[Table]:

@@ -27,9 +27,11 @@ from sqlalchemy import select
 from hub.operations.archive import (
     KEY,
     MANIFEST,
+    SIGNATURE,
     BackupError,
     BackupManifest,
     Member,
+    backup_statement,
     blob_path,
     line_of,
     table_path,
@@ -94,17 +96,21 @@ def back_up(
         missing = _add_blobs(archive, stores, wanted, path.parent, progress)
         if with_key:
             archive.add_bytes(KEY, key.read_bytes())
+        signer = SigningKey.load_or_create(key) if key.exists() else None
         manifest = BackupManifest(
             made_at=now,
             zunft=version("zunft"),
             schema_revision=revision,
-            hub_key=SigningKey.load_or_create(key).public.text if key.exists() else "",
+            hub_key=signer.public.text if signer else "",
             rows=rows,
             members=archive.members,
             missing=tuple(missing),
             left_out=Counter(region for region, _ in blobs if region not in {HOME, *regions}),
         )
-        archive.add_bytes(MANIFEST, manifest.model_dump_json(indent=1).encode())
+        said = manifest.model_dump_json(indent=1).encode()
+        archive.add_bytes(MANIFEST, said)
+        if signer:
+            archive.add_bytes(SIGNATURE, signer.sign(backup_statement(said)).encode())
     return path, manifest
 
 

@@ -1,8 +1,8 @@
 """Restore a backup into an empty hub: any database, any store, whatever the backup was made from.
 
-The whole file is checked before anything is written. Then come blobs, the key, and all rows in one
-transaction: if that breaks off, the hub is still empty and the command can be repeated. The file is described
-in `hub.operations.archive`.
+Its signature and then the whole file are checked before anything is written. Then come blobs, the key, and
+all rows in one transaction: if that breaks off, the hub is still empty and the command can be repeated. The
+file is described in `hub.operations.archive`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from sqlalchemy.orm import Session
 from hub.operations.archive import (
     KEY,
     MANIFEST,
+    SIGNATURE,
     BackupError,
     BackupManifest,
     Member,
+    backup_statement,
     row_of,
     table_path,
     tables,
@@ -39,15 +41,16 @@ from hub.storage.objects.contract import PIECE
 from hub.storage.regions import HOME, Stores, connect_stores
 from hub.storage.spool import Spool
 from hub.storage.tables.tuf import MetadataRoleRow
-from skills.errors import ConflictError
+from skills.errors import ConflictError, SignatureError
 from skills.files import write_atomically
 from skills.messages.organisations import REGION
-from skills.signing import SigningKey
+from skills.signing import SigningKey, VerifyKey
 
 __all__ = ["Restored", "restore"]
 
 BATCH = 500
 LARGEST_MANIFEST = 2**30
+LARGEST_SIGNATURE = 1000
 BLOB = re.compile(
     rf"(?:blobs|regions/(?P<region>{REGION}))/sha256/(?P<head>[0-9a-f]{{2}})/(?P<tail>[0-9a-f]{{62}})"
 )
@@ -69,20 +72,24 @@ class Restored:
     absent: dict[str, int]
 
 
-def restore(settings: Settings, path: Path, *, progress: Progress) -> Restored:
+def restore(settings: Settings, path: Path, *, hub_key: str | None = "", progress: Progress) -> Restored:
     """Fill an empty hub from a backup.
 
     Args:
         settings: Of the hub to fill; it must not be running.
         path: The backup.
+        hub_key: Public key of the hub that made it; empty: that of the key in the folder to fill; None:
+            whoever made it is believed.
         progress: Told of each blob.
 
     Raises:
-        BackupError: Not a backup, damaged, or of another version of Zunft. Nothing was written.
+        BackupError: Not a backup, not that hub's, damaged, or of another version. Nothing was written.
         ConflictError: The hub has data, or another key. Nothing was written.
         SettingsError, StoreError: Database or store cannot be used; repeat the command later.
     """
     with _opened(path) as archive:
+        if hub_key is not None:
+            _check_signature(archive, hub_key or _own_key(settings.key_path))
         manifest = _checked(archive)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         with open_database(settings.database) as database:
@@ -138,7 +145,7 @@ def _checked(archive: _Archive) -> BackupManifest:
     """The manifest, once every member was read and held to it."""
     manifest = _manifest(archive)
     names = {table_path(table) for table in manifest.rows}
-    found = set(archive.infos) - {MANIFEST}
+    found = set(archive.infos) - {MANIFEST, SIGNATURE}
     if found != set(manifest.members) or not names <= found:
         odd = (found ^ set(manifest.members)) | (names - found)
         raise _damaged("members and manifest differ", ", ".join(sorted(odd)[:3]))
@@ -150,6 +157,35 @@ def _checked(archive: _Archive) -> BackupManifest:
         if not (is_blob or name == KEY or name in names):
             raise _damaged("a member has a name that is not its own", name)
     return manifest
+
+
+def _own_key(path: Path) -> str:
+    if not path.exists():
+        raise BackupError(
+            "nobody said whose backup this is to be.",
+            where="hub_key",
+            remedy="Give --hub-key as `zunft hub backup` printed it, or put hub-key.pem into the folder.",
+        )
+    return SigningKey.load_or_create(path).public.text
+
+
+def _check_signature(archive: _Archive, hub_key: str) -> None:
+    if SIGNATURE not in archive.infos:
+        raise BackupError(
+            "the backup is not signed.",
+            where=SIGNATURE,
+            remedy="Take another; one of an older Zunft, which you trust, is restored with --unverified.",
+        )
+    signature = archive.file(SIGNATURE).read(LARGEST_SIGNATURE).decode("ascii", "replace")
+    try:
+        VerifyKey(hub_key).verify(signature, backup_statement(archive.file(MANIFEST).read(LARGEST_MANIFEST)))
+    except SignatureError as error:
+        raise BackupError(
+            f"the backup is not of the hub with the key {hub_key}: {error.message}",
+            where=SIGNATURE,
+            remedy="Take another; nothing was written.",
+            code="bad_signature",
+        ) from error
 
 
 def _manifest(archive: _Archive) -> BackupManifest:

@@ -48,7 +48,9 @@ def test_a_hub_goes_into_a_file_and_out_of_it(tmp_path: Path, monkeypatch: pytes
     assert made.exit_code == 0, made.output
     facts = json.loads(made.stdout)
     assert (facts["with_key"], facts["rows"]["users"], facts["missing"]) == (False, 1, [])
-    again = RUNNER.invoke(app, ["hub", "restore", facts["file"], *new])
+    nobodys = RUNNER.invoke(app, ["hub", "restore", facts["file"], *new])
+    assert "nobody said whose" in str(nobodys.exception)
+    again = RUNNER.invoke(app, ["hub", "restore", facts["file"], "--hub-key", facts["hub_key"], *new])
     assert again.exit_code == 0, again.output
     assert "no signing key" in again.stderr
     with pytest.raises(SettingsError, match="its key is not here"):
@@ -130,7 +132,7 @@ def test_a_restored_hub_says_how_to_come_by_a_token(tmp_path: Path) -> None:
     old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "hub.tar"
     open_services(Settings(data_dir=old)).close()
     for words in (["backup", str(file), "--with-key", "--data-dir", str(old)],
-                  ["restore", str(file), "--data-dir", str(new)]):  # fmt: skip
+                  ["restore", str(file), "--unverified", "--data-dir", str(new)]):  # fmt: skip
         done = RUNNER.invoke(app, ["hub", *words])
         assert done.exit_code == 0, done.output
     with started(new) as said:

@@ -118,12 +118,20 @@ def backup(
 
 
 @app.command(
-    epilog="Examples: [bold]zunft hub restore backups/zunft-20260301T120000Z.tar --data-dir new-data[/]; "
-    "[bold]zunft hub restore hub.tar --json[/]"
+    epilog="Example: [bold]zunft hub restore backups/zunft-20260301T120000Z.tar --data-dir new-data "
+    "--hub-key ed25519:...[/]"
 )
 def restore(
     file: Annotated[Path, typer.Argument(help="A backup.")],
     data_dir: DataDir = None,
+    hub_key: Annotated[
+        str,
+        typer.Option(help="Public key of the hub that made it; else that of the folder's hub-key.pem."),
+    ] = "",
+    unverified: Annotated[
+        bool,
+        typer.Option("--unverified", help="Believe whoever made it; older ones are not signed."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fill a new hub from a backup, before its first start. Databases and stores may be of other kinds."""
@@ -132,7 +140,8 @@ def restore(
 
     settings = _settings(data_dir)
     with _progress("blobs restored") as progress:
-        restored = restore_hub(settings, file, progress=progress)
+        trusted = None if unverified else hub_key
+        restored = restore_hub(settings, file, hub_key=trusted, progress=progress)
     _show(file, restored.manifest, as_json=as_json)
     for name, count in restored.absent.items():
         err.print(
@@ -198,5 +207,6 @@ def _show(path: Path, manifest: BackupManifest, *, as_json: bool) -> None:
         "with_key": "hub-key.pem" in manifest.members,
         **manifest.model_dump(mode="json", exclude={"members"}),
     }
-    said = f"{path}: {rows} rows, {blobs} blobs, {size / 1e6:.1f} MB; {made}"
+    key = f"hub key {manifest.hub_key or 'none'}"
+    said = f"{path}: {rows} rows, {blobs} blobs, {size / 1e6:.1f} MB; {made}; {key}"
     tell(found, said, as_json=as_json)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 from typer.testing import CliRunner
 
 from hub.access.principal import Principal
@@ -241,3 +242,37 @@ def luminance(colour: str) -> float:
 def test_text_can_be_read(text: str, ground: str, mode: int) -> None:
     pale, deep = sorted((luminance(COLOURS[text][mode]), luminance(COLOURS[ground][mode])), reverse=True)
     assert (pale + 0.05) / (deep + 0.05) >= 4.5
+
+
+SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+
+UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
+
+
+def is_opened(client: TestClient, **headers: str) -> bool:
+    try:
+        with client.websocket_connect(SOCKET, headers={**UPGRADE, **headers}) as opened:
+            return opened.receive_text().startswith("0{")  # engine.io's greeting
+    except WebSocketDisconnect:
+        return False
+
+
+def test_a_socket_comes_from_a_page_of_this_hub(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        ok(client.get("/"))
+        assert is_opened(client, origin="http://testserver")
+        assert not is_opened(client)
+        for origin in ("null", "http://evil.example", "http://testserver.evil.example", "testserver"):
+            assert not is_opened(client, origin=origin), origin
+        asked = client.get(SOCKET.replace("websocket", "polling"), headers={"origin": "http://testserver"})
+        assert asked.status_code == 403
+
+
+def test_no_more_sockets_than_a_hub_can_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZUNFT_CONSOLE_SOCKETS", "2")
+    ours = {**UPGRADE, "origin": "http://testserver"}
+    with hub_with_pages(tmp_path, "reach") as client:
+        ok(client.get("/"))
+        with client.websocket_connect(SOCKET, headers=ours), client.websocket_connect(SOCKET, headers=ours):
+            assert not is_opened(client, **ours)
+        assert is_opened(client, **ours)

@@ -313,7 +313,7 @@ def test_an_upload_survives_a_backup_without_its_parts(small: Yard, tmp_path: Pa
         small.hall.settings, tmp_path / "hub.tar", datetime.now(UTC), with_key=True, progress=lambda *_: None
     )
     elsewhere = small.hall.settings.model_copy(update={"data_dir": tmp_path / "restored"})
-    restore(elsewhere, path, progress=lambda *_: None)
+    restore(elsewhere, path, hub_key=None, progress=lambda *_: None)
     restored = Hall(elsewhere, StubGate(), small.hall.clock)
     small.robot.client = restored.client
     view = small.view(data)

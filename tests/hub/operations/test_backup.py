@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from hub.operations.archive import KEY, MANIFEST, BackupError, BackupManifest, tables
+from hub.operations.archive import (
+    KEY,
+    MANIFEST,
+    SIGNATURE,
+    BackupError,
+    BackupManifest,
+    backup_statement,
+    tables,
+)
 from hub.operations.backup import back_up
 from hub.operations.restore import Restored, restore
 from hub.services import Services
@@ -23,6 +31,7 @@ from hub.storage.notify import Bell
 from hub.storage.regions import HOME, connect_stores
 from skills.container import digest_of
 from skills.errors import ConflictError, NotFoundError
+from skills.signing import SigningKey
 from tests.hub.conftest import Collecting, Hall, Hands, StubGate, ok, random_tensors, tiny_skill
 from tests.hub.leaderboards.samples import enter_score
 from tests.hub.servers import postgres, s3_server
@@ -85,8 +94,8 @@ def save(hall: Hall, folder: Path, *, with_key: bool = True) -> Path:
     return path
 
 
-def load(settings: Settings, path: Path) -> Restored:
-    return restore(settings, path, progress=quiet)
+def load(settings: Settings, path: Path, hub_key: str | None = None) -> Restored:
+    return restore(settings, path, hub_key=hub_key, progress=quiet)
 
 
 def test_a_restored_hub_has_every_row_and_blob_and_goes_on(
@@ -224,6 +233,64 @@ def _rewrite(path: Path, edit: Callable[[dict[str, bytes]], None]) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
+
+
+def _with_another_row(path: Path) -> None:
+    """All digests are right again: only the signature tells."""
+
+    def edit(members: dict[str, bytes]) -> None:
+        manifest = json.loads(members[MANIFEST])
+        rows = members["tables/users.jsonl"].replace(b'"operator"', b'"admin"')
+        assert rows != members["tables/users.jsonl"]
+        members["tables/users.jsonl"] = rows
+        manifest["members"]["tables/users.jsonl"]["sha256"] = digest_of(rows)[7:]
+        members[MANIFEST] = json.dumps(manifest).encode()
+
+    _rewrite(path, edit)
+
+
+def _signed_by_another(path: Path) -> None:
+    thief = SigningKey.generate()
+
+    def edit(members: dict[str, bytes]) -> None:
+        said = json.dumps({**json.loads(members[MANIFEST]), "hub_key": thief.public.text}).encode()
+        members[MANIFEST] = said
+        members[SIGNATURE] = thief.sign(backup_statement(said)).encode()
+
+    _with_another_row(path)
+    _rewrite(path, edit)
+
+
+def _unsigned(path: Path) -> None:
+    _rewrite(path, lambda members: members.pop(SIGNATURE))
+
+
+@pytest.mark.parametrize("change", [_with_another_row, _signed_by_another, _unsigned])
+def test_nothing_is_restored_of_what_this_hub_did_not_sign(
+    change: Callable[[Path], None], worked: Collecting, tmp_path: Path
+) -> None:
+    hall = worked.hall
+    path = save(hall, tmp_path / "backups")
+    change(path)
+    new = other(hall.settings, tmp_path / "new")
+    key = SigningKey.load_or_create(hall.settings.key_path).public.text
+    for hub_key in (key, ""):  # "": the key would have to lie in the new folder
+        with pytest.raises(BackupError):
+            load(new, path, hub_key)
+    assert not new.data_dir.exists()
+    assert load(new, path, None).manifest.rows["users"] == 2  # whoever believes it anyway
+
+
+def test_a_hub_restores_what_it_signed(worked: Collecting, tmp_path: Path) -> None:
+    hall = worked.hall
+    path = save(hall, tmp_path / "backups")
+    for folder, hub_key in (("a", SigningKey.load_or_create(hall.settings.key_path).public.text), ("b", "")):
+        new = other(hall.settings, tmp_path / folder)
+        new.data_dir.mkdir()
+        if not hub_key:
+            new.key_path.write_bytes(hall.settings.key_path.read_bytes())
+        load(new, path, hub_key)
+        assert rows_of(new) == rows_of(hall.settings)
 
 
 def _without_users(path: Path) -> None:

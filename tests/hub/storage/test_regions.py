@@ -186,7 +186,7 @@ def test_a_backup_leaves_a_region_out_unless_it_is_named(
     with pytest.raises(NotFoundError, match="mars"):
         back_up(hall.settings, tmp_path / "x.tar", hall.clock(), regions=["mars"], progress=quiet)
     new = moved(hall.settings, tmp_path / "new", s3)
-    assert restore(new, path, progress=quiet).absent == {}
+    assert restore(new, path, hub_key=None, progress=quiet).absent == {}
     copy(hall.settings.key_path, new.key_path)
     other = Pinned(Hall(new, StubGate(), hall.clock), {}, "", s3, "new-new")
     assert other.in_eu() == pinned.in_eu()
@@ -199,13 +199,13 @@ def test_restoring_says_what_the_regions_store_lacks(pinned: Pinned, tmp_path: P
     hall = pinned.hall
     path, _ = back_up(hall.settings, tmp_path / "out.tar", hall.clock(), progress=quiet)
     same = hall.settings.model_copy(update={"data_dir": tmp_path / "same"})
-    assert restore(same, path, progress=quiet).absent == {}
+    assert restore(same, path, hub_key=None, progress=quiet).absent == {}
     empty = moved(hall.settings, tmp_path / "empty", s3)
     connect_stores(empty).check()
-    assert restore(empty, path, progress=quiet).absent == {"eu": 5}
+    assert restore(empty, path, hub_key=None, progress=quiet).absent == {"eu": 5}
     without = hall.settings.model_copy(update={"data_dir": tmp_path / "without", "regions": {}})
     with pytest.raises(SettingsError, match="region eu"):
-        restore(without, path, progress=quiet)
+        restore(without, path, hub_key=None, progress=quiet)
     database = Database(without.database, Bell())
     assert database.schema()[0]
     with database.read() as session:

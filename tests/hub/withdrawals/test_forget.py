@@ -356,7 +356,7 @@ def test_a_hub_that_forgot_can_be_backed_up_whole_and_restored(
     backup, manifest = back_up(settings, settings.data_dir, hall.clock(), progress=lambda *_: None)
     assert manifest.missing == ()
     empty = Settings.model_validate({"data_dir": settings.data_dir / "new", "database_url": ""})
-    restore(empty, backup, progress=lambda *_: None)
+    restore(empty, backup, hub_key=manifest.hub_key, progress=lambda *_: None)
     assert rebuild(empty, "reach", "stable", lambda *_: None).same
 
 
