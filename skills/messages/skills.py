@@ -70,7 +70,7 @@ class Compared(Message):
     unseen_by_embodiment: dict[str, float] = Field(default_factory=dict)
 
     def in_words(self) -> str:
-        """What could not be seen: `a loss of up to 4.1 points, on ur5e of up to 9.3, may have gone unnoticed`."""
+        """What could not be seen: `a loss of up to 4.1 points, on ur5e of up to 9.3, may ...`."""
         worst = max(self.unseen_by_embodiment, key=lambda arm: self.unseen_by_embodiment[arm], default="")
         on_arm = f", on {worst} of up to {100 * self.unseen_by_embodiment[worst]:.1f}," if worst else ""
         return f"a loss of up to {100 * self.unseen:.1f} points{on_arm} may have gone unnoticed"
