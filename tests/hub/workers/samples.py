@@ -85,5 +85,5 @@ def gate_job(plan: BenchPlan, *, episodes: int = 2) -> GateJob:
     skills = [weld_skill(seed) for seed in (0, 1)]
     for skill in skills:
         store.put(skill.digest, skill.to_bytes())
-    how = GatePlan(embodiments=("ur5e",), episodes=episodes)
+    how = GatePlan(embodiments=("ur5e",), episodes=episodes, most=episodes)
     return GateJob(candidate=skills[1].digest, current=skills[0].digest, plan=how)

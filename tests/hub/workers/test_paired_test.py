@@ -75,7 +75,8 @@ def played(win: float, lose: float, arms: int, batches: int, each: int, trials: 
 
 
 def test_equals_are_not_called_worse_more_often_than_said() -> None:
-    found = verdicts(*played(0.1, 0.1, 4, 20, 16, 2_000), LIMITS)
+    wins, losses, jobs = played(0.1, 0.1, 4, 20, 16, 2_000)
+    found = verdicts(wins, losses, jobs, LIMITS)
     first = np.where((found != 0).any(1), found[np.arange(len(found)), (found != 0).argmax(1)], 0)
     assert (first == -1).mean() <= 1 - LIMITS.power
     assert (first == 1).mean() >= LIMITS.power
