@@ -129,7 +129,7 @@ def move_channel(
 
     What was measured is released at once. What becomes stable for the first time is measured before.
     """
-    release = services.catalogue.releases.move(name, channel, move.version, by=operator)
+    release = services.catalogue.releases.move(name, channel, move.version, by=operator, lowest=move.lowest)
     response.headers["Location"] = f"{API}/skills/{name}/releases/{release.release_id}"
     return release
 

@@ -23,8 +23,9 @@ from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database
 from hub.storage.record import record, take_turn
 from hub.storage.regions import region_of
-from hub.storage.tables.skills import ReleaseRow, SkillRow, VersionRow
+from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.tasks.sources import task_source
+from hub.tuf.contents import mark
 from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
@@ -46,8 +47,12 @@ class Releases:
     database: Database
     clock: Clock
 
-    def move(self, name: str, channel: ChannelName, number: int, *, by: Principal) -> ReleaseView:
+    def move(
+        self, name: str, channel: ChannelName, number: int, *, by: Principal, lowest: int | None = None
+    ) -> ReleaseView:
         """Have a channel point at a version: at once, or when it has been measured.
+
+        With `lowest` no version below that is safe any more, once the channel points there.
 
         Raises:
             NotFoundError: No such skill or version.
@@ -68,6 +73,8 @@ class Releases:
             row = ask_release(session, version, channel, now, by=by.actor)
             if channel != "stable" or is_fit(version):
                 _finish(session, row, version, "", now)
+            if lowest is not None:
+                _raise_lowest(session, version, channel, lowest)
             return _view(row)
 
     def release(self, name: str, release_id: str, viewer: Viewer) -> ReleaseView:
@@ -177,6 +184,23 @@ def _finish(session: Session, row: ReleaseRow, version: VersionRow, reason: str,
         point_channel(session, row.skill, row.channel, row.number, now, by=row.asked_by)
     else:
         record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
+
+
+def _raise_lowest(session: Session, version: VersionRow, channel: ChannelName, lowest: int) -> None:
+    """Say which version of a channel is the lowest safe one.
+
+    Raises:
+        ConflictError: The channel does not point there, or points below that.
+    """
+    row = session.get(ChannelRow, (version.skill, channel))
+    if row is None or row.number != version.number or lowest > row.number:
+        raise ConflictError(
+            f"{channel} of {version.skill} has to point at v{version.number} first, and not below v{lowest}.",
+            where="lowest",
+            remedy="Release the version, and say the lowest when it has been released.",
+        )
+    row.lowest = max(row.lowest, lowest)
+    mark(session, session.get_one(SkillRow, version.skill).organisation)
 
 
 def _view(row: ReleaseRow) -> ReleaseView:

@@ -113,9 +113,14 @@ class MinimumChange(Message):
 
 
 class ChannelMove(Message):
-    """An operator points a channel at a version: a release or a rollback."""
+    """An operator points a channel at a version: a release or a rollback.
+
+    Attributes:
+        lowest: No version below this is safe any more: robots refuse it, whoever signs it. It never falls.
+    """
 
     version: int = Field(ge=1, le=1_000_000_000)
+    lowest: int | None = Field(default=None, ge=1, le=1_000_000_000)
 
 
 class ReleaseView(Message):
