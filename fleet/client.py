@@ -238,13 +238,21 @@ class OperatorClient(Lists):
         path = f"{paths.board(task)}/{quote(skill, safe='')}/replay"
         return self.connection.send("GET", path, limit=REPLAY_LIMIT).body
 
-    def move_channel(self, name: str, channel: ChannelName, version: int, reason: str = "") -> ReleaseView:
+    def move_channel(
+        self,
+        name: str,
+        channel: ChannelName,
+        version: int,
+        *,
+        reason: str = "",
+        lowest: int | None = None,
+    ) -> ReleaseView:
         """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
         return self.connection.ask(
             ReleaseView,
             "PUT",
             f"{paths.skill(name)}/channels/{channel}",
-            ChannelMove(version=version, reason=reason),
+            ChannelMove(version=version, reason=reason, lowest=lowest),
         )
 
     def release(self, name: str, release_id: str) -> ReleaseView:

@@ -129,8 +129,9 @@ def move_channel(
 
     What was measured is released at once. What becomes stable for the first time is measured before.
     """
+    words, lowest = move.reason.strip(), move.lowest
     release = services.catalogue.releases.move(
-        name, channel, move.version, by=operator, words=move.reason.strip()
+        name, channel, move.version, by=operator, words=words, lowest=lowest
     )
     response.headers["Location"] = f"{API}/skills/{name}/releases/{release.release_id}"
     return release

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Response
 
@@ -15,7 +15,9 @@ from skills.messages.robots import RootOfTrust
 __all__ = ["router"]
 
 router = noun_router("tuf")
-JSON_FILE = {200: {"content": {"application/json": {}}, "description": "The signed file."}}
+JSON_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {}}, "description": "The signed file."}
+}
 
 
 @router.get("/tuf/first-root", responses=refusals(401, 403))

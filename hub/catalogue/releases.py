@@ -26,6 +26,7 @@ from hub.storage.record import HUB, record, take_turn
 from hub.storage.regions import region_of
 from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.tasks.sources import task_source
+from hub.tuf.contents import mark
 from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
@@ -49,7 +50,14 @@ class Releases:
     clock: Clock
 
     def move(
-        self, name: str, channel: ChannelName, number: int, *, by: Principal, words: str = ""
+        self,
+        name: str,
+        channel: ChannelName,
+        number: int,
+        *,
+        by: Principal,
+        words: str = "",
+        lowest: int | None = None,
     ) -> ReleaseView:
         """Have a channel point at a version: at once, or when the gate has measured it and signed that.
 
@@ -59,6 +67,7 @@ class Releases:
             number: The version.
             by: Who asks.
             words: Why, for the attestation.
+            lowest: No version below this is safe any more, once the channel points there.
 
         Raises:
             NotFoundError: No such skill or version.
@@ -79,6 +88,8 @@ class Releases:
             row = ask_release(session, version, channel, now, by=by.actor, words=words)
             if channel != "stable" or (is_fit(version) and has_gate(session, version)):
                 _finish(session, self.attestations, row, version, "", now)
+            if lowest is not None:
+                _raise_lowest(session, version, channel, lowest)
             return _view(row)
 
     def release(self, name: str, release_id: str, viewer: Viewer) -> ReleaseView:
@@ -222,6 +233,23 @@ def _finish(
         make_candidate(session, row.skill, row.number, now, by=row.asked_by)
     else:
         record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
+
+
+def _raise_lowest(session: Session, version: VersionRow, channel: ChannelName, lowest: int) -> None:
+    """Say which version of a channel is the lowest safe one.
+
+    Raises:
+        ConflictError: The channel does not point there, or points below that.
+    """
+    row = session.get(ChannelRow, (version.skill, channel))
+    if row is None or row.number != version.number or lowest > row.number:
+        raise ConflictError(
+            f"{channel} of {version.skill} has to point at v{version.number} first, and not below v{lowest}.",
+            where="lowest",
+            remedy="Release the version, and say the lowest when it has been released.",
+        )
+    row.lowest = max(row.lowest, lowest)
+    mark(session, session.get_one(SkillRow, version.skill).organisation)
 
 
 def _view(row: ReleaseRow) -> ReleaseView:

@@ -5,6 +5,8 @@ A robot's word about itself, bounded and checked; nothing in the hub follows fro
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ValidationError
 
 from hub.access.principal import Principal
@@ -46,12 +48,6 @@ class Refusals:
             if row.refusal == news:
                 return
             row.refusal = news
-            told = {"robot_id": by.name, "version": said.version, "code": said.code, "reason": said.reason}
-            record(
-                session,
-                "version.refused",
-                self._clock(),
-                organisation=by.organisation,
-                about=said.skill,
-                **told,
-            )
+            told: dict[str, Any] = {"robot_id": by.name, "about": said.skill, "version": said.version}
+            told |= {"code": said.code, "reason": said.reason}
+            record(session, "version.refused", self._clock(), organisation=by.organisation, **told)

@@ -115,7 +115,7 @@ def _versions(session: Session, organisation: str, *, shown: bool) -> Iterator[T
         yield target(skill_target(skill, number), digest, size, note.model_dump(mode="json"))
 
 
-def _newest(organisation: str, *, shown: bool) -> Select[tuple[str, int, str, int, str]]:
+def _newest(organisation: str, *, shown: bool) -> Select[str, int, str, int, str]:
     """The newest versions that were not withdrawn, and those that channels point at however old."""
     its = (
         SkillRow.organisation == organisation,

@@ -162,10 +162,12 @@ class ChannelMove(Message):
 
     Attributes:
         reason: Why; it goes into the attestation, which everybody reads who sees the skill.
+        lowest: No version below this is safe any more: robots refuse it, whoever signs it. It never falls.
     """
 
     version: int = Field(ge=1, le=1_000_000_000)
     reason: str = Field(default="", max_length=500)
+    lowest: int | None = Field(default=None, ge=1, le=1_000_000_000)
 
 
 class ReleaseView(Message):

@@ -54,6 +54,7 @@ def hub(
 
     def announce(address: str) -> None:
         said = f"The hub is up at {address}; {_admin_token(settings)}"
+        said += _root_keys(settings)
         log = "Its log follows, one JSON document a line. Ctrl-C stops it."
         tell({"address": address, "admin_token": _admin_token(settings)}, f"{said} {log}", as_json=as_json)
 
@@ -152,18 +153,28 @@ def restore(
     if not restored.has_key:
         err.print(
             "[bold yellow]This hub has no signing key yet.[/] Put the old hub-key.pem into its folder before "
-            "the first start. If it is lost, zunft hub new-key makes one, and robots have to enrol again.",
+            "the first start. If it is lost: zunft hub new-key, and zunft keys rotate, which robots follow.",
             soft_wrap=True,
         )
 
 
 @app.command("new-key", epilog="Example: [bold]zunft hub new-key --data-dir zunft-data[/]")
 def new_key(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Give a stopped hub whose signing key is lost a new one, and sign its skills; robots enrol again."""
+    """Give a stopped hub whose signing key is lost a new one; zunft keys rotate has robots follow it."""
     from hub.access.hub_key import replace_key  # noqa: PLC0415 - as above
 
     key = replace_key(_settings(data_dir), datetime.now(UTC))
     tell({"hub_key": key.text}, f"the hub signs with {key.text}", as_json=as_json)
+
+
+def _root_keys(settings: Settings) -> str:
+    """What the root's keys are worth where they lie."""
+    from hub.tuf.keys import ROOT_KEYS  # noqa: PLC0415 - as above
+
+    folder = settings.data_dir / ROOT_KEYS
+    if not any(folder.glob("*.pem")):
+        return ""
+    return f" The root keys in {folder} end a thief's power over robots only once they lie elsewhere."
 
 
 def _admin_token(settings: Settings) -> str:

@@ -235,7 +235,10 @@ def pull(
     tell({"file": output, **version.model_dump()}, said, as_json=as_json)
 
 
-@app.command(epilog="Example: [bold]zunft skill release weld-seam 6[/] - back to version 6")
+@app.command(
+    epilog="Examples: [bold]zunft skill release weld-seam 6[/] - back to version 6; "
+    "[bold]zunft skill release weld-seam 9 --lowest 8[/] - and never again to 7 or older"
+)
 def release(
     name: str,
     version: int,
@@ -245,6 +248,9 @@ def release(
     reason: Annotated[
         str, typer.Option(help="Why: it stands in the attestation, and robots may ask for it.")
     ] = "",
+    lowest: Annotated[
+        int | None, typer.Option(help="No version below this is safe any more; robots refuse it for good.")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it is measured, and say what came of it.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -253,9 +259,11 @@ def release(
         raise RequestError(
             f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(ChannelName))}."
         )
-    move = request(ChannelMove, {"version": version, "reason": reason})
+    move = request(ChannelMove, {"version": version, "reason": reason, "lowest": lowest})
     client = connect(hub, token)
-    release = client.move_channel(name, cast("ChannelName", channel), move.version, move.reason)
+    release = client.move_channel(
+        name, cast("ChannelName", channel), move.version, reason=move.reason, lowest=move.lowest
+    )
     if wait:
         with err.status(f"The hub measures {name} v{version} ..."):
             while release.state in {"queued", "measuring"}:

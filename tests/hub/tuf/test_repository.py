@@ -130,3 +130,14 @@ def test_what_a_robot_refused_is_kept_and_told_once(hall: Hall) -> None:
     shown = hall.get("/robots")[0]
     assert (shown["refusal"]["version"], shown["refusal"]["code"]) == (2, "worse")
     hall.error(robot.request("GET", "/robots/me/assignment?skill=reach&refused=nonsense"), 400)
+
+
+def test_the_lowest_safe_version_is_signed_and_the_hub_holds_itself_to_it(hall: Hall) -> None:
+    for number in (1, 2):
+        ok(hall.publish(tiny_skill(version=number, seed=number)))
+        hall.release(number)
+    path = f"{API}/skills/reach/channels/stable"
+    hall.error(hall.client.put(path, json={"version": 1, "lowest": 2}, headers=hall.operator), 409)
+    ok(hall.client.put(path, json={"version": 2, "lowest": 2}, headers=hall.operator))
+    assert targets(hall)[channel_target("reach", "stable")].custom["lowest"] == 2
+    hall.error(hall.client.put(path, json={"version": 1}, headers=hall.operator), 409)
