@@ -276,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
             told = GateKey(gate_key=text, signature=self.hub.key.sign(gate_key_statement(text)))
             return 200, told.model_dump_json().encode()
         number = int(path.split("/versions/")[1].split("/", maxsplit=1)[0])
-        envelopes = {digest_of(each): each for each in self.hub.envelopes[number]}
+        envelopes = {digest_of(each): each for each in self.hub.envelopes.get(number, [])}
         if not path.endswith("/attestations"):
             return 200, envelopes[unquote(path.rsplit("/", maxsplit=1)[-1])]
         listed = [listed_as(each).model_dump(mode="json") for each in envelopes.values()]

@@ -126,6 +126,7 @@ def test_a_version_signed_under_another_number_is_refused(hub: LyingHub, tmp_pat
     released(hub, robot, 3)
     mixed = hub.versions[3].model_copy(update={"version": 17})
     hub.versions[17], hub.files[17], hub.stable = mixed, hub.files[3], 17
+    hub.envelopes[17] = hub.envelopes[3]
     robot.bench.skill_file(mixed.digest).unlink()
     robot.bench.keep_memory("follow", robot.bench.memory("follow").model_copy(update={"in_use": None}))
     assert "v3, not 'follow' v17" in refused(robot)
