@@ -37,7 +37,9 @@ def test_a_hub_that_has_measured_a_skill_holds_no_simulator_and_little_memory(tm
     with running_hub(tmp_path, start=COMMAND, ZUNFT_CONSOLE="true") as hub:
         operator = OperatorClient.open(hub.address, ADMIN)
         operator.publish_skill(weld_skill(0))
-        order = CampaignRequest(skill="weld-seam", gate=GatePlan(embodiments=("ur5e",), episodes=1, margin=1))
+        order = CampaignRequest(
+            skill="weld-seam", gate=GatePlan(embodiments=("ur5e",), episodes=1, margin=1, most=1)
+        )
         campaign = operator.start_campaign(order).campaign_id
         eventually(lambda: operator.campaign(campaign).rounds, lambda: operator.campaign(campaign))
         _check_open(operator.campaign(campaign))

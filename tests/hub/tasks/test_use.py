@@ -29,7 +29,7 @@ def test_a_published_task_is_measured_by_the_hub_and_fetched_by_robots(tmp_path:
         operator = OperatorClient.open(hub.address, ADMIN)
         operator.publish_skill(new_skill(str(bundle), seed=0))
         order = CampaignRequest(
-            skill="stack-bricks", gate=GatePlan(embodiments=("ur5e",), episodes=2, margin=1)
+            skill="stack-bricks", gate=GatePlan(embodiments=("ur5e",), episodes=2, most=2)
         )
         with pytest.raises(ZunftError, match="zunft task publish") as refused:
             operator.start_campaign(order)

@@ -70,7 +70,7 @@ def test_liars_and_a_free_rider_rank_last(measuring: Hall) -> None:
     campaign = hall.start(quorum=10, contributions=True, merge={"momentum": 0.0, "step": 1.0})
     hall.turn()
     good, bad = [], []
-    for _ in range(3):
+    for number_of_round in range(3):
         honest = set()
         for number, robot in enumerate(robots):
             work = robot.assignment()
@@ -81,7 +81,7 @@ def test_liars_and_a_free_rider_rank_last(measuring: Hall) -> None:
                 honest.add(digest_of(data))
         before = len(hall.gate.asked)
         hall.turn()
-        gate = hall.campaign(campaign).rounds[work.number - 1].gate
+        gate = hall.campaign(campaign).rounds[number_of_round].gate
         assert gate is not None
         assert len(gate.contributions) == len(robots)
         assert len(hall.gate.asked) - before >= 1 + len(robots)

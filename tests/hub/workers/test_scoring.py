@@ -22,10 +22,10 @@ ARMS = ("ur5e", "iiwa")
 
 
 def test_the_gate_has_the_digits_of_the_board() -> None:
-    plan = BoardPlan(seed=5, episodes=33)
+    plan = GatePlan(embodiments=ARMS, seed=5, episodes=33, most=33)
     told: list[int] = []
-    found = score_skill(weld_skill(0), load_task("weld-seam"), plan.draws(), ARMS, tell=told.append)
-    report = HeldOutGate()(weld_skill(0), None, GatePlan(embodiments=ARMS, seed=5, episodes=33))
+    found = score_skill(weld_skill(0), load_task("weld-seam"), plan.draws(0), ARMS, tell=told.append)
+    report = HeldOutGate()(weld_skill(0), None, plan)
     views = {robot: score_view(score) for robot, score in found.by_embodiment.items()}
     assert report.by_embodiment == views
     assert (sum(told), report.candidate.episodes, views["iiwa"].episodes) == (68, 68, 34)
