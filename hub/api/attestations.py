@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Depends, Response
 
-from hub.api.deps import Reader, ServicesDep, count_stranger
+from hub.api.deps import Reader, ServicesDep, reader
 from hub.api.errors import refusals
 from hub.api.permissions import SEEN
 from hub.api.routers import noun_router
@@ -17,7 +17,7 @@ router = noun_router("attestations")
 BINARY = {"schema": {"type": "string"}}
 
 
-@router.get("/gate-key", dependencies=[Depends(count_stranger)])
+@router.get("/gate-key", responses=refusals(401, 403), dependencies=[Depends(reader)])
 def show_gate_key(services: ServicesDep) -> GateKey:
     """The public key with which the gate signs what it found, signed by the hub's own."""
     return services.attestations.vouchers.gate_key_signed()

@@ -40,6 +40,7 @@ NOWHERE = {
     "robot": "r-000000000000",
     "withdrawal": "x-000000000000",
     "release": "r-111111111111",
+    "attestation": "sha256:" + "0" * 64,
     "task": TASK,
 }
 
@@ -89,6 +90,7 @@ class Scene:
     callers: tuple[Caller, ...]
     campaigns: dict[str, str]
     releases: dict[str, str]
+    attestations: dict[str, str]
     withdrawal: str = ""
 
     def things(self, visibility: str) -> dict[str, str]:
@@ -102,6 +104,7 @@ class Scene:
             "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
             "withdrawal": self.withdrawal,
             "release": self.releases[visibility],
+            "attestation": self.attestations[visibility],
             "task": TASK,
             "root": self.hall.services.tuf.repository.root_digest(),
         }
@@ -143,6 +146,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "robot_id": things["robot"],
         "withdrawal_id": things["withdrawal"],
         "release_id": things["release"],
+        "digest": things["attestation"],
         "upload_id": "u-1",
         "number": "1",
         "name": things["skill"],
@@ -205,10 +209,13 @@ def scene(hall: Hall) -> Scene:
     (publisher,) = (caller for caller in callers if caller.name.endswith("published"))
     campaigns: dict[str, str] = {}
     releases: dict[str, str] = {}
+    attestations: dict[str, str] = {}
     for visibility in VISIBILITIES:
         skill = tiny_skill(name=f"of-{visibility}", task=TASK)
         ok(hall.publish(skill, publisher.headers, visibility))
         releases[visibility] = hall.release(name=skill.manifest.name).release_id
+        listed = hall.get(f"/skills/{skill.manifest.name}/versions/1/attestations")
+        attestations[visibility] = listed[0]["digest"]
         enter_score(hall, skill)
         campaigns[visibility] = hall.start(skill=f"of-{visibility}")
         ok(publish(hall, small_archive(f"of-{visibility}"), publisher.headers, visibility))
@@ -217,7 +224,7 @@ def scene(hall: Hall) -> Scene:
     gone = hall.enrol("gone", organisation="North").robot_id
     withdrawn = hall.services.withdrawals.registry.withdraw(gone, WithdrawalRequest(), THE_HUB)
     hall.services.close_streams()  # so that the event stream ends
-    return Scene(hall, tuple(callers), campaigns, releases, withdrawn.withdrawal_id)
+    return Scene(hall, tuple(callers), campaigns, releases, attestations, withdrawn.withdrawal_id)
 
 
 def expected(caller: Caller, door: Door, visibility: str) -> str:
@@ -241,6 +248,7 @@ def test_the_table_has_every_endpoint(hall: Hall) -> None:
 def test_every_endpoint_about_a_thing_says_what_others_get() -> None:
     about_nothing = {
         ("GET", "/metrics"),
+        ("GET", f"{API}/gate-key"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("POST", f"{API}/robots"),
