@@ -32,8 +32,20 @@ for name, line in NOUNS.items():
     app.add_typer(typer.Typer(cls=Noun, help=line), name=name)
 
 
-MATTER = ("zunft", "cryptography", "fastapi", "http-message-signatures", "mujoco", "nicegui", "numpy", "ray")
-MATTER += ("sqlalchemy", "torch", "tuf", "uvicorn")
+MATTER = (
+    "zunft",
+    "cryptography",
+    "fastapi",
+    "http-message-signatures",
+    "mujoco",
+    "nicegui",
+    "numpy",
+    "ray",
+    "sqlalchemy",
+    "torch",
+    "tuf",
+    "uvicorn",
+)
 """Packages whose versions decide what is computed, or what is open."""
 
 

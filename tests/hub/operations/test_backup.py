@@ -243,7 +243,7 @@ def _with_another_row(path: Path) -> None:
         rows = members["tables/users.jsonl"].replace(b'"operator"', b'"admin"')
         assert rows != members["tables/users.jsonl"]
         members["tables/users.jsonl"] = rows
-        manifest["members"]["tables/users.jsonl"]["sha256"] = digest_of(rows)[7:]
+        manifest["members"]["tables/users.jsonl"] = {"size": len(rows), "sha256": digest_of(rows)[7:]}
         members[MANIFEST] = json.dumps(manifest).encode()
 
     _rewrite(path, edit)
@@ -262,7 +262,10 @@ def _signed_by_another(path: Path) -> None:
 
 
 def _unsigned(path: Path) -> None:
-    _rewrite(path, lambda members: members.pop(SIGNATURE))
+    def edit(members: dict[str, bytes]) -> None:
+        del members[SIGNATURE]
+
+    _rewrite(path, edit)
 
 
 @pytest.mark.parametrize("change", [_with_another_row, _signed_by_another, _unsigned])
