@@ -130,7 +130,7 @@ def meta_of(version: int, body: bytes) -> MetaFile:
 
 def sign(signed: Signed, *signers: Signer) -> bytes:
     """The file."""
-    metadata: Metadata[Any] = Metadata(signed)  # type: ignore[type-var] # one of the four
+    metadata: Metadata[Any] = Metadata(signed)
     for signer in signers:
         metadata.sign(signer, append=True)
     return metadata.to_bytes(COMPACT)
