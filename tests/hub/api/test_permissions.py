@@ -146,13 +146,12 @@ def _target(path: str, things: dict[str, str]) -> str:
         "robot_id": things["robot"],
         "withdrawal_id": things["withdrawal"],
         "release_id": things["release"],
-        "digest": things["attestation"],
         "upload_id": "u-1",
         "number": "1",
         "name": things["skill"],
         "skill": things["skill"],
         "file": "timestamp.json",
-        "digest": things.get("root", "none"),
+        "digest": things["attestation"] if "/attestations/" in path else things.get("root", "none"),
     }
     if "/leaderboard" in path:
         place["name"] = things["task"]
