@@ -25,6 +25,7 @@ from hub.storage.tables.base import Base, Moment
 from skills.errors import ZunftError
 
 __all__ = [
+    "GATE_KEY",
     "KEY",
     "MANIFEST",
     "BackupError",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 KEY = "hub-key.pem"
+GATE_KEY = "gate-key.pem"
 MANIFEST = "manifest.json"
 
 

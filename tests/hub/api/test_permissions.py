@@ -318,7 +318,7 @@ def _without_names(answer: httpx.Response, things: dict[str, str]) -> tuple[int,
 def test_without_a_public_catalogue_nobody_comes_in_without_a_login(settings: Settings, clock: Hands) -> None:
     hall = Hall(settings.model_copy(update={"public_catalogue": False}), StubGate(), clock)
     ok(hall.publish(tiny_skill(name="of-guild")))
-    scene = Scene(hall, (), {"guild": "c-1"}, {"guild": "r-1"})
+    scene = Scene(hall, (), {"guild": "c-1"}, {"guild": "r-1"}, {"guild": "sha256:0"})
     anonymous = Caller("anonymous", "anonymous")
     for door, row in DOORS.items():
         answer = scene.ask(anonymous, door, scene.things("guild"), "guild")
