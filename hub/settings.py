@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     gate_key_file: Path | None = Field(
         default=None,
         description="File of the key with which workers sign what the gate found, on the machine where they "
-        "run; empty: data_dir/gate-key.pem, which is made with a new hub.",
+        "run; empty: gate-key.pem beside the hub's key, which is made with a new hub.",
     )
     gate_key: str = Field(
         default="",
@@ -374,7 +374,7 @@ class Settings(BaseSettings):
     @property
     def gate_key_path(self) -> Path:
         """Where workers find the gate's key, the default resolved."""
-        return self.gate_key_file or self.data_dir / GATE_KEY_FILE
+        return self.gate_key_file or self.key_path.with_name(GATE_KEY_FILE)
 
     @property
     def database(self) -> str:

@@ -28,6 +28,7 @@ from skills.container import digest_of
 from skills.errors import ZunftError
 
 __all__ = [
+    "GATE_KEY",
     "KEY",
     "MANIFEST",
     "SIGNATURE",
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 KEY = "hub-key.pem"
+GATE_KEY = "gate-key.pem"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 

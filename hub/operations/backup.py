@@ -25,6 +25,7 @@ from typing import IO
 from sqlalchemy import select
 
 from hub.operations.archive import (
+    GATE_KEY,
     KEY,
     MANIFEST,
     SIGNATURE,
@@ -96,6 +97,8 @@ def back_up(
         missing = _add_blobs(archive, stores, wanted, path.parent, progress)
         if with_key:
             archive.add_bytes(KEY, key.read_bytes())
+            if settings.gate_key_path.exists():
+                archive.add_bytes(GATE_KEY, settings.gate_key_path.read_bytes())
         signer = SigningKey.load_or_create(key) if key.exists() else None
         manifest = BackupManifest(
             made_at=now,

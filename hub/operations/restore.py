@@ -22,6 +22,7 @@ from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from hub.operations.archive import (
+    GATE_KEY,
     KEY,
     MANIFEST,
     SIGNATURE,
@@ -104,6 +105,8 @@ def restore(settings: Settings, path: Path, *, hub_key: str | None = "", progres
             _put_blobs(archive, stores, spool, manifest, progress)
             if KEY in manifest.members:
                 write_atomically(settings.key_path, archive.file(KEY).read(), mode=0o600)
+            if GATE_KEY in manifest.members:
+                write_atomically(settings.gate_key_path, archive.file(GATE_KEY).read(), mode=0o600)
             _insert_rows(archive, database, manifest)
             absent = _absent(database, stores, manifest)
     return Restored(manifest, has_key, absent)
@@ -154,7 +157,7 @@ def _checked(archive: _Archive) -> BackupManifest:
             raise _damaged("a member is not what the manifest says", name)
         blob = BLOB.fullmatch(name)
         is_blob = blob is not None and member.sha256 == _digest_of(blob)
-        if not (is_blob or name == KEY or name in names):
+        if not (is_blob or name in {KEY, GATE_KEY} or name in names):
             raise _damaged("a member has a name that is not its own", name)
     return manifest
 
