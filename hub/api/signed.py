@@ -27,10 +27,6 @@ HEADERS = {
     DIGEST: "A robot's, where it sends a body: the body's SHA-256 (RFC 9530).",
 }
 """What comes with `Signature-Input`, which the API description has as the key of `proof`."""
-PATTERNS = {
-    SIGNATURE: r"^[a-z*][a-z0-9_.*-]*=:[A-Za-z0-9+/]{86}==:$",
-    DIGEST: r"^sha-256=:[A-Za-z0-9+/]{43}=:$",
-}
 
 
 class SignedRoute(APIRoute):
@@ -113,7 +109,7 @@ def _declare(operation: dict[str, Any]) -> None:
             "in": "header",
             "required": False,
             "description": HEADERS[name],
-            "schema": {"type": "string", "pattern": PATTERNS[name]},
+            "schema": {"type": "string"},  # no pattern: of who sends no `Signature-Input` nobody reads it
         }
         for name in wanted
     ]
