@@ -16,6 +16,7 @@ from fleet.settings import RobotSettings
 from tests.eventually import eventually
 from tests.fleet.conftest import Guild
 from tests.fleet.lying_hub import LyingHub
+from tests.signed_guild import TOKEN
 from zunft.cli import main
 
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("ZUNFT_")}
@@ -110,7 +111,7 @@ def test_a_running_robot_ends_gracefully_on_sigterm(home: Path) -> None:
 
 
 def test_a_robot_that_waits_for_an_answer_of_its_hub_ends_without_it(hub: LyingHub, tmp_path: Path) -> None:
-    join(RobotFolder(tmp_path), hub.url, token="ze_one-time-token", name="anna", embodiment="ur5e")
+    join(RobotFolder(tmp_path), hub.url, token=TOKEN, name="anna", embodiment="ur5e")
     hub.faults.append(("/abilities", "silent"))
     process = subprocess.Popen(
         [sys.executable, "-m", "zunft", "robot", "run", "--home", str(tmp_path)],

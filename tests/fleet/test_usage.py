@@ -15,6 +15,7 @@ from fleet.membership import join
 from fleet.robot_folder import Personal, RobotFolder
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub
+from tests.signed_guild import TOKEN
 from zunft.cli import main
 from zunft.new_skill import new_skill
 
@@ -27,7 +28,7 @@ Zunft = Callable[[str], tuple[Any, str]]
 def bench(hub: LyingHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RobotFolder:
     hub.publish(SKILL)
     folder = RobotFolder(tmp_path / "robot")
-    join(folder, hub.url, token="ze_one-time-token", name="anna", embodiment="ur5e")
+    join(folder, hub.url, token=TOKEN, name="anna", embodiment="ur5e")
     monkeypatch.setenv("ZUNFT_ROBOT_HOME", str(folder.home))
     return folder
 
