@@ -6,14 +6,15 @@ them: so what robots are shown and what is signed change at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 from tuf.api.metadata import TargetFile
 
 from hub.storage.record import take_turn
+from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.storage.tables.tuf import MetadataRoleRow
@@ -32,8 +33,9 @@ from skills.targets import (
 
 __all__ = ["attestations_of", "mark", "next_counter", "patterns_of", "targets_of"]
 
-NEWEST = 15_000
+NEWEST = 10_000
 """Versions of an organisation that it vouches for: robots read 5 MB of a role at most."""
+MOST_ATTESTED = 2
 
 
 def mark(session: Session, organisation: str) -> None:
@@ -102,14 +104,30 @@ def targets_of(session: Session, organisation: str, *, shown: bool) -> Iterator[
         yield target(task_target(name, number), digest, size, note.model_dump(mode="json"))
 
 
-def attestations_of(session: Session, digests: Collection[str]) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG001
-    """Digests of the attestations of versions, by the version's own; there are none yet."""
-    return {}
+def attestations_of(session: Session, organisation: str) -> Mapping[str, tuple[str, ...]]:
+    """Digests of the gate's signed words on an organisation's versions, by the version's own, the last ones.
+
+    One that is entered while nothing else changes is named with the next change.
+    """
+    speaking = (
+        select(VersionRow.digest, AttestationRow.digest)
+        .join(
+            AttestationRow,
+            and_(AttestationRow.skill == VersionRow.skill, AttestationRow.number == VersionRow.number),
+        )
+        .join(SkillRow, SkillRow.name == VersionRow.skill)
+        .where(SkillRow.organisation == organisation, AttestationRow.kind == "gate")
+        .order_by(AttestationRow.made_at, AttestationRow.digest)
+    )
+    found: dict[str, list[str]] = {}
+    for version, attestation in session.execute(speaking):
+        found.setdefault(version, []).append(attestation)
+    return {version: tuple(each[-MOST_ATTESTED:]) for version, each in found.items()}
 
 
 def _versions(session: Session, organisation: str, *, shown: bool) -> Iterator[TargetFile]:
     rows = session.execute(_newest(organisation, shown=shown)).all()
-    attested = attestations_of(session, [row.digest for row in rows])
+    attested = attestations_of(session, organisation)
     for skill, number, digest, size, manifest in rows:
         note = VersionNote(manifest=manifest, attestations=attested.get(digest, ()))
         yield target(skill_target(skill, number), digest, size, note.model_dump(mode="json"))

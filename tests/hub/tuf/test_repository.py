@@ -53,6 +53,15 @@ def test_every_move_of_a_channel_is_signed_when_it_is_seen(hall: Hall) -> None:
     assert (after["version"], after["counter"] > before) == (1, True)
 
 
+def test_a_version_is_signed_together_with_the_gate_s_word_on_it(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    hall.release(1)
+    listed = ok(hall.client.get(f"{API}/skills/reach/versions/1/attestations")).json()
+    said = [each["digest"] for each in listed if each["kind"] == "gate"]
+    assert said
+    assert list(targets(hall)[skill_target("reach", 1)].custom["attestations"]) == said
+
+
 def test_who_has_the_newest_hears_so_and_nothing_is_signed_for_it(hall: Hall) -> None:
     ok(hall.publish(tiny_skill()))
     tag = hall.client.get(TIMESTAMP).headers["etag"]
