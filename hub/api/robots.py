@@ -26,7 +26,7 @@ router = noun_router("robots")
 @router.get(
     "/robots/me/assignment",
     response_model=Assignment,
-    responses={204: {"description": "Nothing to do now."}, **refusals(400, 401, 403)},
+    responses={204: {"description": "Nothing to do now."}, **refusals(401, 403)},
     openapi_extra=heeds(unseen="204", others="yes"),
 )
 async def show_assignment(

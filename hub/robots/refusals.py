@@ -14,7 +14,7 @@ from hub.clock import Clock
 from hub.storage.database import Database
 from hub.storage.record import record, take_turn
 from hub.storage.tables.robots import RobotRow
-from skills.errors import RequestError
+from skills.errors import ContractError
 from skills.messages.robots import Refusal
 
 __all__ = ["Refusals"]
@@ -31,12 +31,12 @@ class Refusals:
         """Remember what a robot says that it refused; the same again is no news.
 
         Raises:
-            RequestError: It is no `Refusal`.
+            ContractError: It is no `Refusal`.
         """
         try:
             said = Refusal.model_validate_json(text)
         except ValidationError as error:
-            raise RequestError(
+            raise ContractError(
                 f"this is no refusal ({error.error_count()} deviations).",
                 where="refused",
                 remedy="Send skill, version, code and reason as JSON.",
