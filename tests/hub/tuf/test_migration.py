@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import command
 
@@ -20,7 +22,7 @@ def test_what_an_old_hub_has_is_signed_when_it_starts(settings: Settings, clock:
     with database._writer.execution_options(zunft_write=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001_tables")
-        rows = {
+        rows: dict[str, dict[str, Any]] = {
             "organisations": {"name": "guild", "region": "", "visibility": "guild", "created_at": now},
             "skills": {
                 "name": "reach",
