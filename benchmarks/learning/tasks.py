@@ -18,7 +18,7 @@ def _experiment(task: str) -> Experiment:
         title=f"At home, and once it has changed: {task}",
         task=task,
         robots=4,
-        rounds=8,
+        rounds=16,
         seeds=3,
         training=TrainingPlan(),
         merge=MergePlan(),

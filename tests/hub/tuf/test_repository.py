@@ -138,7 +138,7 @@ def test_what_a_robot_refused_is_kept_and_told_once(hall: Hall) -> None:
         ok(robot.request("GET", f"/robots/me/assignment?skill=reach&refused={quote(said, safe='')}"))
     shown = hall.get("/robots")[0]
     assert (shown["refusal"]["version"], shown["refusal"]["code"]) == (2, "worse")
-    hall.error(robot.request("GET", "/robots/me/assignment?skill=reach&refused=nonsense"), 400)
+    hall.error(robot.request("GET", "/robots/me/assignment?skill=reach&refused=nonsense"), 422)
 
 
 def test_the_lowest_safe_version_is_signed_and_the_hub_holds_itself_to_it(hall: Hall) -> None:
