@@ -75,6 +75,11 @@ def hub(tmp_path: Path) -> Iterator[Watched]:
     hall.client.close()
 
 
+def of_no_bundle(skill: Skill) -> Skill:
+    """For a gate that is a stand-in."""
+    return Skill(skill.manifest.model_copy(update={"task_digest": None}), skill.tensors)
+
+
 def of_bundle(version: int, digest: str) -> Skill:
     skill = small_skill(version)
     return Skill(skill.manifest.model_copy(update={"task_digest": digest}), skill.tensors)
@@ -83,8 +88,10 @@ def of_bundle(version: int, digest: str) -> Skill:
 def test_a_robot_keeps_the_skill_it_has_and_asks_for_no_byte_of_what_does_not_fit(
     hub: Watched, tmp_path: Path
 ) -> None:
-    ok(hub.hall.publish(of_bundle(1, ONE)))
+    hub.publish_stable(of_bundle(1, ONE))
     hub.join(tmp_path / "robot")
+    # The hub's gate is a stand-in, which measures at no bundle that anybody could name.
+    (tmp_path / "robot" / "settings.toml").write_text("[trust]\ndemand = []\n")
     robot: SmallRobot = make_robot(tmp_path / "robot", hub.url, place=SmallPlace(task_digest=ONE))
     robot.agent.step()
     assert hub.files() == ["/api/v1/skills/follow/versions/1/file"]
@@ -103,7 +110,7 @@ def test_a_robot_keeps_the_skill_it_has_and_asks_for_no_byte_of_what_does_not_fi
 def test_a_robot_serves_each_task_that_it_has_fetched_whatever_it_works_on_now(
     hub: Watched, tmp_path: Path
 ) -> None:
-    hub.publish_stable(new_skill("weld-seam", seed=0))
+    hub.publish_stable(of_no_bundle(new_skill("weld-seam", seed=0)))
     bench = hub.join(tmp_path / "robot")
     fetched = own_task(bench.home / "tasks")
     use_skill(bench, connect(bench), "weld-seam", episodes=1, seed=0)

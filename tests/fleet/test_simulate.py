@@ -56,9 +56,8 @@ def test_a_fleet_trains_a_version_and_uses_it_and_the_same_workers_train_robots_
 
 
 def test_a_robot_that_may_not_enrol_ends_the_fleet_with_the_hubs_words(guild: Guild, tmp_path: Path) -> None:
-    plan = FleetPlan(
-        guild.url, "weld-seam", draw_robots(load_task("weld-seam"), ["not-a-token-of-this-hub"], 0), tmp_path
-    )
+    stranger = guild.tokens(1)[0].replace("ze_", "ze_x", 1)  # names this guild's root, and is no token of it
+    plan = FleetPlan(guild.url, "weld-seam", draw_robots(load_task("weld-seam"), [stranger], 0), tmp_path)
     with Crew(Processes(1)) as crew, pytest.raises(UnauthorizedError, match="token"):
         simulate(plan, crew, lambda _: None)
 

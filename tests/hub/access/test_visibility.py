@@ -55,7 +55,7 @@ from tests.hub.conftest import (
 )
 
 PLACES = ("North", "South", "guild")
-NAMES = ("alpha", "beta", "gamma")
+NAMES = ("anvil", "basin", "crane")
 ROLES: tuple[Role, ...] = ("researcher", "researcher", "operator", "admin")
 USERS = [
     Principal(f"{role} {number} of {place}", role, place)

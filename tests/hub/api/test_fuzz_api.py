@@ -136,6 +136,8 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
     moved = hall.client.put(
         "/api/v1/skills/reach/channels/candidate", json={"version": 1}, headers=hall.operator
     )
+    known["file"] = "timestamp.json"
+    known["digest"] = hall.get("/skills/reach/versions/1/attestations")[0]["digest"]
     known["release_id"] = ok(moved).json()["release_id"]
     withdrawn = ok(hall.post(f"/robots/{hall.enrol('three').robot_id}/withdrawal", {})).json()
     known["withdrawal_id"] = withdrawn["withdrawal_id"]

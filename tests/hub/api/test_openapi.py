@@ -14,6 +14,7 @@ PUBLIC = {
     ("/login/callback", "get"),
     (f"{API}/robots", "post"),
     (f"{API}/sessions", "post"),
+    (f"{API}/tuf/roots/{{digest}}", "get"),
 }
 
 

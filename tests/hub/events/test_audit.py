@@ -172,6 +172,7 @@ def test_the_hub_notes_who_did_what(collecting: Collecting) -> None:
     robots = [f"robot:{robot.robot_id}" for robot in collecting.robots]
     assert [(entry["actor"], entry["action"], entry["subject"]) for entry in entries] == [
         ("hub", "user.created", "admin"),
+        ("hub", "root.made", "root 1"),
         ("user:admin", "skill.published", "reach"),
         ("user:admin", "channel.moved", "reach"),
         ("user:admin", "tokens.issued", "guild"),
@@ -196,9 +197,9 @@ def test_the_hub_notes_who_did_what(collecting: Collecting) -> None:
 def test_the_commands_need_no_running_hub(hall: Hall) -> None:
     folder = str(hall.settings.data_dir)
     shown = CliRunner().invoke(app, ["audit", "show", "--data-dir", folder, "--json"])
-    assert [entry["action"] for entry in json.loads(shown.stdout)["items"]] == ["user.created"]
+    assert [entry["action"] for entry in json.loads(shown.stdout)["items"]] == ["user.created", "root.made"]
     whole = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder, "--json"])
-    assert json.loads(whole.stdout)["entries"] == 1
+    assert json.loads(whole.stdout)["entries"] == 2
     assert whole.exit_code == 0
     force(hall.services.storage.database, "UPDATE audit SET actor = 'user:eve'")
     broken = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder])
