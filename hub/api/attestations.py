@@ -14,7 +14,7 @@ from skills.messages.attestations import AttestationView, GateKey
 __all__ = ["router"]
 
 router = noun_router("attestations")
-BINARY = {"schema": {"type": "string"}}
+ENVELOPE = {"schema": {"type": "object"}}
 
 
 @router.get("/gate-key", responses=refusals(401, 403), dependencies=[Depends(reader)])
@@ -35,7 +35,7 @@ def list_attestations(name: str, ref: str, services: ServicesDep, viewer: Reader
     "/skills/{name}/versions/{ref}/attestations/{digest}",
     response_class=Response,
     responses={
-        200: {"content": {ENVELOPE_TYPE: BINARY}, "description": "The DSSE envelope, as it was signed."},
+        200: {"content": {ENVELOPE_TYPE: ENVELOPE}, "description": "The DSSE envelope, as it was signed."},
         **refusals(401, 403, 404),
     },
     openapi_extra=SEEN,
