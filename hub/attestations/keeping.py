@@ -1,8 +1,8 @@
 """Keeping attestations: an envelope goes into the store of the skill's region, its row with what it is about.
 
 A merge and what the gate found are put before the transaction that enters them; who moves a channel is known
-only within it, so that this small one is put there. What is said is `skills.attestations`', showing it
-`hub.attestations.views`'.
+only within it, so that this small one is put at its very end. What is said is `skills.attestations`',
+showing it `hub.attestations.views`'.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as version_of
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from hub.storage.database import Database
@@ -34,7 +34,6 @@ from skills.attestations import (
     read_attestation,
     vouched,
 )
-from skills.container import digest_of
 from skills.errors import ArtefactError
 from skills.messages.skills import ChannelName
 from skills.signing import SigningKey, VerifyKey
@@ -84,7 +83,6 @@ class Attestations:
     Attributes:
         key: The hub's, for merges and releases.
         gate_key: Whose word on what the gate found is kept.
-        is_trial: Whether all is undone: then nothing goes into the store.
     """
 
     database: Database
@@ -92,7 +90,6 @@ class Attestations:
     discards: Discards
     key: SigningKey
     gate_key: VerifyKey
-    is_trial: bool = False
 
     def merge(self, job: MergeJob, made: MergeResult) -> Kept:
         """Attest how a candidate was merged, as long as its deltas are in the journal.
@@ -132,8 +129,9 @@ class Attestations:
     ) -> None:
         """Attest that a channel moves, in the transaction that moves it.
 
-        Raises:
-            StoreError: It could not be kept: the channel stays.
+        The time is in it, so that done again it is another one: it is put when the transaction is about to be
+        committed, and one that is undone leaves nothing. Where it cannot be kept, that commit raises
+        StoreError and the channel stays.
         """
         said = Release(
             channel=channel,
@@ -144,17 +142,16 @@ class Attestations:
             at=now,
         )
         envelope = attest(self.key, f"{version.skill}@{version.number}", version.digest, said)
-        self._put(envelope, region_of(session, version.skill)).enter(session, version, now)
+        kept = Kept(read_attestation(envelope), len(envelope), region_of(session, version.skill))
+        kept.enter(session, version, now)
+        store = self.stores.of(kept.region)
+        event.listen(session, "before_commit", lambda _: store.put(kept.attested.digest, envelope))
 
     def _keep(self, envelope: bytes, region: str) -> Kept:
-        self.discards.rescue(region, digest_of(envelope))
-        return self._put(envelope, region)
-
-    def _put(self, envelope: bytes, region: str) -> Kept:
-        attested = read_attestation(envelope)
-        if not self.is_trial:
-            self.stores.of(region).put(attested.digest, envelope)
-        return Kept(attested, len(envelope), region)
+        kept = Kept(read_attestation(envelope), len(envelope), region)
+        self.discards.rescue(region, kept.attested.digest)
+        self.stores.of(region).put(kept.attested.digest, envelope)
+        return kept
 
 
 def digests_of(session: Session, version: VersionRow) -> list[str]:

@@ -370,7 +370,6 @@ def make_stable(
 
     Raises:
         ConflictError: Nothing becomes stable that no gate found fit for it, or that is no longer safe.
-        StoreError: The attestation could not be kept.
     """
     name, number, before = version.skill, version.number, stable_of(session, version.skill)
     if not is_fit(version):

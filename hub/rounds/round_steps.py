@@ -162,7 +162,8 @@ class RoundSteps:
                 if order_of(campaign).ahead and row.number < order_of(campaign).rounds_in_all:
                     self._open_round(session, campaign.campaign_id, row.number + 1, made.digest)
         except TooLargeError:
-            self._discards.add(job.region, made.digest)
+            for each in (made.digest, kept.attested.digest):
+                self._discards.add(job.region, each)
             raise
         return True
 

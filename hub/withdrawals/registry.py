@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -123,8 +123,7 @@ class Withdrawals:
         now = self.clock()
         with self.database.trial() as session:
             report = _report(_find_robot(session, robot_id, by), "planned", request.purge, now)
-            undone = replace(self.attestations, is_trial=True)
-            found = take_back(session, undone, "", report, request.purge, now)[1]
+            found = take_back(session, self.attestations, "", report, request.purge, now)[1]
         with self.database.read() as session:
             return _without_unseen(session, [found], by)[0]
 

@@ -147,6 +147,7 @@ class WithdrawalSteps:
         except TooLargeError:
             with self.database.write() as session:
                 discard(session, job.region, made.digest, self.clock())
+                kept.drop(session, self.clock())
             raise
 
     def _drop(self, held: Held[WithdrawalRow], plan: Plan, task: Remaining, reason: str) -> None:

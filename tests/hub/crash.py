@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import structlog
+from sqlalchemy import select
 
 from hub import withdrawals
 from hub.access.principal import Principal
@@ -31,6 +32,7 @@ from hub.rounds import engine, journal
 from hub.rounds import round_steps as steps
 from hub.services import Services, open_services
 from hub.settings import Settings
+from hub.storage.tables.attestations import AttestationRow
 from hub.workers import bench, candidate_files, job, merger
 from hub.workers import merge_round as candidate
 from skills.container import digest_of
@@ -150,6 +152,13 @@ def outcome(hub: Services, delta: dict[str, Any]) -> list[Any]:
     stable = hub.catalogue.skills.version("reach", "stable", OPERATOR)
     versions = len(hub.catalogue.skills.versions("reach", OPERATOR, VersionQuery()).items)
     return [first.state, first.deltas, first.candidate, second.state, stable.digest, versions, second.base]
+
+
+def releases(hub: Services) -> dict[str, str]:
+    """Blobs that say when a version became stable, and so are others when that is done again later."""
+    with hub.storage.database.read() as session:
+        rows = session.scalars(select(AttestationRow).where(AttestationRow.kind == "release"))
+        return {row.digest.removeprefix("sha256:")[2:]: f"release of v{row.number}" for row in rows}
 
 
 def in_child(action: Callable[[], Any], kill_at: Line | None = None) -> Any:
@@ -297,14 +306,15 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
         hub.withdrawals.worker.work()
         (found,) = hub.withdrawals.registry.withdrawals(OPERATOR, WithdrawalQuery()).items
         versions = hub.catalogue.skills.versions("reach", OPERATOR, VersionQuery()).items
-        blobs = sorted(path.name for path in (folder / name / "blobs").rglob("*") if path.is_file())
+        blobs = [path.name for path in (folder / name / "blobs").rglob("*") if path.is_file()]
+        names = releases(hub)
         rounds = hub.rounds.campaigns.campaign(delta["campaign_id"], OPERATOR).rounds
         return [
             found.state,
             [each.outcome for skill in found.skills for each in skill.rounds],
             [[version.digest, version.withdrawn, *version.channels] for version in versions],
             [[each.state, each.candidate, each.base] for each in rounds],
-            blobs,
+            sorted(names.get(blob, blob) for blob in blobs),
         ]
 
     def copy(name: str) -> Path:

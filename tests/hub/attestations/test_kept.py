@@ -7,11 +7,12 @@ from sqlalchemy import text
 
 from hub.attestations.keeping import digests_of
 from hub.storage.blobs import blobs_of
+from hub.storage.objects import StoreError
 from hub.storage.tables.skills import VersionRow
 from hub.workers.job import GateJob
 from skills.attestations import Attested, Gate, Kind, Merge, Release, read_attestation
 from skills.container import digest_of
-from skills.errors import ArtefactError, SignatureError
+from skills.errors import ArtefactError, ConflictError, SignatureError
 from skills.messages.attestations import AttestationView
 from skills.messages.base import API
 from skills.messages.plans import GatePlan
@@ -89,6 +90,44 @@ def test_what_an_operator_typed_stands_in_the_release(hall: Hall) -> None:
     release = vouchers(hall, 1)["release"].predicate
     assert isinstance(release, Release)
     assert (release.by, release.reason, release.before) == ("user:admin", words, None)
+
+
+def test_a_release_that_is_undone_leaves_nothing_in_the_store(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    hall.release(1)
+    ok(hall.publish(tiny_skill(version=2, seed=1)))
+    before, keeping = hall.blobs(), hall.services.attestations.keeping
+
+    def release_and_fail() -> None:
+        with hall.services.storage.database.write() as session:
+            version = session.get_one(VersionRow, ("reach", 2))
+            keeping.release(session, version, "stable", None, hall.clock(), by="hub", reason="too early")
+            raise ConflictError("something else went wrong.")
+
+    with pytest.raises(ConflictError):
+        release_and_fail()
+    assert hall.blobs() == before
+
+
+def test_a_channel_stays_where_its_release_cannot_be_kept(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ok(hall.publish(tiny_skill()))
+    hall.release(1)
+    ok(hall.publish(tiny_skill(version=2, seed=1)))
+    hall.release(2)
+
+    def fail(*_: object) -> None:
+        raise StoreError("the store is down.")
+
+    back = {"version": 1, "reason": "The new one shakes."}
+    path, before = f"{API}/skills/reach/channels/stable", hall.get("/audit")
+    with monkeypatch.context() as patch:
+        patch.setattr(hall.services.storage.store, "put", fail)
+        hall.error(hall.client.put(path, json=back, headers=hall.operator), 503)
+    assert (hall.version("stable").version, hall.get("/audit")) == (2, before)
+    ok(hall.client.put(path, json=back, headers=hall.operator))
+    assert hall.version("stable").version == 1
 
 
 def test_the_gates_word_on_something_else_is_not_kept(hall: Hall) -> None:
