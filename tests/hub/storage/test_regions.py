@@ -29,6 +29,9 @@ from tests.hub.servers import S3Server, s3_server
 from zunft.cli import app
 
 BUCKET = "zunft-eu"
+IN_EU = 10
+"""Two versions; two deltas, one of which came from an organisation without a region; the optimiser's state;
+and who vouches: for the merge, and of both versions for what the gate found and for their release."""
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +94,16 @@ def pinned(settings: Settings, clock: Hands, s3: S3Server, tmp_path: Path) -> It
 def test_all_blobs_of_a_pinned_organisation_lie_in_its_region(pinned: Pinned) -> None:
     hall = pinned.hall
     assert hall.version("stable").version == 2
-    # Two versions, two deltas, one of which came from an organisation without a region, and the optimiser.
-    assert len(pinned.in_eu()) == 5
+    vouchers = [
+        sorted(each["kind"] for each in hall.get(f"/skills/reach/versions/{number}/attestations"))
+        for number in (1, 2)
+    ]
+    assert vouchers == [["gate", "release"], ["gate", "merge", "release"]]
+    assert len(pinned.in_eu()) == IN_EU
     assert hall.blobs() == set()
     ok(hall.publish(tiny_skill(name="elsewhere")))
     assert len(hall.blobs()) == 1
-    assert len(pinned.in_eu()) == 5
+    assert len(pinned.in_eu()) == IN_EU
 
 
 def test_the_file_comes_from_the_region_and_from_nowhere_else(pinned: Pinned) -> None:
@@ -178,11 +185,11 @@ def test_a_backup_leaves_a_region_out_unless_it_is_named(
     hall = pinned.hall
     ok(hall.publish(tiny_skill(name="elsewhere")))
     _, manifest = back_up(hall.settings, tmp_path / "out.tar", hall.clock(), progress=quiet)
-    assert manifest.left_out == {"eu": 5}
+    assert manifest.left_out == {"eu": IN_EU}
     assert len([name for name in manifest.members if "sha256" in name]) == 1
     path, manifest = back_up(hall.settings, tmp_path / "in.tar", hall.clock(), regions=["eu"], progress=quiet)
     assert manifest.left_out == {}
-    assert len([name for name in manifest.members if name.startswith("regions/eu/sha256/")]) == 5
+    assert len([name for name in manifest.members if name.startswith("regions/eu/sha256/")]) == IN_EU
     with pytest.raises(NotFoundError, match="mars"):
         back_up(hall.settings, tmp_path / "x.tar", hall.clock(), regions=["mars"], progress=quiet)
     new = moved(hall.settings, tmp_path / "new", s3)
@@ -202,7 +209,7 @@ def test_restoring_says_what_the_regions_store_lacks(pinned: Pinned, tmp_path: P
     assert restore(same, path, hub_key=None, progress=quiet).absent == {}
     empty = moved(hall.settings, tmp_path / "empty", s3)
     connect_stores(empty).check()
-    assert restore(empty, path, hub_key=None, progress=quiet).absent == {"eu": 5}
+    assert restore(empty, path, hub_key=None, progress=quiet).absent == {"eu": IN_EU}
     without = hall.settings.model_copy(update={"data_dir": tmp_path / "without", "regions": {}})
     with pytest.raises(SettingsError, match="region eu"):
         restore(without, path, hub_key=None, progress=quiet)
@@ -228,11 +235,11 @@ def test_the_command_says_what_it_left_out(
     where = ["--data-dir", str(settings.data_dir)]
     out = CliRunner().invoke(app, ["hub", "backup", str(tmp_path / "out.tar"), *where])
     assert out.exit_code == 0, out.output
-    assert "Left out: 5 blobs of the region eu" in out.stderr
+    assert f"Left out: {IN_EU} blobs of the region eu" in out.stderr
     named = CliRunner().invoke(
         app, ["hub", "backup", str(tmp_path / "in.tar"), "--region", "eu", *where, "--json"]
     )
-    assert (json.loads(named.stdout)["blobs"], json.loads(named.stdout)["left_out"]) == (5, {})
+    assert (json.loads(named.stdout)["blobs"], json.loads(named.stdout)["left_out"]) == (IN_EU, {})
     assert "Left out" not in named.stderr
 
 
