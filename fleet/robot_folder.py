@@ -5,9 +5,12 @@ What to do with what is found is `fleet.sync`'s to decide.
 
     key.pem          private key, never leaves the folder
     identity.json    the hub's answer to the enrolment
-    settings.toml    what the owner demands, in `[trust]`: see `fleet.trust`; nothing writes it
+    settings.toml    what the owner demands: `[trust]`, see `fleet.trust`, and `[runtime]`, see
+                     `fleet.runtime.guards`; nothing writes it
     <skill>.memory.json   which version is in use, which were refused and why
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
+    <task>.master.*  who teaches here: a skill, a controller's name, or recorded episodes: `fleet.masters`
+    stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.drive`
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
     private.tensors  what training keeps from round to round of one campaign and learner: never sent
     metadata/        what the guild vouches for, and the root from which that is verified: `fleet.updater`
@@ -141,15 +144,15 @@ class RobotFolder:
         self.home = home
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep a second process off the folder.
+    def locked(self, work: str = "") -> Iterator[None]:
+        """Keep a second process off the folder, or off one kind of work beside what else is done there.
 
         Raises:
             ConflictError: Another process works here.
         """
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
-        with (self.home / ".lock").open("w") as file:
+        with (self.home / f".lock{work and f'-{work}'}").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -197,8 +200,8 @@ class RobotFolder:
         """Remember who the robot is."""
         self._write("identity.json", identity)
 
-    def policy(self, kind: type[D]) -> D:
-        """The table `[trust]` of the owner's settings; its defaults where there is none.
+    def policy(self, table: str, kind: type[D]) -> D:
+        """A table of the owner's settings; its defaults where there is none.
 
         Raises:
             ArtefactError: It cannot be read, or says something that is not known.
@@ -206,14 +209,14 @@ class RobotFolder:
         path = self.home / "settings.toml"
         try:
             with path.open("rb") as file:
-                return kind.model_validate(tomllib.load(file).get("trust", {}))
+                return kind.model_validate(tomllib.load(file).get(table, {}))
         except FileNotFoundError:
             return kind()
-        except (tomllib.TOMLDecodeError, ValidationError) as error:
+        except (ValueError, ValidationError) as error:  # no TOML, no UTF-8, or nothing that is known
             raise ArtefactError(
                 f"the owner's policy cannot be read: {error}.",
                 where=str(path),
-                remedy="Write [trust] as docs/security.md says.",
+                remedy=f"Write [{table}] as docs/security.md and docs/runtime.md say.",
             ) from error
 
     def memory(self, skill: str) -> Memory:

@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fleet.agent import AgentSettings
 from fleet.personal import Tuning
-from fleet.runtime.guards import Limits
 
 __all__ = ["RobotSettings"]
 
@@ -80,12 +79,6 @@ class RobotSettings(BaseSettings):
         ge=1,
         description="Episodes in which each mix of the guild's and the tuned weights is tried; as many fresh "
         "ones decide.",
-    )
-
-    runtime: Limits = Field(
-        default=Limits(),
-        description='What `zunft robot drive` allows, as JSON, such as {"slew": {"velocity": 0.5}}: see '
-        "docs/runtime.md.",
     )
 
     def for_tuning(self) -> Tuning:

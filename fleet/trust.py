@@ -76,7 +76,7 @@ class Vouching:
         Raises:
             ArtefactError: It cannot be read.
         """
-        return cls(bench, client, bench.policy(Trust))
+        return cls(bench, client, bench.policy("trust", Trust))
 
     def check(self, version: VersionView) -> None:
         """Hold a version to the policy, before a byte of it is asked for.

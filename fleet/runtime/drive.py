@@ -6,7 +6,8 @@ stays so, also after a restart, until a person releases it. Nothing here speaks 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,6 @@ def drive(
     name: str,
     robot: Robot,
     contract: Contract,
-    limits: Limits,
     clock: Clock,
     counters: Counters,
     *,
@@ -56,11 +56,10 @@ def drive(
     """Do jobs until there are enough, the robot stops, or somebody wants it to end; it holds at the end.
 
     Args:
-        bench: Says which version is in use, and keeps a stop.
+        bench: Says which version is in use and what the owner allows (`[runtime]`), and keeps a stop.
         name: The skill's.
         robot: Connected here, and disconnected.
         contract: What the robot serves.
-        limits: The owner's.
         clock: The time.
         counters: Told of everything.
         jobs: How many; 0: without end.
@@ -69,7 +68,8 @@ def drive(
         is_over: Asked each period.
 
     Raises:
-        ConflictError: The robot is stopped, and nobody has released it.
+        ConflictError: The robot is stopped, and nobody has released it; or another process drives it.
+        ArtefactError: The owner's limits cannot be read.
         NotFoundError: It has no version in use.
         RobotError: It cannot be connected.
     """
@@ -78,9 +78,9 @@ def drive(
             f"this robot is stopped: {reason}", where="robot", remedy="Look at it, then: zunft robot release."
         )
     _in_use(bench, name, contract)  # said before anything is connected
-    robot.connect()
+    limits = bench.policy("runtime", Limits)
     done: list[Driven] = []
-    try:
+    with bench.locked("drive"), _connected(robot):
         loop = Loop(robot, contract, limits, clock, counters, is_over=is_over)
         while not is_over() and (jobs == 0 or len(done) < jobs):
             used, share, skill = _in_use(bench, name, contract)
@@ -90,8 +90,6 @@ def drive(
             tell(done[-1])
             if job.outcome in {"stopped", "ended"}:
                 break
-    finally:
-        robot.disconnect()
     return done
 
 
@@ -109,6 +107,15 @@ def release(bench: RobotFolder) -> str:
     reason = stop_of(bench)
     _stop_file(bench).unlink(missing_ok=True)
     return reason
+
+
+@contextmanager
+def _connected(robot: Robot) -> Iterator[None]:
+    robot.connect()
+    try:
+        yield
+    finally:
+        robot.disconnect()
 
 
 def _keep_stop(bench: RobotFolder, standing: Standing) -> None:

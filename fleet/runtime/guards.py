@@ -75,7 +75,6 @@ class Sent:
     """What may be sent instead of what was wanted, and which limits shortened it."""
 
     action: Floats
-    change: Floats
     by: tuple[str, ...]
 
 
@@ -128,7 +127,7 @@ def limited(wanted: Floats, last: Floats, change: Floats, limits: ActionLimits) 
         "slew": not np.array_equal(slewed, bounded - last),
         "jerk": not np.array_equal(jerked, slewed),
     }
-    return Sent(action, action - last, tuple(name for name, is_so in shortened.items() if is_so))
+    return Sent(action, tuple(name for name, is_so in shortened.items() if is_so))
 
 
 def _each(given: Mapping[str, float], channels: tuple[Channel, ...]) -> Floats:

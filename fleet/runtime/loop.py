@@ -71,8 +71,10 @@ class Loop:
         limits: The owner's.
         clock: The time; the robot's observations are stamped by the same.
         counters: Told of everything.
-        standing: Stopped, where a person has not released it yet.
         is_over: Asked each period whether to end; then the robot holds within that period.
+
+    Attributes:
+        standing: Once it is stopped no job moves the robot; a person begins with another loop.
     """
 
     def __init__(
@@ -83,13 +85,12 @@ class Loop:
         clock: Clock,
         counters: Counters,
         *,
-        standing: Standing = READY,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._robot, self._contract, self._limits = robot, contract, limits
         self._actions = ActionLimits.of(limits, contract)
         self._clock, self._counters, self._is_over = clock, counters, is_over
-        self.standing = standing
+        self.standing: Standing = READY
         self._last: Floats = np.zeros(contract.action_size)
         self._change: Floats = np.zeros(contract.action_size)
 

@@ -4,7 +4,8 @@
                 └────────────────────────▲
 
 It moves while nothing objects; a guard that objects makes it hold; several in a row, or a robot that fails,
-stop it. What moves and what holds it is `fleet.runtime.loop`.
+stop it. What moves and what holds it is `fleet.runtime.loop`; a stop is kept, and released, by
+`fleet.runtime.drive`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["READY", "Standing", "after", "failed", "released", "rested"]
+__all__ = ["READY", "Standing", "after", "failed", "rested"]
 
 State = Literal["ready", "moving", "holding", "stopped"]
 
@@ -59,8 +60,3 @@ def failed(standing: Standing, reason: str) -> Standing:
 def rested(standing: Standing) -> Standing:
     """A job is over: it is ready for the next one, unless it is stopped."""
     return standing if standing.state == "stopped" else READY
-
-
-def released(standing: Standing) -> Standing:
-    """A person looked at it."""
-    return READY if standing.state == "stopped" else standing

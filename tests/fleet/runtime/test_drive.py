@@ -18,7 +18,6 @@ from fleet.robot_folder import Memory, RobotFolder
 from fleet.runtime.counters import Counters
 from fleet.runtime.drive import Driven, drive, release, stop_of
 from fleet.runtime.environment import EnvironmentRobot
-from fleet.runtime.guards import Limits
 from skills.errors import ConflictError, NotFoundError
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub
@@ -53,7 +52,6 @@ class Rig:
             "weld-seam",
             robot,
             TASK.contract,
-            Limits(),
             self.clock,
             self.counters,
             jobs=jobs,
@@ -128,6 +126,24 @@ def test_a_stop_outlives_the_process_until_somebody_releases_it(tmp_path: Path) 
     assert Rig(folder).drive(1)
 
 
+def test_two_never_drive_one_robot(tmp_path: Path) -> None:
+    folder = RobotFolder(tmp_path)
+    use(folder, SKILL)
+    with folder.locked("drive"), pytest.raises(ConflictError, match="another process"):
+        Rig(folder).drive(1)
+    assert Rig(folder).drive(1)
+    with folder.locked():  # who trains in the twin meanwhile is no hindrance
+        assert Rig(folder).drive(1)
+
+
+def test_a_robot_s_own_environment_is_not_trained_in_and_driven_at_once(
+    bench: RobotFolder, zunft: Zunft
+) -> None:
+    use(bench, SKILL)
+    with bench.locked():
+        assert zunft("robot drive --env tests.fleet.own_robots:make_good")[0] == 1
+
+
 def test_an_environment_stands_still_while_it_is_held() -> None:
     clock = Hands()
     robot = EnvironmentRobot(make_good(), clock, seed=1)
@@ -142,7 +158,7 @@ def test_an_environment_stands_still_while_it_is_held() -> None:
 
 
 def test_the_command_drives_and_says_why_it_stopped(
-    bench: RobotFolder, hub: LyingHub, zunft: Zunft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: RobotFolder, hub: LyingHub, zunft: Zunft, tmp_path: Path
 ) -> None:
     assert zunft("robot drive")[0] == 1  # nothing in use
     use(bench, SKILL)
@@ -152,7 +168,7 @@ def test_the_command_drives_and_says_why_it_stopped(
     assert [each["outcome"] in {"done", "failed"} for each in found["jobs"]] == [True]
     assert found["counters"]["zunft_robot_periods_total"] > 1
     assert "zunft_robot_periods_total" in (tmp_path / "robot.prom").read_text()
-    monkeypatch.setenv("ZUNFT_ROBOT_RUNTIME", '{"sensed": 0.001, "patience": 2}')
+    (bench.home / "settings.toml").write_text("[runtime]\nsensed = 0.001\npatience = 2\n")
     status, said = zunft("robot drive --jobs 1 --json")
     assert (status, json.loads(said)["jobs"][0]["outcome"]) == (3, "stopped")
     assert "sensed" in zunft("robot release")[1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,19 +77,19 @@ def drive(
     robot = EnvironmentRobot(
         own or TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, None if own else seed
     )
-    done = drive_robot(
-        bench,
-        settings.skill,
-        robot,
-        task.contract,
-        settings.runtime,
-        clock,
-        counters,
-        jobs=jobs,
-        horizon=task.horizon,
-        tell=told,
-        is_over=stop.is_set,
-    )
+    with bench.locked() if own else nullcontext():  # nobody trains in it meanwhile
+        done = drive_robot(
+            bench,
+            settings.skill,
+            robot,
+            task.contract,
+            clock,
+            counters,
+            jobs=jobs,
+            horizon=task.horizon,
+            tell=told,
+            is_over=stop.is_set,
+        )
     outcomes = [each.job.outcome for each in done]
     made = {"skill": settings.skill, "jobs": [_fact(each) for each in done], "counters": counters.as_dict()}
     tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
