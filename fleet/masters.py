@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from envs.evaluate import Player
-from envs.scripted import controller, controller_names
+from envs.scripted import Scripted, controller, controller_names
 from envs.task import Task
 from fleet.episodes import Episodes, load_episodes, save_episodes
 from fleet.robot_folder import RobotFolder
@@ -20,7 +20,14 @@ from skills.files import write_atomically
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["bring_controller", "bring_episodes", "bring_skill", "master_from", "master_of"]
+__all__ = [
+    "bring_controller",
+    "bring_episodes",
+    "bring_skill",
+    "master_from",
+    "master_of",
+    "robots_controller",
+]
 
 CONTROLLER_LIMIT = 1024  # bytes of a controller's name
 
@@ -48,14 +55,25 @@ def bring_controller(bench: RobotFolder, task: Task, name: str) -> None:
     Raises:
         ContractError: The task has none of that name, or it is told what no robot knows.
     """
-    if controller(name, task).told:
+    robots_controller(task, name)
+    write_atomically(_name_file(bench, task), name.encode(), mode=0o600)
+    _keep_only(bench, task, _name_file(bench, task))
+
+
+def robots_controller(task: Task, name: str) -> Scripted:
+    """One of the task's controllers that a robot could have.
+
+    Raises:
+        ContractError: The task has none of that name, or it is told what no robot knows.
+    """
+    found = controller(name, task)
+    if found.told:
         raise ContractError(
             f"the controller {name!r} is told what no robot knows.",
             where="controller",
             remedy=f"Choose one of {', '.join(controller_names(task)) or 'none'}.",
         )
-    write_atomically(_name_file(bench, task), name.encode(), mode=0o600)
-    _keep_only(bench, task, _name_file(bench, task))
+    return found
 
 
 def bring_episodes(bench: RobotFolder, task: Task, recording: Episodes) -> None:

@@ -113,7 +113,8 @@ class ImitationTrainer(SkillTrainer[Imitation]):
 
     def _learn(self) -> int:
         settings = self._settings
-        self._sampler.share = settings.teachers_share(self._lessons)
+        if isinstance(self._sampler, LessonSampler):
+            self._sampler.share = settings.teachers_share(self._lessons)
         rollout = self._sampler.collect(settings.batch)
         labels = np.clip(rollout.actions, -1, 1) if settings.beta else self._sampler.labels
         self._kept.append((rollout, labels))

@@ -32,7 +32,6 @@ class RecordedSampler(Sampler):
         recording: Of this task, at least one episode.
 
     Attributes:
-        share: Of no meaning here; see `LessonSampler`.
         labels: The actions of the last rollout (steps, episodes, k).
     """
 
@@ -42,7 +41,6 @@ class RecordedSampler(Sampler):
         super().__init__(env, network, seed)
         self._recording = recording
         self._rng = np.random.default_rng(seed)
-        self.share = 1.0
         self.labels: Array = np.zeros(0, np.float32)
 
     @torch.no_grad()

@@ -38,7 +38,7 @@ from skills.errors import ArtefactError
 from skills.messages.skills import ChannelName
 from skills.signing import SigningKey, VerifyKey
 
-__all__ = ["Attestations", "Kept", "digests_of", "has_gate"]
+__all__ = ["Attestations", "Kept", "has_gate"]
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,6 @@ class Attestations:
         self.discards.rescue(region, kept.attested.digest)
         self.stores.of(region).put(kept.attested.digest, envelope)
         return kept
-
-
-def digests_of(session: Session, version: VersionRow) -> list[str]:
-    """Digests of all envelopes that speak of a version, sorted."""
-    its = AttestationRow.skill == version.skill, AttestationRow.number == version.number
-    return list(session.scalars(select(AttestationRow.digest).where(*its).order_by(AttestationRow.digest)))
 
 
 def has_gate(session: Session, version: VersionRow) -> bool:

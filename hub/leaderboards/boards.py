@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy.orm import Session
-
 from hub.access.principal import Viewer
 from hub.catalogue.catalogue import find_skill
 from hub.leaderboards.lines import BOARD_ORDER, Counting, best_lines, lines, unscored_lines
@@ -18,7 +16,7 @@ from hub.storage.database import Database
 from hub.storage.paging import page_of
 from hub.storage.regions import Stores, region_of
 from hub.storage.tables.scores import ScoreRow
-from hub.tasks.sources import board_task
+from hub.tasks.sources import board_digest
 from hub.workers.job import Scored
 from skills.errors import NotFoundError
 from skills.messages.leaderboards import REPLAY_LIMIT, BoardEntry, BoardPlan, Leaderboard, Unscored
@@ -48,7 +46,7 @@ class Leaderboards:
             NotFoundError: No such task, or none that one sees anything of; no such skill.
         """
         with self.database.read() as session:
-            digest = _digest(session, task, viewer)
+            digest = board_digest(session, task, viewer)
             if digest is None and session.scalar(lines(task, viewer).limit(1)) is None:
                 raise NotFoundError(
                     f"there is no task {task[:64]!r}.", where="name", remedy="Use the name that skills have."
@@ -84,7 +82,7 @@ class Leaderboards:
             StoreError: Not now.
         """
         with self.database.read() as session:
-            counts = Counting(self.plan, _digest(session, task, viewer))
+            counts = Counting(self.plan, board_digest(session, task, viewer))
             find_skill(session, skill, viewer)
             if version is None:
                 shown = best_lines(task, viewer, counts, skill)
@@ -100,12 +98,6 @@ class Leaderboards:
                 code="no_replay",
             )
         return store.get(replay, REPLAY_LIMIT)
-
-
-def _digest(session: Session, task: str, viewer: Viewer) -> str | None:
-    """Of the bundle by which scores count; None where the viewer sees no such task."""
-    found = board_task(session, task, viewer)
-    return found[0] if found else None
 
 
 def _entry(row: ScoreRow, organisation: str, hub: str) -> BoardEntry:

@@ -22,7 +22,7 @@ from hub.storage.database import Database
 from hub.storage.regions import Stores, region_of
 from hub.storage.tables.scores import REASON_LENGTH, ScoreRow
 from hub.storage.tables.skills import VersionRow
-from hub.tasks.sources import board_task
+from hub.tasks.sources import board_digest, board_task
 from hub.workers.job import Jobs, Scored, ScoreJob
 from skills.errors import ZunftError
 from skills.messages.leaderboards import BoardPlan
@@ -85,8 +85,8 @@ class Scorer:
         over = ScoreRow.state.in_(["done", "failed"])
         with self._database.read() as session:  # hashes bundles, so nobody waits to write meanwhile
             known = session.execute(select(ScoreRow.task, ScoreRow.task_digest).where(over).distinct()).all()
-            present = {task: board_task(session, task, THE_HUB) or (None, None) for task, _ in known}
-        changed = [(task, digest) for task, digest in known if digest != present[task][0]]
+            present = {task: board_digest(session, task, THE_HUB) for task, _ in known}
+        changed = [(task, digest) for task, digest in known if digest != present[task]]
         with self._database.write() as session:
             again = update(ScoreRow).where(over).values(state="waiting", wanted_at=now)
             session.execute(again.where(ScoreRow.plan != self._plan.model_dump_json()))
@@ -116,8 +116,9 @@ class Scorer:
 
     def _fail(self, held: Held[ScoreRow], error: Exception) -> None:
         with self._database.read() as session:
-            found, region = board_task(session, held.row.task, THE_HUB), region_of(session, held.row.skill)
-        self._discard(region, self._enter(held, found[0] if found else None, None, reason_of(error)))
+            digest = board_digest(session, held.row.task, THE_HUB)
+            region = region_of(session, held.row.skill)
+        self._discard(region, self._enter(held, digest, None, reason_of(error)))
 
     def _enter(
         self, held: Held[ScoreRow], task_digest: str | None, scored: Scored | None, reason: str

@@ -12,14 +12,14 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from hub.access.principal import THE_HUB, Viewer
+from hub.access.principal import THE_HUB
 from hub.clock import Clock
 from hub.leaderboards.scorer import LOOK, reason_of
 from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.storage.database import Database
 from hub.storage.tables.scores import REASON_LENGTH, ControllersRow, ScoreRow
-from hub.tasks.sources import board_task
+from hub.tasks.sources import board_digest, board_task
 from hub.workers.job import ControllersJob, Jobs, ScoredControllers
 from skills.messages.leaderboards import BoardPlan, ControllerScore
 
@@ -85,7 +85,7 @@ class Yardsticks:
         plan = self._plan.model_dump_json()
         with self._database.read() as session:  # hashes bundles, so nobody waits to write meanwhile
             scored = session.scalars(select(ScoreRow.task).where(ScoreRow.state == "done").distinct()).all()
-            present = {task: _digest(session, task, THE_HUB) for task in scored}
+            present = {task: board_digest(session, task, THE_HUB) for task in scored}
             rows = {row.task: (row.task_digest, row.plan) for row in session.scalars(select(ControllersRow))}
         stale = [task for task, digest in present.items() if rows.get(task) != (digest, plan)]
         with self._database.write() as session:
@@ -108,7 +108,7 @@ class Yardsticks:
 
     def _fail(self, held: Held[ControllersRow], error: Exception) -> None:
         with self._database.read() as session:
-            digest = _digest(session, held.row.task, THE_HUB)
+            digest = board_digest(session, held.row.task, THE_HUB)
         self._enter(held, digest, None, reason_of(error))
 
     def _enter(
@@ -119,11 +119,6 @@ class Yardsticks:
             row.state, row.reason = ("done" if scored else "failed"), reason[:REASON_LENGTH]
             row.plan, row.task_digest = self._plan.model_dump_json(), digest
             row.report = scored.model_dump(mode="json") if scored else None
-
-
-def _digest(session: Session, task: str, viewer: Viewer) -> str | None:
-    found = board_task(session, task, viewer)
-    return found[0] if found else None
 
 
 def _waiting(_: Session) -> Select[ControllersRow]:

@@ -98,6 +98,12 @@ def board_task(session: Session, name: str, viewer: Viewer) -> tuple[str, TaskSo
     return (found.bundle, TaskSource(digest=found.digest, region=found.region)) if found else None
 
 
+def board_digest(session: Session, name: str, viewer: Viewer) -> str | None:
+    """Of the bundle of `board_task`; None where there is none."""
+    found = board_task(session, name, viewer)
+    return found[0] if found else None
+
+
 def _is_here(name: str) -> bool:
     return name in bundle_names() or name in own_tasks()
 

@@ -129,9 +129,7 @@ class Repository:
         with self._database.read() as session:
             version = session.get_one(MetadataRoleRow, TIMESTAMP).version
             row = session.get_one(MetadataRow, (TIMESTAMP, version))
-            newest = select(MetadataRow.version).where(MetadataRow.role == ROOT)
-            root = session.scalars(newest.order_by(MetadataRow.version.desc()).limit(1)).one()
-        return SignedFile(row.body, f"{root}-{row.digest}")
+            return SignedFile(row.body, f"{newest_root(session).version}-{row.digest}")
 
     def _is_due(self, session: Session) -> bool:
         due = or_(MetadataRoleRow.changed, MetadataRoleRow.due_at < self._clock())

@@ -82,7 +82,7 @@ def record(
 
 
 def _player(task: Task, controller: str, file: Path | None, reference: str) -> Player:
-    from envs import scripted  # noqa: PLC0415 - MuJoCo
+    from fleet.masters import robots_controller  # noqa: PLC0415 - MuJoCo
     from fleet.own_robot import load_player  # noqa: PLC0415
     from skills.policy import Policy  # noqa: PLC0415
 
@@ -90,11 +90,4 @@ def _player(task: Task, controller: str, file: Path | None, reference: str) -> P
         return load_player(reference)
     if file is not None:
         return Policy(Skill.load(file))
-    found = scripted.controller(controller, task)
-    if found.told:
-        raise RequestError(
-            f"the controller {controller!r} is told what no robot knows.",
-            where="--controller",
-            remedy=f"Choose one of {', '.join(scripted.controller_names(task)) or 'none'}.",
-        )
-    return found
+    return robots_controller(task, controller)
