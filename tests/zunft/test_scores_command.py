@@ -128,7 +128,7 @@ def test_a_task_that_is_another_here_is_named_before_anything_is_measured(
 ) -> None:
     publish_stable(hall, weld_skill(0))
     hall.services.leaderboards.scorer.work()
-    monkeypatch.setattr("hub.leaderboards.boards._digest", lambda *_: "sha256:" + "0" * 64)
+    monkeypatch.setattr("hub.leaderboards.boards.board_digest", lambda *_: "sha256:" + "0" * 64)
     result = run("score", "weld-seam")
     assert isinstance(result.exception, ContractError)
     assert "Install the hub's version" in str(result.exception)
