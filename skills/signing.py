@@ -36,7 +36,7 @@ __all__ = [
 
 KEY_PREFIX = "ed25519:"
 KEPT_KEYS = 10_000
-"""So many public keys are kept as the library has them, a kB each: robots that ask again are verified sooner."""
+"""So many public keys stay as the library has them, a kB each: who asks again is verified sooner."""
 
 PRIME = 2**255 - 19
 _EIGHTH = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
