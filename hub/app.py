@@ -108,6 +108,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
         description=DESCRIPTION,
         version=version("zunft"),
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `/metrics` and the log are ours
     )
     app.state.services = services
     app.state.limits = RateLimits(settings)
@@ -118,7 +119,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
         _measure(app, services, counted, clock)
     app.add_middleware(SecurityHeaders, public_catalogue=settings.public_catalogue)
     install_errors(app)
-    for module in (health, login, *NOUNS):
+    for module in (*NOUNS, health, login):  # routes are tried in their order
         app.router.routes += module.router.routes
     declare_headers(app, PROOF.scheme_name)
     if settings.console:

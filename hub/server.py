@@ -24,6 +24,8 @@ __all__ = ["serve"]
 
 SOCKET_MESSAGE = 64 * 1024
 """Most bytes that a page of the console may send at once."""
+BETWEEN_COLLECTIONS = (10_000, 20, 20)
+"""Requests under way are some thousand objects that all come to their end: they are seldom looked through."""
 
 
 class HubServer(uvicorn.Server):
@@ -78,6 +80,7 @@ def serve(
     services.storage.stores.check()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: full collections, while which all wait, pass it over
+    gc.set_threshold(*BETWEEN_COLLECTIONS)
     HubServer(_uvicorn_config(app, settings), services, announce).run([listener] if listener else None)
 
 

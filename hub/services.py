@@ -92,6 +92,7 @@ class Services:
         self.webhooks.dispatcher.close()
         self.workers.close()
         self.rounds.open.close()
+        self.organisations.registry.close()
         self.events.close()
         self.storage.database.close()
 

@@ -53,6 +53,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 ALIGNMENT = 8
+HALF_INFINITY = 0x7C00
+"""The bits of the least float16 that is no finite number."""
 
 
 class Spec(NamedTuple):
@@ -243,10 +245,16 @@ def check_finite(tensors: Mapping[str, NDArray[Any]], what: str) -> None:
         ArtefactError: Names the first tensor with a non-finite number.
     """
     for name, tensor in tensors.items():
-        if not all(np.isfinite(piece).all() for piece in pieces(tensor)):
+        if not all(map(_is_finite, pieces(tensor))):
             raise ArtefactError(
                 f"the {what} has NaN or infinite numbers.",
                 where=name,
                 remedy="Training diverged: lower the learning rate and train again.",
                 code="not_finite",
             )
+
+
+def _is_finite(numbers: NDArray[Any]) -> bool:
+    if numbers.dtype == np.float16:  # the bits tell it eight times as fast: an exponent of ones is no number
+        return bool((numbers.view(np.uint16) & 0x7FFF).max(initial=0) < HALF_INFINITY)
+    return bool(np.isfinite(numbers).all())

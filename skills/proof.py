@@ -16,7 +16,16 @@ from skills.container import digest_of
 from skills.errors import SignatureError, UnauthorizedError
 from skills.signing import VerifyKey
 
-__all__ = ["ALGORITHM", "COVERED", "DIGEST", "INPUT", "SIGNATURE", "RequestProof", "content_digest"]
+__all__ = [
+    "ALGORITHM",
+    "COVERED",
+    "DIGEST",
+    "INPUT",
+    "NOTHING",
+    "SIGNATURE",
+    "RequestProof",
+    "content_digest",
+]
 
 INPUT, SIGNATURE, DIGEST = "Signature-Input", "Signature", "Content-Digest"
 """The headers."""
@@ -25,6 +34,7 @@ COVERED = ("@method", "@path", "@query")
 COVERED_WITH_BODY = (*COVERED, DIGEST.lower())
 ALGORITHM = "ed25519"
 NOTHING = digest_of(b"")
+"""The digest of no body."""
 
 _LABEL = r"[a-z*][a-z0-9_.*-]{0,31}"
 _INPUT = re.compile(rf'({_LABEL})=((\("[a-z@" -]*"\))((?:;[a-z]+=(?:\d{{1,15}}|"[ !#-\[\]-~]*"))*))')

@@ -12,6 +12,7 @@ import os
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 KEY_PREFIX = "ed25519:"
+KEPT_KEYS = 10_000
+"""So many public keys stay as the library has them, a kB each: who asks again is verified sooner."""
 
 PRIME = 2**255 - 19
 _EIGHTH = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -183,6 +186,7 @@ def _spell(raw: bytes) -> VerifyKey:
     return VerifyKey(KEY_PREFIX + base64.b64encode(raw).decode())
 
 
+@lru_cache(KEPT_KEYS)
 def _public_key(text: str) -> Ed25519PublicKey:
     try:
         raw = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)

@@ -29,12 +29,15 @@ EXPLORER = (
 """Of the API's two explorers, whose scripts come from where FastAPI keeps them."""
 
 EXPLORERS = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+"""Of every answer, in place of what a route says; as ASGI has headers, for there are many answers."""
+POLICY = b"content-security-policy"
+OURS = frozenset({POLICY, *(name for name, _ in ALWAYS)})
 CREDENTIALS = frozenset({b"authorization", INPUT.lower().encode()})
 NEEDS_LOGIN = frozenset({401, 403})
 
@@ -54,16 +57,16 @@ class SecurityHeaders:
 
         async def dress(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add(scope, MutableHeaders(scope=message), message["status"])
+                self._add(scope, message)
             await send(message)
 
         await self._app(scope, receive, dress)
 
-    def _add(self, scope: Scope, headers: MutableHeaders, status: int) -> None:
-        for name, value in ALWAYS.items():
-            headers[name] = value
-        headers["Content-Security-Policy"] = _policy(scope["path"], headers.get("content-type", ""))
-        if "set-cookie" in headers or self._is_private(scope, status):
+    def _add(self, scope: Scope, message: Message) -> None:
+        raw = [*(each for each in message.get("headers", []) if each[0] not in OURS), *ALWAYS]
+        message["headers"], headers = raw, MutableHeaders(raw=raw)
+        raw.append((POLICY, _policy(scope["path"], headers.get("content-type", "")).encode()))
+        if "set-cookie" in headers or self._is_private(scope, message["status"]):
             headers["Cache-Control"] = "no-store"
         elif scope["path"].startswith(API):
             headers.setdefault("Cache-Control", "no-cache")

@@ -18,7 +18,7 @@ from hub.api.rate_limits import RateLimits
 from hub.services import Services
 from skills.container import digest_of
 from skills.errors import SignatureError, UnauthorizedError
-from skills.proof import DIGEST, INPUT, SIGNATURE, RequestProof
+from skills.proof import DIGEST, INPUT, NOTHING, SIGNATURE, RequestProof
 
 __all__ = ["SignedRoute", "check_body", "declare_headers", "note_known", "note_stranger", "signed_request"]
 
@@ -51,7 +51,7 @@ async def signed_request(request: Request) -> Signed:
         SignatureError: It signed another body.
     """
     if getattr(request.state, "incoming", None) is None:
-        check_body(request, digest_of(await request.body()))
+        check_body(request, digest_of(await request.body()) if _has_body(request) else NOTHING)
     signed: Signed = request.state.signed
     return signed
 
@@ -136,6 +136,11 @@ async def _verify(request: Request) -> None:
         raise
     note_known(request, signed.principal)
     request.state.signed, request.state.proof = signed, claim.proof
+
+
+def _has_body(request: Request) -> bool:
+    """Whether anything comes after the headers (RFC 9112, section 6.3)."""
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
 
 
 def _limits(request: Request) -> RateLimits:

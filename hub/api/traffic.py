@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from http import HTTPMethod
+from typing import Any, TypeVar
 
+from prometheus_client.metrics import MetricWrapperBase
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.metrics import Metrics
@@ -27,6 +29,8 @@ CODES = {413: "too_large", 500: "internal_error"}
 ADMITTED = 201
 REFUSED = 400
 
+Metric = TypeVar("Metric", bound=MetricWrapperBase)
+
 
 class Traffic:
     """ASGI middleware."""
@@ -34,6 +38,7 @@ class Traffic:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._series = _Series()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,7 +46,7 @@ class Traffic:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        visit = _Visit(self._metrics, scope, receive, send)
+        visit = _Visit(self._metrics, self._series, scope, receive, send)
         with self._metrics.open_requests.track_inprogress():
             try:
                 await self._app(scope, visit.receive, visit.send)
@@ -49,11 +54,27 @@ class Traffic:
                 visit.leave()
 
 
+class _Series:
+    """What a metric counts under some labels: found once, for with each request it is looked for anew."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Any] = {}
+
+    def of(self, metric: Metric, *labels: str) -> Metric:
+        """The metric under these labels, which are words of the code and therefore few."""
+        key = metric, labels
+        if key not in self._found:
+            self._found[key] = metric.labels(*labels)
+        found: Metric = self._found[key]
+        return found
+
+
 class _Visit:
     """One request on its way in and out."""
 
-    def __init__(self, metrics: Metrics, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, metrics: Metrics, series: _Series, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics = metrics
+        self._of = series.of
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -64,7 +85,7 @@ class _Visit:
         """Count a piece of the body."""
         message = await self._receive()
         if message["type"] == "http.request":
-            self._metrics.received.labels(self._route()).inc(len(message.get("body", b"")))
+            self._of(self._metrics.received, self._route()).inc(len(message.get("body", b"")))
         return message
 
     async def send(self, message: Message) -> None:
@@ -72,15 +93,15 @@ class _Visit:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             seconds = time.monotonic() - self._started
-            self._metrics.answer_seconds.labels(self._route(), self._method()).observe(seconds)
+            self._of(self._metrics.answer_seconds, self._route(), self._method()).observe(seconds)
         elif message["type"] == "http.response.body":
-            self._metrics.sent.labels(self._route()).inc(len(message.get("body", b"")))
+            self._of(self._metrics.sent, self._route()).inc(len(message.get("body", b"")))
         await self._send(message)
 
     def leave(self) -> None:
         """Enter what became of it."""
         route, status = self._route(), self._status
-        self._metrics.requests.labels(route, self._method(), str(status)).inc()
+        self._of(self._metrics.requests, route, self._method(), str(status)).inc()
         is_delta = (route == DELTAS and self._method() == HTTPMethod.POST) or self._scope["state"].get(
             "is_delta", False
         )

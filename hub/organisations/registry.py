@@ -15,11 +15,12 @@ from hub.access.principal import Principal, Viewer
 from hub.access.visibility import may_change, of_organisation
 from hub.clock import Clock
 from hub.organisations.quotas import hold, uses_of
-from hub.storage.database import Database, SettingsError
-from hub.storage.group_commit import Together
+from hub.storage.database import Database, SettingsError, announce
+from hub.storage.notify import Bell
 from hub.storage.paging import Order, containing, page_of
 from hub.storage.record import note, take_turn
 from hub.storage.regions import HOME, Stores
+from hub.storage.single_flight import Shared
 from hub.storage.tables.people import OrganisationRow, UserRow
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import DeltaRow
@@ -55,11 +56,11 @@ LIMITS = {
 class Organisations:
     """The hub's organisations; each call is its own transaction."""
 
-    def __init__(self, database: Database, stores: Stores, clock: Clock) -> None:
+    def __init__(self, database: Database, stores: Stores, clock: Clock, bell: Bell) -> None:
         self._database = database
         self._stores = stores
         self._clock = clock
-        self._body_limits = Together(self._look_at_limits)
+        self._body_limits = Shared(bell, self._look_at_limits, "zunft-limits")
 
     def ensure_guild(self) -> None:
         """Make the guild when the hub has none yet, and see that the hub has a store for every pinned region.
@@ -125,6 +126,7 @@ class Organisations:
                 setattr(row, column, getattr(wanted.quotas, quota))
             session.flush()
             self._note(session, "organisation.changed", row, by)
+            announce(session)  # its limits are known from before
             return self._view(session, row)
 
     def organisations(self, viewer: Viewer, query: OrganisationQuery) -> Page[OrganisationView]:
@@ -151,18 +153,20 @@ class Organisations:
 
     def body_limit(self, name: str, kind: str) -> int | None:
         """How many bytes a body that an organisation sends may have; `kind` is `delta` or `skill`."""
-        return self._body_limits.do((name, kind))
+        return self._look_at_limits(name).get(kind)
 
     async def body_limit_async(self, name: str, kind: str) -> int | None:
-        """Like `body_limit`, for a coroutine."""
-        return await self._body_limits.ask((name, kind))
+        """Like `body_limit`, for a coroutine; looked up once for many who send at once."""
+        return (await self._body_limits.ask(name)).get(kind)
 
-    def _look_at_limits(self, asked: Sequence[tuple[str, str]]) -> list[int | None]:
-        names = {name for name, _ in asked}
+    def close(self) -> None:
+        """Look no more."""
+        self._body_limits.close()
+
+    def _look_at_limits(self, name: str) -> dict[str, int | None]:
         with self._database.read() as session:
-            rows = session.scalars(select(OrganisationRow).where(OrganisationRow.name.in_(names)))
-            found = {row.name: {"delta": row.delta_limit, "skill": row.skill_limit} for row in rows}
-        return [found[name][kind] if name in found else None for name, kind in asked]
+            row = session.get(OrganisationRow, name)
+            return {"delta": row.delta_limit, "skill": row.skill_limit} if row else {}
 
     def region(self, name: str) -> str:
         """Where the blobs of an organisation's skills lie."""

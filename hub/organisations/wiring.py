@@ -23,7 +23,7 @@ class OrganisationsWing:
 
 def wire(settings: Settings, storage: StorageWing, clock: Clock) -> OrganisationsWing:
     """Make the guild and the first admin where there are none."""
-    registry = Organisations(storage.database, storage.stores, clock)
+    registry = Organisations(storage.database, storage.stores, clock, storage.bell)
     registry.ensure_guild()
     accounts = Accounts(storage.database, clock)
     accounts.ensure_admin(settings.admin_token.get_secret_value(), settings.data_dir)

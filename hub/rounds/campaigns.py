@@ -140,13 +140,15 @@ class Campaigns:
         """
         now = self._clock()
         with self._database.read() as session:
-            _find(session, campaign_id, viewer)
+            campaign = _find(session, campaign_id, viewer)
             return page_of(
                 session,
                 listed_rounds(campaign_id, query),
                 ROUND_ORDER,
                 query,
-                lambda rows: round_views(session, [row[0] for row in rows], now, self._active_seconds),
+                lambda rows: round_views(
+                    session, [row[0] for row in rows], [campaign], now, self._active_seconds
+                ),
             )
 
     def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
@@ -188,7 +190,8 @@ class Campaigns:
         """
         with self._database.read() as session:
             row = find_round(session, round_id, viewer)
-            return round_views(session, [row], self._clock(), self._active_seconds)[0]
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            return round_views(session, [row], [campaign], self._clock(), self._active_seconds)[0]
 
 
 def _running(session: Session, skill: str) -> CampaignRow | None:

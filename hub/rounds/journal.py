@@ -6,7 +6,7 @@ round's state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -131,11 +131,6 @@ RUNNING = (
     .limit(1)
 )
 ROUNDS: BindParameter[str] = bindparam("rounds", expanding=True)
-CAMPAIGNS = (
-    select(RoundRow.round_id, CampaignRow)
-    .join(CampaignRow, CampaignRow.campaign_id == RoundRow.campaign_id)
-    .where(RoundRow.round_id.in_(ROUNDS))
-)
 ARRIVED = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness).where(
     DeltaRow.round_id.in_(ROUNDS)
 )
@@ -233,28 +228,32 @@ def enter_state(session: Session, row: RoundRow, event: RoundEvent, now: datetim
 
 
 def collections_of(
-    session: Session, rows: Sequence[RoundRow], now: datetime, active_seconds: float
+    session: Session,
+    rows: Sequence[RoundRow],
+    campaigns: Mapping[str, CampaignRow],
+    now: datetime,
+    active_seconds: float,
 ) -> dict[str, Collection]:
-    """By round: who has sent a delta, and who is still expected to."""
+    """By round: who has sent a delta, and who is still expected to; `campaigns` are theirs, by id."""
     those = {"rounds": [row.round_id for row in rows]}
-    campaigns = dict(session.execute(CAMPAIGNS, those).all())
     arrived: dict[str, dict[str, int]] = {round_id: {} for round_id in those["rounds"]}
     for round_id, robot_id, staleness in session.execute(ARRIVED, those):
         arrived[round_id][robot_id] = staleness
     assigned: dict[str, set[str]] = {round_id: set() for round_id in those["rounds"]}
     for round_id, robot_id in session.execute(GIVEN, those):
         assigned[round_id].add(robot_id)
-    asking: dict[str, set[str]] = {row.skill: set() for row in campaigns.values()}
+    of_round = {row.round_id: campaigns[row.campaign_id] for row in rows}
+    asking: dict[str, set[str]] = {row.skill: set() for row in of_round.values()}
     lately = {"skills": list(asking), "since": now - timedelta(seconds=active_seconds)}
     for skill, robot_id in session.execute(ASKED, lately):
         asking[skill].add(robot_id)
-    orders = {round_id: order_of(campaign) for round_id, campaign in campaigns.items()}
+    orders = {round_id: order_of(campaign) for round_id, campaign in of_round.items()}
     return {
         row.round_id: Collection(
             order=orders[row.round_id],
             deadline=row.deadline,
             arrived=frozenset(arrived[row.round_id]),
-            expected=frozenset(assigned[row.round_id] | asking[campaigns[row.round_id].skill]),
+            expected=frozenset(assigned[row.round_id] | asking[of_round[row.round_id].skill]),
             stale=sum(staleness > 0 for staleness in arrived[row.round_id].values()),
             masters=orders[row.round_id].training_of(row.number).master_iterations > 0,
         )
@@ -264,7 +263,8 @@ def collections_of(
 
 def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:
     """Who has sent a delta for one round, and who is still expected to."""
-    return collections_of(session, [row], now, active_seconds)[row.round_id]
+    campaigns = {row.campaign_id: session.get_one(CampaignRow, row.campaign_id)}
+    return collections_of(session, [row], campaigns, now, active_seconds)[row.round_id]
 
 
 def missing_of(

@@ -87,7 +87,7 @@ def _campaign_views(
     active_seconds: float,
 ) -> list[CampaignView]:
     theirs: dict[str, list[RoundView]] = {row.campaign_id: [] for row in campaigns}
-    for view in round_views(session, rounds, now, active_seconds):
+    for view in round_views(session, rounds, campaigns, now, active_seconds):
         theirs[view.campaign_id].append(view)
     held = select(SkillRow.name).where(SkillRow.name.in_({row.skill for row in campaigns}))
     names = set(session.scalars(held.where(SkillRow.held_by.is_not(None))))
@@ -123,18 +123,21 @@ def _campaign_view(
 
 
 def round_views(
-    session: Session, rows: Sequence[RoundRow], now: datetime, active_seconds: float
+    session: Session,
+    rows: Sequence[RoundRow],
+    campaigns: Sequence[CampaignRow],
+    now: datetime,
+    active_seconds: float,
 ) -> list[RoundView]:
-    """Rounds as robots and operators see them."""
-    wanted = select(CampaignRow).where(CampaignRow.campaign_id.in_({row.campaign_id for row in rows}))
-    campaigns = {row.campaign_id: row for row in session.scalars(wanted)}
+    """Rounds of these campaigns as robots and operators see them."""
+    by_id = {row.campaign_id: row for row in campaigns}
     opened = [row for row in rows if row.state == "open"]
-    collections = collections_of(session, opened, now, active_seconds)
+    collections = collections_of(session, opened, by_id, now, active_seconds)
     missing = missing_of(session, collections, now, active_seconds)
     totals = _totals(session, rows)
     views = []
     for row in rows:
-        campaign = campaigns[row.campaign_id]
+        campaign = by_id[row.campaign_id]
         collection = collections.get(row.round_id) or Collection(
             order_of(campaign), row.deadline, frozenset(), frozenset()
         )

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,14 +70,10 @@ class SpoolFile:
             if self._path is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 handle, name = tempfile.mkstemp(dir=self._folder, prefix=PREFIX)
-                os.close(handle)
                 self._path = Path(name)
-            if self._held:
-                with self._path.open("ab", buffering=0) as target:
-                    left = memoryview(self._held)
-                    while left:
-                        left = left[target.write(left) :]
-                self._held = bytearray()
+                self._pour(os.fdopen(handle, "ab", buffering=0))
+            elif self._held:
+                self._pour(self._path.open("ab", buffering=0))
         return self._path
 
     def write(self, piece: bytes | bytearray | memoryview) -> None:
@@ -90,6 +87,14 @@ class SpoolFile:
         self._held += piece
         if len(self._held) >= PIECE:
             _ = self.path
+
+    def _pour(self, target: FileIO) -> None:
+        """Write what is in memory, and close the file."""
+        with target:
+            left = memoryview(self._held)
+            while left:
+                left = left[target.write(left) :]
+        self._held = bytearray()
 
     def remove(self) -> None:
         """It is gone; what the store keeps of it has a name of its own."""

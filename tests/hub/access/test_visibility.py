@@ -246,6 +246,7 @@ def test_every_call_that_reads_or_acts_must_be_told_for_whom() -> None:
         "ensure_guild",
         "body_limit",
         "body_limit_async",
+        "close",
         "region",
         "told",
         "open_round",
