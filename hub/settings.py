@@ -216,6 +216,16 @@ class Settings(BaseSettings):
     console_sockets: int = Field(
         default=200, ge=1, description="Pages of the console that may be open at once; others stand still."
     )
+    console_sockets_per_address: int = Field(
+        default=30, ge=1, description="Of these so many for one address; IPv6 counts by /64."
+    )
+    page_rate_limit: float = Field(
+        default=2,
+        ge=0,
+        allow_inf_nan=False,
+        description="Pages of the console a second that each address may ask for over time; 0: no limit.",
+    )
+    page_rate_burst: int = Field(default=60, ge=1, description="The same at once.")
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
     )
