@@ -33,6 +33,7 @@ MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
 KEY_FILE = "hub-key.pem"
 GATE_KEY_FILE = "gate-key.pem"
+AUDIT_FILE = "audit-heads.jsonl"
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
 
 
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
         max_length=128,
         description="Public half of the gate's key, ed25519:..., where that lies on other machines only; "
         "another one than before takes its place. Empty: of the key in gate_key_file.",
+    )
+    audit_heads: str = Field(
+        default="",
+        description="Where the audit log's head is noted: a file, which is only appended to, or an https "
+        "address, which takes POST and answers GET with the same lines; empty: data_dir/audit-heads.jsonl.",
     )
     database_url: str = Field(
         default="",
@@ -249,6 +255,19 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long the parts of an unfinished upload are kept after it was last announced.",
     )
+    quota_uploads: int = Field(
+        default=10_000,
+        ge=0,
+        le=1_000_000,
+        description="Deltas and published versions an hour that a new organisation may bring, unless its "
+        "admin says otherwise; 0: any number. What organisations have stays.",
+    )
+    quota_storage: int = Field(
+        default=100 * 1024 * MEBIBYTE,
+        ge=0,
+        le=2**62,
+        description="Bytes that a new organisation may store, unless its admin says otherwise; 0: no limit.",
+    )
     check_seconds: float = Field(
         default=300,
         gt=0,
@@ -341,6 +360,14 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return token
 
+    @field_validator("audit_heads")
+    @classmethod
+    def _is_no_open_line(cls, place: str) -> str:
+        if place.startswith("http") and not is_protected(place):
+            msg = "heads go to an https address or a file; plain http is for this machine only"
+            raise ValueError(msg)
+        return place
+
     @field_validator("webhook_networks")
     @classmethod
     def _are_networks(cls, text: str) -> str:
@@ -385,6 +412,11 @@ class Settings(BaseSettings):
     def gate_key_path(self) -> Path:
         """Where workers find the gate's key, the default resolved."""
         return self.gate_key_file or self.key_path.with_name(GATE_KEY_FILE)
+
+    @property
+    def audit_place(self) -> str:
+        """Where the audit log's head is noted, the default resolved."""
+        return self.audit_heads or str(self.data_dir.absolute() / AUDIT_FILE)
 
     @property
     def database(self) -> str:
