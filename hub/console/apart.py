@@ -187,7 +187,7 @@ def _said(scope: Scope) -> Pairs:
     kept = [
         (name, value) for name, value in scope["headers"] if name not in HOP and not name.startswith(OURS)
     ]
-    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    scheme = "https" if scope["scheme"] in {"https", "wss"} else "http"
     came = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-for", scope["client"][0].encode())]
     return [(b"host", _header(scope, b"host").encode("latin-1")), *kept, *came]
 
