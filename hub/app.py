@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -42,6 +42,8 @@ from hub.api.requests import RequestLog
 from hub.api.signed import declare_headers
 from hub.api.traffic import Traffic
 from hub.clock import Clock, utc_now
+from hub.console import Pages, mount_console
+from hub.console.here import PagesHere
 from hub.metrics import Metrics
 from hub.operations.gauges import Standing
 from hub.services import Services, open_services
@@ -80,13 +82,20 @@ RFC 9421. Every refusal has the shape `ErrorBody`.
 """
 
 
-def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    gate: Gate | None = None,
+    clock: Clock = utc_now,
+    pages: Callable[[Services], Pages] = PagesHere,
+) -> FastAPI:
     """A hub with these settings; `app.state.services` is the hub without the web.
 
     Args:
         settings: The hub's configuration.
         gate: How candidates are measured, in this process; by default in worker processes, in simulation.
         clock: The time.
+        pages: What builds the console's pages.
 
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
@@ -123,9 +132,7 @@ def create_app(settings: Settings, *, gate: Gate | None = None, clock: Clock = u
         app.router.routes += module.router.routes
     declare_headers(app, PROOF.scheme_name)
     if settings.console:
-        from hub.console import mount_console  # noqa: PLC0415 - a hub without pages needs no NiceGUI
-
-        mount_console(app, services)
+        mount_console(app, services, pages)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 import structlog
@@ -12,7 +13,9 @@ import structlog
 __all__ = ["LineBudget", "configure_logging"]
 
 LONGEST = 2000
-"""Characters of a library's message."""
+"""Characters of a library's message, and of each end of its traceback."""
+OWN_HANDLERS = ("engineio.server", "socketio.server")
+"""Loggers that give themselves a handler, past this hub's, where nobody has set their level."""
 
 
 class LineBudget(logging.Filter):
@@ -39,6 +42,11 @@ class LineBudget(logging.Filter):
         message = record.getMessage()
         if len(message) > LONGEST:
             record.msg, record.args = message[:LONGEST] + " ...", ()
+        if record.exc_info and record.exc_info[0]:
+            trace = "".join(traceback.format_exception(*record.exc_info))
+            if len(trace) > 2 * LONGEST:
+                cut = f"{trace[:LONGEST]} ... {trace[-LONGEST:]}"
+                record.msg, record.args, record.exc_info = f"{message[:LONGEST]}\n{cut}", (), None
         return left >= 1
 
 
@@ -69,4 +77,6 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         handlers=[handler], level=max(logging.WARNING, logging.getLevelName(level)), force=True
     )
+    for name in OWN_HANDLERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.captureWarnings(True)  # a line of their own, too

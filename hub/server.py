@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from hub.app import create_app
 from hub.clock import Clock, utc_now
+from hub.console.apart import PagesApart
 from hub.log import configure_logging
 from hub.protocol import Doorway
 from hub.services import Services
@@ -75,7 +76,7 @@ def serve(
     """
     keep_private()
     configure_logging(settings.log_level)
-    app = create_app(settings, gate=gate, clock=clock)
+    app = create_app(settings, gate=gate, clock=clock, pages=PagesApart)
     services: Services = app.state.services
     services.storage.stores.check()
     gc.collect()

@@ -49,6 +49,7 @@ __all__ = ["Services", "open_services"]
 
 SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
+WITNESS_SECONDS = 2.0
 METADATA_SECONDS = 60.0
 
 
@@ -114,7 +115,7 @@ def open_services(
     metrics = metrics or Metrics()
     storage = wire_storage(settings, clock)
     access = wire_access(settings, storage, clock)
-    events = wire_events(storage)
+    events = wire_events(settings, storage, clock)
     organisations = wire_organisations(settings, storage, clock)
     workers = wire_workers(settings, storage.stores, gate, metrics)
     attestations = wire_attestations(settings, storage, access, clock, in_process=gate is not None)
@@ -169,6 +170,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
         loop("checks", services.tasks.checker.work),
         loop("releases", services.catalogue.releaser.work),
         regularly("attendance", ATTENDANCE_SECONDS, services.robots.attendance.look),
+        regularly("audit heads", WITNESS_SECONDS, services.events.witness.look),
         regularly("metadata", METADATA_SECONDS, services.tuf.repository.renew),
         regularly("uploads", SWEEP_SECONDS, services.deltas.uploads.sweep),
         regularly("discards", SWEEP_SECONDS, storage.discards.sweep),

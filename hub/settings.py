@@ -33,6 +33,7 @@ MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
 KEY_FILE = "hub-key.pem"
 GATE_KEY_FILE = "gate-key.pem"
+AUDIT_FILE = "audit-heads.jsonl"
 Region = Annotated[str, StringConstraints(pattern=f"^{REGION}$")]
 
 
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
         max_length=128,
         description="Public half of the gate's key, ed25519:..., where that lies on other machines only; "
         "another one than before takes its place. Empty: of the key in gate_key_file.",
+    )
+    audit_heads: str = Field(
+        default="",
+        description="Where the audit log's head is noted: a file, which is only appended to, or an https "
+        "address, which takes POST and answers GET with the same lines; empty: data_dir/audit-heads.jsonl.",
     )
     database_url: str = Field(
         default="",
@@ -216,6 +222,16 @@ class Settings(BaseSettings):
     console_sockets: int = Field(
         default=200, ge=1, description="Pages of the console that may be open at once; others stand still."
     )
+    console_sockets_per_address: int = Field(
+        default=30, ge=1, description="Of these so many for one address; IPv6 counts by /64."
+    )
+    page_rate_limit: float = Field(
+        default=2,
+        ge=0,
+        allow_inf_nan=False,
+        description="Pages of the console a second that each address may ask for over time; 0: no limit.",
+    )
+    page_rate_burst: int = Field(default=60, ge=1, description="The same at once.")
     message_limit: int = Field(
         default=MEBIBYTE, ge=1024, description="Largest JSON body, in bytes; larger ones are not read."
     )
@@ -238,6 +254,19 @@ class Settings(BaseSettings):
         ge=60,
         allow_inf_nan=False,
         description="How long the parts of an unfinished upload are kept after it was last announced.",
+    )
+    quota_uploads: int = Field(
+        default=10_000,
+        ge=0,
+        le=1_000_000,
+        description="Deltas and published versions an hour that a new organisation may bring, unless its "
+        "admin says otherwise; 0: any number. What organisations have stays.",
+    )
+    quota_storage: int = Field(
+        default=100 * 1024 * MEBIBYTE,
+        ge=0,
+        le=2**62,
+        description="Bytes that a new organisation may store, unless its admin says otherwise; 0: no limit.",
     )
     check_seconds: float = Field(
         default=300,
@@ -331,6 +360,14 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return token
 
+    @field_validator("audit_heads")
+    @classmethod
+    def _is_no_open_line(cls, place: str) -> str:
+        if place.startswith("http") and not is_protected(place):
+            msg = "heads go to an https address or a file; plain http is for this machine only"
+            raise ValueError(msg)
+        return place
+
     @field_validator("webhook_networks")
     @classmethod
     def _are_networks(cls, text: str) -> str:
@@ -375,6 +412,11 @@ class Settings(BaseSettings):
     def gate_key_path(self) -> Path:
         """Where workers find the gate's key, the default resolved."""
         return self.gate_key_file or self.key_path.with_name(GATE_KEY_FILE)
+
+    @property
+    def audit_place(self) -> str:
+        """Where the audit log's head is noted, the default resolved."""
+        return self.audit_heads or str(self.data_dir.absolute() / AUDIT_FILE)
 
     @property
     def database(self) -> str:

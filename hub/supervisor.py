@@ -6,18 +6,18 @@ database, the store and the folder; each keeps its own rate limits and metrics. 
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
 import structlog
 from sqlalchemy.engine import make_url
 
+from hub.children import end_with_parent
 from hub.log import configure_logging
 from hub.server import serve
 from hub.settings import Settings
@@ -101,13 +101,5 @@ class _Supervisor:
 
 
 def _serve_one(settings: Settings, listener: socket.socket) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     serve(settings, listener=listener)
-
-
-def _end_with_parent() -> None:
-    """Nobody would start this process anew, nor stop it, once its parent was killed."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)

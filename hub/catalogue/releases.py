@@ -19,8 +19,8 @@ from hub.attestations.keeping import Attestations, Kept, has_gate
 from hub.catalogue.catalogue import find_skill, make_candidate, make_stable, own_skill, resolve
 from hub.catalogue.channels import ask_release, is_fit, stable_of
 from hub.clock import Clock
-from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
+from hub.queue.queue_worker import QueueWorker
 from hub.storage.database import Database
 from hub.storage.record import HUB, record, take_turn
 from hub.storage.regions import region_of
@@ -118,8 +118,8 @@ class Releases:
             return [_view(row) for row in session.scalars(newest)]
 
 
-class Releaser:
-    """`work` measures all that waits and moves its channels; it is called again and again.
+class Releaser(QueueWorker[ReleaseRow]):
+    """Measures the version that has waited longest, and moves its channel.
 
     Args:
         database: Where the rows are.
@@ -144,29 +144,22 @@ class Releaser:
         self._attestations = attestations
         self._clock = clock
         self._looked_back = False
-        self._queue = LeasedQueue(database, ReleaseRow, clock, seconds, due=_waiting, stopping=stopping)
+        super().__init__(LeasedQueue(database, ReleaseRow, clock, seconds, due=_waiting, stopping=stopping))
 
-    def work(self) -> float:
-        """Measure what waits, and at first what an older hub made stable without the gate's signed word."""
+    def _prepare(self) -> None:
+        """At first: what an older hub made stable without the gate's signed word."""
         if not self._looked_back:
             with self._database.write() as session:
                 _ask_again(session, self._clock())
             self._looked_back = True
-        while self.step():
-            pass
-        return LOOK_SECONDS
 
-    def step(self) -> bool:
-        """Measure the version that has waited longest; whether there was one."""
-        return self._queue.do(self._measure, self._refuse)
-
-    def _measure(self, held: Held[ReleaseRow]) -> None:
+    def _do(self, held: Held[ReleaseRow]) -> None:
         with self._database.read() as session:
             job = _job(session, held.row)
         found = self._jobs.run(job, held.given_up)
         self._enter(held, found.report, self._attestations.gate(job, found), "")
 
-    def _refuse(self, held: Held[ReleaseRow], error: Exception) -> None:
+    def _fail(self, held: Held[ReleaseRow], error: Exception) -> None:
         known = error.message if isinstance(error, ZunftError) else INTERNAL
         self._enter(held, None, None, f"It cannot be measured: {known}")
 

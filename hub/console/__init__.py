@@ -1,17 +1,18 @@
 """The console: the hub's web pages, on the same app as its API.
 
-NiceGUI is loaded when the first page is asked for, so a hub that only robots talk to neither waits
-for it nor holds its memory. Who looks, and what pages show, is left to `hub.console.frame` and
-`hub.console.pages`.
+Here is who gets in: which paths are pages, how many an address may have built and how many sockets it may
+hold. Where pages are built is `hub.console.here`'s or `hub.console.apart`'s; who looks, and what pages show,
+`hub.console.frame`'s and `hub.console.pages`'.
 """
 
 from __future__ import annotations
 
-import asyncio
+import math
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -20,42 +21,57 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from hub.console.reading import SCOPE_KEY
+from hub.api.rate_limits import Buckets, address_key
 from hub.services import Services
+from hub.settings import Settings
 
-__all__ = ["mount_console"]
+__all__ = ["Pages", "mount_console"]
 
 SOCKET = "/_nicegui_ws/"
 ASSETS = ("/_nicegui/", SOCKET)
 PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+|/tasks/[^/]+/leaderboard")
 
 
-def mount_console(app: FastAPI, services: Services) -> None:
+class Pages(Protocol):
+    """What builds pages, and answers their sockets."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as an ASGI app."""
+
+    def closing(self) -> AbstractAsyncContextManager[None]:
+        """Around the life of the hub's app."""
+
+
+def mount_console(app: FastAPI, services: Services, pages: Callable[[Services], Pages]) -> None:
     """Serve the pages of these services under `/`, `/login`, `/skills/...`, `/campaigns/...`, `/tasks/...`.
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
     """
-    console = Console(services)
-    app.router.routes.append(console)
+    built = pages(services)
+    app.router.routes.append(Console(services.settings, built))
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
-        async with inner(app) as state, console.closing():
+        async with inner(app) as state, built.closing():
             yield state
 
     app.router.lifespan_context = lifespan
 
 
 class Console(BaseRoute):
-    """One hub's pages; NiceGUI's state is global, so one hub a process has its pages open at a time."""
+    """The door to the pages.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._opening = asyncio.Lock()
-        self._open = AsyncExitStack()
-        self._pages: FastAPI | None = None
-        self._sockets = 0
+    Its sockets are for pages of this hub, and not more than a hub can serve. Programs could claim to be
+    such a page; what they say there is bounded by `hub.server` and `hub.log`.
+    """
+
+    def __init__(self, settings: Settings, pages: Pages) -> None:
+        self._settings = settings
+        self._pages = pages
+        self._sockets: Counter[str] = Counter()
+        rate, burst = settings.page_rate_limit, settings.page_rate_burst
+        self._builds = Buckets(rate, burst) if rate else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Pages and their assets, read only; all else is the API's."""
@@ -70,52 +86,41 @@ class Console(BaseRoute):
         raise NoMatchFound(name, _path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request to NiceGUI together with the services that it is about.
-
-        Its sockets are for pages of this hub, and not more than a hub can serve. Programs could claim to be
-        such a page; what they say there is bounded by `hub.server` and `hub.log`.
-        """
+        """Let it in, or say why not."""
+        address = address_key((scope.get("client") or ("",))[0])
         if not scope["path"].startswith(SOCKET):
-            await self._serve(scope, receive, send)
+            await self._page(address, scope, receive, send)
         elif scope["type"] != "websocket":  # what is asked for again and again has no socket to count
             await PlainTextResponse("Only by WebSocket.", status_code=403)(scope, receive, send)
-        elif self._sockets >= self._services.settings.console_sockets or not self._is_ours(scope):
+        elif not self._has_place(address) or not self._is_ours(scope):
             await send({"type": "websocket.close", "code": 1008})
         else:
-            self._sockets += 1
+            self._sockets[address] += 1
             try:
-                await self._serve(scope, receive, send)
+                await self._pages(scope, receive, send)
             finally:
-                self._sockets -= 1
+                self._sockets[address] -= 1
+                self._sockets += Counter()  # forgets who has none
+
+    async def _page(self, address: str, scope: Scope, receive: Receive, send: Send) -> None:
+        wait = 0.0
+        if self._builds is not None and not scope["path"].startswith(ASSETS):
+            wait = self._builds.take(address)
+        if wait:
+            said = f"Too many pages for one address: ask again in {wait:.1f} s."
+            headers = {"Retry-After": str(math.ceil(wait))}
+            await PlainTextResponse(said, status_code=429, headers=headers)(scope, receive, send)
+            return
+        await self._pages(scope, receive, send)
+
+    def _has_place(self, address: str) -> bool:
+        most = self._settings.console_sockets
+        return self._sockets.total() < most and (
+            self._sockets[address] < self._settings.console_sockets_per_address
+        )
 
     def _is_ours(self, scope: Scope) -> bool:
         """Whether the browser says that a page of this hub opened the socket."""
         headers = Headers(scope=scope)
-        origin, known = headers.get("origin", ""), self._services.settings.public_url.rstrip("/")
+        origin, known = headers.get("origin", ""), self._settings.public_url.rstrip("/")
         return origin == known if known else bool(origin) and urlsplit(origin).netloc == headers.get("host")
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pages = await self._opened()
-        if pages is None:
-            busy = PlainTextResponse("Another hub in this process has its console open.", status_code=503)
-            await busy(scope, receive, send)
-            return
-        await pages({**scope, SCOPE_KEY: self._services}, receive, send)
-
-    @asynccontextmanager
-    async def closing(self) -> AsyncIterator[None]:
-        """Close the pages with the app, if anybody opened them."""
-        async with self._open:
-            yield
-        self._pages = None
-
-    async def _opened(self) -> FastAPI | None:
-        async with self._opening:
-            if self._pages is None:
-                from hub.console import pages  # noqa: PLC0415 - half a second that robots need not wait for
-
-                built = await asyncio.to_thread(pages.build)
-                if not pages.is_running():
-                    await self._open.enter_async_context(built.router.lifespan_context(built))
-                    self._pages = built
-            return self._pages

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.access.principal import Viewer
+from hub.clock import Clock
 from hub.events.audit import AuditLog
 from hub.events.log import EventLog, Told
+from hub.events.witness import AuditWitness
+from hub.settings import Settings
 from hub.storage.listening import Listener
 from hub.storage.single_flight import Shared
 from hub.storage.wiring import StorageWing
@@ -16,10 +19,11 @@ __all__ = ["EventsWing", "wire"]
 
 @dataclass(frozen=True)
 class EventsWing:
-    """Both logs, the news for all who wait, and what hears other processes."""
+    """Both logs, the witness of one, the news for all who wait, and what hears other processes."""
 
     log: EventLog
     audit: AuditLog
+    witness: AuditWitness
     news: Shared[tuple[int, Viewer], Told]
     listener: Listener
 
@@ -29,12 +33,13 @@ class EventsWing:
         self.news.close()
 
 
-def wire(storage: StorageWing) -> EventsWing:
+def wire(settings: Settings, storage: StorageWing, clock: Clock) -> EventsWing:
     """Nothing is heard before the listener works."""
     log = EventLog(storage.database)
     return EventsWing(
         log=log,
         audit=AuditLog(storage.database),
+        witness=AuditWitness(storage.database, settings.audit_place, clock),
         news=Shared(storage.bell, log.told, "zunft-news"),
         listener=Listener(storage.database, storage.bell, log.last),
     )

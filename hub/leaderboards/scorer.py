@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.clock import Clock
-from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.queue.leases import LeaseLostError
+from hub.queue.queue_worker import QueueWorker
 from hub.storage.database import Database
 from hub.storage.regions import Stores, region_of
 from hub.storage.tables.scores import REASON_LENGTH, ScoreRow
@@ -33,8 +33,8 @@ LOOK = timedelta(seconds=60)
 """How often it is looked whether tasks have changed."""
 
 
-class Scorer:
-    """`work` does all that is to be done; it is called again and again.
+class Scorer(QueueWorker[ScoreRow]):
+    """Measures the newest version that waits.
 
     Args:
         database: Where the rows are.
@@ -61,23 +61,12 @@ class Scorer:
         self._jobs = jobs
         self._plan = plan
         self._clock = clock
-        self._queue = LeasedQueue(
-            database, ScoreRow, clock, seconds, due=_waiting, begin=_begin, stopping=stopping
+        super().__init__(
+            LeasedQueue(database, ScoreRow, clock, seconds, due=_waiting, begin=_begin, stopping=stopping)
         )
         self._looked_at: datetime | None = None
 
-    def work(self) -> float:
-        """Measure what waits."""
-        while self.step():
-            pass
-        return LOOK_SECONDS
-
-    def step(self) -> bool:
-        """Measure the newest version that waits; whether there was one."""
-        self._look()
-        return self._queue.do(self._measure, self._fail)
-
-    def _look(self) -> None:
+    def _prepare(self) -> None:
         """Have measured again what was measured by another plan or at another task."""
         now = self._clock()
         if self._looked_at is not None and self._looked_at <= now < self._looked_at + LOOK:
@@ -95,7 +84,7 @@ class Scorer:
                 session.execute(again.where(ScoreRow.task == task, same))
         self._looked_at = now
 
-    def _measure(self, held: Held[ScoreRow]) -> None:
+    def _do(self, held: Held[ScoreRow]) -> None:
         row = held.row
         with self._database.read() as session:  # hashes a bundle, so nobody waits to write meanwhile
             task_digest, source = board_task(session, row.task, THE_HUB) or (None, None)

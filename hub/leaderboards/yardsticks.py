@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from hub.access.principal import THE_HUB
 from hub.clock import Clock
 from hub.leaderboards.scorer import LOOK, reason_of
-from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
+from hub.queue.queue_worker import QueueWorker
 from hub.storage.database import Database
 from hub.storage.tables.scores import REASON_LENGTH, ControllersRow, ScoreRow
 from hub.tasks.sources import board_digest, board_task
@@ -36,8 +36,8 @@ def controllers_of(
     return ScoredControllers.model_validate(row.report).controllers
 
 
-class Yardsticks:
-    """`work` does all that is to be done; it is called again and again.
+class Yardsticks(QueueWorker[ControllersRow]):
+    """Measures the controllers of one task that waits.
 
     Args:
         database: Where the rows are.
@@ -61,23 +61,14 @@ class Yardsticks:
         self._jobs = jobs
         self._plan = plan
         self._clock = clock
-        self._queue = LeasedQueue(
-            database, ControllersRow, clock, seconds, due=_waiting, begin=_begin, stopping=stopping
+        super().__init__(
+            LeasedQueue(
+                database, ControllersRow, clock, seconds, due=_waiting, begin=_begin, stopping=stopping
+            )
         )
         self._looked_at: datetime | None = None
 
-    def work(self) -> float:
-        """Measure what waits."""
-        while self.step():
-            pass
-        return LOOK_SECONDS
-
-    def step(self) -> bool:
-        """Measure the controllers of one task that waits; whether there was one."""
-        self._look()
-        return self._queue.do(self._measure, self._fail)
-
-    def _look(self) -> None:
+    def _prepare(self) -> None:
         """Have measured what has no score yet, or one of another plan or task."""
         now = self._clock()
         if self._looked_at is not None and self._looked_at <= now < self._looked_at + LOOK:
@@ -97,7 +88,7 @@ class Yardsticks:
                     row.state = "waiting"
         self._looked_at = now
 
-    def _measure(self, held: Held[ControllersRow]) -> None:
+    def _do(self, held: Held[ControllersRow]) -> None:
         with self._database.read() as session:
             digest, source = board_task(session, held.row.task, THE_HUB) or (None, None)
         if digest is None:

@@ -54,12 +54,21 @@ LIMITS = {
 
 
 class Organisations:
-    """The hub's organisations; each call is its own transaction."""
+    """The hub's organisations; each call is its own transaction.
 
-    def __init__(self, database: Database, stores: Stores, clock: Clock, bell: Bell) -> None:
+    Args:
+        database: Where they are.
+        stores: By region.
+        clock: The time.
+        bell: Rings when limits were changed.
+        usual: What a new one may use as far as nothing is said of it.
+    """
+
+    def __init__(self, database: Database, stores: Stores, clock: Clock, bell: Bell, usual: Quotas) -> None:
         self._database = database
         self._stores = stores
         self._clock = clock
+        self._usual = usual
         self._body_limits = Shared(bell, self._look_at_limits, "zunft-limits")
 
     def ensure_guild(self) -> None:
@@ -183,7 +192,9 @@ class Organisations:
             )
 
     def _row(self, request: OrganisationRequest) -> OrganisationRow:
-        limits = {column: getattr(request.quotas, quota) for quota, column in LIMITS.items()}
+        said = request.quotas.model_dump(exclude_none=True)
+        quotas = self._usual.model_copy(update=said)
+        limits = {column: getattr(quotas, quota) for quota, column in LIMITS.items()}
         return OrganisationRow(
             name=request.name,
             region=request.region,

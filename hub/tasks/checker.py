@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from envs.examination import CheckLimits
 from hub.clock import Clock
-from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
+from hub.queue.queue_worker import QueueWorker
 from hub.storage.database import Database
 from hub.storage.record import HUB, note, record, take_turn
 from hub.storage.tables.people import OrganisationRow
@@ -34,8 +34,8 @@ INTERNAL = "An internal error; the hub's log says more."
 log = structlog.get_logger("zunft.tasks")
 
 
-class Checker:
-    """`work` checks all that waits; it is called again and again.
+class Checker(QueueWorker[TaskVersionRow]):
+    """Checks the version that has waited longest.
 
     Args:
         database: Where the versions are.
@@ -59,26 +59,18 @@ class Checker:
         self._jobs = jobs
         self._clock = clock
         self.limits = limits
-        self._queue = LeasedQueue(database, TaskVersionRow, clock, seconds, due=_waiting, stopping=stopping)
+        super().__init__(
+            LeasedQueue(database, TaskVersionRow, clock, seconds, due=_waiting, stopping=stopping)
+        )
 
-    def work(self) -> float:
-        """Check what waits."""
-        while self.step():
-            pass
-        return LOOK_SECONDS
-
-    def step(self) -> bool:
-        """Check the first version that waits; whether there was one."""
-        return self._queue.do(self._check, self._refuse)
-
-    def _check(self, held: Held[TaskVersionRow]) -> None:
+    def _do(self, held: Held[TaskVersionRow]) -> None:
         with self._database.read() as session:
             owner = select(OrganisationRow.region).join(TaskRow, TaskRow.organisation == OrganisationRow.name)
             region = session.scalars(owner.where(TaskRow.name == held.row.task)).one()
         source = TaskSource(digest=held.row.digest, region=region)
         self._enter(held, self._jobs.run(CheckJob(task=source, limits=self.limits), held.given_up))
 
-    def _refuse(self, held: Held[TaskVersionRow], error: Exception) -> None:
+    def _fail(self, held: Held[TaskVersionRow], error: Exception) -> None:
         """It cannot be checked, and says why."""
         known = error if isinstance(error, ZunftError) else ZunftError(INTERNAL)
         finding = FindingView(check="runs", passed=False, text=known.message, remedy=known.remedy)

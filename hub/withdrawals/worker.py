@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from hub.attestations.keeping import Attestations
 from hub.catalogue.catalogue import Catalogue
 from hub.clock import Clock
-from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
+from hub.queue.queue_worker import QueueWorker
 from hub.storage.database import Database, announce
 from hub.storage.record import HUB, note
 from hub.storage.regions import Stores
@@ -31,8 +31,8 @@ from skills.messages.withdrawals import WithdrawalState, WithdrawalView
 __all__ = ["WithdrawalWorker"]
 
 
-class WithdrawalWorker:
-    """`work` does all that is to be done; it is called again and again."""
+class WithdrawalWorker(QueueWorker[WithdrawalRow]):
+    """Does the next step of the first withdrawal that can go on."""
 
     def __init__(
         self,
@@ -47,19 +47,11 @@ class WithdrawalWorker:
     ) -> None:
         self._clock = clock
         self._steps = WithdrawalSteps(database, stores, jobs, catalogue.sign, attestations, clock)
-        self._queue = LeasedQueue(
-            database, WithdrawalRow, clock, seconds, due=_pending, begin=_begin, stopping=stopping
+        super().__init__(
+            LeasedQueue(
+                database, WithdrawalRow, clock, seconds, due=_pending, begin=_begin, stopping=stopping
+            )
         )
-
-    def work(self) -> float:
-        """Carry out what was requested."""
-        while self.step():
-            pass
-        return LOOK_SECONDS
-
-    def step(self) -> bool:
-        """Do the next step of the first withdrawal that can go on; whether there was one to do."""
-        return self._queue.do(self._do, self._give_up)
 
     def _do(self, held: Held[WithdrawalRow]) -> None:
         plan = Plan.model_validate(held.row.plan)
@@ -74,7 +66,7 @@ class WithdrawalWorker:
             case "clear away":
                 self._steps.clear_away(held, plan, lambda entry: self._finish(entry, "done", ""))
 
-    def _give_up(self, held: Held[WithdrawalRow], error: Exception) -> None:
+    def _fail(self, held: Held[WithdrawalRow], error: Exception) -> None:
         """What was taken back stays so, and what was not merged again stays away."""
         reason = error.message if isinstance(error, ZunftError) else f"Internal error: {error!r}"
         with held.commit() as session:

@@ -29,7 +29,7 @@ LARGEST = 2**62
 
 
 class Quotas(Message):
-    """What an organisation may use; None is no limit but the hub's own.
+    """What an organisation may use; None is no limit but the hub's own, and what is usual for a new one.
 
     Attributes:
         robots: Enrolled robots.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,21 +26,38 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command(
-    epilog="Examples: [bold]zunft audit verify[/]; against a hash that was noted earlier: "
-    "[bold]zunft audit verify --head 9c41...[/]"
+    epilog="Examples: [bold]zunft audit verify[/]; against what the log's collector kept: "
+    "[bold]docker compose logs hub | zunft audit verify --heads -[/]"
 )
 def verify(
     data_dir: DataDir = None,
     head: Annotated[
         str, typer.Option(help="Hash that an earlier verify printed; shows a log that was rewritten whole.")
     ] = "",
+    heads: Annotated[
+        str,
+        typer.Option(
+            help="Where heads were noted: a file, an https address, - for standard input; lines of the hub's "
+            "own log will do. Without it: where the hub notes them (ZUNFT_AUDIT_HEADS)."
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Follow the chain of all entries; exit status 1 where it breaks."""
+    """Follow the chain of all entries and compare it with noted heads; exit status 1 where it breaks."""
+    # Imported here: the other commands should not wait for the hub's modules.
+    from hub.events.witness import heads_at, heads_in  # noqa: PLC0415
+
+    place = heads or hub_settings(data_dir=data_dir).audit_place
+    noted = list(heads_in(sys.stdin)) if place == "-" else heads_at(place)
     with _log(data_dir) as log:
-        found = log.verify(head)
+        found = log.verify(head, noted)
+    compared = (
+        f"as noted {found.compared} times at {escape(place)}"
+        if found.compared
+        else f"[yellow]compared with nothing[/]: no head is noted at {escape(place)}"
+    )
     verdict = (
-        f"[green]OK[/] {found.entries} entries; note the head: {found.head}"
+        f"[green]OK[/] {found.entries} entries, {compared}; the head: {found.head}"
         if found.broken_at is None
         else f"[red]BROKEN[/] at entry {found.broken_at}: {escape(found.reason)}."
     )

@@ -211,8 +211,9 @@ def test_pages_hold_no_token(tmp_path: Path) -> None:
 def test_nicegui_is_not_loaded_before_a_page_is_asked_for() -> None:
     program = (
         "import sys; from types import SimpleNamespace as Space; from fastapi import FastAPI;"
-        "from hub.console import mount_console; from hub.settings import Settings;"
-        "mount_console(FastAPI(), Space(settings=Settings())); sys.exit('nicegui' in sys.modules)"
+        "from hub.console import mount_console; from hub.console.here import PagesHere;"
+        "from hub.settings import Settings;"
+        "mount_console(FastAPI(), Space(settings=Settings()), PagesHere); sys.exit('nicegui' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
@@ -246,6 +247,7 @@ def test_text_can_be_read(text: str, ground: str, mode: int) -> None:
 
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
 
+ASSET = re.compile(r'href="/_nicegui/([^"]+)"')
 UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
 
 
@@ -268,11 +270,42 @@ def test_a_socket_comes_from_a_page_of_this_hub(tmp_path: Path) -> None:
         assert asked.status_code == 403
 
 
-def test_no_more_sockets_than_a_hub_can_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ZUNFT_CONSOLE_SOCKETS", "2")
+@pytest.mark.parametrize("limit", ["ZUNFT_CONSOLE_SOCKETS", "ZUNFT_CONSOLE_SOCKETS_PER_ADDRESS"])
+def test_no_more_sockets_than_a_hub_can_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setenv(limit, "2")
     ours = {**UPGRADE, "origin": "http://testserver"}
     with hub_with_pages(tmp_path, "reach") as client:
         ok(client.get("/"))
         with client.websocket_connect(SOCKET, headers=ours), client.websocket_connect(SOCKET, headers=ours):
             assert not is_opened(client, **ours)
         assert is_opened(client, **ours)
+
+
+def test_one_address_takes_no_socket_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZUNFT_CONSOLE_SOCKETS_PER_ADDRESS", "1")
+    ours = {**UPGRADE, "origin": "http://testserver"}
+    with hub_with_pages(tmp_path, "reach") as client:
+        elsewhere = TestClient(client.app, client=("192.0.2.7", 1))
+        ok(client.get("/"))
+        with client.websocket_connect(SOCKET, headers=ours):
+            assert not is_opened(client, **ours)
+            elsewhere.portal = client.portal  # the pages live in that loop
+            assert is_opened(elsewhere, **ours)
+
+
+def test_an_address_that_asks_for_too_many_pages_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZUNFT_PAGE_RATE_LIMIT", "0.001")
+    monkeypatch.setenv("ZUNFT_PAGE_RATE_BURST", "3")
+    with hub_with_pages(tmp_path, "reach") as client:
+        answers = [client.get("/") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+        assert 900 < int(answers[-1].headers["retry-after"]) <= 1000
+        ok(client.get("/_nicegui/" + ASSET.findall(answers[0].text)[0]))
+        ok(client.get(f"{API}/skills"))
+        elsewhere = TestClient(client.app, client=("192.0.2.7", 1))
+        elsewhere.portal = client.portal
+        ok(elsewhere.get("/"))

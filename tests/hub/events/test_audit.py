@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI, Request, Response
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from hub.events.audit import AuditLog
+from hub.events.witness import AuditWitness, heads_at, heads_in
 from hub.storage.database import Database
 from hub.storage.notify import Bell
 from hub.storage.record import note, record
+from skills.errors import RequestError
 from skills.messages.base import API
 from skills.messages.lists import AuditQuery
 from tests.hub.conftest import Collecting, Hall, Hands, ok, tiny_skill
 from tests.hub.servers import postgres
+from tests.hub.serving import serving
 from zunft.cli import app
 
 DAMAGE = {
@@ -115,6 +120,59 @@ def test_a_log_that_was_rewritten_whole_shows_against_a_noted_head(database: Dat
     assert "rewritten" in log.verify(noted).reason
 
 
+def test_a_log_that_was_rewritten_whole_shows_against_where_the_hub_noted_its_heads(
+    database: Database, tmp_path: Path
+) -> None:
+    log, place = AuditLog(database), tmp_path / "elsewhere" / "heads.jsonl"
+    witness = AuditWitness(database, str(place), Hands())
+    witness.look()
+    assert not place.exists()
+    for _ in range(3):
+        write(database, 2)
+        witness.look()
+        witness.look()
+    heads = heads_at(str(place))
+    assert [number for number, _ in heads] == [2, 4, 6]
+    assert (log.verify("", heads).broken_at, log.verify("", heads).compared) == (None, 3)
+    force(database, "DELETE FROM audit; DELETE FROM audit_head")
+    write(database, 2)
+    write(database, 2)
+    assert "entry 6 was noted" in log.verify("", heads).reason
+    write(database, 4, by="user:eve")
+    assert (log.verify().broken_at, log.verify("", heads).broken_at) == (None, 6)
+    AuditWitness(database, str(place), Hands()).look()  # what the hub notes now changes nothing of that
+    assert log.verify("", heads_at(str(place))).broken_at == 6
+
+
+def test_heads_are_posted_to_an_address_and_read_from_there(database: Database) -> None:
+    app, kept = FastAPI(), list[bytes]()
+
+    @app.post("/heads")
+    async def take(request: Request) -> None:
+        kept.append(await request.body())
+
+    @app.get("/heads")
+    async def give() -> Response:
+        return Response(b"\n".join(kept))
+
+    with serving(app) as address:
+        witness = AuditWitness(database, f"{address}/heads", Hands())
+        write(database, 2)
+        witness.look()
+        assert AuditLog(database).verify("", heads_at(f"{address}/heads")).compared == 1
+    write(database, 1)
+    with pytest.raises(httpx.HTTPError):
+        witness.look()
+    with pytest.raises(RequestError, match="cannot be read"):
+        heads_at(f"{address}/heads")
+
+
+def test_lines_of_the_hub_s_log_are_heads_too() -> None:
+    said = {"event": "audit.head", "number": 7, "hash": "a" * 64}
+    lines = [f"hub-1  | {json.dumps(said)}", "hub-1  | started", json.dumps({**said, "event": "request"})]
+    assert list(heads_in(lines)) == [(7, "a" * 64)]
+
+
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'user:eve'", "DELETE FROM audit"])
 def test_the_database_refuses_to_change_an_entry(database: Database, statement: str) -> None:
     write(database, 2)
@@ -199,7 +257,15 @@ def test_the_commands_need_no_running_hub(hall: Hall) -> None:
     shown = CliRunner().invoke(app, ["audit", "show", "--data-dir", folder, "--json"])
     assert [entry["action"] for entry in json.loads(shown.stdout)["items"]] == ["user.created", "root.made"]
     whole = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder, "--json"])
-    assert json.loads(whole.stdout)["entries"] == 2
+    found = json.loads(whole.stdout)
+    assert (found["entries"], found["compared"]) == (2, 0)
+    hall.services.events.witness.look()
+    noted = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder, "--json"])
+    assert json.loads(noted.stdout)["compared"] == 1
+    line = json.dumps({"number": 2, "hash": "f" * 64})
+    other = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder, "--heads", "-"], input=line)
+    assert other.exit_code == 1
+    assert "rewritten" in other.stdout
     assert whole.exit_code == 0
     force(hall.services.storage.database, "UPDATE audit SET actor = 'user:eve'")
     broken = CliRunner().invoke(app, ["audit", "verify", "--data-dir", folder])

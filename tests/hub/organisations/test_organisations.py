@@ -26,7 +26,7 @@ def test_an_organisation_says_what_it_may_use_and_uses(hall: Hall, north: Header
     view = ok(hall.client.get(f"{API}/organisations/North", headers=north)).json()
     assert (view["region"], view["visibility"], view["users"]) == ("", "organisation", 1)
     assert view["quotas"]["robots"] == 5
-    assert view["quotas"]["storage_bytes"] is None
+    assert view["quotas"]["storage_bytes"] == hall.settings.quota_storage
     assert view["use"] == {"robots": 1, "storage_bytes": 0, "uploads_per_hour": 0, "campaigns": 0}
 
 
@@ -140,10 +140,14 @@ def test_the_audit_log_has_what_was_decided(hall: Hall, north: Headers) -> None:
         )
     )
     entries = [entry for entry in hall.get("/audit") if entry["action"].startswith("organisation.")]
+    usual = {
+        "storage_bytes": hall.settings.quota_storage,
+        "uploads_per_hour": hall.settings.quota_uploads,
+    }
     assert [(entry["action"], entry["details"]) for entry in entries] == [
         (
             "organisation.created",
-            {"region": "", "visibility": "organisation", "robots": 5, "delta_bytes": 1000},
+            {"region": "", "visibility": "organisation", "robots": 5, "delta_bytes": 1000, **usual},
         ),
         ("organisation.changed", {"region": "", "visibility": "organisation", "campaigns": 2}),
     ]
@@ -167,7 +171,7 @@ def test_the_commands_make_list_show_and_set(tmp_path: Path) -> None:
         assert shown["quotas"] == {
             "robots": None,
             "storage_bytes": 2_500_000_000,
-            "uploads_per_hour": None,
+            "uploads_per_hour": 10_000,
             "delta_bytes": 500_000,
             "skill_bytes": None,
             "campaigns": None,

@@ -57,6 +57,25 @@ def delta_of(at: Collecting, number: int, seed: int = 1, **changes: Any) -> byte
     return at.robots[number].delta(at.work, random_tensors(at.base, seed), **changes)
 
 
+def test_a_new_organisation_may_bring_what_is_usual_until_an_admin_says_otherwise(
+    settings: Settings, clock: Hands
+) -> None:
+    usual = {"quota_uploads": 2, "quota_storage": 10**6}
+    hall = Hall(settings.model_copy(update=usual), StubGate(), clock)
+    with hall.client:
+        _, quotas = shown(hall)
+        assert (quotas["uploads_per_hour"], quotas["storage_bytes"]) == (2, 10**6)
+        for number in range(2):
+            ok(hall.publish(tiny_skill(name=f"s{number}")))
+        refused = hall.error(hall.publish(tiny_skill(name="s2")), 429)
+        assert refused["code"] == "quota_uploads"
+        assert "admin" in refused["remedy"]
+        limit(hall, uploads_per_hour=None, storage_bytes=None)
+        ok(hall.publish(tiny_skill(name="s2")))
+        assert shown(hall)[1]["storage_bytes"] is None
+    hall.close()
+
+
 def test_robots_are_limited_and_the_token_stays_good(hall: Hall) -> None:
     limit(hall, robots=1)
     hall.enrol("one")
