@@ -112,6 +112,10 @@ class Vouching:
             return f"the gate measured it at another task, {gate.task} {gate.task_digest or 'of its own'}"
         if gate.decision != "passed":
             return f"the gate's decision is {gate.decision}: {gate.reason}"
+        if self.bench.identity().embodiment in gate.failed_on:
+            return f"the gate saw it fail on this robot's arm: {gate.reason}"
+        if impossible := gate.contradiction():
+            return impossible
         if found.score < self.trust.least_success or found.episodes < self.trust.least_episodes:
             return f"the gate saw {found.score:.2f} in {found.episodes} episodes, and the owner asks for more"
         return ""
