@@ -226,9 +226,16 @@ class Release(Predicate):
 
 
 class Score(Predicate):
-    """What somebody scored by the plan of the leaderboard, on each embodiment of the task."""
+    """What somebody scored by the plan of the leaderboard, on each embodiment of the task.
+
+    Attributes:
+        by: Who measured, as in the audit log of the hub that was handed it; empty in the first edition.
+        plan: All jobs follow from its seed.
+    """
 
     kind = "score"
+    edition = 2
+    by: str = Field(default="", max_length=128)
     task: Name
     task_digest: Digest
     plan: BoardPlan
