@@ -16,6 +16,7 @@ from skills.container import digest_of
 from skills.manifest import Digest, Manifest, Name
 
 __all__ = [
+    "GATE_KEY_FIELD",
     "Pointer",
     "TaskNote",
     "VersionNote",
@@ -28,6 +29,10 @@ __all__ = [
     "token_with_root",
     "trusted_root",
 ]
+
+
+GATE_KEY_FIELD = "x-zunft-gate-key"
+"""Of a root: the public key whose word on what the gate found counts, as text."""
 
 
 class _Note(BaseModel):

@@ -178,8 +178,8 @@ class RoundSteps:
             against = stable or base
             best = best_before(session, against)
             job = self._gate_job(session, campaign, str(row.candidate), against.digest)
-            kept = kept_on(session, campaign.skill)
-            job = job.model_copy(update={"best": best.digest if best else None, "kept": kept})
+            others = {"best": best.digest if best else None, "kept": kept_on(session, campaign.skill)}
+            job = job.model_copy(update=others)
             if stable is None:  # robots of a weak arm would have nothing to stay with
                 plan = job.plan.model_copy(update={"on_weak_arm": "reject"})
                 job = job.model_copy(update={"plan": plan})

@@ -90,6 +90,7 @@ def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path
     assert "The digits are the hub's." in said(*words)
     token, key = hall.operator["Authorization"].removeprefix("Bearer "), str(tmp_path / "me.pem")
     assert "The digits are the hub's." in said(*words, "--attest", "--key", key, "--token", token)
+    assert (tmp_path / "me.pem").exists()
     assert "weld-seam v1: confirmed by guild (its own)" in said("leaderboard", "weld-seam")
     vouched = CliRunner().invoke(app, ["skill", "vouch", "weld-seam@1", "--json"]).stdout
     says = {each["kind"]: each["sentence"] for each in json.loads(vouched)["attestations"]}

@@ -114,9 +114,11 @@ def score(
             client = connect(hub, token)
             version = client.version(name, ref)
             board = _whole_board(client, version.task, BoardQuery(skill=name))
-            key = VerifyKey(hub_key) if hub_key else None
-            skill = client.fetch_skill(version, key, Path(folder) / "skill")
-            task = borrow_task(client.connection, version.task, board.task_digest, key, Path(folder) / "task")
+            pinned = VerifyKey(hub_key) if hub_key else None
+            skill = client.fetch_skill(version, pinned, Path(folder) / "skill")
+            task = borrow_task(
+                client.connection, version.task, board.task_digest, pinned, Path(folder) / "task"
+            )
         found = _measure(skill, task, board, replay)
     if attest:
         signed = SigningKey.load_or_create(key or Path(typer.get_app_dir("zunft")) / "attestation-key.pem")
