@@ -89,9 +89,10 @@ class Adoption:
 
     def _pointed(self, trusted: Trusted, memory: Memory) -> int | None:
         """The stable version's number; None where nothing is stable."""
-        pointer = trusted.pointer(self._skill, "stable")
-        if pointer is None:
+        channel = trusted.pointer(self._skill, "stable")
+        if channel is None:
             return None
+        pointer = channel.on(self._bench.identity().embodiment)
         if reason := behind(pointer, trusted.root, memory.seen):
             raise DistrustError(reason, kind="rolled_back", version=pointer.version)
         seen = Seen(root=trusted.root, counter=pointer.counter, lowest=pointer.lowest)

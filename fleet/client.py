@@ -31,7 +31,7 @@ from skills.errors import (
 from skills.files import Blob
 from skills.fits import Abilities
 from skills.manifest import Digest
-from skills.messages.attestations import AttestationView, GateKey
+from skills.messages.attestations import AttestationView, GateKey, ScoreAttestation
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.events import Event
@@ -62,7 +62,7 @@ from skills.messages.skills import (
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.messages.tokens import TokenCreated, TokenRequest
 from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
-from skills.messages.users import UserCreated, UserRequest
+from skills.messages.users import UserCreated, UserRequest, UserView
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from skills.signing import SigningKey, VerifyKey, delta_statement, gate_key_statement, skill_statement
@@ -229,6 +229,18 @@ class OperatorClient(Lists):
         """One attestation; see `envelope_of`."""
         return envelope_of(self.connection, version, digest, limit)
 
+    def me(self) -> UserView:
+        """Who asks."""
+        return self.connection.ask(UserView, "GET", f"{API}/users/me")
+
+    def attest_score(self, version: VersionView, envelope: bytes) -> AttestationView:
+        """Hand in what one scored of a version; the board shows who confirms."""
+        path, score = (
+            paths.attestations(version.skill, version.version),
+            ScoreAttestation(envelope=envelope.decode()),
+        )
+        return self.connection.ask(AttestationView, "POST", path, score)
+
     def gate_key(self, hub_key: VerifyKey | None) -> VerifyKey:
         """Whose word on what the gate found counts, as the hub says, or has signed where its key is given."""
         return _gate_key(self.connection, hub_key)
@@ -386,8 +398,7 @@ class OperatorClient(Lists):
 
 def attestations_of(connection: Connection, version: VersionView) -> list[AttestationView]:
     """What vouches for a version, the newest first, as the hub lists it: not yet verified."""
-    path = f"{paths.version(version.skill, str(version.version))}/attestations"
-    return connection.ask(list[AttestationView], "GET", path)
+    return connection.ask(list[AttestationView], "GET", paths.attestations(version.skill, version.version))
 
 
 def envelope_of(connection: Connection, version: VersionView, digest: Digest, limit: int) -> bytes:
@@ -397,7 +408,7 @@ def envelope_of(connection: Connection, version: VersionView, digest: Digest, li
         ArtefactError: It has another name, or is larger.
         HubUnreachableError: No answer.
     """
-    path = f"{paths.version(version.skill, str(version.version))}/attestations/{quote(digest, safe='')}"
+    path = f"{paths.attestations(version.skill, version.version)}/{quote(digest, safe='')}"
     data = connection.send("GET", path, limit=limit).body
     if digest_of(data) != digest:
         raise ArtefactError(f"it is not {digest}.", where="attestation", code="digest_mismatch")

@@ -103,8 +103,10 @@ def pointed_version(client: HubClient, trusted: Trusted, skill: str, number: int
     return version
 
 
-def vouched_version(client: HubClient, skill: str, ref: str = "stable") -> VersionView:
-    """What a number or a channel stands for by the guild's word; `base` is the hub's to say.
+def vouched_version(
+    client: HubClient, skill: str, ref: str = "stable", *, embodiment: str = ""
+) -> VersionView:
+    """What a number or a channel stands for by the guild's word, for a robot; `base` is the hub's to say.
 
     Raises:
         NotFoundError: The guild points nowhere.
@@ -120,5 +122,5 @@ def vouched_version(client: HubClient, skill: str, ref: str = "stable") -> Versi
         pointer = trusted.pointer(skill, ref)
         if pointer is None:
             raise NotFoundError(f"{skill} has no {ref[:64]} version.", where="ref")
-        number = pointer.version
+        number = pointer.on(embodiment).version
     return pointed_version(client, trusted, skill, number)

@@ -6,7 +6,22 @@ from urllib.parse import quote
 
 from skills.messages.base import API
 
-__all__ = ["board", "campaign", "organisation", "skill", "task", "tokens", "version", "webhook"]
+__all__ = [
+    "attestations",
+    "board",
+    "campaign",
+    "organisation",
+    "skill",
+    "task",
+    "tokens",
+    "version",
+    "webhook",
+]
+
+
+def attestations(name: str, number: int) -> str:
+    """What vouches for a version of a skill."""
+    return f"{version(name, str(number))}/attestations"
 
 
 def campaign(campaign_id: str) -> str:

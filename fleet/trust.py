@@ -1,7 +1,7 @@
 """Whom a robot trusts for what: the policy that its owner wrote, and whether a version is vouched for by it.
 
 The policy is the table `[trust]` of `settings.toml` in the robot's folder; without one it demands that the
-gate saw the version pass, by the gate's key that was pinned when the robot joined. Signatures are
+gate saw the version pass, by the gate's key that the root of trust names or that was pinned. Signatures are
 `skills.attestations`', the bytes `fleet.client`'s; whether the skill is any good here is `fleet.adoption`'s.
 """
 
@@ -43,7 +43,8 @@ class Trust(BaseModel):
     Attributes:
         demand: What has to be vouched for: what the gate found, how it was merged (asked of merged versions),
             who released it. Nothing: whatever the hub signed is tried in the twin.
-        gate_keys: Whose word on what the gate found counts; none: the key that was pinned at enrolment.
+        gate_keys: Whose word on what the gate found counts; none: the key that the root of trust names, or
+            else the one that was pinned at enrolment.
         hub_keys: Whose word on merges and releases counts; none: the hub's pinned key.
         rejected_with_reason: Whether a version that the gate rejected is taken where a person released it
             and said why.
@@ -112,6 +113,10 @@ class Vouching:
             return f"the gate measured it at another task, {gate.task} {gate.task_digest or 'of its own'}"
         if gate.decision != "passed":
             return f"the gate's decision is {gate.decision}: {gate.reason}"
+        if self.bench.identity().embodiment in gate.failed_on:
+            return f"the gate saw it fail on this robot's arm: {gate.reason}"
+        if impossible := gate.contradiction():
+            return impossible
         if found.score < self.trust.least_success or found.episodes < self.trust.least_episodes:
             return f"the gate saw {found.score:.2f} in {found.episodes} episodes, and the owner asks for more"
         return ""
@@ -153,7 +158,7 @@ class Vouching:
 
     def _keys(self, kind: type[P]) -> list[VerifyKey]:
         if kind is Gate:
-            named = self.trust.gate_keys or (self._pinned_gate_key(),)
+            named = self.trust.gate_keys or (self.client.guild.gate_key() or self._pinned_gate_key(),)
         else:
             named = self.trust.hub_keys or (self.bench.identity().hub_key,)
         return [VerifyKey(text).canonical() for text in named]

@@ -27,7 +27,15 @@ from skills.manifest import Digest
 from skills.messages.base import API
 from skills.messages.robots import RefusalCode, RootOfTrust
 from skills.signing import VerifyKey, root_statement
-from skills.targets import Pointer, TaskNote, VersionNote, channel_target, skill_target, task_target
+from skills.targets import (
+    GATE_KEY_FIELD,
+    Pointer,
+    TaskNote,
+    VersionNote,
+    channel_target,
+    skill_target,
+    task_target,
+)
 
 __all__ = ["DistrustError", "Guild", "Trusted", "Vouched", "fetch_root"]
 
@@ -117,6 +125,10 @@ class Guild:
             updater.refresh()
         return Trusted(updater, fetcher, self._root_version())
 
+    def gate_key(self) -> str:
+        """Whose word on what the gate found counts, by the newest verified root; empty: it names none."""
+        return str(self._root().unrecognized_fields.get(GATE_KEY_FIELD, ""))
+
     def _take_over(self) -> None:
         """The first root, by the word of the key that was pinned before there was one."""
         found = self.connection.ask(RootOfTrust, "GET", f"{API}/tuf/first-root")
@@ -133,8 +145,11 @@ class Guild:
             return None
 
     def _root_version(self) -> int:
+        return self._root().version
+
+    def _root(self) -> Root:
         root: Metadata[Root] = Metadata.from_file(str(self.folder / f"{Root.type}.json"))
-        return root.signed.version
+        return root.signed
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def use_skill(
     """
     name, _, ref = reference.partition("@")
     task = find_task(bench, client, name)
-    version = vouched_version(client, name, ref or "stable")
+    version = vouched_version(client, name, ref or "stable", embodiment=bench.identity().embodiment)
     env = load_env(own_env, task) if own_env else None
     own = task if env else None
     client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))

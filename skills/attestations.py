@@ -4,9 +4,9 @@ Four predicates of our own, described in docs/format.md: how a version was merge
 moved a channel, and what somebody scored. An envelope is named by the SHA-256 of its bytes; what is signed is
 the statement's bytes as they stand in it, so that nothing is ever written anew before it is verified.
 
-The predicates are read strictly: an unknown field is an error, and whoever needs another one writes another
-type. Whose key counts for what is decided by whoever reads: `fleet.trust` for robots, `hub.attestations` for
-hubs.
+The predicates are read strictly: an unknown field is an error, and whoever needs another one writes a later
+edition; earlier ones are read as that. Whose key counts for what is decided by whoever reads: `fleet.trust`
+for robots, `hub.attestations` for hubs.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ __all__ = [
     "MergedDelta",
     "Predicate",
     "Release",
+    "Rival",
     "Score",
     "attest",
     "read_attestation",
@@ -70,11 +71,12 @@ class Predicate(_Strict):
     """What is said of a version; each kind has a type of its own in the statement."""
 
     kind: ClassVar[Kind]
+    edition: ClassVar[int] = 1
 
     @classmethod
-    def type_uri(cls) -> str:
+    def type_uri(cls, edition: int | None = None) -> str:
         """How the statement names it."""
-        return f"urn:zunft:{cls.kind}:1"
+        return f"urn:zunft:{cls.kind}:{edition or cls.edition}"
 
 
 class MergedDelta(_Strict):
@@ -137,22 +139,45 @@ class Figures(_Strict):
         return cls(score=view.score, low=view.low, high=view.high, episodes=view.episodes)
 
 
+class Rival(_Strict):
+    """Another version that a candidate was held to, in the same jobs.
+
+    Attributes:
+        score: The rival's.
+        wins: Jobs in which the candidate alone succeeded.
+        losses: In which the rival alone did.
+    """
+
+    digest: Digest
+    score: Figures
+    jobs: int = Field(ge=1)
+    wins: int = Field(ge=0)
+    losses: int = Field(ge=0)
+
+
 class Gate(Predicate):
     """What the gate measured, and what it decided.
 
     Attributes:
         reference: Digest of the version that the candidate was compared with; None: with none.
+        best: The best version of the lineage, which it was held to as well; None: that was the reference, or
+            it did not come to that.
+        kept: By embodiment, the version that robots of it still use, and that it was held to there.
         task_digest: Of the bundle that was measured on; None where a hub measures by a gate of its own.
         plan: Seed, episodes and tolerance.
         minimum: Success that it was held to; None: more than `nothing`, or not held to anything.
         reached: Whether it reached that; None: it was not held to it.
-        decision: `passed`: not worse than the reference, and it reached what it was held to; `unjudged`:
+        decision: `passed`: not worse than any of these, and it reached what it was held to; `unjudged`:
             there was nothing to hold it to.
+        failed_on: Embodiments on which it was not seen to be as good: it passed for the others.
         code: Version of Zunft that measured.
     """
 
     kind = "gate"
+    edition = 2
     reference: Digest | None
+    best: Rival | None = None
+    kept: dict[Name, Rival] = Field(default_factory=dict)
     task: Name
     task_digest: Digest | None
     plan: GatePlan
@@ -163,8 +188,23 @@ class Gate(Predicate):
     nothing: Figures | None
     by_embodiment: dict[str, Figures]
     decision: Decision
+    failed_on: tuple[Name, ...] = ()
     reason: str
     code: str
+
+    def contradiction(self) -> str:
+        """What of it cannot be true; empty where nothing is.
+
+        Nothing passes that lost to a rival by the plan's margin or more: no evidence comes of such counts.
+        """
+        rivals = {arm: rival for arm, rival in self.kept.items() if arm not in self.failed_on}
+        for rival in (*([self.best] if self.best else []), *rivals.values()):
+            if self.decision == "passed" and rival.wins - rival.losses <= -self.plan.margin * rival.jobs:
+                return (
+                    f"the gate says that it passed, and that it lost {rival.losses} of {rival.jobs} jobs to "
+                    f"{rival.digest} and won {rival.wins}"
+                )
+        return ""
 
 
 class Release(Predicate):
@@ -186,9 +226,16 @@ class Release(Predicate):
 
 
 class Score(Predicate):
-    """What somebody scored by the plan of the leaderboard, on each embodiment of the task."""
+    """What somebody scored by the plan of the leaderboard, on each embodiment of the task.
+
+    Attributes:
+        by: Who measured, as in the audit log of the hub that was handed it; empty in the first edition.
+        plan: All jobs follow from its seed.
+    """
 
     kind = "score"
+    edition = 2
+    by: str = Field(default="", max_length=128)
     task: Name
     task_digest: Digest
     plan: BoardPlan
@@ -338,11 +385,15 @@ class _Statement(_Strict, Generic[P]):
     predicate: P
 
 
+def _editions(kind: type[P]) -> dict[str, type[_Statement[Any]]]:
+    return {kind.type_uri(edition): _Statement[kind] for edition in range(1, kind.edition + 1)}  # type: ignore[valid-type] # made here
+
+
 _STATEMENTS: dict[str, type[_Statement[Any]]] = {
-    Merge.type_uri(): _Statement[Merge],
-    Gate.type_uri(): _Statement[Gate],
-    Release.type_uri(): _Statement[Release],
-    Score.type_uri(): _Statement[Score],
+    **_editions(Merge),
+    **_editions(Gate),
+    **_editions(Release),
+    **_editions(Score),
 }
 M = TypeVar("M", bound=BaseModel)
 

@@ -13,9 +13,10 @@ import json
 from pydantic import BaseModel, ConfigDict, Field
 
 from skills.container import digest_of
-from skills.manifest import Digest, Manifest
+from skills.manifest import Digest, Manifest, Name
 
 __all__ = [
+    "GATE_KEY_FIELD",
     "Pointer",
     "TaskNote",
     "VersionNote",
@@ -28,6 +29,10 @@ __all__ = [
     "token_with_root",
     "trusted_root",
 ]
+
+
+GATE_KEY_FIELD = "x-zunft-gate-key"
+"""Of a root: the public key whose word on what the gate found counts, as text."""
 
 
 class _Note(BaseModel):
@@ -56,11 +61,17 @@ class Pointer(_Note):
         version: Number of the version.
         counter: Rises with each move.
         lowest: No version below this is safe any more.
+        kept: Embodiments on which that version failed, and the older one that their robots stay with.
     """
 
     version: int = Field(ge=1)
     counter: int = Field(ge=0)
     lowest: int = Field(ge=1)
+    kept: dict[Name, int] = Field(default_factory=dict, exclude_if=lambda it: not it)
+
+    def on(self, embodiment: str) -> Pointer:
+        """The same for robots of one embodiment."""
+        return self.model_copy(update={"version": self.kept.get(embodiment, self.version)})
 
 
 def skill_pattern(name: str) -> str:

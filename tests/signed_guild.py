@@ -103,6 +103,7 @@ class SignedGuild:
         *,
         counter: int = 0,
         lowest: int = 1,
+        kept: dict[str, int] | None = None,
         signers: dict[str, Signer] | None = None,
     ) -> None:
         """Sign what there is, as the next state; `signers` may be a thief's."""
@@ -112,9 +113,9 @@ class SignedGuild:
         names = {view.skill for view in versions.values()}
         targets = [_target_of(view) for view in versions.values()]
         if stable:
-            note = Pointer(version=stable, counter=self.counter, lowest=lowest).model_dump(mode="json")
+            note = Pointer(version=stable, counter=self.counter, lowest=lowest, kept=kept or {})
             path = channel_target(versions[stable].skill, "stable")
-            targets.append(target(path, digest_of(b""), 0, note))
+            targets.append(target(path, digest_of(b""), 0, note.model_dump(mode="json")))
         key = signers[TARGETS].public_key
         patterns = {ROLE: [skill_pattern(name) for name in names]}
         ours = sign(make_targets(self.number, now, targets), signers[TARGETS])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
 from envs.evaluate import pool
 from envs.task import Task
 from hub.workers.scoring import made_with, score_skill, score_view
+from skills.attestations import Figures, Score, attest
 from skills.errors import ContractError
 from skills.messages.leaderboards import BOARD, BoardEntry, BoardPlan, Draw, Leaderboard
 from skills.messages.skills import ScoreView
+from skills.signing import SigningKey
 from skills.skill import Skill
 
 __all__ = ["Repeated", "measure_again"]
@@ -39,6 +42,20 @@ class Repeated(BaseModel):
     made_with: str
     hub: BoardEntry | None = None
     same: bool | None = None
+
+    def attested(self, key: SigningKey, by: str) -> bytes:
+        """The same as a signed statement, as whoever is `by` at the hub."""
+        said = Score(
+            by=by,
+            task=self.task,
+            task_digest=self.task_digest,
+            plan=self.plan,
+            score=Figures.of(self.score),
+            by_embodiment={arm: Figures.of(each) for arm, each in self.by_embodiment.items()},
+            made_with=self.made_with,
+            code=version("zunft"),
+        )
+        return attest(key, f"{self.skill}@{self.version}", self.digest, said)
 
 
 def measure_again(

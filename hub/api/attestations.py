@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import Depends, Response
 
-from hub.api.deps import Reader, ServicesDep, reader
+from hub.api.deps import Reader, Researcher, ServicesDep, reader
 from hub.api.errors import refusals
+from hub.api.examples import ScoreAttestationBody
 from hub.api.permissions import SEEN
 from hub.api.routers import noun_router
 from skills.attestations import ENVELOPE_TYPE
@@ -29,6 +30,31 @@ def show_gate_key(services: ServicesDep) -> GateKey:
 def list_attestations(name: str, ref: str, services: ServicesDep, viewer: Reader) -> list[AttestationView]:
     """What vouches for a version, the newest first: its merge, what the gate found, who released it."""
     return services.attestations.vouchers.of(services.catalogue.skills.version(name, ref, viewer))
+
+
+@router.post(
+    "/skills/{name}/versions/{ref}/attestations",
+    status_code=201,
+    responses={
+        200: {"model": AttestationView, "description": "It was here already."},
+        **refusals(401, 403, 404, 409, 413, 503),
+    },
+    openapi_extra=SEEN,
+)
+def attest_score(
+    name: str,
+    ref: str,
+    score: ScoreAttestationBody,
+    response: Response,
+    services: ServicesDep,
+    researcher: Researcher,
+) -> AttestationView:
+    """Hand in what one scored of a version, signed: the leaderboard shows who confirms its score."""
+    take = services.leaderboards.confirmations.take
+    kept, is_new = take(name, ref, score.envelope, by=researcher)
+    if not is_new:
+        response.status_code = 200
+    return kept
 
 
 @router.get(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from skills.fits import Abilities, Ability
 from skills.manifest import Channel, Contract
+from skills.messages.attestations import ScoreAttestation
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
@@ -29,6 +30,7 @@ __all__ = [
     "MoveBody",
     "OrganisationBody",
     "RedeliverBody",
+    "ScoreAttestationBody",
     "SessionBody",
     "SettingsBody",
     "TokenBody",
@@ -96,6 +98,20 @@ AbilitiesBody = Annotated[
 
 MoveBody = Annotated[
     ChannelMove, Body(openapi_examples=_example("rollback", "Back to version 6", ChannelMove(version=6)))
+]
+
+ScoreAttestationBody = Annotated[
+    ScoreAttestation,
+    Body(
+        openapi_examples=_example(
+            "score",
+            "A DSSE envelope, as zunft task score --attest makes it",
+            ScoreAttestation(
+                envelope='{"payload": "...", "payloadType": "application/vnd.in-toto+json", '
+                '"signatures": [{"keyid": "ed25519:...", "sig": "..."}]}'
+            ),
+        )
+    ),
 ]
 
 MinimumBody = Annotated[

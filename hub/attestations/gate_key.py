@@ -14,13 +14,13 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from hub.settings import Settings
-from hub.storage.database import Database, SettingsError
+from hub.storage.database import Database, SettingsError, existing_database
 from hub.storage.record import HUB, note, take_turn
 from hub.storage.tables.events import HubRow
-from skills.errors import SignatureError
+from skills.errors import ConflictError, SignatureError
 from skills.signing import SigningKey, VerifyKey
 
-__all__ = ["gate_key"]
+__all__ = ["gate_key", "replace_gate_key"]
 
 MAKING_SECONDS = 60
 
@@ -45,6 +45,41 @@ def gate_key(settings: Settings, database: Database, now: datetime, *, in_proces
     with database.write() as session:
         take_turn(session)  # several processes may start at once
         return _enter(session, found, now, is_named=bool(settings.gate_key))
+
+
+def replace_gate_key(settings: Settings, now: datetime) -> Path | None:
+    """Have the gate of a stopped hub sign with a new key; what the old one signed counts no more.
+
+    The new one is made beside the hub, or was made where measuring is done and is named by a setting. Robots
+    follow once the root names it (`hub.tuf.roots`); what is stable is measured anew at the next start.
+
+    Returns:
+        The old key's file under its other name; None where it is elsewhere.
+
+    Raises:
+        NotFoundError: There is no hub.
+        ConflictError: The setting names the key that holds.
+        SettingsError: No key can be made.
+    """
+    path = settings.gate_key_path
+    with existing_database(settings.database) as database:
+        with database.read() as session:
+            known = session.get_one(HubRow, 1).gate_key
+        if settings.gate_key and settings.gate_key == known:
+            raise ConflictError(
+                "this is the gate's key already.",
+                where="gate_key",
+                remedy="Make one where measuring is done: python -m hub.workers.gate_key FILE.",
+            )
+        old = None
+        if not settings.gate_key and path.exists():
+            old = path.with_name(f"{path.stem}-until-{now:%Y%m%dT%H%M%SZ}{path.suffix}")
+            path.rename(old)
+        found = _named(settings.gate_key) if settings.gate_key else _made(path, in_process=False)
+        with database.write() as session:
+            take_turn(session)
+            _enter(session, found, now, is_named=True)
+    return old
 
 
 def _enter(session: Session, found: VerifyKey, now: datetime, *, is_named: bool) -> VerifyKey:

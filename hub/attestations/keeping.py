@@ -19,6 +19,7 @@ from hub.storage.database import Database
 from hub.storage.discards import Discards, discard
 from hub.storage.regions import Stores, region_of
 from hub.storage.tables.attestations import AttestationRow
+from hub.storage.tables.events import HubRow
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import DeltaRow
 from hub.storage.tables.skills import VersionRow
@@ -112,7 +113,10 @@ class Attestations:
         """
         envelope = found.envelope.encode()
         said = vouched(envelope, Gate, job.candidate, [self.gate_key])
-        if (said.reference, said.plan) != (job.current, job.plan):
+        others = {**job.kept, "": job.best}
+        rivals = {**said.kept, **({"": said.best} if said.best else {})}
+        is_asked = (said.reference, said.plan) == (job.current, job.plan)
+        if not is_asked or any(others.get(arm) != rival.digest for arm, rival in rivals.items()):
             raise ArtefactError("the gate measured something else than it was asked.", where="attestation")
         return self._keep(envelope, job.region)
 
@@ -155,10 +159,13 @@ class Attestations:
 
 
 def has_gate(session: Session, version: VersionRow) -> bool:
-    """Whether the gate has signed what it found of a version."""
+    """Whether the gate has signed what it found of a version, with the key that counts."""
+    signer = session.get_one(HubRow, 1).gate_key
     its = AttestationRow.skill == version.skill, AttestationRow.number == version.number
-    gate = select(AttestationRow.digest).where(*its, AttestationRow.kind == "gate").limit(1)
-    return session.scalar(gate) is not None
+    gate = select(AttestationRow.digest).where(
+        *its, AttestationRow.kind == "gate", AttestationRow.signer == signer
+    )
+    return session.scalar(gate.limit(1)) is not None
 
 
 def _organisations(session: Session, job: MergeJob) -> dict[str, str]:

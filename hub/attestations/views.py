@@ -18,7 +18,7 @@ from skills.messages.attestations import AttestationView, GateKey
 from skills.messages.skills import VersionView
 from skills.signing import SigningKey, VerifyKey, gate_key_statement
 
-__all__ = ["Vouchers"]
+__all__ = ["Vouchers", "attestation_view"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Vouchers:
             select(AttestationRow).where(*its).order_by(AttestationRow.made_at.desc(), AttestationRow.digest)
         )
         with self.database.read() as session:
-            return [_view(row) for row in session.scalars(newest)]
+            return [attestation_view(row) for row in session.scalars(newest)]
 
     def envelope(self, version: VersionView, digest: str) -> bytes:
         """One envelope of a version, as it was signed.
@@ -64,7 +64,8 @@ class Vouchers:
         )
 
 
-def _view(row: AttestationRow) -> AttestationView:
+def attestation_view(row: AttestationRow) -> AttestationView:
+    """One as it is listed."""
     return AttestationView(
         digest=row.digest, kind=row.kind, signer=row.signer, size=row.size, made_at=row.made_at
     )

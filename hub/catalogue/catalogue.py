@@ -7,6 +7,7 @@ store of its owner's region before its row is in the database.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
@@ -379,22 +380,36 @@ def make_stable(
             remedy=f"Have it measured: zunft skill release {name} {number}.",
             code="unmeasured",
         )
-    if not _point(session, name, "stable", number, now, by):
+    failed_on = version.gate.get("failed_on", ()) if version.gate else ()
+    if not _point(session, name, "stable", number, now, by, failed_on):
         return
     record(session, "version.published", now, skill=name, version=number, digest=version.digest)
     attestations.release(session, version, "stable", before, now, by=by, reason=reason)
     want_score(session, version, now)
 
 
-def _point(session: Session, name: str, channel: ChannelName, number: int, now: datetime, by: str) -> bool:
-    """Move a channel and have that signed; whether it was elsewhere before."""
+def _point(
+    session: Session,
+    name: str,
+    channel: ChannelName,
+    number: int,
+    now: datetime,
+    by: str,
+    failed_on: Iterable[str] = (),
+) -> bool:
+    """Move a channel and have that signed; whether it was elsewhere before.
+
+    Robots of embodiments that the version failed on stay with what the channel named for them.
+    """
     take_turn(session)  # before any row is locked: whoever has the turn may want it, too
     row = session.get(ChannelRow, (name, channel))
     if row is not None and row.number == number:
         return False
     if row is None:
-        row = ChannelRow(skill=name, name=channel, number=number, counter=0, lowest=1)
+        row = ChannelRow(skill=name, name=channel, number=number, counter=0, lowest=1, kept={})
         session.add(row)
+    else:
+        row.kept = {arm: row.kept.get(arm, row.number) for arm in failed_on}
     if number < row.lowest:
         raise ConflictError(
             f"v{number} of {name} is below v{row.lowest}, and nothing below that is safe any more.",

@@ -18,7 +18,7 @@ from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionR
 from hub.workers.job import Least
 from skills.messages.skills import ChannelName
 
-__all__ = ["ask_release", "base_of", "best_before", "is_fit", "least_of", "stable_of"]
+__all__ = ["ask_release", "base_of", "best_before", "is_fit", "kept_on", "least_of", "stable_of"]
 
 
 def stable_of(session: Session, skill: str) -> VersionRow | None:
@@ -56,6 +56,13 @@ def best_before(session: Session, version: VersionRow) -> VersionRow | None:
             parents += row.manifest["parents"]
             best = max(best, row, key=lambda it: (it.score["score"] if it.score else -1.0, it.number))
     return None if best is version else best
+
+
+def kept_on(session: Session, skill: str) -> dict[str, str]:
+    """By embodiment, the digest of the version that its robots stay with: the stable one failed on theirs."""
+    channel = session.get(ChannelRow, (skill, "stable"))
+    kept = channel.kept if channel is not None else {}
+    return {arm: session.get_one(VersionRow, (skill, number)).digest for arm, number in kept.items()}
 
 
 def is_fit(version: VersionRow) -> bool:

@@ -200,6 +200,7 @@ def _job(session: Session, row: ReleaseRow) -> GateJob:
         candidate=version.digest,
         current=None,
         plan=GatePlan(),
+        failed_on=tuple(version.gate.get("failed_on", ())) if version.gate else (),
         least=Least(success=session.get_one(SkillRow, row.skill).minimum),
         region=region_of(session, row.skill),
         task=task_source(session, row.skill, Manifest.model_validate(version.manifest)),

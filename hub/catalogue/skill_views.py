@@ -90,15 +90,15 @@ def skill_views(session: Session, rows: Sequence[Line]) -> list[SkillView]:
     """Skills from rows of `listed_skills`."""
     skills: list[SkillRow] = [row[0] for row in rows]
     pointed = (
-        select(ChannelRow.name, VersionRow)
+        select(ChannelRow, VersionRow)
         .join(VersionRow, and_(VersionRow.skill == ChannelRow.skill, VersionRow.number == ChannelRow.number))
         .where(ChannelRow.skill.in_([skill.name for skill in skills]))
     )
-    found: dict[tuple[str, int], tuple[VersionRow, list[str]]] = {}
+    found: dict[tuple[str, int], tuple[VersionRow, list[ChannelRow]]] = {}
     for channel, version in session.execute(pointed):
         found.setdefault((version.skill, version.number), (version, []))[1].append(channel)
     views = {
-        (version.skill, channel): _view(version, channels)
+        (version.skill, channel.name): _view(version, channels)
         for version, channels in found.values()
         for channel in channels
     }
@@ -129,13 +129,14 @@ def version_views(session: Session, rows: Iterable[VersionRow]) -> list[VersionV
     """Versions as everybody sees them."""
     rows = list(rows)
     pointed = select(ChannelRow).where(ChannelRow.skill.in_({row.skill for row in rows}))
-    channels: dict[tuple[str, int], list[str]] = {}
+    channels: dict[str, list[ChannelRow]] = {}
     for channel in session.scalars(pointed):
-        channels.setdefault((channel.skill, channel.number), []).append(channel.name)
-    return [_view(row, channels.get((row.skill, row.number), ())) for row in rows]
+        channels.setdefault(channel.skill, []).append(channel)
+    return [_view(row, channels.get(row.skill, ())) for row in rows]
 
 
-def _view(row: VersionRow, channels: Iterable[str]) -> VersionView:
+def _view(row: VersionRow, channels: Iterable[ChannelRow]) -> VersionView:
+    """`channels`: of the skill, wherever they point."""
     manifest = Manifest.model_validate(row.manifest)
     return VersionView(
         skill=row.skill,
@@ -149,7 +150,8 @@ def _view(row: VersionRow, channels: Iterable[str]) -> VersionView:
         contributors=manifest.contributors,
         samples=manifest.samples,
         created_at=row.created_at,
-        channels=tuple(sorted(channels)),
+        channels=tuple(sorted(each.name for each in channels if each.number == row.number)),
+        kept_on=tuple(sorted(arm for each in channels for arm, it in each.kept.items() if it == row.number)),
         score=ScoreView.model_validate(row.score) if row.score else None,
         gate=GateReport.model_validate(row.gate) if row.gate else None,
         withdrawn=row.withdrawn_at is not None,

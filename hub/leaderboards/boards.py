@@ -5,21 +5,32 @@ Scores come from `hub.leaderboards.scorer`; which of them are shown is `hub.lead
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sqlalchemy.orm import Session
+
 from hub.access.principal import Viewer
 from hub.catalogue.catalogue import find_skill
+from hub.leaderboards.confirmations import confirmations_of
 from hub.leaderboards.lines import BOARD_ORDER, Counting, best_lines, lines, unscored_lines
 from hub.leaderboards.yardsticks import controllers_of
 from hub.storage.database import Database
-from hub.storage.paging import page_of
+from hub.storage.paging import Line, page_of
 from hub.storage.regions import Stores, region_of
 from hub.storage.tables.scores import ScoreRow
 from hub.tasks.sources import board_digest
 from hub.workers.job import Scored
 from skills.errors import NotFoundError
-from skills.messages.leaderboards import REPLAY_LIMIT, BoardEntry, BoardPlan, Leaderboard, Unscored
+from skills.messages.leaderboards import (
+    REPLAY_LIMIT,
+    BoardEntry,
+    BoardPlan,
+    Confirmation,
+    Leaderboard,
+    Unscored,
+)
 from skills.messages.lists import BoardQuery
 
 __all__ = ["Leaderboards"]
@@ -60,7 +71,7 @@ class Leaderboards:
                 scored if query.skill else best_lines(task, viewer, counts),
                 BOARD_ORDER,
                 query,
-                lambda rows: (_entry(row[0], row[1], hub) for row in rows),
+                lambda rows: self._entries(session, rows, digest, hub),
             )
             waiting = session.execute(unscored_lines(task, viewer, counts, query.skill).limit(query.limit))
             return Leaderboard(
@@ -73,6 +84,15 @@ class Leaderboards:
                 unscored=tuple(_unscored(row, owner) for row, owner in waiting),
                 controllers=controllers_of(session, task, digest, self.plan),
             )
+
+    def _entries(
+        self, session: Session, rows: Sequence[Line], task_digest: str | None, hub: str
+    ) -> list[BoardEntry]:
+        scores = {row[0].digest: Scored.model_validate(row[0].report) for row in rows}
+        others = confirmations_of(session, scores, self.plan, task_digest)
+        return [
+            _entry(row[0], scores[row[0].digest], row[1], hub, others.get(row[0].digest, ())) for row in rows
+        ]
 
     def replay(self, task: str, skill: str, viewer: Viewer, *, version: int | None = None) -> bytes:
         """The replay beside a skill's score on the board, or beside that of one version.
@@ -100,8 +120,9 @@ class Leaderboards:
         return store.get(replay, REPLAY_LIMIT)
 
 
-def _entry(row: ScoreRow, organisation: str, hub: str) -> BoardEntry:
-    scored = Scored.model_validate(row.report)
+def _entry(
+    row: ScoreRow, scored: Scored, organisation: str, hub: str, others: tuple[Confirmation, ...]
+) -> BoardEntry:
     return BoardEntry(
         skill=row.skill,
         version=row.number,
@@ -114,6 +135,7 @@ def _entry(row: ScoreRow, organisation: str, hub: str) -> BoardEntry:
         replay_size=scored.replay_size,
         made_with=scored.made_with,
         command=f"zunft task score {row.skill}@{row.number} --hub {hub}",
+        confirmations=others,
     )
 
 

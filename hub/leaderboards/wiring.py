@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.clock import Clock
 from hub.leaderboards.boards import Leaderboards
+from hub.leaderboards.confirmations import Confirmations
 from hub.leaderboards.scorer import Scorer
 from hub.leaderboards.yardsticks import Yardsticks
 from hub.settings import Settings
@@ -18,9 +19,10 @@ __all__ = ["LeaderboardsWing", "wire"]
 
 @dataclass(frozen=True)
 class LeaderboardsWing:
-    """The boards, and what scores skills and controllers for them."""
+    """The boards, what scores skills and controllers for them, and what others measured."""
 
     boards: Leaderboards
+    confirmations: Confirmations
     scorer: Scorer
     yardsticks: Yardsticks
 
@@ -31,6 +33,7 @@ def wire(settings: Settings, storage: StorageWing, workers: WorkersWing, clock: 
     jobs, stopping = workers.background, storage.stopping
     return LeaderboardsWing(
         boards=Leaderboards(database, stores, BOARD),
+        confirmations=Confirmations(database, stores, storage.discards, clock),
         scorer=Scorer(database, stores, jobs, BOARD, clock, seconds, stopping),
         yardsticks=Yardsticks(database, jobs, BOARD, clock, seconds, stopping),
     )

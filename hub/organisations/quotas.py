@@ -18,6 +18,7 @@ from hub.access.principal import THE_HUB
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow
+from hub.storage.tables.scores import ConfirmationRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError, TooLargeError, TooManyRequestsError
@@ -89,7 +90,7 @@ def check_uploads(session: Session, row: OrganisationRow, now: datetime, coming:
     oldest = session.scalar(last.offset(limit - 1 - coming).limit(1)) if limit > coming else now
     if oldest is not None:
         raise TooManyRequestsError(
-            f"{row.name} has sent {limit} deltas, skills and tasks within an hour, which is all that it may.",
+            f"{row.name} has sent {limit} uploads within an hour, which is all that it may.",
             remedy="Send it again later, or ask an admin of the hub for a larger quota.",
             code="quota_uploads",
             retry_after=(oldest + WINDOW - now).total_seconds(),
@@ -163,7 +164,7 @@ def _campaigns(names: Sequence[str]) -> Select[Any]:
 
 
 def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
-    """When each upload of the last hour came: their robots' deltas, and what their users published."""
+    """When each upload of the last hour came: robots' deltas, what users published and confirmed."""
     since = now - WINDOW
     # What is recent first: databases would rather read all that an organisation ever published.
     delta = _recent(DeltaRow.robot_id, DeltaRow.received_at, DeltaRow.received_at > since)
@@ -173,6 +174,9 @@ def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
         and_(VersionRow.created_at > since, VersionRow.published_by != THE_HUB.actor),
     )
     task = _recent(TaskVersionRow.task, TaskVersionRow.created_at, TaskVersionRow.created_at > since)
+    score = _recent(
+        ConfirmationRow.organisation, ConfirmationRow.confirmed_at, ConfirmationRow.confirmed_at > since
+    )
     deltas = select(RobotRow.organisation, delta.c.at).join(delta, delta.c.of == RobotRow.robot_id)
     versions = select(SkillRow.organisation, version.c.at).join(version, version.c.of == SkillRow.name)
     tasks = select(TaskRow.organisation, task.c.at).join(task, task.c.of == TaskRow.name)
@@ -180,6 +184,7 @@ def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
         deltas.where(RobotRow.organisation.in_(names)),
         versions.where(SkillRow.organisation.in_(names)),
         tasks.where(TaskRow.organisation.in_(names)),
+        select(score.c.of.label("organisation"), score.c.at).where(score.c.of.in_(names)),
     ).subquery()
     return select(found.c.organisation, found.c.at)
 

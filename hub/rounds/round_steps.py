@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations, Kept
 from hub.catalogue.catalogue import Catalogue, add_version, make_stable, resolve
-from hub.catalogue.channels import best_before, is_fit, least_of, stable_of
+from hub.catalogue.channels import best_before, is_fit, kept_on, least_of, stable_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
@@ -174,10 +174,15 @@ class RoundSteps:
         """
         with self._database.read() as session:
             base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
-            against = stable_of(session, campaign.skill) or base
+            stable = stable_of(session, campaign.skill)
+            against = stable or base
             best = best_before(session, against)
             job = self._gate_job(session, campaign, str(row.candidate), against.digest)
-            job = job.model_copy(update={"best": best.digest if best else None})
+            others = {"best": best.digest if best else None, "kept": kept_on(session, campaign.skill)}
+            job = job.model_copy(update=others)
+            if stable is None:  # robots of a weak arm would have nothing to stay with
+                plan = job.plan.model_copy(update={"on_weak_arm": "reject"})
+                job = job.model_copy(update={"plan": plan})
             if order_of(campaign).contributions:
                 number = session.scalars(
                     select(VersionRow.number).where(VersionRow.digest == row.candidate)

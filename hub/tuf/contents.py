@@ -80,7 +80,7 @@ def targets_of(session: Session, organisation: str, *, shown: bool) -> Iterator[
         .where(SkillRow.organisation == organisation, _is_shown(SkillRow, shown=shown))
     )
     for row in session.scalars(channels):
-        pointer = Pointer(version=row.number, counter=row.counter, lowest=row.lowest)
+        pointer = Pointer(version=row.number, counter=row.counter, lowest=row.lowest, kept=row.kept)
         body = pointer.model_dump_json().encode()
         path = channel_target(row.skill, row.name)
         yield target(path, digest_of(body), len(body), pointer.model_dump(mode="json"))

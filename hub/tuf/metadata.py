@@ -28,6 +28,8 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
+from skills.targets import GATE_KEY_FIELD
+
 __all__ = [
     "LIFETIMES",
     "ONLINE",
@@ -85,12 +87,22 @@ def target(path: str, digest: str, length: int, note: Mapping[str, Any]) -> Targ
     return TargetFile(length, hashes, path, {"custom": dict(note)})
 
 
-def make_root(version: int, now: datetime, root_keys: Sequence[Key], online: Mapping[str, Key]) -> Root:
-    """Who may sign what; `online` has a key for each role of `ONLINE`."""
+def make_root(
+    version: int,
+    now: datetime,
+    root_keys: Sequence[Key],
+    online: Mapping[str, Key],
+    gate_key: str | None = None,
+) -> Root:
+    """Who may sign what; `online` has a key for each role of `ONLINE`, `gate_key` is told to robots."""
     keys = {key.keyid: key for key in (*root_keys, *online.values())}
     roles = {role: Role([key.keyid], 1) for role, key in online.items()}
     roles[ROOT] = Role([key.keyid for key in root_keys], THRESHOLD)
-    return Root(version, expires=expiry(ROOT, now), keys=keys, roles=roles, consistent_snapshot=True)
+    more = {GATE_KEY_FIELD: gate_key} if gate_key else {}
+    expires = expiry(ROOT, now)
+    return Root(
+        version, expires=expires, keys=keys, roles=roles, consistent_snapshot=True, unrecognized_fields=more
+    )
 
 
 def make_targets(

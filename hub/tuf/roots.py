@@ -28,6 +28,7 @@ from hub.tuf.repository import newest_root
 from skills.container import digest_of
 from skills.errors import ArtefactError, ConflictError
 from skills.signing import SigningKey, root_statement
+from skills.targets import GATE_KEY_FIELD
 
 __all__ = ["add_signature", "begin", "ensure_root", "install", "next_root", "read_root", "signatures_missing"]
 
@@ -44,14 +45,15 @@ def ensure_root(settings: Settings, database: Database, key: SigningKey, now: da
         if session.get(MetadataRow, (ROOT, 1)) is None:
             begin(session, key, folder, now)
             return
-        if _names(_root(newest_root(session).body.encode()), key):
+        if _names(_root(newest_root(session).body.encode()), key, session.get_one(HubRow, 1).gate_key):
             return
         body = next_root(session, key, now)
         for signer in root_signers(folder):
             body = add_signature(body, signer)
         if signatures_missing(session, body):
             raise SettingsError(
-                "the guild's root of trust names other keys than this hub's, so no robot would believe it.",
+                "the guild's root of trust names other keys than this hub's or its gate's, so no robot would "
+                "believe it.",
                 where=str(settings.key_path),
                 remedy="Have the root name these: zunft keys rotate --root-keys DIR, with two of its keys.",
             )
@@ -68,7 +70,8 @@ def begin(session: Session, key: SigningKey, folder: Path, now: datetime) -> Non
         raise ConflictError("the hub has a root.", remedy="Make the next one: zunft keys rotate.")
     signers = make_root_keys(folder)
     online = public_keys(online_signers(key))
-    body = sign(make_root(1, now, [signer.public_key for signer in signers], online), *signers)
+    keys = [signer.public_key for signer in signers]
+    body = sign(make_root(1, now, keys, online, session.get_one(HubRow, 1).gate_key), *signers)
     session.add_all(MetadataRoleRow(role=role) for role in ONLINE)
     session.get_one(HubRow, 1).root_signature = key.sign(root_statement(digest_of(body)))
     _keep(session, 1, body, now)
@@ -77,12 +80,13 @@ def begin(session: Session, key: SigningKey, folder: Path, now: datetime) -> Non
 def next_root(
     session: Session, key: SigningKey, now: datetime, root_keys: list[Signer] | None = None
 ) -> bytes:
-    """The root that would follow, with this hub's keys and perhaps other root keys; nobody has signed it."""
+    """The root that would follow, with this hub's and gate's keys and perhaps other root keys, unsigned."""
     known = _root(newest_root(session).body.encode())
     keys: list[Key] = [known.keys[each] for each in known.roles[ROOT].keyids]
     if root_keys:
         keys = [signer.public_key for signer in root_keys]
-    return sign(make_root(known.version + 1, now, keys, public_keys(online_signers(key))))
+    online, gate_key = public_keys(online_signers(key)), session.get_one(HubRow, 1).gate_key
+    return sign(make_root(known.version + 1, now, keys, online, gate_key))
 
 
 def add_signature(body: bytes, signer: Signer) -> bytes:
@@ -143,9 +147,11 @@ def _keep(session: Session, version: int, body: bytes, now: datetime) -> None:
     note(session, "root.made", now, by=HUB, subject=f"root {version}", digest=digest_of(body))
 
 
-def _names(root: Root, key: SigningKey) -> bool:
-    return all(
-        each.keyid in root.roles[role].keyids for role, each in public_keys(online_signers(key)).items()
+def _names(root: Root, key: SigningKey, gate_key: str | None) -> bool:
+    """Whether a root names this hub's keys; of one that names no gate's, robots have pinned that."""
+    online = public_keys(online_signers(key))
+    return root.unrecognized_fields.get(GATE_KEY_FIELD, gate_key) == gate_key and all(
+        each.keyid in root.roles[role].keyids for role, each in online.items()
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations, Kept
 from hub.catalogue.catalogue import add_version, make_stable
-from hub.catalogue.channels import is_fit, least_of
+from hub.catalogue.channels import is_fit, kept_on, least_of
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold, keep
@@ -189,11 +189,16 @@ class WithdrawalSteps:
             row = session.scalars(select(RoundRow).where(RoundRow.candidate == tip)).one()
             order = order_of(session.get_one(CampaignRow, row.campaign_id))
             region, source = region_of(session, skill), task_source(session, skill)
-            least = least_of(session, skill)
-        try:
             job = GateJob(
-                candidate=tip, current=anchor, plan=order.gate, least=least, region=region, task=source
+                candidate=tip,
+                current=anchor,
+                kept=kept_on(session, skill),
+                plan=order.gate.model_copy(update={"on_weak_arm": "reject"}),
+                least=least_of(session, skill),
+                region=region,
+                task=source,
             )
+        try:
             found = self.jobs.run(job, held.given_up)
             return found.report, self.attestations.gate(job, found), ""
         except NOT_NOW:

@@ -25,7 +25,7 @@ from hub.storage.regions import region_of
 from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.robots import InterestRow, NonceRow
 from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
-from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.scores import ConfirmationRow, ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.uploads import UploadRow
 from hub.tuf.contents import mark
@@ -180,7 +180,7 @@ class _Lineage:
         targets: dict[ChannelName, int | None] = {"stable": self.stable_after, "candidate": newest}
         for channel, number in targets.items():
             row = session.get(ChannelRow, (self.name, channel))
-            if row is None or session.get_one(VersionRow, (self.name, row.number)).withdrawn_at is None:
+            if row is None or not _is_withdrawn(session, self.name, row.number):
                 continue
             if number is None:
                 session.delete(row)
@@ -189,6 +189,16 @@ class _Lineage:
             else:
                 version = session.get_one(VersionRow, (self.name, number))
                 make_stable(session, attestations, version, now, reason=ENDED)
+        stable = session.get(ChannelRow, (self.name, "stable"))
+        if stable is not None:
+            sound_ones = (
+                (arm, it) for arm, it in stable.kept.items() if not _is_withdrawn(session, self.name, it)
+            )
+            stable.kept = dict(sound_ones)
+
+
+def _is_withdrawn(session: Session, name: str, number: int) -> bool:
+    return session.get_one(VersionRow, (name, number)).withdrawn_at is not None
 
 
 def _links(session: Session) -> dict[str, Link]:
@@ -263,6 +273,7 @@ def _take_attestations(session: Session, touched: frozenset[str]) -> list[Blob]:
     its = and_(VersionRow.skill == AttestationRow.skill, VersionRow.number == AttestationRow.number)
     rows = session.scalars(select(AttestationRow).join(VersionRow, its).where(VersionRow.digest.in_(touched)))
     found = list(rows)
+    session.execute(delete(ConfirmationRow).where(ConfirmationRow.digest.in_(touched)))
     for row in found:
         session.delete(row)
     return [Blob(region=region_of(session, row.skill), digest=row.digest) for row in found]

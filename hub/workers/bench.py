@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from envs.task import load_task
+from envs.task import Task, load_task
 from hub.merging import Engine, choose_engine
 from hub.storage.objects import ObjectStore
 from hub.storage.spool import Spool
@@ -20,7 +20,6 @@ from hub.workers.gate import HeldOutGate
 from hub.workers.gate_key import read_gate_key
 from hub.workers.job import BenchPlan, Gate, TaskSource
 from hub.workers.merger import Merger, prepare
-from skills.manifest import Digest
 from skills.signing import SigningKey
 
 __all__ = ["Bench", "open_bench"]
@@ -59,11 +58,11 @@ class Bench:
         """What measures on a published task; on the skill's own where that is None."""
         return self._gate if task is None or self._on is None else self._on(self.bundles.folder(task))
 
-    def task_digest(self, task: TaskSource | None, name: str) -> Digest | None:
-        """Digest of the bundle that this gate measures on; None where somebody brings a gate."""
+    def measured_task(self, task: TaskSource | None, name: str) -> Task | None:
+        """The task that this gate measures on; None where somebody brings a gate."""
         if self._on is None:
             return None
-        return load_task(self.bundles.folder(task) if task else name).digest
+        return load_task(self.bundles.folder(task) if task else name)
 
     def gate_key(self) -> SigningKey:
         """The gate's own key.

@@ -17,7 +17,7 @@ from pathlib import Path
 from envs.evaluate import Evaluation, pool
 from envs.task import Task, load_task
 from hub.workers.job import Gate
-from hub.workers.paired_test import Limits, Pairs, Verdict, unseen, verdict
+from hub.workers.paired_test import Limits, Pairs, Verdict, unseen, verdict, verdict_but_one
 from hub.workers.scoring import score_skill, score_view
 from skills.errors import ContractError
 from skills.messages.leaderboards import Draw, draws_of
@@ -25,7 +25,7 @@ from skills.messages.plans import GatePlan
 from skills.messages.skills import Compared, GateReport
 from skills.skill import Skill
 
-__all__ = ["HeldOutGate", "Match", "play_match", "with_best"]
+__all__ = ["HeldOutGate", "Match", "play_match"]
 
 REMEMBERED = 512
 EXPLORING_EPISODES = 8
@@ -42,11 +42,12 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Match:
-    """Two versions in the same jobs, as many as it took."""
+    """Two versions in the same jobs, as many as it took; `weak`: the arm without which it is the verdict."""
 
     candidate: ScoresByArm
     reference: ScoresByArm
     verdict: Verdict
+    weak: str = ""
 
     @property
     def pairs(self) -> dict[str, Pairs]:
@@ -59,7 +60,11 @@ def play_match(candidate: Play, reference: Play, plan: GatePlan) -> Match:
     limits = Limits(plan.margin, max(plan.margin, plan.arm_margin), plan.alpha, plan.power)
     match = Match(candidate(0), reference(0), "open")
     for batch in range(1, plan.batches + 1):
-        match = Match(match.candidate, match.reference, verdict(match.pairs, limits))
+        if plan.on_weak_arm == "reject":
+            found, weak = verdict(match.pairs, limits), ""
+        else:
+            found, weak = verdict_but_one(match.pairs, limits, last=batch == plan.batches)
+        match = Match(match.candidate, match.reference, found, weak)
         if match.verdict != "open" or batch == plan.batches:
             break
         mine, theirs = candidate(batch), reference(batch)
@@ -126,22 +131,6 @@ class HeldOutGate:
             return self._played[key]
 
 
-def with_best(report: GateReport, against: GateReport) -> GateReport:
-    """A candidate that passed, held to the best version of its lineage as well.
-
-    Args:
-        report: What was said of it against the current version.
-        against: Against the best one.
-    """
-    changes = {
-        "passed": against.passed,
-        "best": against.compared,
-        "reason": f"{report.reason} The best version so far: {against.reason}",
-        "seconds": report.seconds + against.seconds,
-    }
-    return report.model_copy(update=changes)
-
-
 def _alone(mine: ScoresByArm, exploring: Evaluation) -> GateReport:
     score = pool(mine.values())
     return GateReport(
@@ -165,9 +154,10 @@ def _compared(
     mine, theirs = pool(match.candidate.values()), pool(match.reference.values())
     compared = _told(match, current.digest, theirs, plan.alpha)
     name = f"v{current.manifest.version}"
+    without = f", but not on {match.weak}" if match.weak else ""
     broken = exploring.high < current_exploring.low - plan.margin
     reason = (
-        f"The candidate {VERDICTS[match.verdict]}: it succeeds in {_share(mine)}, {name} in "
+        f"The candidate {VERDICTS[match.verdict]}{without}: it succeeds in {_share(mine)}, {name} in "
         f"{theirs.score:.1%}; {compared.in_words()}."
     )
     if match.verdict == "not worse" and broken:
@@ -181,6 +171,7 @@ def _compared(
         candidate=score_view(mine),
         current=score_view(theirs),
         compared=compared,
+        failed_on=(match.weak,) if match.weak else (),
         exploring=score_view(exploring),
         current_exploring=score_view(current_exploring),
         by_embodiment={arm: score_view(score) for arm, score in match.candidate.items()},

@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hub.workers.job import GateJob
-from skills.attestations import Decision, Figures, Gate, attest
+from skills.attestations import Decision, Figures, Gate, Rival, attest
 from skills.errors import NotFoundError
 from skills.files import keep_private
 from skills.manifest import Digest, Manifest
-from skills.messages.skills import GateReport
+from skills.messages.skills import Compared, GateReport
 from skills.signing import SigningKey
 
 __all__ = ["decision_of", "read_gate_key", "vouch_for"]
@@ -44,6 +44,8 @@ def vouch_for(
     """The gate's word for what it found, as an envelope."""
     gate = Gate(
         reference=job.current,
+        best=_rival(report.best) if report.best else None,
+        kept={arm: _rival(found) for arm, found in report.kept.items()},
         task=manifest.task,
         task_digest=task_digest,
         plan=job.plan,
@@ -54,10 +56,21 @@ def vouch_for(
         nothing=Figures.of(report.nothing) if report.nothing else None,
         by_embodiment={arm: Figures.of(score) for arm, score in report.by_embodiment.items()},
         decision=decision_of(report),
+        failed_on=report.failed_on,
         reason=report.reason,
         code=version("zunft"),
     )
     return attest(key, f"{manifest.name}@{manifest.version}", job.candidate, gate)
+
+
+def _rival(found: Compared) -> Rival:
+    return Rival(
+        digest=found.reference,
+        score=Figures.of(found.score),
+        jobs=found.jobs,
+        wins=found.wins,
+        losses=found.losses,
+    )
 
 
 def decision_of(report: GateReport) -> Decision:

@@ -19,7 +19,7 @@ from hub.queue.leases import JobAbandonedError
 from hub.storage.objects import ObjectStore, open_store
 from skills.container import digest_of
 from skills.errors import ContractError, ZunftError
-from skills.manifest import Manifest
+from skills.manifest import Manifest, Name
 from skills.messages.leaderboards import BoardPlan, ControllerScore
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.skills import GateReport, ScoreView
@@ -231,6 +231,8 @@ class GateJob(Job[Gated]):
 
     Attributes:
         best: A better version than the current one, which the candidate is held to as well.
+        kept: By embodiment, the version that its robots stay with: there the candidate is held to that.
+        failed_on: Embodiments on which an earlier gate did not see it to be as good.
         least: The minimum that the candidate is held to; None: it need not be.
         task: The skill's task, where it was published through the hub.
         merged: The merge that made the candidate, where each delta's part in it is to be measured, too.
@@ -241,6 +243,8 @@ class GateJob(Job[Gated]):
     current: str | None
     plan: GatePlan
     best: str | None = None
+    kept: dict[Name, str] = Field(default_factory=dict)
+    failed_on: tuple[Name, ...] = ()
     merged: MergeJob | None = None
     root: dict[str, float] | None = None
     least: Least | None = None
@@ -249,27 +253,9 @@ class GateJob(Job[Gated]):
 
     def do(self, bench: Bench) -> Gated:
         """See `Job`."""
-        from hub.workers.contributions import contributions  # noqa: PLC0415 - only a bench does this
-        from hub.workers.gate import with_best  # noqa: PLC0415
-        from hub.workers.gate_key import vouch_for  # noqa: PLC0415
-        from hub.workers.minimum import held_to, idle_skill  # noqa: PLC0415
+        from hub.workers.measuring import measured  # noqa: PLC0415 - only a bench does this
 
-        merger, gate, key = bench.merger(self.region), bench.gate(self.task), bench.gate_key()
-        candidate = merger.skill(self.candidate)
-        current = merger.skill(self.current) if self.current else None
-        report = gate(candidate, current, self.plan)
-        if report.passed and self.best:
-            report = with_best(report, gate(candidate, merger.skill(self.best), self.plan))
-        if self.merged is not None:
-            found = contributions(candidate, self.merged, self.root, merger, gate)
-            report = report.model_copy(update={"contributions": found})
-        if self.least is not None:
-            report = held_to(
-                self.least, report, lambda: gate(idle_skill(candidate), None, self.plan).candidate
-            )
-        task = bench.task_digest(self.task, candidate.manifest.task)
-        envelope = vouch_for(key, self, candidate.manifest, task, report)
-        return Gated(report=report, envelope=envelope.decode())
+        return measured(self, bench)
 
 
 class Scored(_Plain):

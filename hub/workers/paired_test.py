@@ -18,13 +18,13 @@ their means is at most 1, too, since a product is largest where its factors are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Limits", "Pairs", "Verdict", "log_evidence", "unseen", "verdict", "verdicts"]
+__all__ = ["Limits", "Pairs", "Verdict", "log_evidence", "unseen", "verdict", "verdict_but_one", "verdicts"]
 
 Verdict = Literal["not worse", "worse", "open"]
 
@@ -114,6 +114,29 @@ def verdict(pairs: Mapping[str, Pairs], limits: Limits) -> Verdict:
     ]
     found = int(verdicts(counts[0], counts[1], counts[2], limits))
     return "not worse" if found == NOT_WORSE else "worse" if found == WORSE else "open"
+
+
+def verdict_but_one(pairs: Mapping[str, Pairs], limits: Limits, *, last: bool) -> tuple[Verdict, str]:
+    """What the pairs say where one arm may be left out; and that arm, where it is "not worse" without it.
+
+    Which arm that is the pairs decide, so `alpha` is shared: half of it is for all arms together, the other
+    half for each choice of the others (a mean of e-values is one, too). So whatever is worse by the margin,
+    however it is cut, is taken for not worse with probability `alpha` at most.
+
+    Args:
+        pairs: By arm.
+        limits: What is asked.
+        last: Whether no more pairs come: an arm is left out earlier only where the pairs say "worse".
+    """
+    if len(pairs) < 2:
+        return verdict(pairs, limits), ""
+    whole = verdict(pairs, replace(limits, alpha=limits.alpha / 2))
+    if whole == "not worse" or (whole == "open" and not last):
+        return whole, ""
+    weak = max(sorted(pairs), key=lambda arm: (pairs[arm].losses - pairs[arm].wins) / pairs[arm].jobs)
+    others = {arm: each for arm, each in pairs.items() if arm != weak}
+    found = verdict(others, replace(limits, alpha=limits.alpha / (2 * len(pairs))))
+    return found, weak if found == "not worse" else ""
 
 
 def unseen(pairs: Pairs, alpha: float) -> float:

@@ -10,7 +10,10 @@ from pydantic import Field
 from skills.manifest import Digest
 from skills.messages.base import Message
 
-__all__ = ["AttestationView", "GateKey"]
+__all__ = ["AttestationView", "GateKey", "ScoreAttestation"]
+
+SCORE_LIMIT = 32 * 1024
+"""Characters of the envelope of a score: some two hundred embodiments."""
 
 
 class AttestationView(Message):
@@ -26,6 +29,12 @@ class AttestationView(Message):
     signer: str = Field(max_length=128)
     size: int = Field(ge=1)
     made_at: datetime
+
+
+class ScoreAttestation(Message):
+    """Somebody hands in what they scored: a signed envelope as text, see docs/format.md."""
+
+    envelope: str = Field(min_length=1, max_length=SCORE_LIMIT)
 
 
 class GateKey(Message):

@@ -21,6 +21,7 @@ __all__ = [
     "REPLAY_LIMIT",
     "BoardEntry",
     "BoardPlan",
+    "Confirmation",
     "ControllerKind",
     "ControllerScore",
     "Draw",
@@ -78,6 +79,24 @@ BOARD = BoardPlan()
 """The plan of all hubs with this version of Zunft."""
 
 
+class Confirmation(Message):
+    """What somebody else measured of a version, and signed.
+
+    Attributes:
+        organisation: Of the user who handed it in.
+        agrees: Whether the success rates are the hub's as far as chance allows; with the same seeds, exactly.
+        signer: The key that signed.
+        attestation: Digest of the envelope.
+    """
+
+    organisation: str
+    agrees: bool
+    score: ScoreView
+    signer: str
+    attestation: Digest
+    confirmed_at: datetime
+
+
 class BoardEntry(Message):
     """One scored version.
 
@@ -87,6 +106,7 @@ class BoardEntry(Message):
         replay_size: Bytes of its replay; 0 where the task has no scene to replay.
         made_with: Versions of what computed, and the kind of processor.
         command: Repeats the score and compares.
+        confirmations: What others measured, the newest first.
     """
 
     skill: Name
@@ -100,6 +120,21 @@ class BoardEntry(Message):
     replay_size: int = Field(default=0, ge=0)
     made_with: str = ""
     command: str
+    confirmations: tuple[Confirmation, ...] = Field(default=(), exclude_if=lambda it: not it)
+
+    def confirmed_in_words(self) -> str:
+        """Who found the same, and who did not: `confirmed by North, South; West measured 0.512`."""
+        same = dict.fromkeys(self._named(each) for each in self.confirmations if each.agrees)
+        others = dict.fromkeys(
+            f"{self._named(each)} measured {each.score.score:.3f}"
+            for each in self.confirmations
+            if not each.agrees
+        )
+        return "; ".join([*([f"confirmed by {', '.join(same)}"] if same else []), *others])
+
+    def _named(self, each: Confirmation) -> str:
+        own = " (its own)" * (each.organisation == self.organisation)
+        return f"{each.organisation}{own}"
 
 
 class ControllerScore(Message):

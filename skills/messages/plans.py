@@ -13,7 +13,7 @@ from skills.messages.leaderboards import Draw
 from skills.messages.training import Algorithm, Imitation, Ppo
 from skills.parts import CARRIED, Carried
 
-__all__ = ["GatePlan", "MergePlan", "OptimiserName", "RuleName", "TrainingPlan"]
+__all__ = ["GatePlan", "MergePlan", "OnWeakArm", "OptimiserName", "RuleName", "TrainingPlan"]
 
 LEAST_MARGIN = 0.06
 """By default; and of orders from before, whose few episodes could not tell less."""
@@ -38,6 +38,9 @@ RuleName = Literal[
 
 
 OptimiserName = Literal["momentum", "adam", "yogi", "adagrad"]
+
+
+OnWeakArm = Literal["reject", "release_others"]
 
 
 class TrainingPlan(Message):
@@ -173,6 +176,8 @@ class GatePlan(Message):
             `margin` at least.
         alpha: See `margin`.
         power: What is as good is taken for worse with probability `1 - power` at most.
+        on_weak_arm: What becomes of a candidate that is not seen to be as good on one embodiment: nothing, or
+            it is released for robots of the others, while those of that one keep the version they have.
     """
 
     embodiments: tuple[Name, ...] = ()
@@ -183,6 +188,7 @@ class GatePlan(Message):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     power: float = Field(default=0.9, gt=0, lt=1)
     seed: int = Field(default=20_000, ge=0, le=2**63 - 1)
+    on_weak_arm: OnWeakArm = Field(default="reject", exclude_if=lambda it: it == "reject")
 
     @model_validator(mode="before")
     @classmethod
@@ -207,7 +213,12 @@ class GatePlan(Message):
 
     def in_words(self) -> str:
         """On one line: `at most 6 % worse passes, 25 % on an arm; 16 to 480 episodes an arm`."""
+        others = "; for the others where one arm fails" * (self.on_weak_arm == "release_others")
         return (
             f"at most {self.margin:.0%} worse passes, {max(self.margin, self.arm_margin):.0%} on an arm; "
-            f"{self.episodes} to {max(self.episodes, self.most)} episodes an arm"
+            f"{self.episodes} to {max(self.episodes, self.most)} episodes an arm{others}"
         )
+
+    def on(self, embodiments: tuple[Name, ...]) -> GatePlan:
+        """The same on these embodiments alone."""
+        return self.model_copy(update={"embodiments": embodiments})

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from skills.manifest import Digest, Manifest
+from skills.manifest import Digest, Manifest, Name
 from skills.messages.base import Message
 
 __all__ = [
@@ -86,6 +86,8 @@ class GateReport(Message):
         current: The version that it was compared with, in the same jobs.
         compared: With the current version, job by job; None: there was none, or the report is from before.
         best: With the best version of the lineage so far, where that is another one and was asked.
+        kept: By embodiment, with the version that its robots still use, where that is an older one.
+        failed_on: Embodiments on which it was not seen to be as good; it passed for the others.
         reached: Whether it reached the skill's minimum; None: it was not held to it.
         nothing: What doing nothing scores, where that is the minimum.
         by_embodiment: Of the candidate.
@@ -101,6 +103,8 @@ class GateReport(Message):
     current: ScoreView | None = None
     compared: Compared | None = None
     best: Compared | None = None
+    kept: dict[Name, Compared] = Field(default_factory=dict, exclude_if=lambda it: not it)
+    failed_on: tuple[Name, ...] = Field(default=(), exclude_if=lambda it: not it)
     reached: bool | None = None
     nothing: ScoreView | None = None
     by_embodiment: dict[str, ScoreView] = Field(default_factory=dict)
@@ -111,7 +115,11 @@ class GateReport(Message):
 
 
 class VersionView(Message):
-    """One version of a skill in the catalogue."""
+    """One version of a skill in the catalogue.
+
+    Attributes:
+        kept_on: Embodiments whose robots stay with this version, since the stable one failed on theirs.
+    """
 
     skill: str
     version: int
@@ -125,11 +133,18 @@ class VersionView(Message):
     samples: int = 0
     created_at: datetime
     channels: tuple[str, ...] = ()
+    kept_on: tuple[Name, ...] = Field(default=(), exclude_if=lambda it: not it)
     score: ScoreView | None = None
     gate: GateReport | None = None
     withdrawn: bool = False
     signature: str
     manifest: Manifest
+
+    def arms_in_words(self) -> str:
+        """Which arms' robots do not take it, and which stay with it; empty where all are alike."""
+        failed_on = self.gate.failed_on if self.gate and self.gate.passed else ()
+        said = [("failed on", failed_on), ("still used on", self.kept_on)]
+        return "; ".join(f"{what} {', '.join(arms)}" for what, arms in said if arms)
 
 
 class SkillView(Message):

@@ -141,6 +141,7 @@ def make_robot(
     *,
     name: str = "anna",
     skill: str = "follow",
+    embodiment: str = "ur5e",
     place: Place | None = None,
     settings: AgentSettings | None = None,
     token: str = TOKEN,
@@ -148,7 +149,7 @@ def make_robot(
     stopped: Callable[[], bool] = lambda: False,
 ) -> SmallRobot:
     bench = RobotFolder(home)
-    identity = join(bench, hub, token=token, name=name, embodiment="ur5e")
+    identity = join(bench, hub, token=token, name=name, embodiment=embodiment)
     place = place or SmallPlace()
     said: list[Progress] = []
 

@@ -24,6 +24,7 @@ from skills.attestations import (
     MergedDelta,
     Predicate,
     Release,
+    Rival,
     Score,
     attest,
     read_attestation,
@@ -85,6 +86,35 @@ SCORE = Score(
 EVERY: list[Predicate] = [GATE, MERGE, RELEASE, SCORE]
 
 
+PAYLOAD = (
+    "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJwcmVkaWNhdGUiOnsiYnlfZW1ib2RpbWVu"
+    "dCI6eyJ1cjVlIjp7ImVwaXNvZGVzIjozMiwiaGlnaCI6MS4wLCJsb3ciOjAuOCwic2NvcmUiOjAuOX19LCJjYW5kaWRh"
+    "dGUiOnsiZXBpc29kZXMiOjMyLCJoaWdoIjoxLjAsImxvdyI6MC44LCJzY29yZSI6MC45fSwiY29kZSI6IjAuMS4wIiwi"
+    "Y3VycmVudCI6eyJlcGlzb2RlcyI6MzIsImhpZ2giOjEuMCwibG93IjowLjgsInNjb3JlIjowLjl9LCJkZWNpc2lvbiI6"
+    "InBhc3NlZCIsIm1pbmltdW0iOm51bGwsIm5vdGhpbmciOm51bGwsInBsYW4iOnsiYWxwaGEiOjAuMDUsImFybV9tYXJn"
+    "aW4iOjAuMjUsImVtYm9kaW1lbnRzIjpbXSwiZXBpc29kZXMiOjE2LCJtYXJnaW4iOjAuMDYsIm1vc3QiOjQ4MCwicG93"
+    "ZXIiOjAuOSwic2VlZCI6MjAwMDB9LCJyZWFjaGVkIjpudWxsLCJyZWFzb24iOiJBcyBnb29kLiIsInJlZmVyZW5jZSI6"
+    "InNoYTI1NjpjYWU2NjIxNzJmZDQ1MGJiMGNkNzEwYTc2OTA3OWMwNWJmYzVkOGUzNWVmYTY1NzZlZGM3ZDAzNzdhZmRk"
+    "NGEyIiwidGFzayI6IndlbGQtc2VhbSIsInRhc2tfZGlnZXN0IjpudWxsfSwicHJlZGljYXRlVHlwZSI6InVybjp6dW5m"
+    "dDpnYXRlOjEiLCJzdWJqZWN0IjpbeyJkaWdlc3QiOnsic2hhMjU2IjoiNWNhNGYzODUwY2NjMzMxYWFmOGEyNTdkNjA4"
+    "NmU1MjZhM2I0MmE2M2UxOGNiMTFkMDIwODQ3OTg1YjMxZDE4OCJ9LCJuYW1lIjoid2VsZC1zZWFtQDcifV19"
+)
+FIRST_EDITION = json.dumps(
+    {
+        "payload": PAYLOAD,
+        "payloadType": "application/vnd.in-toto+json",
+        "signatures": [
+            {
+                "keyid": "ed25519:O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik=",
+                "sig": "zyOvHIpc3B/2bEU3kZuwoWMYz/5fZe5seVryPFxSvGPCmfJ+jiuxSHKTiSlCETxJ"
+                "KGKzII0a4DG0fKMCMzstBw==",
+            }
+        ],
+    }
+)
+"""The gate's word as it was written before it named the best version."""
+
+
 def envelope(predicate: Predicate = GATE) -> bytes:
     return attest(KEY, "weld-seam@7", VERSION, predicate)
 
@@ -113,6 +143,32 @@ def test_the_reference_libraries_read_and_verify_it(predicate: Predicate) -> Non
     statement = json_format.Parse(found.payload, statement_pb2.Statement())
     Statement.copy_from_pb(statement).validate()
     assert statement.subject[0].digest["sha256"] == VERSION.removeprefix("sha256:")
+
+
+def test_the_gates_word_of_before_is_read_and_verified() -> None:
+    found = read_attestation(FIRST_EDITION.encode())
+    found.verify(found.signer)
+    assert isinstance(found.predicate, Gate)
+    assert (found.predicate.best, found.predicate.kept, found.predicate.failed_on) == (None, {}, ())
+    assert (found.subject, found.predicate.reference, found.predicate.decision) == (VERSION, BASE, "passed")
+
+
+@pytest.mark.parametrize(
+    ("losses", "told", "wrong"),
+    [
+        (2, {}, False),
+        (9, {}, True),
+        (9, {"decision": "rejected"}, False),
+        (9, {"best": None}, False),
+        (9, {"best": None, "kept": {"ur5e": None}}, True),
+        (9, {"best": None, "kept": {"ur5e": None}, "failed_on": ("ur5e",)}, False),
+    ],
+)
+def test_nothing_passes_that_lost_to_a_rival(losses: int, told: dict[str, Any], *, wrong: bool) -> None:
+    rival = Rival(digest=BASE, score=FIGURES, jobs=100, wins=1, losses=losses)
+    kept = dict.fromkeys(told.get("kept", ()), rival)
+    said = GATE.model_copy(update={"best": rival, **told, "kept": kept})
+    assert bool(said.contradiction()) == wrong
 
 
 def test_only_the_keys_that_count_count() -> None:
@@ -145,7 +201,7 @@ def test_a_changed_payload_is_not_what_was_signed() -> None:
     ("fields", "reason"),
     [
         ({"_type": "https://in-toto.io/Statement/v0.1"}, "type"),
-        ({"predicateType": "urn:zunft:gate:2"}, "no known type"),
+        ({"predicateType": "urn:zunft:gate:3"}, "no known type"),
         ({"predicateType": ["urn:zunft:gate:1"]}, "no known type"),
         ({"subject": []}, "subject"),
         ({"more": 1}, "more"),

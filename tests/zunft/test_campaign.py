@@ -229,3 +229,13 @@ def test_teaching_that_makes_no_sense_is_refused_in_words(hall: Hall, words: str
     assert isinstance(result.exception, ZunftError)
     assert found in str(result.exception)
     assert hall.get("/campaigns") == []
+
+
+@pytest.mark.usefixtures("hall")
+def test_the_gates_figures_are_options_and_what_is_not_said_stays() -> None:
+    words = "--margin .04 --alpha .01 --power .8 --most-episodes 960 --on-weak-arm release_others"
+    order = ordered("reach", *words.split(), "--contributions")
+    gate = order.gate
+    assert (gate.margin, gate.alpha, gate.power, gate.most) == (0.04, 0.01, 0.8, 960)
+    assert (gate.on_weak_arm, gate.arm_margin, order.contributions) == ("release_others", 0.25, True)
+    assert ordered("reach").gate.on_weak_arm == "reject"

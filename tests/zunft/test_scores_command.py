@@ -88,6 +88,13 @@ def test_a_score_is_shown_repeated_and_found_the_same(hall: Hall, tmp_path: Path
     assert f"Repeat a score: {entry['command']}" in shown
     words = entry["command"].split()[2:]  # without `zunft task`
     assert "The digits are the hub's." in said(*words)
+    token, key = hall.operator["Authorization"].removeprefix("Bearer "), str(tmp_path / "me.pem")
+    assert "The digits are the hub's." in said(*words, "--attest", "--key", key, "--token", token)
+    assert (tmp_path / "me.pem").exists()
+    assert "weld-seam v1: confirmed by guild (its own)" in said("leaderboard", "weld-seam")
+    vouched = CliRunner().invoke(app, ["skill", "vouch", "weld-seam@1", "--json"]).stdout
+    says = {each["kind"]: each["sentence"] for each in json.loads(vouched)["attestations"]}
+    assert says["score"].endswith("in 12 episodes of weld-seam by user:admin")
     file = tmp_path / "a.replay"
     found = json.loads(run(*words, "--json", "--replay", str(file)).stdout)
     assert found["same"] is True

@@ -18,12 +18,19 @@ from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
 from zunft.commands.merge import Clip, Options, parse_options
 from zunft.commands.order_options import (
     Ahead,
+    Alpha,
+    ArmMargin,
+    Contributions,
     Deadline,
+    Margin,
     MaxStaleness,
     Mixing,
     Moments,
+    MostEpisodes,
+    OnWeak,
     Optimiser,
     OrderFile,
+    Power,
     Quorum,
     Rounds,
     Rule,
@@ -46,6 +53,7 @@ app = typer.Typer(no_args_is_help=True)
     "[bold]zunft campaign start weld-seam --quorum 5 --rule trimmed-mean --option trim=.2 --clip 3[/]; "
     "[bold]zunft campaign start weld-seam --optimiser adam --max-staleness 2[/]; "
     "[bold]zunft campaign start weld-seam --variates --share policy[/]; "
+    "[bold]zunft campaign start weld-seam --margin .04 --most-episodes 960 --on-weak-arm release_others[/]; "
     "[bold]zunft campaign start swing-load --rounds 30 --teach --practice-after 10[/]; "
     "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
 )
@@ -72,6 +80,13 @@ def start(
     teach: Teach = False,
     master_iterations: MasterIterations = None,
     practice_after: PracticeAfter = 0,
+    margin: Margin = None,
+    arm_margin: ArmMargin = None,
+    alpha: Alpha = None,
+    power: Power = None,
+    most_episodes: MostEpisodes = None,
+    on_weak_arm: OnWeak = None,
+    contributions: Contributions = None,
     order: OrderFile = None,
     as_json: Json = False,
 ) -> None:
@@ -79,21 +94,20 @@ def start(
     options = parse_options(option) if rule or option else None  # they are a rule's own
     merge = said(rule=rule, options=options, clip=clip, mixing=mixing, optimiser=optimiser)
     merge |= said(max_staleness=max_staleness)
+    gate = said(margin=margin, arm_margin=arm_margin, alpha=alpha, power=power, most=most_episodes)
+    gate |= said(on_weak_arm=on_weak_arm)
     learns = said(learner=read_learner(learner, knob), variates=variates, moments=moments, share=share)
     ends = said(rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline, ahead=ahead)
-    client = connect(hub, token)
-    advice, wanted, remedy = client.advice(skill), {**ends, "training": learns, "merge": merge}, "See --help."
+    client, remedy = connect(hub, token), "See --help."
+    advice, wanted = client.advice(skill), {**ends, "training": learns, "merge": merge, "gate": gate}
+    wanted |= said(contributions=contributions)
     wanted |= teaching(advice, wanted, teach, master_iterations, practice_after)
     if order is not None:
         wanted, remedy = read_order(order), f"Correct {order}."
     campaign = client.start_campaign(request(CampaignRequest, advice.but({**wanted, "skill": skill}), remedy))
     name = campaign.campaign_id
-    tell(
-        campaign,
-        campaign.order.in_words(),
-        f"campaign {name} runs; watch it: zunft campaign watch {name}",
-        as_json=as_json,
-    )
+    runs = f"campaign {name} runs; watch it: zunft campaign watch {name}"
+    tell(campaign, campaign.order.in_words(), runs, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft campaign watch CAMPAIGN[/]")

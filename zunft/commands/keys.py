@@ -72,6 +72,7 @@ def show(data_dir: DataDir = None, as_json: Json = False) -> None:
 @app.command(
     epilog="Examples: the hub's key was stolen: "
     "[bold]zunft keys rotate --hub-key --root-keys /media/stick[/]; "
+    "the gate's: [bold]zunft keys rotate --gate-key --root-keys /media/stick[/]; "
     "with keys elsewhere: [bold]zunft keys rotate --draft next-root.json[/], then "
     "[bold]zunft keys sign[/] twice, then [bold]zunft keys rotate --signed next-root.json --json[/]"
 )
@@ -85,6 +86,14 @@ def rotate(
         bool,
         typer.Option("--hub-key", help="Make a new key for the stopped hub first: the old one was stolen."),
     ] = False,
+    gate_key: Annotated[
+        bool,
+        typer.Option(
+            "--gate-key",
+            help="Make a new key for the gate of the stopped hub first: what the old one signed counts no "
+            "more. Where ZUNFT_GATE_KEY names another one than before, it is that.",
+        ),
+    ] = False,
     new_root_keys: Annotated[
         Path | None, typer.Option(help="Folder for three new keys of the root, in place of the old ones.")
     ] = None,
@@ -95,12 +104,14 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Make the next root of trust; robots follow it by themselves, also those that were away."""
-    from hub.tuf.ceremony import install_signed, rotate  # noqa: PLC0415 - as above
+    from hub.attestations.gate_key import replace_gate_key  # noqa: PLC0415 - as above
+    from hub.tuf.ceremony import install_signed, rotate  # noqa: PLC0415
     from hub.tuf.keys import ROOT_KEYS  # noqa: PLC0415
     from skills.files import keep_private  # noqa: PLC0415
 
     keep_private()
     settings, now = hub_settings(data_dir=data_dir), datetime.now(UTC)
+    old_gate_key = replace_gate_key(settings, now) if gate_key else None
     if signed is not None:
         done = install_signed(settings, signed, now)
     else:
@@ -115,6 +126,10 @@ def rotate(
             f"Root {done.version} lacks {done.missing} signatures. Have it signed where the keys are: "
             f"zunft keys sign {done.draft} --key root-1.pem. Then: zunft keys rotate --signed {done.draft}"
         )
+    if old_gate_key:
+        said += f" The gate's old key is {old_gate_key}: delete it."
+    if gate_key:
+        said += " What is stable is measured anew when the hub starts."
     if done.old_hub_key:
         said += f" The hub's old key is {done.old_hub_key}: delete it."
     tell(done, said, as_json=as_json)

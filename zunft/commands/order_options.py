@@ -12,16 +12,23 @@ from typing import Annotated, Any, Literal
 import typer
 
 from skills.errors import RequestError
-from skills.messages.plans import OptimiserName, RuleName
+from skills.messages.plans import GatePlan, OnWeakArm, OptimiserName, RuleName
 
 __all__ = [
     "Ahead",
+    "Alpha",
+    "ArmMargin",
+    "Contributions",
     "Deadline",
+    "Margin",
     "MaxStaleness",
     "Mixing",
     "Moments",
+    "MostEpisodes",
+    "OnWeak",
     "Optimiser",
     "OrderFile",
+    "Power",
     "Quorum",
     "Rounds",
     "Rule",
@@ -49,6 +56,46 @@ Share = Annotated[
 ]
 Ahead = Annotated[
     bool, typer.Option("--ahead", help="Begin the next round while a candidate is still measured.")
+]
+GATE = GatePlan()
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        help="Gate: who is so much worse is published with probability --alpha at most. "
+        f"Default: {GATE.margin:g}."
+    ),
+]
+ArmMargin = Annotated[
+    float | None, typer.Option(help=f"Gate: the same on each arm alone. Default: {GATE.arm_margin:g}.")
+]
+Alpha = Annotated[float | None, typer.Option(help=f"Gate: see --margin. Default: {GATE.alpha:g}.")]
+Power = Annotated[
+    float | None,
+    typer.Option(
+        help="Gate: who is as good is taken for worse with probability 1 - this at most. "
+        f"Default: {GATE.power:g}."
+    ),
+]
+MostEpisodes = Annotated[
+    int | None,
+    typer.Option(
+        help=f"Gate: of each arm; what is not clear by then is not published. Default: {GATE.most}."
+    ),
+]
+OnWeak = Annotated[
+    OnWeakArm | None,
+    typer.Option(
+        "--on-weak-arm",
+        help="Gate: what becomes of a candidate that fails on one arm: it is rejected, or released for the "
+        f"others while robots of that arm keep their version. Default: {GATE.on_weak_arm}.",
+    ),
+]
+Contributions = Annotated[
+    bool | None,
+    typer.Option(
+        "--contributions",
+        help="Measure what each delta was good for: N more merges and measurements a round.",
+    ),
 ]
 OrderFile = Annotated[
     Path | None,

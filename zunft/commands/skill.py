@@ -81,12 +81,14 @@ def new(
 )
 def show(reference: Reference, token: Token = "", hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Say what a skill is: manifest, size, digest. Of a hub's skill no file is read."""
+    arms = ""
     if is_file(reference):
         skill = Skill.load(Path(reference))
         manifest, digest, size = skill.manifest, skill.digest, skill.size
     else:
         version = connect(hub, token).version(*split_reference(reference))
         manifest, digest, size = version.manifest, version.digest, version.size
+        arms = version.arms_in_words()
     contract = manifest.contract
     rows = {
         "digest": digest,
@@ -98,6 +100,7 @@ def show(reference: Reference, token: Token = "", hub: Hub = DEFAULT_HUB, as_jso
         "action": ", ".join(f"{c.name} ({c.size} x {c.unit})" for c in contract.action),
         "rate": f"{contract.control_hz:g} Hz",
         "licence": manifest.licence,
+        **({"arms": arms} if arms else {}),
     }
     tell(manifest, facts(rows, title=f"{manifest.name} v{manifest.version}"), as_json=as_json)
 

@@ -111,7 +111,7 @@ def _complaint(attested: Attested, version: VersionView, key: VerifyKey | None) 
         attested.verify(attested.signer)
     except SignatureError as error:
         return error.message
-    return ""
+    return attested.predicate.contradiction() if isinstance(attested.predicate, Gate) else ""
 
 
 def _sentence(attested: Attested) -> str:
@@ -122,12 +122,16 @@ def _sentence(attested: Attested) -> str:
             return f"merged from {count}, {merge.plan.rule_in_words()}, Zunft {merge.code}"
         case Gate() as gate:
             figures = gate.candidate
-            return f"{gate.decision}: {figures.score:.2f} in {figures.episodes} episodes of {gate.task}"
+            best = f"; best before: {gate.best.score.score:.2f}, {gate.best.digest[:19]}" if gate.best else ""
+            arms = f", but not on {', '.join(gate.failed_on)}" if gate.failed_on else ""
+            said = f"{gate.decision}{arms}: {figures.score:.2f} in {figures.episodes} episodes of {gate.task}"
+            return said + best
         case Release() as release:
             why = f": {release.reason}" if release.reason else ""
             return f"made {release.channel} by {release.by}{why}"
         case Score() as score:
-            return f"scored {score.score.score:.2f} in {score.score.episodes} episodes of {score.task}"
+            who = f" by {score.by}" if score.by else ""
+            return f"scored {score.score.score:.2f} in {score.score.episodes} episodes of {score.task}{who}"
     return ""
 
 

@@ -32,7 +32,17 @@ from hub.console.elements import (
 )
 from hub.console.frame import frame, live, reading_of
 from hub.console.reading import CampaignPage, may_operate, read_campaign
-from hub.console.words import ago, amount, count, interval, percent, plural, progress, score_in_words
+from hub.console.words import (
+    ago,
+    amount,
+    count,
+    interval,
+    percent,
+    plural,
+    progress,
+    score_in_words,
+    short_digest,
+)
 from skills.messages.base import API
 from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.plans import TrainingPlan
@@ -50,6 +60,11 @@ COLUMNS = (
     "Hub time",
     "Opened",
 )
+GAINS = ("Round", "Delta", "Gain in return")
+MOST_GAINS = 64
+
+Gain = tuple[int, str, float]
+"""Number of the round, digest of a delta, and by how much the mean return would be lower without it."""
 
 
 async def page(request: Request, campaign_id: str) -> RedirectResponse | None:
@@ -76,6 +91,9 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
         with section("Rounds", "section card"):
             body = table("Rounds of this campaign, newest first", COLUMNS)
             rounds = Entries[RoundView](body, _round_key, ShownRound)
+        with section("What each delta was good for", "section card") as good_for:
+            body = table("Gain in mean return by each delta, newest round first, the least first", GAINS)
+            gains = Entries[Gain](body, _gain_key, ShownGain)
         with section("The order", "section card"):
             pairs(_order_in_words(order))
 
@@ -88,6 +106,9 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
         _show_figures(figures, campaign)
         curve.show(_curve(campaign), _curve_in_words(campaign))
         rounds.show(reversed(campaign.rounds), now)
+        found_gains = _gains(campaign)
+        good_for.set_visibility(bool(found_gains))
+        gains.show(found_gains, now)
 
     return show
 
@@ -153,6 +174,36 @@ class ShownRound:
         self._received.text = amount(entry.bytes)
         self._merge.text = _seconds(entry)
         self._opened.text = ago(entry.opened_at, now)
+
+
+class ShownGain:
+    """What one delta was good for, on a line."""
+
+    def __init__(self) -> None:
+        with block("tr") as self.element:
+            self._round = number_cell("Round")
+            with cell("Delta"):
+                self._delta = text("code", "", "mono")
+            self._gain = number_cell("Gain in return")
+
+    def show(self, entry: Gain, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
+        """As it was measured."""
+        number, digest, effect = entry
+        self._round.text, self._delta.text = str(number), short_digest(digest)
+        self._gain.text = f"{effect:+.3g}"
+
+
+def _gains(campaign: CampaignView) -> list[Gain]:
+    return [
+        (entry.number, digest, effect)
+        for entry in reversed(campaign.rounds)
+        if entry.gate
+        for digest, effect in sorted(entry.gate.contributions.items(), key=lambda each: each[1])
+    ][:MOST_GAINS]
+
+
+def _gain_key(entry: Gain) -> tuple[int, str]:
+    return entry[:2]
 
 
 def _show_figures(figures: FigureRow, campaign: CampaignView) -> None:

@@ -110,8 +110,10 @@ class EntryRow:
     def __init__(self, task: str) -> None:
         self._task = task
         with block("tr") as self.element:
-            with cell("Skill", "head"), block("span", "line"):
-                self._name, self._version = link("", "/", "name"), text("span", "", "number note")
+            with cell("Skill", "head"):
+                with block("span", "line"):
+                    self._name, self._version = link("", "/", "name"), text("span", "", "number note")
+                self._confirmed = text("span", "", "note")
             with cell("Success"):
                 self._success = Success()
             self._return, self._owner = number_cell("Mean return"), number_cell("Organisation")
@@ -125,6 +127,7 @@ class EntryRow:
         self._name.text, self._version.text = entry.skill, f"v{entry.version}"
         described(self._name, href=f"/skills/{quote(entry.skill)}")
         self._success.show(score)
+        self._confirmed.text = entry.confirmed_in_words()
         self._return.text = "" if score.mean_return is None else f"{score.mean_return:.2f}"
         self._owner.text, self._episodes.text = entry.organisation, count(score.episodes)
         self._scored.text = ago(entry.scored_at, now)

@@ -144,6 +144,7 @@ class ShownVersion:
             with cell("Version", "head"), block("span", "line"):
                 self._name = text("span", "", "name number")
                 self._badges = {name: Badge(name) for name in ("stable", "candidate", "rejected")}
+                self._arms = text("span", "", "note")
             with cell("Success"):
                 self._success = Success()
             self._origin, self._robots = number_cell("Origin"), number_cell("Robots")
@@ -167,7 +168,7 @@ class ShownVersion:
             marks.discard("candidate")
         for name, badge in self._badges.items():
             badge.element.set_visibility(name in marks)
-        self._name.text = f"v{version.version}"
+        self._name.text, self._arms.text = f"v{version.version}", version.arms_in_words()
         self._success.show(version.score)
         self._origin.text, self._robots.text = version.origin, count(version.contributors)
         self._steps.text, self._size.text = count(version.samples), amount(version.size)

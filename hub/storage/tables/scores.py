@@ -1,4 +1,4 @@
-"""Tables of scores: a row for each version that is or was stable, and one for each task's controllers."""
+"""Tables of scores: of versions that are or were stable, of tasks' controllers, and what others measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = ["REASON_LENGTH", "SCORE_STATES", "ControllersRow", "ScoreRow", "ScoreState"]
+__all__ = ["REASON_LENGTH", "SCORE_STATES", "ConfirmationRow", "ControllersRow", "ScoreRow", "ScoreState"]
 
 REASON_LENGTH = 2000
 ScoreState = Literal["waiting", "working", "done", "failed"]
@@ -53,3 +53,20 @@ class ControllersRow(Leased, Base):
     task_digest: Mapped[str | None]
     plan: Mapped[str | None] = mapped_column(String(1000))
     report: Mapped[dict[str, Any] | None]
+
+
+class ConfirmationRow(Base):
+    """What somebody else scored of a version, the newest of each user: `said` is the attested statement.
+
+    `confirmed_by` is the user, as in the audit log; `attestation` the envelope, which has a row of its own.
+    """
+
+    __tablename__ = "confirmations"
+    __table_args__ = (Index("ix_confirmations_confirmed_at", "confirmed_at"),)
+    digest: Mapped[str] = mapped_column(ForeignKey("versions.digest"), primary_key=True)
+    confirmed_by: Mapped[str] = mapped_column(primary_key=True)
+    organisation: Mapped[str]
+    attestation: Mapped[str] = mapped_column(ForeignKey("attestations.digest"))
+    task_digest: Mapped[str]
+    confirmed_at: Mapped[datetime]
+    said: Mapped[dict[str, Any]]

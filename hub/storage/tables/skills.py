@@ -65,7 +65,10 @@ class VersionRow(Base):
 
 
 class ChannelRow(Base):
-    """A named pointer at a version; `counter` rises with each move, and none goes below `lowest` again."""
+    """A named pointer at a version; `counter` rises with each move, and none goes below `lowest` again.
+
+    `kept` has the numbers of versions that robots of some embodiments stay with, by embodiment.
+    """
 
     __tablename__ = "channels"
     skill: Mapped[str] = mapped_column(ForeignKey("skills.name"), primary_key=True)
@@ -73,6 +76,7 @@ class ChannelRow(Base):
     number: Mapped[int]
     counter: Mapped[int] = mapped_column(default=0, server_default="0")
     lowest: Mapped[int] = mapped_column(default=1, server_default="1")
+    kept: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
 class ReleaseRow(Leased, Base):

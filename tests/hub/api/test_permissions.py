@@ -179,6 +179,8 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
             message = {"organisation": "North"}
         case "PUT", "/skills/{name}/channels/{channel}":
             message = {"version": 1}
+        case "POST", "/skills/{name}/versions/{ref}/attestations":
+            message = {"envelope": "{}"}
         case "PUT", "/skills/{name}/minimum":
             message = {"minimum": 0.5}
         case "PUT", "/skills/{name}/visibility":

@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from fleet.membership import connect
 from fleet.robot_folder import RobotFolder
+from fleet.trust import Vouching
+from hub.attestations.gate_key import replace_gate_key
 from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
 from hub.storage.database import SettingsError
 from hub.tuf.ceremony import hold_ceremony, install_signed, rotate, show_root, sign_draft
 from hub.tuf.keys import ROOT_KEYS, online_signers
+from skills.attestations import Gate
 from skills.errors import ConflictError
 from skills.signing import SigningKey
+from tests.eventually import eventually
 from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings
 from tests.hub.serving import serving
@@ -77,6 +82,50 @@ def test_the_drill_online_keys_are_stolen_and_robots_follow_the_new_root(tmp_pat
             robot = again(tmp_path / name, url)
             robot.agent.step()
             assert in_use(robot) == 2, robot.said[-1]
+
+
+def test_the_drill_the_gates_key_is_stolen_and_robots_follow_the_root(tmp_path: Path) -> None:
+    settings = small_settings(tmp_path / "hub")
+    with running(settings) as (hall, url):
+        ok(hall.publish(small_skill(1)))
+        hall.release(1, "follow")
+        for name in ("here", "away"):
+            robot = joined(hall, url, tmp_path / name)
+            robot.agent.step()
+            assert in_use(robot) == 1
+    old = replace_gate_key(settings, datetime.now(UTC))
+    assert old is not None
+    thief = SigningKey.load_or_create(old)
+    keys, draft = [settings.data_dir / ROOT_KEYS], tmp_path / "draft.json"
+    assert rotate(settings, datetime.now(UTC), root_keys=keys, draft=draft).missing == 0
+    with running(settings) as (hall, url):
+        anew = eventually(lambda: signers(hall, 1) - {thief.public.text}, "the new word on what is stable")
+        ok(hall.publish(small_skill(2)))
+        hall.release(2, "follow")
+        assert signers(hall, 2) == anew
+        for name in ("here", "away"):
+            robot = again(tmp_path / name, url)
+            robot.agent.step()
+            assert in_use(robot) == 2, robot.said[-1]
+        vouching = Vouching.by_owner(robot.bench, connect(robot.bench))
+        vouching.client.guild.refresh()
+        assert [key.text for key in vouching._keys(Gate)] == [*anew]
+
+
+def signers(hall: Hall, number: int) -> set[str]:
+    listed = hall.get(f"/skills/follow/versions/{number}/attestations")
+    return {each["signer"] for each in listed if each["kind"] == "gate"}
+
+
+def test_a_gates_key_that_the_root_does_not_name_stops_the_hub(tmp_path: Path, settings: Settings) -> None:
+    stick, now, draft = tmp_path / "stick", datetime.now(UTC), tmp_path / "next.json"
+    open_services(settings).close()
+    (settings.data_dir / ROOT_KEYS).rename(stick)
+    replace_gate_key(settings, now)
+    with pytest.raises(SettingsError, match="or its gate's"):
+        open_services(settings)
+    assert rotate(settings, now, root_keys=[stick], draft=draft).missing == 0
+    open_services(settings).close()
 
 
 def test_root_keys_that_never_lay_beside_the_hub_sign_elsewhere(tmp_path: Path, settings: Settings) -> None:

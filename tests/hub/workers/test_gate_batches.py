@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from envs.evaluate import Evaluation
 from envs.task import Task
 from hub.workers import gate
-from hub.workers.gate import HeldOutGate, with_best
+from hub.workers.gate import HeldOutGate
+from hub.workers.measuring import with_best, with_kept
 from hub.workers.scoring import Scoring
 from skills.messages.leaderboards import Draw
 from skills.messages.plans import GatePlan
@@ -128,6 +129,34 @@ def test_who_passes_is_held_to_the_best_as_well(monkeypatch: pytest.MonkeyPatch)
     assert (stable.passed, found.passed) == (True, False)
     assert (found.current, found.best) == (stable.current, best.compared)
     assert "The best version so far: The candidate does not pass" in found.reason
+
+
+OTHERS = PLAN.model_copy(update={"on_weak_arm": "release_others"})
+
+
+def test_who_fails_on_one_arm_may_pass_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    Played(monkeypatch, {1: alike(0.5), 2: {"ur5e": 0.5, "panda": 0.1}, 3: alike(0.1), 4: alike(0.5)})
+    examine, one = HeldOutGate(), version(1)
+    found = examine(version(2), one, OTHERS)
+    assert (found.passed, found.failed_on) == (True, ("panda",))
+    assert "passes, but not on panda" in found.reason
+    assert not examine(version(2), one, PLAN).passed
+    assert not examine(version(3), one, OTHERS).passed
+    assert (examine(version(4), one, OTHERS).passed, examine(version(4), one, OTHERS).failed_on) == (True, ())
+
+
+def test_an_arm_that_has_an_older_version_is_held_to_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    Played(monkeypatch, {1: alike(0.8), 2: {"ur5e": 0.8, "panda": 0.1}, 3: {"ur5e": 0.8, "panda": 0.2}})
+    examine, panda, ur5e = HeldOutGate(), OTHERS.on(("panda",)), OTHERS.on(("ur5e",))
+    assert examine(version(3), version(2), panda).passed  # no worse than what sacrificed it
+    stable, kept = examine(version(3), version(2), ur5e), examine(version(3), version(1), panda)
+    found = with_kept(stable, "panda", kept, may_fail=True)
+    assert (found.passed, found.failed_on) == (True, ("panda",))
+    assert not with_kept(stable, "panda", kept, may_fail=False).passed
+    assert found.kept["panda"].reference == version(1).digest
+    assert found.candidate.episodes == stable.candidate.episodes + kept.candidate.episodes
+    assert found.candidate.low < found.candidate.score < found.candidate.high
+    assert set(found.by_embodiment) == {"ur5e", "panda"}
 
 
 def test_batches_have_jobs_of_their_own_in_the_same_workshops() -> None:

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hub.workers.paired_test import BETS, Limits, Pairs, log_evidence, unseen, verdict, verdicts
+from hub.workers.paired_test import (
+    BETS,
+    Limits,
+    Pairs,
+    log_evidence,
+    unseen,
+    verdict,
+    verdict_but_one,
+    verdicts,
+)
 
 LIMITS = Limits(margin=0.06, arm_margin=0.25, alpha=0.05, power=0.9)
 COUNTS = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 300))
@@ -111,3 +120,29 @@ def test_the_more_pairs_without_a_loss_the_less_is_unseen() -> None:
 def test_a_margin_of_everything_lets_everything_pass() -> None:
     limits = Limits(margin=1, arm_margin=1, alpha=0.05, power=0.9)
     assert verdict({"ur5e": Pairs(0, 2, 2)}, limits) == "not worse"
+
+
+def released(chances: dict[str, tuple[float, float]], rng: np.random.Generator) -> tuple[str, str]:
+    """One gate of 16 jobs an arm and batch, 480 at most: chances to win and to lose by arm."""
+    wins, losses = dict.fromkeys(chances, 0), dict.fromkeys(chances, 0)
+    for batch in range(1, 31):
+        for arm, (won, lost) in chances.items():
+            counts = rng.multinomial(16, [won, lost, 1 - won - lost])
+            wins[arm] += int(counts[0])
+            losses[arm] += int(counts[1])
+        pairs = {arm: Pairs(wins[arm], losses[arm], 16 * batch) for arm in chances}
+        found, weak = verdict_but_one(pairs, LIMITS, last=batch == 30)
+        if found != "open":
+            return found, weak
+    return "open", ""
+
+
+def test_leaving_out_an_arm_lets_no_more_worse_ones_through() -> None:
+    rng, trials = np.random.default_rng(0), 150
+    worse = dict.fromkeys(("a", "b", "c", "d"), (0.05, 0.13))
+    found = [released(worse, rng)[0] for _ in range(trials)]
+    assert found.count("not worse") / trials <= LIMITS.alpha + 2 * (0.05 * 0.95 / trials) ** 0.5
+    one_fails = dict.fromkeys(("a", "b", "c"), (0.05, 0.05)) | {"d": (0.0, 0.5)}
+    outcomes = [released(one_fails, rng) for _ in range(trials)]
+    assert outcomes.count(("not worse", "d")) / trials >= 0.85
+    assert all(weak == "d" for verdict, weak in outcomes if verdict == "not worse")

@@ -14,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from fleet.client import OperatorClient
-from skills.errors import NotFoundError
+from skills.errors import NotFoundError, RequestError
 from skills.messages.leaderboards import BOARD, REPLAY_LIMIT, Leaderboard
 from skills.messages.lists import LARGEST_PAGE, BoardQuery
 from skills.messages.skills import ScoreView
-from skills.signing import VerifyKey
+from skills.signing import SigningKey, VerifyKey
 from skills.skill import Skill
 from zunft.commands.connection import (
     DEFAULT_HUB,
@@ -72,7 +72,8 @@ def leaderboard(
 
 @app.command(
     epilog="Examples: [bold]zunft task score weld-seam@stable[/]; a file, without a hub: "
-    "[bold]zunft task score weld-seam.skill --replay weld.replay[/]"
+    "[bold]zunft task score weld-seam.skill --replay weld.replay[/]; say to all what came out: "
+    "[bold]zunft task score weld-seam@7 --attest --key me.pem[/]"
 )
 def score(
     reference: Annotated[
@@ -80,6 +81,16 @@ def score(
     ],
     hub_key: Annotated[str, typer.Option(help="Accept only what this key signed.")] = "",
     replay: Annotated[Path | None, typer.Option(help="Write a replay there.")] = None,
+    attest: Annotated[
+        bool, typer.Option("--attest", help="Sign what came out, and hand it to the hub: its board shows it.")
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your key for that, a PEM file; made where there is none. Default: attestation-key.pem in "
+            "Zunft's folder of settings."
+        ),
+    ] = None,
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
@@ -94,6 +105,8 @@ def score(
     with tempfile.TemporaryDirectory() as folder:
         board = None
         if is_file(reference):
+            if attest:
+                raise RequestError("a file is no version of a hub.", where="--attest", remedy="Name a skill.")
             skill = Skill.load(Path(reference))
             task = load_task(skill.manifest.task)
         else:
@@ -101,10 +114,17 @@ def score(
             client = connect(hub, token)
             version = client.version(name, ref)
             board = _whole_board(client, version.task, BoardQuery(skill=name))
-            key = VerifyKey(hub_key) if hub_key else None
-            skill = client.fetch_skill(version, key, Path(folder) / "skill")
-            task = borrow_task(client.connection, version.task, board.task_digest, key, Path(folder) / "task")
+            pinned = VerifyKey(hub_key) if hub_key else None
+            skill = client.fetch_skill(version, pinned, Path(folder) / "skill")
+            task = borrow_task(
+                client.connection, version.task, board.task_digest, pinned, Path(folder) / "task"
+            )
         found = _measure(skill, task, board, replay)
+    if attest:
+        signed = SigningKey.load_or_create(key or Path(typer.get_app_dir("zunft")) / "attestation-key.pem")
+        by = f"user:{client.me().name}"
+        kept = client.attest_score(version, found.attested(signed, by))
+        err.print(f"Attested as {by}, by {signed.public.text}: {kept.digest}")
     tell(found, *_scores(found), as_json=as_json)
     if board is not None and found.hub is None:
         raise NotFoundError(
@@ -197,6 +217,8 @@ def _board(board: Leaderboard, *, placed: bool) -> list[RenderableType]:
     for entry in board.entries:
         each = ", ".join(f"{robot} {_interval(found)}" for robot, found in entry.by_embodiment.items())
         shown.append(f"{entry.skill} v{entry.version}: {each}")
+        if said := entry.confirmed_in_words():
+            shown.append(escape(f"{entry.skill} v{entry.version}: {said}"))
     return [*shown, f"Repeat a score: [bold]{board.entries[0].command}[/]"]
 
 
