@@ -98,4 +98,5 @@ def connect(
     connection = Connection(
         identity.hub, auth=ProofAuth(identity.robot_id, key), transport=transport, stopped=stopped
     )
-    return HubClient(connection, key, Guild(bench, connection, identity.pinned_key))
+    guild = Guild(bench.metadata, bench.first_root, connection, identity.pinned_key)
+    return HubClient(connection, key, guild)

@@ -191,10 +191,15 @@ class RobotFolder:
         """Where what the guild vouches for is kept."""
         return self.home / "metadata"
 
+    @property
+    def first_root(self) -> Path:
+        """Where the root that the enrolment brought is kept."""
+        return self.metadata / "first-root.json"
+
     def keep_first_root(self, root: bytes) -> None:
         """Remember the root that the enrolment brought."""
         self.metadata.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.metadata / "first-root.json", root, mode=0o600)
+        write_atomically(self.first_root, root, mode=0o600)
 
     def keep_identity(self, identity: Identity) -> None:
         """Remember who the robot is."""

@@ -20,9 +20,9 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Timestamp
 from tuf.ngclient import FetcherInterface, Updater
 
 from fleet.connection import NOT_MODIFIED, Connection
-from fleet.robot_folder import RobotFolder
 from skills.container import digest_of
 from skills.errors import ArtefactError, ForbiddenError, HubUnreachableError, NotFoundError, ZunftError
+from skills.files import write_atomically
 from skills.manifest import Digest
 from skills.messages.base import API
 from skills.messages.robots import RefusalCode, RootOfTrust
@@ -41,7 +41,6 @@ __all__ = ["DistrustError", "Guild", "Trusted", "Vouched", "fetch_root"]
 
 ROOT_LIMIT = 512_000  # bytes
 METADATA = f"{API}/tuf/metadata/"
-FIRST_ROOT = "first-root.json"
 TIMESTAMP_FILE = f"{Timestamp.type}.json"
 N = TypeVar("N", bound=BaseModel)
 
@@ -91,19 +90,16 @@ class Guild:
     """What the robot has of its guild's metadata, and where news of them are to be had.
 
     Attributes:
-        bench: The robot's folder.
+        folder: Where the metadata lie.
+        first_root: File of the root that the enrolment brought.
         connection: To whoever answers for the hub.
         pinned: The hub's key, of a robot that joined before there were roots.
     """
 
-    bench: RobotFolder
+    folder: Path
+    first_root: Path
     connection: Connection
-    pinned: VerifyKey
-
-    @property
-    def folder(self) -> Path:
-        """Where the metadata lie."""
-        return self.bench.metadata
+    pinned: VerifyKey | None
 
     def refresh(self) -> Trusted:
         """What the guild vouches for now.
@@ -112,15 +108,15 @@ class Guild:
             DistrustError: What came was signed by nobody who may, is older than what was known, or expired.
             HubUnreachableError: No answer.
         """
-        if not (self.folder / FIRST_ROOT).exists():
-            self._take_over()
+        if self.pinned is not None and not self.first_root.exists():
+            self._take_over(self.pinned)
         fetcher = _Fetcher(self.connection, self._known())
         with _judged(fetcher):
             updater = Updater(
                 str(self.folder),
                 f"{self.connection.base_url.rstrip('/')}{METADATA}",
                 fetcher=fetcher,
-                bootstrap=(self.folder / FIRST_ROOT).read_bytes(),
+                bootstrap=self.first_root.read_bytes(),
             )
             updater.refresh()
         return Trusted(updater, fetcher, self._root_version())
@@ -129,12 +125,13 @@ class Guild:
         """Whose word on what the gate found counts, by the newest verified root; empty: it names none."""
         return str(self._root().unrecognized_fields.get(GATE_KEY_FIELD, ""))
 
-    def _take_over(self) -> None:
+    def _take_over(self, pinned: VerifyKey) -> None:
         """The first root, by the word of the key that was pinned before there was one."""
         found = self.connection.ask(RootOfTrust, "GET", f"{API}/tuf/first-root")
         body = found.root.encode()
-        self.pinned.verify(found.signature, root_statement(digest_of(body)))
-        self.bench.keep_first_root(body)
+        pinned.verify(found.signature, root_statement(digest_of(body)))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.first_root, body, mode=0o600)
 
     def _known(self) -> tuple[bytes, str] | None:
         """The timestamp that is here, and what a hub calls that together with the root; None without one."""
@@ -166,7 +163,7 @@ class Trusted:
 
     def pointer(self, skill: str, channel: str) -> Pointer | None:
         """Where a channel points; None: nowhere."""
-        target = self._target(channel_target(skill, channel))
+        target = self.target(channel_target(skill, channel))
         return None if target is None else _note(Pointer, target)
 
     def version(self, skill: str, number: int) -> Vouched:
@@ -175,7 +172,7 @@ class Trusted:
         Raises:
             DistrustError: Nobody vouches for it.
         """
-        target = self._target(skill_target(skill, number))
+        target = self.target(skill_target(skill, number))
         if target is None:
             raise DistrustError(f"the guild does not vouch for version {number} of {skill}.", version=number)
         return _vouched(target, VersionNote)
@@ -186,12 +183,17 @@ class Trusted:
         Raises:
             DistrustError: Nobody vouches for it.
         """
-        target = self._target(task_target(name, number))
+        target = self.target(task_target(name, number))
         if target is None:
             raise DistrustError(f"the guild does not vouch for version {number} of the task {name}.")
         return _vouched(target, TaskNote)
 
-    def _target(self, path: str) -> TargetFile | None:
+    def target(self, path: str) -> TargetFile | None:
+        """What is said of a target; None: nobody vouches for it.
+
+        Raises:
+            DistrustError: What came was signed by nobody who may.
+        """
         with _judged(self.fetcher):
             return self.updater.get_targetinfo(path)
 
@@ -239,7 +241,7 @@ class _Fetcher(FetcherInterface):
             HubUnreachableError: No answer.
         """
         name = url.rpartition("/")[2]
-        if not self._is_asked:
+        if not self._is_asked and (self._known or name == TIMESTAMP_FILE):
             self._ask()
         if self._is_unchanged and name.endswith(f".{Root.type}.json"):
             raise exceptions.DownloadHTTPError("no newer root", 404)
@@ -253,7 +255,7 @@ class _Fetcher(FetcherInterface):
             raise exceptions.DownloadLengthMismatchError(str(error)) from error
 
     def _ask(self) -> None:
-        """Once, before all else: has anything changed, root or timestamp?"""
+        """Once, and where a timestamp is here before all else: has anything changed, root or timestamp?"""
         self._is_asked = True
         headers = {"If-None-Match": self._known[1]} if self._known else {}
         limit = 2 * 16_384

@@ -42,11 +42,14 @@ class RootState:
 
 @dataclass(frozen=True)
 class Rotation:
-    """What came of a rotation: the root holds, or so many signatures are missing on the draft."""
+    """What came of a rotation: the root holds, or so many signatures are missing on the file.
+
+    `file`: the root, to be signed, or to be installed again after an older backup was restored.
+    """
 
     version: int
     missing: int
-    draft: Path | None
+    file: Path
     old_hub_key: Path | None
 
 
@@ -93,13 +96,13 @@ def rotate(
     new_hub_key: bool = False,
     new_root_keys: Path | None = None,
 ) -> Rotation:
-    """Make the next root; it holds at once where enough keys are at hand, else a draft waits for them.
+    """Make the next root; it holds at once where enough keys are at hand, else its file waits for them.
 
     Args:
         settings: Of the hub, which must not be running where it gets a new key.
         now: The time.
         root_keys: Files or folders of the root's keys.
-        draft: Where the next root is written to, if it lacks signatures.
+        draft: Where the next root is written to, also one that holds at once.
         new_hub_key: Whether the hub's own key was stolen, and with it all that signs daily.
         new_root_keys: A folder for new keys of the root.
 
@@ -120,9 +123,8 @@ def rotate(
             version, missing = read_root(session)[0].version + 1, signatures_missing(session, body)
             if not missing:
                 install(session, body, now)
-    if missing:
-        write_atomically(draft, body, mode=0o644)
-    return Rotation(version, missing, draft if missing else None, old)
+            write_atomically(draft, body, mode=0o644)  # before it holds: none may be lost
+    return Rotation(version, missing, draft, old)
 
 
 def sign_draft(draft: Path, key: Path) -> None:
@@ -143,7 +145,7 @@ def install_signed(settings: Settings, signed: Path, now: datetime) -> Rotation:
     """
     with existing_database(settings.database) as database, database.write() as session:
         root = install(session, signed.read_bytes(), now)
-    return Rotation(root.version, 0, None, None)
+    return Rotation(root.version, 0, signed, None)
 
 
 def _set_aside(settings: Settings, now: datetime) -> Path:

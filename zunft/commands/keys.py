@@ -97,7 +97,7 @@ def rotate(
     new_root_keys: Annotated[
         Path | None, typer.Option(help="Folder for three new keys of the root, in place of the old ones.")
     ] = None,
-    draft: Annotated[Path, typer.Option(help="Where the next root goes while it lacks signatures.")] = DRAFT,
+    draft: Annotated[Path, typer.Option(help="Where the next root goes: to be signed, or kept.")] = DRAFT,
     signed: Annotated[
         Path | None, typer.Option(help="A draft that enough keys have signed: it holds.")
     ] = None,
@@ -120,11 +120,14 @@ def rotate(
         done = rotate(
             settings, now, root_keys=keys, draft=draft, new_hub_key=hub_key, new_root_keys=new_root_keys
         )
-    said = f"Root {done.version} holds, and all is signed anew."
+    said = (
+        f"Root {done.version} holds, and all is signed anew. Keep {done.file} with the root's keys: after an "
+        f"older backup was restored, have it hold again: zunft keys rotate --signed {done.file}."
+    )
     if done.missing:
         said = (
             f"Root {done.version} lacks {done.missing} signatures. Have it signed where the keys are: "
-            f"zunft keys sign {done.draft} --key root-1.pem. Then: zunft keys rotate --signed {done.draft}"
+            f"zunft keys sign {done.file} --key root-1.pem. Then: zunft keys rotate --signed {done.file}"
         )
     if old_gate_key:
         said += f" The gate's old key is {old_gate_key}: delete it."

@@ -13,6 +13,8 @@ from fleet.membership import connect
 from fleet.robot_folder import RobotFolder
 from fleet.trust import Vouching
 from hub.attestations.gate_key import replace_gate_key
+from hub.operations.backup import back_up
+from hub.operations.restore import restore
 from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
 from hub.storage.database import SettingsError
@@ -147,6 +149,22 @@ def test_root_keys_that_never_lay_beside_the_hub_sign_elsewhere(tmp_path: Path, 
     with pytest.raises(ConflictError, match="has 2"):
         install_signed(settings, draft, now)
     open_services(settings).close()
+
+
+def test_a_root_that_holds_at_once_can_be_installed_again_after_a_restore(
+    tmp_path: Path, settings: Settings
+) -> None:
+    open_services(settings).close()
+    now, draft = datetime.now(UTC), tmp_path / "next.json"
+    backup, _ = back_up(settings, tmp_path, now, with_key=True, progress=lambda *_: None)
+    done = rotate(settings, now, root_keys=[settings.data_dir / ROOT_KEYS], draft=draft)
+    assert (done.missing, done.file) == (0, draft)
+    known = show_root(settings)
+    again = small_settings(tmp_path / "again")
+    restore(again, backup, hub_key=None, progress=lambda *_: None)
+    assert show_root(again).version == 1
+    assert install_signed(again, draft, now).version == 2
+    assert show_root(again).digest == known.digest
 
 
 def test_new_keys_of_the_root_need_two_old_and_two_new(tmp_path: Path, settings: Settings) -> None:
