@@ -44,6 +44,7 @@ def drive(
     metrics: Annotated[
         Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
     ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Act through ONNX Runtime instead of numpy.")] = False,
     env: OwnEnv = None,
     home: Home = None,
     as_json: Json = False,
@@ -60,6 +61,8 @@ def drive(
     from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
     from fleet.runtime.loop import Monotonic  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
+    from skills.onnx_policy import OnnxPolicy  # noqa: PLC0415
+    from skills.policy import Policy  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
     bench = RobotFolder(settings.home)
@@ -87,6 +90,7 @@ def drive(
             counters,
             jobs=jobs,
             horizon=task.horizon,
+            make_player=OnnxPolicy.of_skill if onnx else Policy,
             tell=told,
             is_over=stop.is_set,
         )
