@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.bundle import bundle_names
-from envs.evaluate import Player, evaluate
+from envs.evaluate import evaluate
 from envs.task import Task, load_task
 from envs.workshop import fresh_workshop
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
 from skills.onnx_policy import OnnxPolicy
+from skills.player import Player
 from skills.policy import Policy
 from tests.skills.taught import taught
 

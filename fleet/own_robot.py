@@ -17,10 +17,11 @@ import gymnasium
 import numpy as np
 
 from envs.check import check_env
-from envs.evaluate import Evaluation, Player
+from envs.evaluate import Evaluation
 from envs.task import Task
 from fleet.place import RobotError
 from skills.errors import ContractError, ZunftError
+from skills.player import Player
 
 __all__ = ["Env", "Guarded", "load_env", "load_player", "rehearse"]
 

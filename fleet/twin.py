@@ -14,7 +14,7 @@ from typing import Any, Required, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Player, evaluate
+from envs.evaluate import evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
@@ -33,6 +33,7 @@ from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.messages.training import Algorithm
 from skills.networks.base import Network
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from envs.evaluate import Player
 from fleet.robot_folder import RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
 from fleet.runtime.guards import Limits
@@ -21,6 +20,7 @@ from fleet.runtime.state import Standing
 from skills.errors import ConflictError, NotFoundError
 from skills.files import write_atomically
 from skills.manifest import Contract
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 

@@ -21,8 +21,8 @@ from zunft.commands.robot.own import Home, OwnEnv, SkillName, own_env_of
 from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
-    from envs.evaluate import Player
     from envs.task import Task
+    from skills.player import Player
 
 __all__ = ["app"]
 
