@@ -93,6 +93,7 @@ class _Home(ABC):
     def __init__(self, task: Task, make_env: MakeEnv, episodes: int, **options: Unpack[Options]) -> None:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
+        self.trains = True
         self._task = task
         self._make_env = make_env
         self._episodes = episodes

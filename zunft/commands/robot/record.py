@@ -83,7 +83,7 @@ def record(
 
 def _player(task: Task, controller: str, file: Path | None, reference: str) -> Player:
     from fleet.masters import robots_controller  # noqa: PLC0415 - MuJoCo
-    from fleet.own_robot import load_player  # noqa: PLC0415
+    from fleet.own_code import load_player  # noqa: PLC0415
     from skills.policy import Policy  # noqa: PLC0415
 
     if reference:
