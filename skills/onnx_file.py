@@ -78,11 +78,11 @@ def onnx_file(skill: Skill) -> bytes:
 
 def _clip(graph: Graph, mean: str, watched: Iterable[str]) -> None:
     """The action: the mean clipped to [-1, 1], and NaN in all jobs whose numbers are not all finite."""
-    low, high = (graph.constant(f"box.{end}", np.float32(end)) for end in (-1, 1))
+    low, high = (graph.constant(f"box.{end}", np.array(end, np.float32)) for end in (-1, 1))
     clipped = graph.apply("Clip", mean, low, high)
     # Zero times a number is zero, and NaN times none. By a product, for runtimes skip sums with zeros.
     nothing = graph.apply(
-        "Mul", graph.apply("Concat", *watched, axis=1), graph.constant("zero", np.float32(0))
+        "Mul", graph.apply("Concat", *watched, axis=1), graph.constant("zero", np.array(0, np.float32))
     )
     alarm = graph.apply("ReduceSum", nothing, graph.constant("numbers", np.array([1])), keepdims=1)
     graph.apply("Add", clipped, alarm, name="action")

@@ -33,7 +33,7 @@ class Graph:
 
     def constant(self, name: str, numbers: NDArray[Any]) -> str:
         """Keep float32 or int64 numbers under this name, and return it."""
-        self.constants[name] = np.ascontiguousarray(numbers)
+        self.constants[name] = np.asarray(numbers, order="C")
         return name
 
     def apply(self, operator: str, *inputs: str, name: str = "", **attributes: int) -> str:

@@ -81,7 +81,7 @@ def test_the_cpp_acts_as_the_skill(tmp_path: Path, network: object, compiled: Pa
     )
     policy = Policy(skill).begin()
     expected = [policy.act(row / SEEN) * DONE for row in sensed]
-    np.testing.assert_allclose(numbers(run.stdout), expected, atol=2e-6 * DONE)
+    np.testing.assert_allclose(numbers(run.stdout), expected, atol=2e-7)
 
 
 def test_the_cpp_moves_nothing_by_a_number_that_is_none(tmp_path: Path, compiled: Path) -> None:
