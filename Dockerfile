@@ -16,7 +16,7 @@ COPY envs envs
 COPY fleet fleet
 COPY hub hub
 COPY zunft zunft
-RUN /opt/zunft/bin/pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} .
+RUN /opt/zunft/bin/pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} '.[all]'
 
 FROM python:${PYTHON}
 # No GL in this image: neither training nor the console renders on the server.

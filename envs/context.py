@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from envs.figures import Figures
 from envs.frame import Frame
-from envs.physics import Cells
 from envs.quantities import Quantities
+
+if TYPE_CHECKING:
+    from envs.physics import Cells  # MuJoCo, without which a bundle is read
 
 __all__ = ["CompileContext"]
 

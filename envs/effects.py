@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Player
 from envs.task import Task
 from envs.values import Floats
 from envs.variation import Variation
 from envs.vector import TaskVectorEnv
 from envs.workshop import Figure, Workshop, fresh_workshop
+from skills.player import Player
 
 __all__ = ["without_effect"]
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,6 +89,8 @@ def read_embodiment(path: Path) -> Embodiment:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, content: bytes) -> Embodiment:
+    import mujoco  # noqa: PLC0415 - names are known without it
+
     try:
         spec = mujoco.MjSpec.from_file(str(path))
         model = spec.compile()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -21,10 +21,10 @@ from envs.vector import make_vector_env
 from envs.workshop import Workshop, fresh_workshop
 from skills.errors import ContractError
 from skills.messages.leaderboards import Draw
+from skills.player import Player
 
 __all__ = [
     "Evaluation",
-    "Player",
     "evaluate",
     "evaluate_held_out",
     "evaluate_many",
@@ -35,19 +35,6 @@ __all__ = [
 
 NORMAL_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
-
-
-class Player(Protocol):
-    """Anything that turns observations (n, size) into actions (n, size).
-
-    Of one with a true attribute `told` the observations go on with what only the twin knows: an oracle.
-    """
-
-    def begin(self) -> Player:
-        """What acts in jobs that begin now: itself, or where it remembers, a copy without a memory yet."""
-
-    def act(self, observation: NDArray[Any], /) -> NDArray[Any]:
-        """Action in [-1, 1] for each observation."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from envs.embodiment import OWN_FOLDER
 from skills.errors import ArtefactError, RequestError
+from skills.extras import installed
 from skills.messages.tasks import FindingView, TaskFacts
 
 __all__ = ["ARCHIVE", "RESULT", "CheckLimits", "Checked", "Depth", "check_loads", "examined", "own_limits"]
@@ -35,8 +37,8 @@ ENVIRONMENT = {
 }
 
 
-Depth = Literal["loads", "examine"]
-"""Of `envs.examine`: whether the bundle is only loaded, or everything is tried."""
+Depth = Literal["reads", "loads", "examine"]
+"""Whether the bundle's files are read, its models loaded, too, or everything is tried (`envs.examine`)."""
 
 
 class _Plain(BaseModel):
@@ -95,10 +97,13 @@ def own_limits() -> CheckLimits:
 def check_loads(archive: bytes) -> None:
     """Refuse an archive from anybody that does not load within the limits, before this process loads it.
 
+    Where no simulator is installed, nothing will be simulated: that it can be read is all there is to see.
+
     Raises:
         ArtefactError: What stopped it, and what to do.
     """
-    found = examined(archive, own_limits(), Path(tempfile.gettempdir()), "loads")
+    depth: Depth = "loads" if installed("train") else "reads"
+    found = examined(archive, own_limits(), Path(tempfile.gettempdir()), depth)
     for each in found.findings:
         if not each.passed:
             raise ArtefactError(each.text, where="task", remedy=each.remedy, code="unsound_task")
@@ -125,8 +130,6 @@ def examined(archive: bytes, limits: CheckLimits, spool: Path, depth: Depth = "e
 
 def _run(folder: Path, limits: CheckLimits, depth: Depth) -> str | int | None:
     """What ended it: `time`, or its exit status; None where it came to its end."""
-    from envs.embodiment import OWN_FOLDER  # noqa: PLC0415 - MuJoCo, which the hub's web process does not load
-
     command = [sys.executable, "-P", "-m", "envs.examiner", str(folder), limits.model_dump_json(), depth]
     passed_on = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     if OWN_FOLDER in os.environ:

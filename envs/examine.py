@@ -16,7 +16,7 @@ import numpy as np
 
 from envs.effects import without_effect
 from envs.embodiment import embodiment_names, own_embodiments
-from envs.evaluate import Player, evaluate
+from envs.evaluate import evaluate
 from envs.format import TaskFile
 from envs.resting import unrest
 from envs.scripted import Scripted, controller, controller_names, controllers, proof
@@ -26,8 +26,10 @@ from envs.task import Task
 from envs.values import Floats
 from envs.vector import TaskVectorEnv, make_vector_env
 from envs.workshop import Workshop, data_sheet, fresh_workshop
-from envs.wrapped import WrappedFile, WrappedVectorEnv
+from envs.wrapped import WrappedFile
+from envs.wrapped_env import WrappedVectorEnv
 from skills.errors import ContractError
+from skills.player import Player
 
 __all__ = ["EPISODES", "SEED", "Finding", "Idle", "RandomPolicy", "examine", "loads", "shops_of"]
 

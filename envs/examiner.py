@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from envs.examination import ARCHIVE, RESULT, Checked, CheckLimits, Depth
 from skills.errors import ZunftError
@@ -69,7 +70,6 @@ def _found(folder: Path, depth: Depth) -> Checked:
 def _examined(folder: Path, depth: Depth) -> Iterator[FindingView | TaskFacts]:
     # After the limits: these libraries are loaded under them, too.
     from envs.archive import unpack  # noqa: PLC0415
-    from envs.examine import examine, loads  # noqa: PLC0415
     from envs.task import load_task  # noqa: PLC0415
 
     unpack((folder / ARCHIVE).read_bytes(), folder / BUNDLE)
@@ -81,6 +81,10 @@ def _examined(folder: Path, depth: Depth) -> Iterator[FindingView | TaskFacts]:
         horizon=task.horizon,
         campaign=task.file.training.order(),
     )
+    if depth == "reads":
+        return
+    from envs.examine import examine, loads  # noqa: PLC0415
+
     for each in examine(task) if depth == "examine" else loads(task):
         if not each.passed and "allocate" in each.text:
             raise MemoryError
@@ -124,5 +128,5 @@ if __name__ == "__main__":
     here = Path(sys.argv[1])
     threading.Thread(target=_end_with_parent, args=(here,), daemon=True).start()
     limit(CheckLimits.model_validate_json(sys.argv[2]))
-    main(here, "loads" if sys.argv[3] == "loads" else "examine")
+    main(here, next(depth for depth in get_args(Depth) if depth == sys.argv[3]))
     os._exit(0)

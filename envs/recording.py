@@ -12,13 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Player, run_episodes
+from envs.evaluate import run_episodes
 from envs.format import Condition, TaskFile
 from envs.reward import RewardOf
 from envs.task import Task
 from envs.values import Floats, Indices
 from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop
+from skills.player import Player
 
 __all__ = ["Mask", "Recording", "Role", "conditions_of", "record"]
 

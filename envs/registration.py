@@ -5,7 +5,7 @@ Without an `import envs` of its own a script writes `gymnasium.make("envs:zunft/
 
 from __future__ import annotations
 
-import gymnasium
+from importlib.util import find_spec
 
 from envs.bundle import bundle_names
 
@@ -18,7 +18,11 @@ def registered_name(task: str) -> str:
 
 
 def register() -> None:
-    """Register what is not yet there."""
+    """Register what is not yet there; without Gymnasium nobody asks it for anything."""
+    if find_spec("gymnasium") is None:
+        return
+    import gymnasium  # noqa: PLC0415 - of the extra `train`
+
     for task in bundle_names():
         if registered_name(task) not in gymnasium.registry:
             gymnasium.register(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from envs.evaluate import Evaluation, Player, run_episodes
+from envs.evaluate import Evaluation, run_episodes
 from envs.task import Task
 from envs.vector import TaskVectorEnv
 from envs.workshop import Workshop
@@ -20,6 +20,7 @@ from skills.container import Tensors, check_finite, check_shapes, pack, unpack
 from skills.errors import ArtefactError
 from skills.manifest import Digest, Name
 from skills.messages.leaderboards import REPLAY_LIMIT
+from skills.player import Player
 
 __all__ = ["Episode", "Replay", "read_replay", "record"]
 

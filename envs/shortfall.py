@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.evaluate import Player
 from envs.recording import record
 from envs.task import Task
 from envs.workshop import Workshop
+from skills.player import Player
 
 __all__ = ["shortfall"]
 

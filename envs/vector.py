@@ -27,7 +27,8 @@ from envs.terms.path import LivePath
 from envs.twin import Twin
 from envs.values import Floats, Indices
 from envs.workshop import Workshop
-from envs.wrapped import WrappedFile, WrappedVectorEnv
+from envs.wrapped import WrappedFile
+from envs.wrapped_env import WrappedVectorEnv
 
 __all__ = ["TaskVectorEnv", "make_vector_env"]
 

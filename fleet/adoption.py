@@ -1,7 +1,8 @@
 """A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
 
-Which one that is the guild's signed metadata say, whoever answers for the hub. Both outcomes and their reason
-are remembered on disk, so that no version is tried twice.
+One that cannot try it takes it on the gate's word, and says so. Which version it is the guild's signed
+metadata say, whoever answers for the hub. Both outcomes and their reason are remembered on disk, so that no
+version is tried twice.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from skills.skill import Skill
 __all__ = ["Adoption"]
 
 REASON_LENGTH = 300
+UNTRIED = "on the gate's word, untried: this robot has no simulator (zunft[train])."
 
 
 class Adoption:
@@ -123,7 +125,10 @@ class Adoption:
         """Pull and try a version; the verdict, and of what kind it is where it is no."""
         try:
             tell = partial(self._voice.say, "pulling")
-            score = self._score(pull_skill(self._bench, self._client, version, self._needs, tell))
+            skill = pull_skill(self._bench, self._client, version, self._needs, tell)
+            if not self._place.trains:
+                return Verdict(accepted=True, reason=UNTRIED), "worse"
+            score = self._score(skill)
             return judge(score, self._score_in_use(), self._tolerance), "worse"
         except (DistrustError, HubUnreachableError, RobotError):
             raise

@@ -117,7 +117,7 @@ class Agent:
             place,
             self._voice,
             self._needs,
-            Vouching.by_owner(workbench, client),
+            Vouching.by_owner(workbench, client, tries=place.trains),
             settings.tolerance,
         )
         tuning = settings.tuning
@@ -161,7 +161,8 @@ class Agent:
     def hears(self, seconds: float) -> bool:
         """Let the hub hold the question for so long at most; whether there is something to do now."""
         with suppress(StoppedError, ZunftError):  # whatever it is, the next step meets it, too
-            return self._client.assignment(self._skill, wait_seconds=seconds) is not None
+            asked = self._client.assignment(self._skill, wait_seconds=seconds, trains=self._place.trains)
+            return asked is not None
         return False
 
     def look(self) -> None:
@@ -175,7 +176,7 @@ class Agent:
             self._client.tell_abilities(self._untold)
             self._untold = None
         owed = self._bench.pending()
-        assignment = self._client.assignment(self._skill)  # 1
+        assignment = self._client.assignment(self._skill, trains=self._place.trains)  # 1
         now = datetime.fromtimestamp(self._clock(), UTC)
         match decide(owed[0] if owed else None, assignment, now, self._failed):
             case Push() if owed:

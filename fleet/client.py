@@ -117,17 +117,19 @@ class HubClient:
         except ZunftError:
             return
 
-    def assignment(self, skill: str, *, wait_seconds: float = 0) -> Assignment | None:
+    def assignment(self, skill: str, *, wait_seconds: float = 0, trains: bool = True) -> Assignment | None:
         """What there is to do now for this skill, or so many seconds from now at the latest; or None.
 
-        What this robot refused lately goes with the question.
+        What this robot refused lately goes with the question. A robot that does not train says so, and is
+        given nothing to do.
         """
         path = f"{API}/robots/me/assignment?skill={quote(skill)}"
         waiting = f"&wait_seconds={min(wait_seconds, LONGEST_WAIT):.3f}" if wait_seconds else ""
         refused = f"&refused={quote(self.untold.model_dump_json(), safe='')}" if self.untold else ""
-        reply = self.connection.send("GET", path + waiting + refused)
+        idle = "" if trains else "&trains=false"
+        reply = self.connection.send("GET", path + waiting + refused + idle)
         self.untold = None
-        return None if reply.status == 204 else self.connection.parse(Assignment, reply)
+        return None if reply.status == 204 or not trains else self.connection.parse(Assignment, reply)
 
     def version(self, skill: str, ref: str) -> VersionView:
         """One version by number or channel, as the hub describes it: not yet verified."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
@@ -13,8 +13,8 @@ from fleet.abilities import abilities_of
 from fleet.agent import Agent
 from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.home import home_workshop
+from fleet.light import LightPlace
 from fleet.membership import connect
-from fleet.own_robot import Env
 from fleet.personal import personalise
 from fleet.place import Place
 from fleet.progress import Progress
@@ -22,7 +22,10 @@ from fleet.robot_folder import Personal, RobotFolder
 from fleet.settings import RobotSettings
 from fleet.tasks import find_task, kept_tasks
 from fleet.trust import Vouching
-from fleet.twin import OwnPlace, TwinPlace
+from skills.extras import installed
+
+if TYPE_CHECKING:
+    from fleet.own_robot import Env
 
 __all__ = ["make_agent", "tune_stable"]
 
@@ -86,6 +89,10 @@ def _place(
     settings: RobotSettings,
     stopped: Callable[[], bool],
 ) -> Place:
+    if not installed("train"):
+        return LightPlace(task)
+    from fleet.twin import OwnPlace, TwinPlace  # noqa: PLC0415 - of that extra
+
     identity = bench.identity()
     options: dict[str, Any] = {
         "seed": (settings.seed + crc32(identity.robot_id.encode())) % 2**31,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envs.evaluate import Player
 from envs.scripted import Scripted, controller, controller_names
 from envs.task import Task
 from fleet.episodes import Episodes, load_episodes, save_episodes
@@ -17,6 +16,7 @@ from fleet.robot_folder import RobotFolder
 from skills.container import Tensors
 from skills.errors import ContractError
 from skills.files import write_atomically
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 

@@ -1,40 +1,32 @@
 """A robot's own `gymnasium.Env`, named on the command line: loaded, checked, guarded, and tried.
 
-It runs only what whoever owns the robot installed there; nothing comes from a hub. What a task asks of
+How code is found is `fleet.own_code`'s; nothing comes from a hub. What a task asks of
 an environment is `envs.check`'s to say; training in one is `fleet.twin`'s. Needs no torch and no Ray.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
 
 from envs.check import check_env
-from envs.evaluate import Evaluation, Player
+from envs.evaluate import Evaluation
 from envs.task import Task
+from fleet.own_code import Wanted, made, refusal
 from fleet.place import RobotError
 from skills.errors import ContractError, ZunftError
+from skills.player import Player
 
-__all__ = ["Env", "Guarded", "load_env", "load_player", "rehearse"]
+__all__ = ["Env", "Guarded", "load_env", "rehearse"]
 
 Env = gymnasium.Env[Any, Any]
 
 
-class _Wanted(NamedTuple):
-    option: str
-    function: str
-    what: str
-
-
-ENV = _Wanted("--env", "make_env", "a gymnasium.Env")
-PLAYER = _Wanted("--player", "make_player", "an object with begin() and act(observation)")
+ENV = Wanted("--env", "make_env", "a gymnasium.Env")
 PATIENCE = 10  # an episode may last so many times the task's horizon
 
 
@@ -90,59 +82,11 @@ def load_env(reference: str, task: Task) -> Env:
         ContractError: No such module or function, it fails, or it returns something else than an
             environment that fits the contract.
     """
-    env = _made(reference, ENV)
+    env = made(reference, ENV)
     if not isinstance(env, gymnasium.Env):
-        raise _refusal(reference, f"it returned {type(env).__name__}, not a gymnasium.Env.", ENV)
+        raise refusal(reference, f"it returned {type(env).__name__}, not a gymnasium.Env.", ENV)
     check_env(env, task.contract)
     return Guarded(env)
-
-
-def load_player(reference: str) -> Player:
-    """Import `package.module:make_player`, and call it: whoever acts, such as a person with a joystick.
-
-    Raises:
-        ContractError: No such module or function, it fails, or it returns something that cannot act.
-    """
-    player = _made(reference, PLAYER)
-    if not (callable(getattr(player, "begin", None)) and callable(getattr(player, "act", None))):
-        raise _refusal(reference, f"{type(player).__name__} has no begin() and act(observation).", PLAYER)
-    return player  # type: ignore[return-value]  # looked at just now
-
-
-def _made(reference: str, wanted: _Wanted) -> object:
-    make = _find(reference, wanted)
-    try:
-        return make()
-    except Exception as error:
-        raise _refusal(reference, f"calling it failed ({type(error).__name__}: {error}).", wanted) from error
-
-
-def _find(reference: str, wanted: _Wanted) -> Callable[[], object]:
-    module_name, colon, name = reference.partition(":")
-    if not (module_name and colon and name):
-        raise _refusal(reference, "this does not name a function.", wanted)
-    # The robot's own code lies where the command is started; last, so that it shadows none of ours.
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        text = f"the module cannot be imported ({type(error).__name__}: {error})."
-        raise _refusal(reference, text, wanted) from error
-    make = getattr(module, name, None)
-    if not callable(make):
-        raise _refusal(reference, f"{module.__file__} has no function {name!r}.", wanted)
-    return make  # type: ignore[no-any-return]
-
-
-def _refusal(reference: str, message: str, wanted: _Wanted) -> ContractError:
-    return ContractError(
-        message,
-        where=f"{wanted.option} {reference}",
-        remedy=f"Write package.module:{wanted.function}, a function without arguments that returns "
-        f"{wanted.what}.",
-    )
 
 
 def rehearse(env: Env, policy: Player, task: Task, episodes: int, seed: int) -> Evaluation:

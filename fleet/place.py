@@ -1,6 +1,6 @@
 """What the agent asks of the place where its robot practises, and how that may end before it is done.
 
-`fleet.twin` has the two places that exist.
+`fleet.twin` has the two places in which something can be tried; `fleet.light` stands for none.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Place(Protocol):
 
     contract: Contract
     task_digest: str | None
+    trains: bool
+    """Whether it can practise and try versions here; `fleet.light` cannot."""
 
     def practise(
         self,

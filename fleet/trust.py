@@ -50,6 +50,8 @@ class Trust(BaseModel):
             and said why.
         least_success: Success at which the gate must have seen it.
         least_episodes: In so many episodes.
+        untried: Whether a robot that cannot try a version, for it has no simulator, takes it on the gate's
+            word, which is then asked for whatever else is demanded. Else it keeps the version that it has.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class Trust(BaseModel):
     rejected_with_reason: bool = False
     least_success: float = Field(default=0.0, ge=0, le=1)
     least_episodes: int = Field(default=1, ge=1)
+    untried: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,16 @@ class Vouching:
     bench: RobotFolder
     client: HubClient
     trust: Trust
+    tries: bool = True
 
     @classmethod
-    def by_owner(cls, bench: RobotFolder, client: HubClient) -> Vouching:
-        """By what the owner wrote into the robot's folder.
+    def by_owner(cls, bench: RobotFolder, client: HubClient, *, tries: bool = True) -> Vouching:
+        """By what the owner wrote into the robot's folder; `tries`: whether it tries versions itself.
 
         Raises:
             ArtefactError: It cannot be read.
         """
-        return cls(bench, client, bench.policy("trust", Trust))
+        return cls(bench, client, bench.policy("trust", Trust), tries)
 
     def check(self, version: VersionView) -> None:
         """Hold a version to the policy, before a byte of it is asked for.
@@ -86,8 +90,14 @@ class Vouching:
             UnvouchedError: It is not vouched for as the owner demands.
             HubUnreachableError: No answer.
         """
+        if not (self.tries or self.trust.untried):
+            raise UnvouchedError(
+                f"v{version.version} cannot be tried here, and this robot's owner takes nothing untried.",
+                where="[trust] untried",
+                remedy="Give the robot a simulator: pip install 'zunft[train]'",
+            )
         try:
-            if "gate" in self.trust.demand:
+            if "gate" in self.trust.demand or not self.tries:
                 self._check_gate(version)
             if "release" in self.trust.demand and not self._is_released(version):
                 raise _unvouched(version, "nobody released it as the stable version")

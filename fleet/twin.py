@@ -14,7 +14,7 @@ from typing import Any, Required, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Player, evaluate
+from envs.evaluate import evaluate
 from envs.task import Task
 from envs.vector import make_vector_env
 from envs.workshop import Workshop
@@ -33,6 +33,7 @@ from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.messages.training import Algorithm
 from skills.networks.base import Network
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 
@@ -92,6 +93,7 @@ class _Home(ABC):
     def __init__(self, task: Task, make_env: MakeEnv, episodes: int, **options: Unpack[Options]) -> None:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
+        self.trains = True
         self._task = task
         self._make_env = make_env
         self._episodes = episodes

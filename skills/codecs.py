@@ -17,7 +17,6 @@ from math import prod
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from skills.container import PIECE, Spec, pieces
@@ -206,6 +205,8 @@ def parse_codec(name: str) -> tuple[Codec, bool]:
 
 def compress_file(source: BinaryIO, target: BinaryIO) -> None:
     """One zstd frame of a whole file."""
+    import zstandard  # noqa: PLC0415 - of the extras: who only runs skills packs no deltas
+
     zstandard.ZstdCompressor(level=3).copy_stream(source, target)
 
 
@@ -230,6 +231,8 @@ def decompress_file(source: BinaryIO, target: BinaryIO, limit: int) -> None:
     Raises:
         CodecError: Damaged, or more than `limit` bytes when unpacked; never writes more than that.
     """
+    import zstandard  # noqa: PLC0415 - of the extras
+
     reader = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT).stream_reader(source)
     left = limit
     try:

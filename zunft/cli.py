@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from skills.errors import RequestError, ZunftError
+from skills.extras import named
 from zunft.commands.demo import demo
 from zunft.nouns import NOUNS, Noun
 
@@ -104,6 +105,11 @@ def main() -> None:
         refused, status = error, 2 if error.code == "usage" else 1
     except OSError as error:
         refused, status = RequestError(f"{error.strerror or error}.", where=_file(error), code="file"), 1
+    except ModuleNotFoundError as error:
+        missing = named(error)
+        if missing is None:
+            raise
+        refused, status = missing, 1
     except typer.Abort:
         refused, status = RequestError("given up.", code="aborted"), 1
     except UsageError as error:

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from mujoco import gl_context
 from numpy.typing import NDArray
 
-from envs.evaluate import Player
 from envs.single import TaskEnv
 from envs.task import Task
 from envs.workshop import data_sheet
+from skills.player import Player
 from zunft.trial import Trial
 
 __all__ = ["can_render", "draw_curve", "draw_episode"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from envs.evaluate import Player, evaluate_held_out, evaluate_many, pool
+from envs.evaluate import evaluate_held_out, evaluate_many, pool
 from envs.examine import RandomPolicy
 from envs.scripted import controllers
 from envs.task import Task
@@ -19,6 +19,7 @@ from fleet.local_training import train_alone
 from skills.messages.leaderboards import BoardPlan
 from skills.messages.plans import TrainingPlan
 from skills.messages.training import Algorithm
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 from zunft.demo.report import Score

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-import mujoco
 import numpy as np
 
 from envs.context import CompileContext
 from envs.values import Floats, Indices, Key, Outputs, Positive, Reference, Section
 from envs.variation import Variation
+
+if TYPE_CHECKING:
+    import mujoco  # a bundle is read without it
 
 __all__ = ["Acted", "Bounds", "Drive", "FigureOf", "LiveDrive"]
 

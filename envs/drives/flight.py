@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import mujoco
 import numpy as np
 
 from envs.context import CompileContext
@@ -18,6 +17,9 @@ from envs.late import DELAY, MOST_DELAY, Late
 from envs.names import PREFIX, unknown
 from envs.values import Finite, Floats, Indices, Key, Output, Outputs, Positive, Section
 from envs.variation import Variation
+
+if TYPE_CHECKING:
+    import mujoco
 
 __all__ = ["Flight", "Wind"]
 
@@ -76,6 +78,8 @@ class Flight(Drive):
 
     def add_actuators(self, scene: mujoco.MjSpec) -> None:
         """Thrust along the tool's z axis, and three torques towards an attitude in the home frame."""
+        import mujoco  # noqa: PLC0415 - a bundle is read without it
+
         thrust = scene.add_actuator(
             name="thrust", trntype=mujoco.mjtTrn.mjTRN_SITE, target=f"{PREFIX}tool", gear=[0, 0, 1, 0, 0, 0]
         )

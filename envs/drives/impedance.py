@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import mujoco
 import numpy as np
 
 from envs.context import CompileContext
@@ -19,6 +18,9 @@ from envs.late import DELAY, MOST_DELAY, Late
 from envs.names import PREFIX, of_arm, unknown
 from envs.values import Floats, Indices, Key, Output, Outputs, Positive
 from envs.variation import Variation
+
+if TYPE_CHECKING:
+    import mujoco
 
 __all__ = ["Impedance"]
 
@@ -91,6 +93,8 @@ class Impedance(Drive):
 
     def add_actuators(self, scene: mujoco.MjSpec) -> None:
         """Three forces and three torques between the sites `tool` and `home`."""
+        import mujoco  # noqa: PLC0415 - a bundle is read without it
+
         for axis in range(6):
             turns = axis >= 3
             stiffness = self.turn_stiffness if turns else self.stiffness

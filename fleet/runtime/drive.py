@@ -20,6 +20,7 @@ from fleet.runtime.state import Standing
 from skills.errors import ConflictError, NotFoundError
 from skills.files import write_atomically
 from skills.manifest import Contract
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 
@@ -50,6 +51,7 @@ def drive(
     *,
     jobs: int,
     horizon: int,
+    make_player: Callable[[Skill], Player] = Policy,
     tell: Callable[[Driven], None] = lambda _: None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> list[Driven]:
@@ -64,6 +66,7 @@ def drive(
         counters: Told of everything.
         jobs: How many; 0: without end.
         horizon: Periods of a job, usually.
+        make_player: What acts by a skill.
         tell: Told of each job.
         is_over: Asked each period.
 
@@ -84,7 +87,7 @@ def drive(
         loop = Loop(robot, contract, limits, clock, counters, is_over=is_over)
         while not is_over() and (jobs == 0 or len(done) < jobs):
             used, share, skill = _in_use(bench, name, contract)
-            job = loop.do_job(Policy(skill), PATIENCE * horizon)
+            job = loop.do_job(make_player(skill), PATIENCE * horizon)
             _keep_stop(bench, loop.standing)
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])

@@ -15,7 +15,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from envs.evaluate import Player
 from fleet.place import RobotError
 from fleet.runtime.counters import Counters
 from fleet.runtime.guards import ActionLimits, Floats, Limits, limited, objection, refused_action
@@ -23,6 +22,7 @@ from fleet.runtime.robot import Numbers, Observed, Robot
 from fleet.runtime.state import READY, Standing, after, failed, rested
 from skills.errors import ZunftError
 from skills.manifest import Contract
+from skills.player import Player
 
 __all__ = ["Clock", "Job", "Loop", "Monotonic", "Outcome"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from envs.evaluate import Player
 from fleet.episodes import Episodes
 from fleet.training.imitation import ImitationTrainer
 from fleet.training.ppo import PpoTrainer
@@ -15,6 +14,7 @@ from fleet.training.trainer import Trainer
 from skills.errors import ContractError
 from skills.messages.training import Algorithm, Ppo, Sac
 from skills.networks.base import Network
+from skills.player import Player
 
 __all__ = ["make_trainer"]
 

@@ -22,7 +22,6 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from torch import Tensor
 
-from envs.evaluate import Player
 from fleet.episodes import Episodes
 from fleet.training import batches
 from fleet.training.advantages import advantages
@@ -36,6 +35,7 @@ from fleet.training.skill_trainer import SkillTrainer
 from skills.container import Tensors
 from skills.messages.training import Imitation
 from skills.networks.base import Network
+from skills.player import Player
 
 __all__ = ["ImitationTrainer"]
 

@@ -14,10 +14,10 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.evaluate import Player
 from fleet.networks.base import TorchNetwork
 from fleet.training.sampler import Rollout, Sampler
 from skills.errors import ContractError
+from skills.player import Player
 
 __all__ = ["LessonSampler"]
 

@@ -39,15 +39,18 @@ async def show_assignment(
     refused: Annotated[
         str, Query(max_length=1000, description="A `Refusal` as JSON: what the robot would not take lately.")
     ] = "",
+    trains: Annotated[
+        bool, Query(description="False: it only runs skills. No round waits for it or gives it work.")
+    ] = True,
 ) -> Response:
     """What to do now: train from this base, push to this round."""
     if refused:
         await run_in_threadpool(services.robots.refusals.hear, refused, signed.principal)
     last = time.monotonic() + wait_seconds
-    answer = await services.rounds.assignments.ask(signed, skill)
+    answer = await services.rounds.assignments.ask(signed, skill, trains=trains)
     while answer.work is None:
         left = last - time.monotonic()
-        if not await services.rounds.held.another_round(skill, answer.open_round, left):
+        if not trains or not await services.rounds.held.another_round(skill, answer.open_round, left):
             return Response(status_code=204)
         answer = await services.rounds.assignments.ask_again(signed.principal, skill)
     return Response(answer.json, media_type="application/json")

@@ -58,6 +58,7 @@ class _Question:
     robot_id: str
     skill: str
     nonce: str = ""
+    trains: bool = True
 
 
 class Assignments:
@@ -74,13 +75,13 @@ class Assignments:
         """What this robot is to do now for a skill; None when there is nothing that it may do."""
         return _of(self._together.do(_Question(robot.name, skill))).work
 
-    async def ask(self, signed: Signed, skill: str) -> Answer:
-        """The same for a request whose nonce is used up with it.
+    async def ask(self, signed: Signed, skill: str, *, trains: bool = True) -> Answer:
+        """The same for a request whose nonce is used up with it; nothing to do for one that does not train.
 
         Raises:
             UnauthorizedError: The request was made before, or the robot has left meanwhile.
         """
-        return _of(await self._together.ask(_Question(signed.principal.name, skill, signed.nonce)))
+        return _of(await self._together.ask(_Question(signed.principal.name, skill, signed.nonce, trains)))
 
     async def ask_again(self, robot: Principal, skill: str) -> Answer:
         """The same, later, for a request that was let in."""
@@ -122,7 +123,7 @@ class Assignments:
 def _look_for(
     session: Session, skill: SkillRow, asking: Sequence[_Question], now: datetime
 ) -> dict[_Question, Answer]:
-    robots = [each.robot_id for each in asking]
+    robots = [each.robot_id for each in asking if each.trains]
     may = contributors_among(session, skill, robots)
     newest = running_round(session, skill.name)
     idle = Answer(open_round=_open_round(newest))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Evaluation, Player, evaluate, evaluate_held_out, pool
+from envs.evaluate import Evaluation, evaluate, evaluate_held_out, pool
 from envs.replay import record
 from envs.scripted import controllers
 from envs.task import Task
@@ -23,6 +23,7 @@ from envs.wrapped import WrappedFile
 from skills.errors import ContractError
 from skills.messages.leaderboards import ControllerScore, Draw
 from skills.messages.skills import ScoreView
+from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 

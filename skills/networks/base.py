@@ -15,6 +15,8 @@ from pydantic import Field
 
 from skills.container import Tensors
 from skills.document import Document, Parameters
+from skills.errors import ContractError
+from skills.networks.graph import Graph
 
 __all__ = ["Actor", "Array", "Network", "activate", "orthogonal"]
 
@@ -66,6 +68,28 @@ class Network(Document, ABC):
     @abstractmethod
     def actor(self, tensors: Tensors) -> Actor:
         """The part that acts, with these weights."""
+
+    def graph(self, graph: Graph, tensors: Tensors, observation: str, memory: str) -> tuple[str, str]:
+        """Write the same down as operators: what `actor` computes, for machines without Python.
+
+        Args:
+            graph: Where to.
+            tensors: The weights.
+            observation: Name of what goes in, (n, inputs).
+            memory: Name of what is remembered, (n, memory_size); empty where the kind remembers nothing.
+
+        Returns:
+            Names of the mean action and of the next memory, empty where nothing is remembered.
+
+        Raises:
+            ContractError: The kind has no such form.
+        """
+        del graph, tensors, observation, memory
+        raise ContractError(
+            f"networks of kind {self.kind} have no form as a graph.",
+            where="manifest.network",
+            remedy="Whoever wrote the kind can give it a method `graph`, as `skills.networks.mlp` has one.",
+        )
 
     @abstractmethod
     def initial(self, rng: np.random.Generator, *, log_std: float, first_layer: float) -> Tensors:

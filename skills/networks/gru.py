@@ -15,6 +15,7 @@ from pydantic import Field
 from skills.container import Tensors
 from skills.document import Parameters
 from skills.networks.base import Actor, Array, Network, orthogonal
+from skills.networks.graph import Graph
 
 __all__ = ["Gru"]
 
@@ -53,6 +54,25 @@ class Gru(Network):
     def actor(self, tensors: Tensors) -> Actor:
         """The recurrence and what is behind."""
         return _Recurrence(tensors)
+
+    def graph(self, graph: Graph, tensors: Tensors, observation: str, memory: str) -> tuple[str, str]:
+        """See `Network.graph`; gate by gate as `_Recurrence.mean`, for the operator GRU wants a time axis."""
+        heard, known = (
+            graph.split("Split", graph.layer(values, f"memory.{side}", weight, bias), count=3, axis=1)
+            for values, side, weight, bias in (
+                (observation, "in", tensors["policy.memory.weight_in"], tensors["policy.memory.bias_in"]),
+                (memory, "back", tensors["policy.memory.weight_back"], tensors["policy.memory.bias_back"]),
+            )
+        )
+        reset, update = (graph.apply("Sigmoid", graph.apply("Add", heard[i], known[i])) for i in (0, 1))
+        new = graph.apply("Tanh", graph.apply("Add", heard[2], graph.apply("Mul", reset, known[2])))
+        kept = graph.apply("Mul", update, graph.apply("Sub", memory, new))
+        after, at = graph.apply("Add", new, kept), "policy."
+        behind = graph.layer(after, "hidden", tensors[f"{at}hidden.weight"], tensors[f"{at}hidden.bias"])
+        behind = graph.apply("Tanh", behind)
+        return graph.layer(
+            behind, "action", tensors[f"{at}action.weight"], tensors[f"{at}action.bias"]
+        ), after
 
     def initial(self, rng: np.random.Generator, *, log_std: float, first_layer: float) -> Tensors:
         """Orthogonal, gate by gate; gain .01 on the action head. What is observed comes in unscaled.

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from skills.container import Tensors
 from skills.document import Parameters
 from skills.networks.base import Activation, Actor, Array, Network, activate, orthogonal
+from skills.networks.graph import Graph
 
 __all__ = ["Mlp"]
 
@@ -61,6 +62,23 @@ class Mlp(Network):
     def actor(self, tensors: Tensors) -> Actor:
         """The layers of the actor."""
         return _Layers(self, tensors)
+
+    def graph(self, graph: Graph, tensors: Tensors, observation: str, memory: str) -> tuple[str, str]:
+        """See `Network.graph`; what is remembered are the last observations."""
+        hidden, after = observation, ""
+        if self.history > 1:
+            hidden = graph.apply("Concat", memory, observation, axis=1)
+            part = {"first": self.inputs, "end": self.inputs * self.history, "axis": 1}
+            bounds = [graph.constant(name, np.array([number])) for name, number in part.items()]
+            after = graph.apply("Slice", hidden, *bounds)
+        last = len(self.hidden)
+        for i in range(last + 1):
+            hidden = graph.layer(
+                hidden, f"actor.{i}", tensors[f"actor.{i}.weight"], tensors[f"actor.{i}.bias"]
+            )
+            if i < last:
+                hidden = graph.apply("Relu" if self.activation == "relu" else "Tanh", hidden)
+        return hidden, after
 
     def initial(self, rng: np.random.Generator, *, log_std: float, first_layer: float) -> Tensors:
         """Orthogonal, gain sqrt(2), .01 on the action head so that the first policy is the nominal feed, and

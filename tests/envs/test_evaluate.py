@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from envs.evaluate import (
     Evaluation,
-    Player,
     evaluate,
     evaluate_many,
     pool,
@@ -23,6 +22,7 @@ from envs.scripted import controller
 from envs.task import load_task
 from envs.workshop import fresh_workshop, load_workshop
 from skills.errors import ContractError
+from skills.player import Player
 from tests.fleet.toys import PointCopies
 
 TASK = load_task("weld-seam")

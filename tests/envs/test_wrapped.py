@@ -16,7 +16,8 @@ from envs.examine import RandomPolicy, examine
 from envs.task import Task, load_task
 from envs.vector import make_vector_env
 from envs.workshop import data_sheet, fleet_workshops, fresh_workshop
-from envs.wrapped import WrappedFile, save_wrapped, wrap
+from envs.wrapped import WrappedFile, save_wrapped
+from envs.wrapped_env import wrap
 from fleet.training.ppo import PpoTrainer
 from skills.errors import ContractError
 from skills.messages.training import Ppo

@@ -63,6 +63,7 @@ class SmallPlace:
 
     contract: Contract = CONTRACT
     task_digest: str | None = None
+    trains: bool = True
     scores: dict[int, float] = field(default_factory=dict)
     trained: list[str] = field(default_factory=list)
     step: float = 0.25

@@ -18,12 +18,14 @@ from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_sk
 STRANGER = SigningKey.generate()
 
 
-def robot_with(home: Path, hub: LyingHub, policy: str = "") -> SmallRobot:
+def robot_with(home: Path, hub: LyingHub, policy: str = "", *, trains: bool = True) -> SmallRobot:
     """A new robot: nothing is in use that a bad version would have to beat in the twin."""
     if policy:
         home.mkdir(exist_ok=True)
         (home / "settings.toml").write_text(f"[trust]\n{policy}\n")
-    return make_robot(home, hub.url, name=f"robot-{home.name}", place=SmallPlace(scores={1: 0.0}))
+    return make_robot(
+        home, hub.url, name=f"robot-{home.name}", place=SmallPlace(scores={1: 0.0}, trains=trains)
+    )
 
 
 def in_use(robot: SmallRobot) -> int | None:
@@ -182,3 +184,41 @@ def test_a_gates_key_that_the_pinned_hub_did_not_sign_is_not_learned(hub: LyingH
     hub.key = true
     robot.agent.step()
     assert in_use(robot) == 1
+
+
+def test_a_robot_that_cannot_try_takes_what_the_gate_saw_and_says_so(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    robot = robot_with(tmp_path, hub, trains=False)
+    robot.agent.step()
+    said = next(each.text for each in robot.said if each.phase == "adopted")
+    assert (in_use(robot), robot.place.trained) == (1, [])
+    assert "version 1: on the gate's word, untried: this robot has no simulator" in said
+
+
+def test_a_robot_that_cannot_try_asks_for_the_gate_even_where_nothing_is_demanded(
+    hub: LyingHub, tmp_path: Path
+) -> None:
+    hub.publish(small_skill(), vouchers=[])
+    robot = robot_with(tmp_path, hub, "demand = []", trains=False)
+    robot.agent.step()
+    assert in_use(robot) is None
+    assert "no gate attestation" in refusal(robot)
+
+
+def test_an_owner_may_want_nothing_untried(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    robot = robot_with(tmp_path, hub, "untried = false", trains=False)
+    robot.agent.step()
+    assert in_use(robot) is None
+    assert "takes nothing untried" in refusal(robot)
+    assert not robot.bench.memory("follow").refused  # with a simulator it is looked at again
+    assert not any("/file" in each for each in hub.requests)
+
+
+def test_a_robot_that_does_not_train_says_so_and_works_on_no_round(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    robot = robot_with(tmp_path, hub, trains=False)
+    hub.assignment = hub.order(1)
+    robot.agent.step()
+    assert robot.place.trained == []
+    assert any("trains=false" in each for each in hub.requests)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from envs.task import Task, load_task
-from envs.wrapped import save_wrapped, wrap
+from envs.wrapped import save_wrapped
+from envs.wrapped_env import wrap
 from fleet.client import OperatorClient
 from fleet.robot_folder import RobotFolder
 from fleet.simulate import FleetPlan, draw_robots, simulate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 from rich.markup import escape
@@ -35,14 +35,12 @@ from zunft.commands.connection import (
     request,
     split_reference,
 )
+from zunft.commands.export import export
 from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
 from zunft.commands.vouch import vouch
 from zunft.new_skill import new_skill, read_network
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["app"]
 
@@ -50,6 +48,9 @@ LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True)
 app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
+app.command(
+    "export", epilog="Example: [bold]zunft skill export weld-seam@stable --onnx -o weld-seam.onnx[/]"
+)(export)
 
 Reference = Annotated[
     str, typer.Argument(help="NAME, NAME@stable, NAME@candidate or NAME@7 of the hub; or FILE.skill.")

@@ -19,6 +19,7 @@ from fleet.runtime.counters import Counters
 from fleet.runtime.drive import Driven, drive, release, stop_of
 from fleet.runtime.environment import EnvironmentRobot
 from skills.errors import ConflictError, NotFoundError
+from skills.onnx_policy import OnnxPolicy
 from skills.skill import Skill
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import make_good
@@ -155,6 +156,23 @@ def test_an_environment_stands_still_while_it_is_held() -> None:
     held = robot.observe()
     assert np.array_equal(first.numbers, held.numbers)
     assert (first.taken_at, held.taken_at) == (100.0, 101.0)
+
+
+def test_it_may_act_through_onnx_runtime(
+    bench: RobotFolder, zunft: Zunft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(bench, SKILL)
+    act, acted = OnnxPolicy.act, []
+
+    def counted(policy: OnnxPolicy, observation: Any) -> Any:
+        acted.append(act(policy, observation))
+        return acted[-1]
+
+    monkeypatch.setattr(OnnxPolicy, "act", counted)
+    status, said = zunft("robot drive --jobs 1 --onnx --json")
+    (job,) = json.loads(said)["jobs"]
+    assert (status, job["outcome"] in {"done", "failed"}) == (0, True)
+    assert len(acted) > 1
 
 
 def test_the_command_drives_and_says_why_it_stopped(

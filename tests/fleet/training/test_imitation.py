@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from envs.evaluate import Player
 from fleet.networks.registry import torch_network
 from fleet.training.imitation import ImitationTrainer
 from fleet.training.lessons import LessonSampler
@@ -19,6 +18,7 @@ from skills.messages.training import Imitation
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
+from skills.player import Player
 from skills.policy import Policy
 from tests.fleet.networks.test_twins import skill_of
 from tests.fleet.toys import ACTION, HORIZON, OBSERVATION, PointCopies

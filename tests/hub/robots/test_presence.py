@@ -110,3 +110,15 @@ def test_who_may_not_work_on_a_skill_waits_for_another_round_and_is_not_waited_f
     answer = asyncio.run(hall.services.rounds.assignments.ask_again(stranger, "reach"))
     assert (answer.work, answer.open_round) == (None, collecting.work.round_id)
     assert (stranger.name, "reach") not in written(hall)[0]
+
+
+def test_a_robot_that_does_not_train_is_seen_and_no_round_waits_for_it(collecting: Collecting) -> None:
+    hall, skill = collecting.hall, "skill=reach"
+    runs = hall.enrol("runs")
+    answer = runs.request("GET", f"/robots/me/assignment?{skill}&trains=false&wait_seconds=30")
+    assert answer.status_code == 204
+    interests, assignments = written(hall)
+    assert runs.robot_id not in {robot for robot, _ in (*interests, *assignments)}
+    listed = {each["robot_id"]: each["last_seen_at"] for each in hall.get("/robots")}
+    assert listed[runs.robot_id]
+    assert runs.assignment() is not None  # one that trains after all

@@ -8,7 +8,8 @@ import pytest
 
 from envs.replay import read_replay
 from envs.task import load_task
-from envs.wrapped import save_wrapped, wrap
+from envs.wrapped import save_wrapped
+from envs.wrapped_env import wrap
 from hub.workers.gate import HeldOutGate
 from hub.workers.scoring import made_with, score_skill, score_view
 from skills.errors import ContractError

@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from fleet.membership import connect
+from fleet.own_code import load_driver
 from fleet.robot_folder import RobotFolder
 from fleet.settings import RobotSettings
 from skills.files import write_atomically
@@ -24,7 +25,10 @@ from zunft.commands.robot.own import Home, OwnEnv, SkillName, own_env_of
 from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
+    from envs.task import Task
     from fleet.runtime.drive import Driven
+    from fleet.runtime.loop import Clock
+    from fleet.runtime.robot import Robot
 
 __all__ = ["app"]
 
@@ -35,7 +39,7 @@ STOPPED = 3
 
 @app.command(
     epilog="Examples: [bold]zunft robot drive --jobs 20[/]; "
-    "your own robot, without end: [bold]zunft robot drive --env my_cell.env:make_env --jobs 0[/]"
+    "your own robot, without end: [bold]zunft robot drive --driver my_cell.arm:make_robot --jobs 0[/]"
 )
 def drive(
     skill: SkillName = None,
@@ -44,27 +48,29 @@ def drive(
     metrics: Annotated[
         Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
     ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Act through ONNX Runtime instead of numpy.")] = False,
+    driver: Annotated[
+        str, typer.Option(help="Your robot's driver: package.module:make_robot; needs no simulator here.")
+    ] = "",
     env: OwnEnv = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Do jobs with the version in use, at the contract's rate and within this robot's limits.
 
-    Without --env its twin is driven, in real time. Status 3: a guard or the robot stopped it: look at it,
-    then `zunft robot release`.
+    Without --driver and --env its twin is driven, in real time. Status 3: a guard or the robot stopped it:
+    look at it, then `zunft robot release`.
     """
-    from envs.single import TaskEnv  # noqa: PLC0415 - MuJoCo
-    from fleet.home import home_workshop  # noqa: PLC0415
     from fleet.runtime.counters import Counters  # noqa: PLC0415
     from fleet.runtime.drive import drive as drive_robot  # noqa: PLC0415
-    from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
     from fleet.runtime.loop import Monotonic  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
+    from skills.onnx_policy import OnnxPolicy  # noqa: PLC0415
+    from skills.policy import Policy  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
     bench = RobotFolder(settings.home)
     task = find_task(bench, connect(bench), settings.skill)
-    own = own_env_of(bench, settings)
     clock, counters, stop = Monotonic(), Counters(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -74,10 +80,8 @@ def drive(
             write_atomically(metrics, counters.text().encode())
         err.print(escape(_sentence(settings.skill, driven)))
 
-    robot = EnvironmentRobot(
-        own or TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, None if own else seed
-    )
-    with bench.locked() if own else nullcontext():  # nobody trains in it meanwhile
+    robot, alone = _robot(bench, settings, task, driver, clock, seed)
+    with bench.locked() if alone else nullcontext():  # nobody trains in it meanwhile
         done = drive_robot(
             bench,
             settings.skill,
@@ -87,6 +91,7 @@ def drive(
             counters,
             jobs=jobs,
             horizon=task.horizon,
+            make_player=OnnxPolicy.of_skill if onnx else Policy,
             tell=told,
             is_over=stop.is_set,
         )
@@ -100,12 +105,28 @@ def drive(
 @app.command(epilog="Example: [bold]zunft robot release[/]")
 def release(home: Home = None, as_json: Json = False) -> None:
     """Let a robot that stopped move again: somebody has looked at it."""
-    from fleet.runtime.drive import release as release_robot  # noqa: PLC0415 - MuJoCo
+    from fleet.runtime.drive import release as release_robot  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, home=home)
     reason = release_robot(RobotFolder(settings.home))
     said = f"released; it was stopped: {reason}" if reason else "it was not stopped"
     tell({"released": bool(reason), "reason": reason}, escape(said), as_json=as_json)
+
+
+def _robot(
+    bench: RobotFolder, settings: RobotSettings, task: Task, driver: str, clock: Clock, seed: int
+) -> tuple[Robot, bool]:
+    """The robot by its driver or its environment, else its twin; and whether it is one that trains, too."""
+    if driver:
+        return load_driver(driver), False
+    from envs.single import TaskEnv  # noqa: PLC0415 - MuJoCo
+    from fleet.home import home_workshop  # noqa: PLC0415
+    from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
+
+    if own := own_env_of(bench, settings):
+        return EnvironmentRobot(own, clock), True
+    twin = TaskEnv(task, workshop=home_workshop(bench.identity(), task))
+    return EnvironmentRobot(twin, clock, seed), False
 
 
 def _fact(driven: Driven) -> dict[str, object]:

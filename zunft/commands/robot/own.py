@@ -254,11 +254,11 @@ def _introduce(bench: RobotFolder) -> None:
 
 def own_env_of(bench: RobotFolder, settings: RobotSettings) -> Any:
     """The robot's own environment; None where it has none."""
+    if not settings.env:
+        return None
     from fleet.own_robot import load_env  # noqa: PLC0415 - MuJoCo
     from fleet.tasks import find_task  # noqa: PLC0415
 
-    if not settings.env:
-        return None
     return load_env(settings.env, find_task(bench, connect(bench), settings.skill))
 
 

@@ -21,8 +21,8 @@ from zunft.commands.robot.own import Home, OwnEnv, SkillName, own_env_of
 from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
-    from envs.evaluate import Player
     from envs.task import Task
+    from skills.player import Player
 
 __all__ = ["app"]
 
@@ -83,7 +83,7 @@ def record(
 
 def _player(task: Task, controller: str, file: Path | None, reference: str) -> Player:
     from fleet.masters import robots_controller  # noqa: PLC0415 - MuJoCo
-    from fleet.own_robot import load_player  # noqa: PLC0415
+    from fleet.own_code import load_player  # noqa: PLC0415
     from skills.policy import Policy  # noqa: PLC0415
 
     if reference:

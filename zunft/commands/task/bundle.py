@@ -243,7 +243,8 @@ def wrap(
     as_json: Json = False,
 ) -> None:
     """Make a local task of any Gymnasium environment that is installed here."""
-    from envs.wrapped import save_wrapped, wrap  # noqa: PLC0415 - MuJoCo
+    from envs.wrapped import save_wrapped  # noqa: PLC0415
+    from envs.wrapped_env import wrap  # noqa: PLC0415 - MuJoCo
 
     if folder.exists():
         raise RequestError(f"{folder} is there already.", where="folder", remedy="Choose another one.")

@@ -14,10 +14,10 @@ from zunft.commands.connection import Json
 from zunft.commands.output import table, tell
 
 if TYPE_CHECKING:
-    from envs.evaluate import Player
     from envs.task import Task
     from envs.trace import ConditionTrace, Trace
     from envs.workshop import Workshop
+    from skills.player import Player
 
 __all__ = ["app"]
 
