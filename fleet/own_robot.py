@@ -1,4 +1,4 @@
-"""A robot's own `gymnasium.Env`, named on the command line: loaded, checked, guarded, and tried.
+"""A robot's own `gymnasium.Env` or driver, named on the command line: loaded, checked, guarded, and tried.
 
 It runs only what whoever owns the robot installed there; nothing comes from a hub. What a task asks of
 an environment is `envs.check`'s to say; training in one is `fleet.twin`'s. Needs no torch and no Ray.
@@ -20,9 +20,10 @@ from envs.check import check_env
 from envs.evaluate import Evaluation, Player
 from envs.task import Task
 from fleet.place import RobotError
+from fleet.runtime.robot import Robot
 from skills.errors import ContractError, ZunftError
 
-__all__ = ["Env", "Guarded", "load_env", "load_player", "rehearse"]
+__all__ = ["Env", "Guarded", "load_env", "load_player", "load_robot", "rehearse"]
 
 Env = gymnasium.Env[Any, Any]
 
@@ -35,6 +36,8 @@ class _Wanted(NamedTuple):
 
 ENV = _Wanted("--env", "make_env", "a gymnasium.Env")
 PLAYER = _Wanted("--player", "make_player", "an object with begin() and act(observation)")
+METHODS = ("connect", "observe", "send", "hold", "disconnect")
+ROBOT = _Wanted("--robot", "make_robot", f"an object with {', '.join(METHODS)}")
 PATIENCE = 10  # an episode may last so many times the task's horizon
 
 
@@ -107,6 +110,19 @@ def load_player(reference: str) -> Player:
     if not (callable(getattr(player, "begin", None)) and callable(getattr(player, "act", None))):
         raise _refusal(reference, f"{type(player).__name__} has no begin() and act(observation).", PLAYER)
     return player  # type: ignore[return-value]  # looked at just now
+
+
+def load_robot(reference: str) -> Robot:
+    """Import `package.module:make_robot`, and call it: a driver with the five methods; nothing moves yet.
+
+    Raises:
+        ContractError: No such module or function, it fails, or it returns something else.
+    """
+    robot = _made(reference, ROBOT)
+    missing = [name for name in METHODS if not callable(getattr(robot, name, None))]
+    if missing:
+        raise _refusal(reference, f"{type(robot).__name__} has no {', '.join(missing)}.", ROBOT)
+    return robot  # type: ignore[return-value]  # looked at just now
 
 
 def _made(reference: str, wanted: _Wanted) -> object:

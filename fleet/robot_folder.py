@@ -10,7 +10,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     <skill>.memory.json   which version is in use, which were refused and why
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     <task>.master.*  who teaches here: a skill, a controller's name, or recorded episodes: `fleet.masters`
-    stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.drive`
+    stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.stop`
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
     private.tensors  what training keeps from round to round of one campaign and learner: never sent
     metadata/        what the guild vouches for, and the root from which that is verified: `fleet.updater`

@@ -9,23 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from fleet.robot_folder import RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
 from fleet.runtime.guards import Limits
 from fleet.runtime.loop import Clock, Job, Loop
 from fleet.runtime.robot import Robot
-from fleet.runtime.state import Standing
+from fleet.runtime.stop import check_released, keep_stop
 from skills.errors import ConflictError, NotFoundError
-from skills.files import write_atomically
 from skills.manifest import Contract
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["Driven", "drive", "release", "stop_of"]
+__all__ = ["Driven", "drive"]
 
-REASON_LIMIT = 4096
 PATIENCE = 2
 """A job is given up after so many times the task's horizon."""
 
@@ -73,10 +70,7 @@ def drive(
         NotFoundError: It has no version in use.
         RobotError: It cannot be connected.
     """
-    if reason := stop_of(bench):
-        raise ConflictError(
-            f"this robot is stopped: {reason}", where="robot", remedy="Look at it, then: zunft robot release."
-        )
+    check_released(bench)
     _in_use(bench, name, contract)  # said before anything is connected
     limits = bench.policy("runtime", Limits)
     done: list[Driven] = []
@@ -85,28 +79,13 @@ def drive(
         while not is_over() and (jobs == 0 or len(done) < jobs):
             used, share, skill = _in_use(bench, name, contract)
             job = loop.do_job(Policy(skill), PATIENCE * horizon)
-            _keep_stop(bench, loop.standing)
+            if loop.standing.state == "stopped":
+                keep_stop(bench, loop.standing.reason)
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])
             if job.outcome in {"stopped", "ended"}:
                 break
     return done
-
-
-def stop_of(bench: RobotFolder) -> str:
-    """Why the robot is stopped; empty where it is not."""
-    try:
-        with _stop_file(bench).open(encoding="utf-8") as file:
-            return file.read(REASON_LIMIT)
-    except FileNotFoundError:
-        return ""
-
-
-def release(bench: RobotFolder) -> str:
-    """A person has looked at the robot: it may move again. Returns why it was stopped."""
-    reason = stop_of(bench)
-    _stop_file(bench).unlink(missing_ok=True)
-    return reason
 
 
 @contextmanager
@@ -116,11 +95,6 @@ def _connected(robot: Robot) -> Iterator[None]:
         yield
     finally:
         robot.disconnect()
-
-
-def _keep_stop(bench: RobotFolder, standing: Standing) -> None:
-    if standing.state == "stopped":
-        write_atomically(_stop_file(bench), standing.reason[:REASON_LIMIT].encode(), mode=0o600)
 
 
 def _in_use(bench: RobotFolder, name: str, contract: Contract) -> tuple[SkillInUse, float, Skill]:
@@ -142,7 +116,3 @@ def _in_use(bench: RobotFolder, name: str, contract: Contract) -> tuple[SkillInU
             remedy="Look which version is in use: zunft robot status.",
         )
     return used, tuned[0].share if tuned else 0.0, found
-
-
-def _stop_file(bench: RobotFolder) -> Path:
-    return bench.home / "stopped.txt"

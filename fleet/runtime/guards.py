@@ -27,6 +27,7 @@ class Limits(BaseModel):
     Attributes:
         oldest: Seconds that an observation may be old when it is acted on; None: three periods.
         sensed: An observed number beyond so many times its channel's scale is no measurement.
+        repeats: So many observations in a row with the very same numbers, while it moves, are a stuck sensor.
         budget: Share of a period after which an action would come too late to be sent.
         patience: When guards object in so many periods in a row, the robot is stopped until it is released.
         most: By action channel, the greatest value in its unit; none: its scale.
@@ -38,6 +39,7 @@ class Limits(BaseModel):
 
     oldest: float | None = Field(default=None, gt=0, le=10)
     sensed: float = Field(default=20.0, gt=0, le=1e6)
+    repeats: int = Field(default=25, ge=1, le=100_000)
     budget: float = Field(default=0.8, gt=0, le=1)
     patience: int = Field(default=5, ge=1, le=10_000)
     most: dict[str, float] = Field(default_factory=dict)
@@ -78,12 +80,15 @@ class Sent:
     by: tuple[str, ...]
 
 
-def objection(numbers: NDArray[np.float32], age: float, limits: Limits, contract: Contract) -> str:
+def objection(
+    numbers: NDArray[np.float32], age: float, repeats: int, limits: Limits, contract: Contract
+) -> str:
     """Why an observation may not be acted on; empty where it may.
 
     Args:
         numbers: (inputs,).
         age: Seconds since it was taken.
+        repeats: How often it has come before without a change, while the robot moved.
         limits: The owner's.
         contract: Names its channels.
     """
@@ -92,10 +97,10 @@ def objection(numbers: NDArray[np.float32], age: float, limits: Limits, contract
     if not np.isfinite(numbers).all():
         return f"finite: {_channel_of(~np.isfinite(numbers), contract)} is no number"
     oldest = limits.oldest or PERIODS / contract.control_hz
-    if age > oldest:
+    if not -oldest <= age <= oldest:  # also where it is no number
         return f"fresh: the observation is {age:.3f} s old"
-    if age < -oldest:
-        return f"fresh: the observation is from {-age:.3f} s ahead"
+    if repeats >= limits.repeats:
+        return f"repeated: the same numbers for {repeats} periods in motion"
     beyond = np.abs(numbers) > limits.sensed
     if beyond.any():
         return f"sensed: {_channel_of(beyond, contract)} is beyond {limits.sensed:g} times its scale"

@@ -55,11 +55,15 @@ class Monotonic:
 
 @dataclass(frozen=True)
 class Job:
-    """How a job ended, after so many periods; `ended`: somebody wanted the loop to end."""
+    """How a job ended, after so many periods; `ended`: somebody wanted the loop to end.
+
+    `busy` is what the robot said at the end, see `Observed`.
+    """
 
     outcome: Outcome
     periods: int
     reason: str = ""
+    busy: bool = False
 
 
 class Loop:
@@ -93,6 +97,8 @@ class Loop:
         self.standing: Standing = READY
         self._last: Floats = np.zeros(contract.action_size)
         self._change: Floats = np.zeros(contract.action_size)
+        self._before: Numbers = np.full(contract.observation_size, np.nan, np.float32)
+        self._repeats = 0
 
     def do_job(self, player: Player, longest: int) -> Job:
         """Do a job; at its end the robot holds, whatever happened.
@@ -122,7 +128,7 @@ class Loop:
             if self.standing.state == "stopped":
                 return Job("stopped", number, self.standing.reason)
             if observed is not None and observed.over:
-                return Job(_outcome(observed), number)
+                return Job(_outcome(observed), number, busy=observed.busy)
             passed = max(number + 1, math.ceil((self._clock.now() - start) / period - ROUNDING))
             self._counters.left_out(passed - number - 1)
             number = passed
@@ -143,7 +149,7 @@ class Loop:
     def _move(self, player: Player, observed: Observed, latest: float) -> None:
         numbers = np.asarray(observed.numbers, np.float32)
         age = self._clock.now() - observed.taken_at
-        against = objection(numbers, age, self._limits, self._contract)
+        against = objection(numbers, age, self._repeated(numbers), self._limits, self._contract)
         action = np.zeros(self._contract.action_size, np.float32)
         if not against:
             action, against = self._ask(player, numbers)
@@ -157,6 +163,14 @@ class Loop:
         else:
             self._rest()
             self._robot.hold()
+
+    def _repeated(self, numbers: Numbers) -> int:
+        """How often this very observation has come, while the robot moved; standing still, it may."""
+        if not np.array_equal(numbers, self._before):
+            self._before, self._repeats = numbers, 0
+        elif self._last.any():
+            self._repeats += 1
+        return self._repeats
 
     def _ask(self, player: Player, numbers: Numbers) -> tuple[Numbers, str]:
         """What the player wants, and why it may not be sent."""

@@ -16,10 +16,12 @@ from envs.task import load_task
 from fleet.place import RobotError
 from fleet.robot_folder import Memory, RobotFolder
 from fleet.runtime.counters import Counters
-from fleet.runtime.drive import Driven, drive, release, stop_of
+from fleet.runtime.drive import Driven, drive
 from fleet.runtime.environment import EnvironmentRobot
+from fleet.runtime.stop import release, stop_of
 from skills.errors import ConflictError, NotFoundError
 from skills.skill import Skill
+from tests.fleet.cells import cell_process
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import make_good
 from tests.fleet.runtime.robots import Hands
@@ -155,6 +157,29 @@ def test_an_environment_stands_still_while_it_is_held() -> None:
     held = robot.observe()
     assert np.array_equal(first.numbers, held.numbers)
     assert (first.taken_at, held.taken_at) == (100.0, 101.0)
+
+
+def test_the_command_drives_a_cell_in_another_process_and_has_it_fail(
+    bench: RobotFolder, zunft: Zunft
+) -> None:
+    use(bench, SKILL)
+    with cell_process("weld-seam", "--embodiment", "ur5e") as (address, _):
+        status, said = zunft(f"robot drive --jobs 1 --robot {address} --json")
+        assert (status, json.loads(said)["jobs"][0]["outcome"] in {"done", "failed"}) == (0, True)
+        assert zunft(f"robot fault nan --cell {address}")[0] == 0
+        status, said = zunft(f"robot drive --jobs 3 --robot {address} --json")
+        assert (status, json.loads(said)["jobs"][-1]["outcome"]) == (3, "stopped")
+        assert zunft(f"robot drive --robot {address}")[0] == 1
+        assert "finite" in zunft("robot release")[1]
+        assert zunft(f"robot fault clear --cell {address}")[0] == 0
+        assert zunft(f"robot drive --robot {address}")[0] == 0
+    assert zunft(f"robot drive --robot {address}")[0] == 1  # it is gone
+
+
+def test_the_command_drives_a_driver_of_one_s_own(bench: RobotFolder, zunft: Zunft) -> None:
+    use(bench, SKILL)
+    assert zunft("robot drive --robot tests.fleet.own_robots:make_robot")[0] == 0
+    assert zunft("robot drive --robot tests.fleet.own_robots:make_good")[0] == 1  # it has no five methods
 
 
 def test_the_command_drives_and_says_why_it_stopped(

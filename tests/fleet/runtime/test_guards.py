@@ -61,6 +61,7 @@ def test_an_unknown_limit_is_no_setting() -> None:
         (SEEN, 0.0599, ""),
         (SEEN, 0.0601, "fresh"),
         (SEEN, -0.2, "fresh"),
+        (SEEN, math.nan, "fresh"),
         (np.array([0, 0, np.nan], np.float32), 0.0, "finite: force"),
         (np.array([np.inf, 0, 0], np.float32), 0.0, "finite: error"),
         (np.array([0, 20.5, 0], np.float32), 0.0, "sensed: error"),
@@ -71,9 +72,14 @@ def test_an_unknown_limit_is_no_setting() -> None:
 def test_each_objection_to_an_observation_has_its_name(
     numbers: np.ndarray[tuple[int, ...], np.dtype[np.float32]], age: float, name: str
 ) -> None:
-    found = objection(numbers, age, Limits(), CONTRACT)
+    found = objection(numbers, age, 0, Limits(), CONTRACT)
     assert found.startswith(name)
     assert bool(found) == bool(name)
+
+
+def test_the_very_same_numbers_in_motion_are_a_stuck_sensor() -> None:
+    said = [objection(SEEN, 0.0, repeats, Limits(repeats=3), CONTRACT) for repeats in (2, 3)]
+    assert [each.partition(":")[0] for each in said] == ["", "repeated"]
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,22 @@ from fleet.settings import RobotSettings
 from skills.files import write_atomically
 from zunft.commands.connection import Json
 from zunft.commands.output import err, tell
-from zunft.commands.robot.own import Home, OwnEnv, SkillName, own_env_of
+from zunft.commands.robot.own import Home, OwnEnv, SkillName
 from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
+    from envs.task import Task
     from fleet.runtime.drive import Driven
+    from fleet.runtime.loop import Clock
+    from fleet.runtime.robot import Robot
 
 __all__ = ["app"]
 
 app = typer.Typer()
+OwnRobot = Annotated[
+    str | None,
+    typer.Option("--robot", help="Its driver: cell://HOST:PORT, or package.module:make_robot."),
+]
 STOPPED = 3
 """Exit status where the robot is stopped now."""
 
@@ -45,27 +52,25 @@ def drive(
         Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
     ] = None,
     env: OwnEnv = None,
+    robot: OwnRobot = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Do jobs with the version in use, at the contract's rate and within this robot's limits.
 
-    Without --env its twin is driven, in real time. Status 3: a guard or the robot stopped it: look at it,
-    then `zunft robot release`.
+    Without --robot or --env its twin is driven, in real time. Status 3: a guard or the robot stopped it: look
+    at it, then `zunft robot release`.
     """
-    from envs.single import TaskEnv  # noqa: PLC0415 - MuJoCo
-    from fleet.home import home_workshop  # noqa: PLC0415
-    from fleet.runtime.counters import Counters  # noqa: PLC0415
+    from fleet.runtime.counters import Counters  # noqa: PLC0415 - MuJoCo
     from fleet.runtime.drive import drive as drive_robot  # noqa: PLC0415
-    from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
     from fleet.runtime.loop import Monotonic  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
 
-    settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
+    settings = settings_of(RobotSettings, skill=skill, env=env, driver=robot, home=home)
     bench = RobotFolder(settings.home)
     task = find_task(bench, connect(bench), settings.skill)
-    own = own_env_of(bench, settings)
     clock, counters, stop = Monotonic(), Counters(), threading.Event()
+    driven_robot = _robot(bench, settings, task, clock, seed)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
@@ -74,14 +79,11 @@ def drive(
             write_atomically(metrics, counters.text().encode())
         err.print(escape(_sentence(settings.skill, driven)))
 
-    robot = EnvironmentRobot(
-        own or TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, None if own else seed
-    )
-    with bench.locked() if own else nullcontext():  # nobody trains in it meanwhile
+    with bench.locked() if settings.env else nullcontext():  # nobody trains in it meanwhile
         done = drive_robot(
             bench,
             settings.skill,
-            robot,
+            driven_robot,
             task.contract,
             clock,
             counters,
@@ -100,12 +102,29 @@ def drive(
 @app.command(epilog="Example: [bold]zunft robot release[/]")
 def release(home: Home = None, as_json: Json = False) -> None:
     """Let a robot that stopped move again: somebody has looked at it."""
-    from fleet.runtime.drive import release as release_robot  # noqa: PLC0415 - MuJoCo
+    from fleet.runtime.stop import release as release_robot  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, home=home)
     reason = release_robot(RobotFolder(settings.home))
     said = f"released; it was stopped: {reason}" if reason else "it was not stopped"
     tell({"released": bool(reason), "reason": reason}, escape(said), as_json=as_json)
+
+
+def _robot(bench: RobotFolder, settings: RobotSettings, task: Task, clock: Clock, seed: int) -> Robot:
+    """What is driven: a driver, an environment, or the twin."""
+    from envs.single import TaskEnv  # noqa: PLC0415 - MuJoCo
+    from fleet.home import home_workshop  # noqa: PLC0415
+    from fleet.own_robot import load_env, load_robot  # noqa: PLC0415
+    from fleet.runtime.cell import CellRobot, place_of  # noqa: PLC0415
+    from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
+
+    if settings.driver.startswith("cell:"):
+        return CellRobot(place_of(settings.driver), task.contract, clock)
+    if settings.driver:
+        return load_robot(settings.driver)
+    if settings.env:
+        return EnvironmentRobot(load_env(settings.env, task), clock)
+    return EnvironmentRobot(TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, seed)
 
 
 def _fact(driven: Driven) -> dict[str, object]:
