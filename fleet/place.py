@@ -65,6 +65,7 @@ class Place(Protocol):
 
     contract: Contract
     task_digest: str | None
+    has_twin: bool
 
     def practise(
         self,
@@ -91,6 +92,12 @@ class Place(Protocol):
 
         From the base, not from a new network: so masters who began as one are more alike in how they work,
         which is easier to learn from all at once. Where training made it worse here, the base is the master.
+        """
+
+    def try_version(self, skill: Skill) -> float | None:
+        """Share of episodes in the simulated twin in which a version succeeds; None: there is no twin.
+
+        Never on the robot itself: nobody watches.
         """
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:

@@ -1,1 +1,1 @@
-"""A simulated cell as a process of its own, behind a socket: what `zunft robot cell` runs, with faults to order."""
+"""A simulated cell behind a socket, with faults to order: what `zunft robot cell` runs."""

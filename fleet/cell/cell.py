@@ -1,6 +1,7 @@
 """A simulated cell whose time passes whether anybody commands it or not; who tells it the time is passed in.
 
-One control step of the environment is one period. Sockets are `fleet.cell.server`'s, faults `fleet.cell.faults`'.
+One control step of the environment is one period. Sockets are `fleet.cell.server`'s,
+faults `fleet.cell.faults`'.
 """
 
 from __future__ import annotations

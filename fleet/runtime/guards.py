@@ -49,15 +49,24 @@ class Limits(BaseModel):
 
 @dataclass(frozen=True)
 class ActionLimits:
-    """Limits of each number of an action, over its scale and for one period; infinite where there is none."""
+    """Limits of each number of an action, over its scale and for one period; infinite where there is none.
 
+    `pace` is the share of what a skill wants that is asked for at all.
+    """
+
+    pace: Floats
     most: Floats
     slew: Floats
     jerk: Floats
 
     @classmethod
-    def of(cls, limits: Limits, contract: Contract) -> ActionLimits:
+    def of(cls, limits: Limits, contract: Contract, speed: float = 1.0) -> ActionLimits:
         """What an owner's limits mean for the actions of a contract.
+
+        Args:
+            limits: The owner's.
+            contract: Names the channels.
+            speed: Share of their speed at which channels go that are velocities, by their unit.
 
         Raises:
             ContractError: They name a channel that it has not, or are not positive.
@@ -65,7 +74,9 @@ class ActionLimits:
         channels, dt = contract.action, 1 / contract.control_hz
         for name in ("most", "slew", "jerk"):
             _check(name, getattr(limits, name), channels)
+        slow = {each.name: speed * each.scale for each in channels if each.unit.endswith("/s")}
         return cls(
+            np.minimum(1.0, _each(slow, channels)),
             np.minimum(1.0, _each(limits.most, channels)),
             _each(limits.slew, channels) * dt,
             _each(limits.jerk, channels) * dt**2,

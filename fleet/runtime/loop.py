@@ -76,6 +76,7 @@ class Loop:
         clock: The time; the robot's observations are stamped by the same.
         counters: Told of everything.
         is_over: Asked each period whether to end; then the robot holds within that period.
+        speed: Share of their speed at which velocities are sent.
 
     Attributes:
         standing: Once it is stopped no job moves the robot; a person begins with another loop.
@@ -90,9 +91,10 @@ class Loop:
         counters: Counters,
         *,
         is_over: Callable[[], bool] = lambda: False,
+        speed: float = 1.0,
     ) -> None:
         self._robot, self._contract, self._limits = robot, contract, limits
-        self._actions = ActionLimits.of(limits, contract)
+        self._actions = ActionLimits.of(limits, contract, speed)
         self._clock, self._counters, self._is_over = clock, counters, is_over
         self.standing: Standing = READY
         self._last: Floats = np.zeros(contract.action_size)
@@ -181,7 +183,7 @@ class Loop:
         return action, refused_action(action, self._contract)
 
     def _send(self, wanted: Floats) -> None:
-        found = limited(wanted, self._last, self._change, self._actions)
+        found = limited(self._actions.pace * wanted, self._last, self._change, self._actions)
         for name in found.by:
             self._counters.guard(name)
         sent = np.asarray(self._robot.send(found.action.astype(np.float32)), np.float64)

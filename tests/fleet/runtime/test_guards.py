@@ -49,6 +49,12 @@ def test_limits_that_mean_nothing_are_refused(limits: Limits, words: str) -> Non
         ActionLimits.of(limits, CONTRACT)
 
 
+def test_a_robot_that_is_watched_goes_slowly_where_a_channel_is_a_velocity() -> None:
+    force = Channel(name="force", size=1, unit="N", scale=5.0)
+    contract = CONTRACT.model_copy(update={"action": (*CONTRACT.action, force)})
+    assert ActionLimits.of(LIMITS, contract, 0.25).pace.tolist() == [0.25, 0.25, 0.25, 1.0]
+
+
 def test_an_unknown_limit_is_no_setting() -> None:
     with pytest.raises(ValidationError):
         Limits.model_validate({"sleew": {}})

@@ -5,6 +5,7 @@ What may be sent and what stops it: docs/runtime.md.
 
 from __future__ import annotations
 
+import getpass
 import signal
 import threading
 from contextlib import nullcontext
@@ -48,6 +49,13 @@ def drive(
     skill: SkillName = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many; 0: until it is stopped.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the jobs in the twin.")] = 0,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Try the version that waits, slowly: you watch, and decide.")
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of its speed at which it is tried.")
+    ] = 0.25,
+    by: Annotated[str, typer.Option(help="Who watches and agrees; else you are asked.")] = "",
     metrics: Annotated[
         Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
     ] = None,
@@ -71,6 +79,8 @@ def drive(
     task = find_task(bench, connect(bench), settings.skill)
     clock, counters, stop = Monotonic(), Counters(), threading.Event()
     driven_robot = _robot(bench, settings, task, clock, seed)
+    if supervised and not by:
+        typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
@@ -89,9 +99,12 @@ def drive(
             counters,
             jobs=jobs,
             horizon=task.horizon,
+            speed=speed if supervised else None,
             tell=told,
             is_over=stop.is_set,
         )
+    if supervised:
+        _settle(bench, settings.skill, done, by)
     outcomes = [each.job.outcome for each in done]
     made = {"skill": settings.skill, "jobs": [_fact(each) for each in done], "counters": counters.as_dict()}
     tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
@@ -125,6 +138,21 @@ def _robot(bench: RobotFolder, settings: RobotSettings, task: Task, clock: Clock
     if settings.env:
         return EnvironmentRobot(load_env(settings.env, task), clock)
     return EnvironmentRobot(TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, seed)
+
+
+def _settle(bench: RobotFolder, skill: str, done: list[Driven], by: str) -> None:
+    """Somebody has seen the version that waited, and says whether it may work alone."""
+    from fleet.updates import consent, decline, waiting_version  # noqa: PLC0415
+
+    if not done or done[-1].job.outcome in {"stopped", "ended"}:
+        return  # neither: it waits on
+    seen = waiting_version(bench, skill)
+    if seen.digest != done[-1].digest:
+        return  # the guild has another one by now
+    if by or typer.confirm(f"May version {seen.version} work alone from now on?", err=True):
+        consent(bench, skill, seen, by or getpass.getuser())
+    else:
+        decline(bench, skill, seen, getpass.getuser())
 
 
 def _fact(driven: Driven) -> dict[str, object]:
