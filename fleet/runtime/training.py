@@ -1,8 +1,8 @@
 """Practice on the real robot within its owner's limits: the guards of the loop around a `gymnasium.Env`.
 
 An environment has no word for holding: where a guard objects, the step fails and the robot is not stepped.
-Several such in a row stop it, and so does its failure. When an observation was made an environment does not say,
-so its age and the deadline are left to whoever made it.
+Several such in a row stop it, and so does its failure. When an observation was made an environment does not
+say, so its age and the deadline are left to whoever made it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import signal
 import threading
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,6 +60,9 @@ def drive(
     metrics: Annotated[
         Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder for a recording of each job (MCAP); the newest 100 are kept.")
+    ] = None,
     env: OwnEnv = None,
     robot: OwnRobot = None,
     home: Home = None,
@@ -72,6 +76,7 @@ def drive(
     from fleet.runtime.counters import Counters  # noqa: PLC0415 - MuJoCo
     from fleet.runtime.drive import drive as drive_robot  # noqa: PLC0415
     from fleet.runtime.loop import Monotonic  # noqa: PLC0415
+    from fleet.runtime.recording import RecordedRobot  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, skill=skill, env=env, driver=robot, home=home)
@@ -79,6 +84,8 @@ def drive(
     task = find_task(bench, connect(bench), settings.skill)
     clock, counters, stop = Monotonic(), Counters(), threading.Event()
     driven_robot = _robot(bench, settings, task, clock, seed)
+    if record is not None:
+        driven_robot = RecordedRobot(driven_robot, task.contract, record, time.time)
     if supervised and not by:
         typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
