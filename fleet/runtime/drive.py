@@ -1,7 +1,7 @@
 """`zunft robot drive`: a robot works with the version that it has in use, job by job.
 
 A new version, which `fleet.adoption` has tried in the twin, is taken between two jobs, in the maintenance
-window and while the robot is not busy; or the one that waits is tried slowly, for somebody who watches. A stop
+window and while the robot is not busy; or the one that waits is tried slowly while somebody watches. A stop
 lasts, also after a restart, until a person releases the robot. Nothing here speaks to a hub.
 """
 

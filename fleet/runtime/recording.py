@@ -1,8 +1,7 @@
-"""What a robot senses and does as MCAP files on its own disk, which Foxglove and Rerun open; an extra, `zunft[mcap]`.
+"""What a robot senses and does as MCAP files on its own disk, which Foxglove opens; an extra, `zunft[mcap]`.
 
-One file a job, with a channel of JSON for what is observed, what was sent and when it held, in physical units.
-Files are written between jobs, so that no period waits for a disk; a disk that is full ends the recording, not
-the work. Nothing here is sent anywhere.
+One file a job, with channels of JSON for what is observed and what was sent or held, in physical units. Files
+are written between jobs, so that no period waits for a disk; a full disk costs a recording, and no work.
 """
 
 from __future__ import annotations

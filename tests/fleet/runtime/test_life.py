@@ -1,4 +1,4 @@
-"""A robot's whole life against a cell in a process of its own: joins, works, updates, stops, is cut off, comes back."""
+"""A robot's whole life against a cell in a process of its own: joins, works, updates, stops, comes back."""
 
 from __future__ import annotations
 
