@@ -1,8 +1,8 @@
 """A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
 
-Which one that is the guild's signed metadata say, whoever answers for the hub; when it may be used, and who has
-to agree, its owner: `fleet.updates`. Both outcomes and their reason are remembered on disk, so that no version
-is tried twice.
+Which one that is the guild's signed metadata say, whoever answers for the hub; when it may be used, and who
+has to agree, its owner: `fleet.updates`. Both outcomes and their reason are remembered on disk, so that no
+version is tried twice.
 """
 
 from __future__ import annotations
