@@ -51,14 +51,16 @@ class Cell:
     def __init__(self, env: Env, contract: Contract, seed: int = 0) -> None:
         self.contract = contract
         self.time = 0.0
-        self._env, self._seed = env, seed
+        self._env = env
+        self._seed: int | None = seed
         self.faults = Faults(np.random.default_rng([seed, 1]))
         self._period = 1 / contract.control_hz
         self._done = 0.0  # the moment up to which the simulation has come
         self._history: deque[Sample] = deque(maxlen=HISTORY)
         self._action = np.zeros(contract.action_size, np.float32)
         self._commanded_at = 0.0
-        self._over, self._success = False, None
+        self._over = False
+        self._success: bool | None = None
 
     def run_until(self, moment: float) -> None:
         """Let time pass; a job that has begun goes on meanwhile."""
@@ -77,7 +79,7 @@ class Cell:
         """What is sensed; the first look after one that was over begins another job."""
         if not self._history:
             numbers, _ = self._env.reset(seed=self._seed)
-            self._seed = None  # type: ignore[assignment]
+            self._seed = None
             self._history.append(Sample(self.time, np.asarray(numbers, np.float64)))
         sample = self.faults.sensed(self._history, self.time)
         busy = self.faults.value("busy", self.time) is not None

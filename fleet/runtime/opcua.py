@@ -154,7 +154,7 @@ class OpcUaRobot:
                 "an observation without a source timestamp.", where="opcua", remedy="Turn them on."
             )
         oldest = min(each if each.tzinfo else each.replace(tzinfo=UTC) for each in stamps)
-        return (self._today() - oldest).total_seconds()
+        return float((self._today() - oldest).total_seconds())
 
     def _write(self, numbers: NDArray[np.float64], *, enable: bool) -> None:
         from asyncua import ua  # noqa: PLC0415 - an extra

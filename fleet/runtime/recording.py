@@ -74,7 +74,12 @@ class RecordedRobot:
     def observe(self) -> Observed:
         """See `Robot`; the end of a job is the end of a file."""
         seen = self._robot.observe()
-        facts = {"over": seen.over, "success": seen.success, "busy": seen.busy, "taken_at": seen.taken_at}
+        facts: dict[str, object] = {
+            "over": seen.over,
+            "success": seen.success,
+            "busy": seen.busy,
+            "taken_at": seen.taken_at,
+        }
         self._note("/observation", seen.numbers, facts)
         if seen.over:
             self._write()

@@ -41,7 +41,8 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._limits = bench.policy("runtime", Limits)
         self._actions = ActionLimits.of(self._limits, contract)
         self._standing = READY
-        self._rest()
+        self._last: Floats = np.zeros(contract.action_size)
+        self._change: Floats = np.zeros(contract.action_size)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, at rest.
@@ -101,5 +102,4 @@ class GuardedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._standing = READY  # a person released it
 
     def _rest(self) -> None:
-        self._last: Floats = np.zeros(self._contract.action_size)
-        self._change: Floats = np.zeros(self._contract.action_size)
+        self._last, self._change = (np.zeros(self._contract.action_size) for _ in range(2))

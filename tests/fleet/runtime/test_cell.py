@@ -211,7 +211,7 @@ def test_a_process_that_is_killed_stops_the_robot() -> None:
 
     contract, clock = load_task("weld-seam").contract, Hands()
     player = Always()
-    player.act = lambda _: np.zeros(contract.action_size, np.float32)  # type: ignore[method-assign]
+    player.act = lambda _: np.zeros(contract.action_size, np.float32)  # type: ignore[assignment,method-assign]
     with cell_process("weld-seam", "--embodiment", "ur5e", "--lockstep") as (address, process):
         robot = CellRobot(place_of(address), contract, clock, patience=60.0)
         robot.connect()

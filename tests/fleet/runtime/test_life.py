@@ -40,7 +40,6 @@ class Life:
                 self.robot.agent.step()
 
         robot = CellRobot(place_of(self.address), TASK.contract, self.clock, patience=60.0)
-        options = {"jobs": jobs, "horizon": TASK.horizon}
         return drive(
             self.robot.bench,
             "weld-seam",
@@ -48,8 +47,9 @@ class Life:
             TASK.contract,
             self.clock,
             self.counters,
+            jobs=jobs,
+            horizon=TASK.horizon,
             tell=tell,
-            **options,
         )
 
     @property
