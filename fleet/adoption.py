@@ -1,22 +1,26 @@
 """A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
 
-One that cannot try it takes it on the gate's word, and says so. Which version it is the guild's signed
-metadata say, whoever answers for the hub. Both outcomes and their reason are remembered on disk, so that no
+One that cannot try it takes it on the gate's word, and says so. Which one that is the guild's signed metadata
+say, whoever answers for the hub; when it may be used, and who has to agree, its owner: `fleet.updates`. Both
+outcomes and their reason are remembered on disk, so that no
 version is tried twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pointed_version, pull_skill
 from fleet.place import Place, RobotError
 from fleet.progress import Voice
-from fleet.robot_folder import Memory, RobotFolder, Seen
+from fleet.robot_folder import Memory, RobotFolder, Seen, SkillInUse
 from fleet.sync import Verdict, behind, judge
 from fleet.trust import UnvouchedError, Vouching
 from fleet.updater import Trusted
+from fleet.updates import Updates
 from skills.errors import ContractError, HubUnreachableError, ZunftError
 from skills.manifest import Digest
 from skills.messages.robots import Refusal, RefusalCode
@@ -42,6 +46,8 @@ class Adoption:
         needs: Needs,
         vouching: Vouching,
         tolerance: float,
+        updates: Updates,
+        clock: Callable[[], datetime],
     ) -> None:
         self._skill = skill
         self._bench = workbench
@@ -52,7 +58,8 @@ class Adoption:
         self._vouching = vouching
         self._unvouched = ""
         self._tolerance = tolerance
-        self._scores: dict[Digest, float] = {}
+        self._updates, self._clock = updates, clock
+        self._scores: dict[Digest, float | None] = {}
 
     def look(self) -> bool:
         """Look for a new stable version and try it; whether there was one.
@@ -63,11 +70,16 @@ class Adoption:
             RobotError: The robot failed; nothing is known about the version.
         """
         trusted = self._client.guild.refresh()
-        memory = self._bench.memory(self._skill)
-        number = self._pointed(trusted, memory)
+        number = self._pointed(trusted, self._bench.memory(self._skill))
         if number is None:
             return False
+        memory = self._bench.memory(self._skill)
         digest = trusted.version(self._skill, number).digest
+        if memory.waiting and memory.waiting.digest != digest:  # the guild has another one by now
+            memory = memory.wait(None)
+            self._bench.keep_memory(self._skill, memory)
+        if memory.waiting:
+            return self._take(memory.waiting)
         in_use = memory.in_use.digest if memory.in_use else None
         if digest == in_use or digest in memory.refused:
             return False
@@ -108,18 +120,35 @@ class Adoption:
         verdict, kind = self._try(version)
         memory = self._bench.memory(self._skill)
         if verdict.accepted:
-            memory = memory.use(version.digest, version.version)
-        else:
-            memory = memory.refuse(version.digest, verdict.reason)
-            self._client.untold = Refusal(
-                skill=self._skill, version=version.version, code=kind, reason=verdict.reason[:REASON_LENGTH]
-            )
-        self._bench.keep_memory(self._skill, memory)
-        self._voice.say(
-            "adopted" if verdict.accepted else "refused",
-            f"version {version.version}: {verdict.reason}",
-            success=self._scores.get(version.digest),
+            waiting = SkillInUse(digest=version.digest, version=version.version)
+            self._bench.keep_memory(self._skill, memory.wait(waiting))
+            if not self._take(waiting, verdict.reason):
+                why = self._hindrance()
+                self._voice.say(
+                    "held back", f"version {version.version}: {verdict.reason} It waits for {why}."
+                )
+            return
+        self._bench.keep_memory(self._skill, memory.refuse(version.digest, verdict.reason))
+        self._client.untold = Refusal(
+            skill=self._skill, version=version.version, code=kind, reason=verdict.reason[:REASON_LENGTH]
         )
+        success = self._scores.get(version.digest)
+        self._voice.say("refused", f"version {version.version}: {verdict.reason}", success=success)
+
+    def _take(self, waiting: SkillInUse, reason: str = "nothing hinders it any more.") -> bool:
+        """Use the version that waits, unless something hinders that still; whether it is used now."""
+        if self._hindrance():
+            return False
+        memory = self._bench.memory(self._skill).use(waiting.digest, waiting.version)
+        self._bench.keep_memory(self._skill, memory)
+        success = self._scores.get(waiting.digest)
+        self._voice.say("adopted", f"version {waiting.version}: {reason}", success=success)
+        return True
+
+    def _hindrance(self) -> str:
+        # One that can try nothing takes versions on the gate's word, where its owner's `[trust]` allows it.
+        tried = self._place.has_twin or not self._place.trains
+        return self._updates.hindrance(self._bench.memory(self._skill), self._clock(), tried=tried)
 
     def _try(self, version: VersionView) -> tuple[Verdict, RefusalCode]:
         """Pull and try a version; the verdict, and of what kind it is where it is no."""
@@ -137,9 +166,9 @@ class Adoption:
         except ZunftError as error:
             return Verdict(accepted=False, reason=str(error)), "worse"
 
-    def _score(self, skill: Skill) -> float:
+    def _score(self, skill: Skill) -> float | None:
         if skill.digest not in self._scores:
-            self._scores[skill.digest] = self._place.rehearse(skill)
+            self._scores[skill.digest] = self._place.try_version(skill)
         return self._scores[skill.digest]
 
     def _score_in_use(self) -> float | None:

@@ -36,6 +36,7 @@ from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
 from fleet.trust import Vouching
 from fleet.tuning import HomeTuning
+from fleet.updates import Updates
 from skills.container import digest_of
 from skills.errors import (
     ForbiddenError,
@@ -119,6 +120,8 @@ class Agent:
             self._needs,
             Vouching.by_owner(workbench, client, tries=place.trains),
             settings.tolerance,
+            workbench.policy("update", Updates),
+            lambda: datetime.fromtimestamp(clock(), UTC).astimezone(),
         )
         tuning = settings.tuning
         self._tuning = tuning and HomeTuning(skill, workbench, place, self._voice, tuning)

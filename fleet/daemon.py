@@ -101,7 +101,8 @@ def _place(
         "bench": bench,
         "stopped": stopped,
     }
-    if own_env is not None:
-        return OwnPlace(own_env, task, **options)
-    workshop = home_workshop(identity, task)
-    return TwinPlace(task, workshop, **options)
+    if own_env is None:
+        return TwinPlace(task, home_workshop(identity, task), **options)
+    has_twin = identity.workshop or identity.embodiment in task.file.embodiments
+    twin = TwinPlace(task, home_workshop(identity, task), **options) if has_twin else None
+    return OwnPlace(own_env, task, twin, **options)

@@ -69,7 +69,7 @@ def pull_skill(
             skill = client.fetch_skill(version, bench.skill_file(version.digest))
         except ArtefactError as error:
             raise DistrustError(f"version {version.version}: {error}", version=version.version) from error
-        bench.tidy_skills(version.digest, bench.memory(needs.skill).in_use)
+        bench.tidy_skills(version.digest, bench.memory(needs.skill))
     needs.check(skill.manifest)
     return skill
 

@@ -20,7 +20,7 @@ class LightPlace:
     def __init__(self, task: Task) -> None:
         self.contract = task.contract
         self.task_digest: str | None = task.digest
-        self.trains = False
+        self.trains = self.has_twin = False
 
     def lacks_master(self, _plan: TrainingPlan, /) -> bool:
         """Nobody asks it for lessons."""
@@ -34,4 +34,4 @@ class LightPlace:
         """
         raise MissingExtraError("train", where="this robot")
 
-    practise = tune = train_master = rehearse = refuse
+    practise = tune = train_master = rehearse = try_version = refuse

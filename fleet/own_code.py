@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
     what: str
 
 
-DRIVER = Wanted("--driver", "make_robot", "an object with connect, observe, send, hold and disconnect")
+DRIVER = Wanted("--robot", "make_robot", "an object with connect, observe, send, hold and disconnect")
 PLAYER = Wanted("--player", "make_player", "an object with begin() and act(observation)")
 
 

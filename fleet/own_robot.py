@@ -1,4 +1,4 @@
-"""A robot's own `gymnasium.Env`, named on the command line: loaded, checked, guarded, and tried.
+"""A robot's own `gymnasium.Env` or driver, named on the command line: loaded, checked, guarded, and tried.
 
 How code is found is `fleet.own_code`'s; nothing comes from a hub. What a task asks of
 an environment is `envs.check`'s to say; training in one is `fleet.twin`'s. Needs no torch and no Ray.

@@ -67,6 +67,7 @@ class Place(Protocol):
     task_digest: str | None
     trains: bool
     """Whether it can practise and try versions here; `fleet.light` cannot."""
+    has_twin: bool
 
     def practise(
         self,
@@ -93,6 +94,12 @@ class Place(Protocol):
 
         From the base, not from a new network: so masters who began as one are more alike in how they work,
         which is easier to learn from all at once. Where training made it worse here, the base is the master.
+        """
+
+    def try_version(self, skill: Skill) -> float | None:
+        """Share of episodes in the simulated twin in which a version succeeds; None: there is no twin.
+
+        Never on the robot itself: nobody watches.
         """
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:

@@ -20,6 +20,7 @@ Phase = Literal[
     "dropped",
     "failed",
     "mastered",
+    "held back",
     "adopted",
     "tuned",
     "refused",

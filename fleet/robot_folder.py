@@ -5,12 +5,12 @@ What to do with what is found is `fleet.sync`'s to decide.
 
     key.pem          private key, never leaves the folder
     identity.json    the hub's answer to the enrolment
-    settings.toml    what the owner demands: `[trust]`, see `fleet.trust`, and `[runtime]`, see
-                     `fleet.runtime.guards`; nothing writes it
+    settings.toml    what the owner demands: `[trust]`, see `fleet.trust`, `[runtime]`, see
+                     `fleet.runtime.guards`, `[update]`, see `fleet.updates`; nothing writes it
     <skill>.memory.json   which version is in use, which were refused and why
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     <task>.master.*  who teaches here: a skill, a controller's name, or recorded episodes: `fleet.masters`
-    stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.drive`
+    stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.stop`
     pending.json     the delta that the hub has not acknowledged; its bytes are in pending.delta
     private.tensors  what training keeps from round to round of one campaign and learner: never sent
     metadata/        what the guild vouches for, and the root from which that is verified: `fleet.updater`
@@ -81,10 +81,11 @@ class Pending(_Document):
 
 
 class SkillInUse(_Document):
-    """The version that the robot works with."""
+    """A version that the robot works with, or might; `by` is who agreed to it where somebody had to."""
 
     digest: Digest
     version: int
+    by: str = ""
 
 
 class Seen(_Document):
@@ -98,21 +99,28 @@ class Seen(_Document):
 class Memory(_Document):
     """What a robot remembers of one skill's versions.
 
-    `refused` maps digests that the guild vouches for to reasons; `seen` is how far the channel came.
+    `waiting` was tried in the twin and may not be used yet, see `fleet.updates`; `refused` maps digests that
+    the guild vouches for to reasons; `seen` is how far the channel came.
     """
 
     in_use: SkillInUse | None = None
+    waiting: SkillInUse | None = None
     seen: Seen | None = None
     refused: dict[Digest, str] = Field(default_factory=dict)
 
-    def use(self, digest: Digest, version: int) -> Memory:
-        """With another version in use."""
-        return self.model_copy(update={"in_use": SkillInUse(digest=digest, version=version)})
+    def use(self, digest: Digest, version: int, by: str = "") -> Memory:
+        """With another version in use, and none that waits."""
+        used = SkillInUse(digest=digest, version=version, by=by)
+        return self.model_copy(update={"in_use": used, "waiting": None})
+
+    def wait(self, waiting: SkillInUse | None) -> Memory:
+        """With another version that waits."""
+        return self.model_copy(update={"waiting": waiting})
 
     def refuse(self, digest: Digest, reason: str) -> Memory:
-        """With one more refusal; the oldest are forgotten."""
-        refused = {**self.refused, digest: reason}
-        return self.model_copy(update={"refused": dict(list(refused.items())[-REFUSALS_KEPT:])})
+        """With one more refusal, and none that waits; the oldest refusals are forgotten."""
+        refused = dict(list({**self.refused, digest: reason}.items())[-REFUSALS_KEPT:])
+        return self.model_copy(update={"refused": refused, "waiting": None})
 
 
 class Personal(_Document):
@@ -247,10 +255,10 @@ class RobotFolder:
             path.unlink(missing_ok=True)
             return None
 
-    def tidy_skills(self, newest: Digest, in_use: SkillInUse | None) -> None:
-        """Make room after a fetch: the oldest files go, never the one in use, and what broke off."""
+    def tidy_skills(self, newest: Digest, memory: Memory) -> None:
+        """Make room after a fetch: the oldest files go, never one in use or waiting, and what broke off."""
         path = self.skill_file(newest)
-        spared = {path, self.skill_file(in_use.digest) if in_use else path}
+        spared = {path, *(self.skill_file(each.digest) for each in (memory.in_use, memory.waiting) if each)}
         for broken_off in path.parent.glob("*.partial"):
             broken_off.unlink(missing_ok=True)
         others = sorted((p for p in path.parent.glob("*.skill") if p not in spared), key=_age)

@@ -37,6 +37,10 @@ class RobotSettings(BaseSettings):
         default="",
         description="The robot's own environment, package.module:make_env; empty: its simulated twin.",
     )
+    driver: str = Field(
+        default="",
+        description="What drives it: cell://HOST:PORT, or package.module:make_robot with the five methods.",
+    )
     seed: int = Field(default=0, ge=0, description="Of its training, beside a number drawn from its id.")
     batch_steps: int | None = Field(
         default=None,

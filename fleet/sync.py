@@ -158,8 +158,13 @@ class Verdict:
     reason: str
 
 
-def judge(candidate: float, current: float | None, tolerance: float) -> Verdict:
-    """Take a skill whose success in the robot's twin is that of the one in use, within a tolerance."""
+def judge(candidate: float | None, current: float | None, tolerance: float) -> Verdict:
+    """Take a skill whose success in the robot's twin is that of the one in use, within a tolerance.
+
+    Without a twin nothing speaks against it, nor for it: see `fleet.updates`.
+    """
+    if candidate is None:
+        return Verdict(accepted=True, reason="this robot has no twin to try it in.")
     found = f"{candidate:.2f} in the twin"
     if current is None:
         return Verdict(accepted=True, reason=f"first version, {found}.")

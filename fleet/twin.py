@@ -94,6 +94,7 @@ class _Home(ABC):
         self.contract = task.contract
         self.task_digest: str | None = task.digest
         self.trains = True
+        self.has_twin = True
         self._task = task
         self._make_env = make_env
         self._episodes = episodes
@@ -205,6 +206,10 @@ class TwinPlace(_Home):
         count, seed = episodes or self._episodes, REHEARSAL_SEED + draw
         return evaluate(policy, self._task, self._workshop, count, seed).score
 
+    def try_version(self, skill: Skill) -> float:
+        """See `fleet.place.Place.try_version`."""
+        return self.rehearse(skill)
+
     def _let_go(self, trainer: Trainer) -> None:
         trainer.close()
 
@@ -215,14 +220,28 @@ class TwinPlace(_Home):
 class OwnPlace(_Home):
     """A robot's own environment, one episode after the other; it practises and rehearses in the same.
 
-    It is checked by `fleet.own_robot.load_env`; whoever opened it closes it. See `Options`.
+    It is checked by `fleet.own_robot.load_env`; whoever opened it closes it. New versions are tried in its
+    `twin`, a place in simulation, where it has one. See `Options`.
     """
 
-    def __init__(self, env: Env, task: Task, *, episodes: int = 8, **options: Unpack[Options]) -> None:
+    def __init__(
+        self,
+        env: Env,
+        task: Task,
+        twin: TwinPlace | None = None,
+        *,
+        episodes: int = 8,
+        **options: Unpack[Options],
+    ) -> None:
         # One for all rounds: a vector environment that is thrown away closes what is in it.
         copies = vectorise(env)
         super().__init__(task, lambda _: copies, episodes, **options)
-        self._env = env
+        self._env, self._twin = env, twin
+        self.has_twin = twin is not None
+
+    def try_version(self, skill: Skill) -> float | None:
+        """See `fleet.place.Place.try_version`."""
+        return None if self._twin is None else self._twin.rehearse(skill)
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:
         """Success of the skill on this robot, see `fleet.place.Place.rehearse`."""

@@ -12,6 +12,7 @@ from fleet.fetch import Needs, pull_skill, vouched_version
 from fleet.home import home_workshop
 from fleet.own_robot import load_env, rehearse
 from fleet.robot_folder import RobotFolder
+from fleet.runtime.training import GuardedEnv
 from fleet.tasks import find_task, kept_tasks
 from fleet.trust import Vouching
 from skills.messages.skills import VersionView
@@ -78,7 +79,7 @@ def use_skill(
     name, _, ref = reference.partition("@")
     task = find_task(bench, client, name)
     version = vouched_version(client, name, ref or "stable", embodiment=bench.identity().embodiment)
-    env = load_env(own_env, task) if own_env else None
+    env = GuardedEnv(load_env(own_env, task), task.contract, bench) if own_env else None
     own = task if env else None
     client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))
     needs = Needs(name, task.contract, task.digest)

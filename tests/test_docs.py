@@ -38,6 +38,9 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/webhooks.md",
         "docs/withdrawal.md",
         "docs/rounds.md",
+        "docs/opcua.md",
+        "docs/ros2.md",
+        "docs/runtime.md",
     ],
 )
 def test_links_between_pages_lead_somewhere(page: str) -> None:

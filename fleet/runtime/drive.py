@@ -1,7 +1,8 @@
 """`zunft robot drive`: a robot works with the version that it has in use, job by job.
 
-A new version, which `fleet.adoption` has tried in the twin, is taken between two jobs. A robot that stopped
-stays so, also after a restart, until a person releases it. Nothing here speaks to a hub.
+A new version, which `fleet.adoption` has tried in the twin, is taken between two jobs, in the maintenance
+window and while the robot is not busy; or the one that waits is tried slowly while somebody watches. A stop
+lasts, also after a restart, until a person releases the robot. Nothing here speaks to a hub.
 """
 
 from __future__ import annotations
@@ -9,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from functools import partial
 
 from fleet.robot_folder import RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
 from fleet.runtime.guards import Limits
 from fleet.runtime.loop import Clock, Job, Loop
 from fleet.runtime.robot import Robot
-from fleet.runtime.state import Standing
+from fleet.runtime.stop import check_released, keep_stop
+from fleet.updates import Updates, waiting_version
 from skills.errors import ConflictError, NotFoundError
-from skills.files import write_atomically
 from skills.manifest import Contract
 from skills.player import Player
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["Driven", "drive", "release", "stop_of"]
+__all__ = ["Driven", "drive"]
 
-REASON_LIMIT = 4096
 PATIENCE = 2
 """A job is given up after so many times the task's horizon."""
 
@@ -52,6 +53,8 @@ def drive(
     jobs: int,
     horizon: int,
     make_player: Callable[[Skill], Player] = Policy,
+    speed: float | None = None,
+    local_time: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
     tell: Callable[[Driven], None] = lambda _: None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> list[Driven]:
@@ -67,49 +70,37 @@ def drive(
         jobs: How many; 0: without end.
         horizon: Periods of a job, usually.
         make_player: What acts by a skill.
+        speed: None: the version in use works. Else the one that waits, at this share of its speed.
+        local_time: The robot's time of day, for the maintenance window.
         tell: Told of each job.
         is_over: Asked each period.
 
     Raises:
         ConflictError: The robot is stopped, and nobody has released it; or another process drives it.
-        ArtefactError: The owner's limits cannot be read.
-        NotFoundError: It has no version in use.
+        ArtefactError: The owner's settings cannot be read.
+        NotFoundError: It has no version in use, or none that waits.
         RobotError: It cannot be connected.
     """
-    if reason := stop_of(bench):
-        raise ConflictError(
-            f"this robot is stopped: {reason}", where="robot", remedy="Look at it, then: zunft robot release."
-        )
-    _in_use(bench, name, contract)  # said before anything is connected
-    limits = bench.policy("runtime", Limits)
+    check_released(bench)
+    choose = partial(_in_use if speed is None else _waiting, bench, name, contract)
+    chosen = choose()  # said before anything is connected
+    limits, updates = bench.policy("runtime", Limits), bench.policy("update", Updates)
+    longest = int(PATIENCE * horizon / (speed or 1.0))
     done: list[Driven] = []
     with bench.locked("drive"), _connected(robot):
-        loop = Loop(robot, contract, limits, clock, counters, is_over=is_over)
+        loop = Loop(robot, contract, limits, clock, counters, is_over=is_over, speed=speed or 1.0)
         while not is_over() and (jobs == 0 or len(done) < jobs):
-            used, share, skill = _in_use(bench, name, contract)
-            job = loop.do_job(make_player(skill), PATIENCE * horizon)
-            _keep_stop(bench, loop.standing)
+            if done and not done[-1].job.busy and updates.is_open(local_time()):
+                chosen = choose()
+            used, share, skill = chosen
+            job = loop.do_job(make_player(skill), longest)
+            if loop.standing.state == "stopped":
+                keep_stop(bench, loop.standing.reason)
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])
             if job.outcome in {"stopped", "ended"}:
                 break
     return done
-
-
-def stop_of(bench: RobotFolder) -> str:
-    """Why the robot is stopped; empty where it is not."""
-    try:
-        with _stop_file(bench).open(encoding="utf-8") as file:
-            return file.read(REASON_LIMIT)
-    except FileNotFoundError:
-        return ""
-
-
-def release(bench: RobotFolder) -> str:
-    """A person has looked at the robot: it may move again. Returns why it was stopped."""
-    reason = stop_of(bench)
-    _stop_file(bench).unlink(missing_ok=True)
-    return reason
 
 
 @contextmanager
@@ -119,11 +110,6 @@ def _connected(robot: Robot) -> Iterator[None]:
         yield
     finally:
         robot.disconnect()
-
-
-def _keep_stop(bench: RobotFolder, standing: Standing) -> None:
-    if standing.state == "stopped":
-        write_atomically(_stop_file(bench), standing.reason[:REASON_LIMIT].encode(), mode=0o600)
 
 
 def _in_use(bench: RobotFolder, name: str, contract: Contract) -> tuple[SkillInUse, float, Skill]:
@@ -137,15 +123,29 @@ def _in_use(bench: RobotFolder, name: str, contract: Contract) -> tuple[SkillInU
             where="robot",
             remedy="Let it take one: zunft robot run; it tries each in its twin first.",
         )
-    differences = contract.differences(found.manifest.contract)
-    if differences:
-        raise ConflictError(
-            f"the version in use does not fit this robot: {'; '.join(differences)}.",
-            where="manifest.contract",
-            remedy="Look which version is in use: zunft robot status.",
-        )
+    _check_fit(found, contract)
     return used, tuned[0].share if tuned else 0.0, found
 
 
-def _stop_file(bench: RobotFolder) -> Path:
-    return bench.home / "stopped.txt"
+def _waiting(bench: RobotFolder, name: str, contract: Contract) -> tuple[SkillInUse, float, Skill]:
+    """The version that waits; never with what was tuned for another."""
+    waiting = waiting_version(bench, name)
+    found = bench.skill(waiting.digest)
+    if found is None:
+        raise NotFoundError(
+            f"the file of version {waiting.version} is gone.",
+            where="robot",
+            remedy="zunft robot run fetches it.",
+        )
+    _check_fit(found, contract)
+    return waiting, 0.0, found
+
+
+def _check_fit(skill: Skill, contract: Contract) -> None:
+    differences = contract.differences(skill.manifest.contract)
+    if differences:
+        raise ConflictError(
+            f"the version does not fit this robot: {'; '.join(differences)}.",
+            where="manifest.contract",
+            remedy="Look which version is in use: zunft robot status.",
+        )

@@ -27,6 +27,7 @@ class Limits(BaseModel):
     Attributes:
         oldest: Seconds that an observation may be old when it is acted on; None: three periods.
         sensed: An observed number beyond so many times its channel's scale is no measurement.
+        repeats: So many observations in a row with the very same numbers, while it moves, are a stuck sensor.
         budget: Share of a period after which an action would come too late to be sent.
         patience: When guards object in so many periods in a row, the robot is stopped until it is released.
         most: By action channel, the greatest value in its unit; none: its scale.
@@ -38,6 +39,7 @@ class Limits(BaseModel):
 
     oldest: float | None = Field(default=None, gt=0, le=10)
     sensed: float = Field(default=20.0, gt=0, le=1e6)
+    repeats: int = Field(default=25, ge=1, le=100_000)
     budget: float = Field(default=0.8, gt=0, le=1)
     patience: int = Field(default=5, ge=1, le=10_000)
     most: dict[str, float] = Field(default_factory=dict)
@@ -47,15 +49,24 @@ class Limits(BaseModel):
 
 @dataclass(frozen=True)
 class ActionLimits:
-    """Limits of each number of an action, over its scale and for one period; infinite where there is none."""
+    """Limits of each number of an action, over its scale and for one period; infinite where there is none.
 
+    `pace` is the share of what a skill wants that is asked for at all.
+    """
+
+    pace: Floats
     most: Floats
     slew: Floats
     jerk: Floats
 
     @classmethod
-    def of(cls, limits: Limits, contract: Contract) -> ActionLimits:
+    def of(cls, limits: Limits, contract: Contract, speed: float = 1.0) -> ActionLimits:
         """What an owner's limits mean for the actions of a contract.
+
+        Args:
+            limits: The owner's.
+            contract: Names the channels.
+            speed: Share of their speed at which channels go that are velocities, by their unit.
 
         Raises:
             ContractError: They name a channel that it has not, or are not positive.
@@ -63,7 +74,9 @@ class ActionLimits:
         channels, dt = contract.action, 1 / contract.control_hz
         for name in ("most", "slew", "jerk"):
             _check(name, getattr(limits, name), channels)
+        slow = {each.name: speed * each.scale for each in channels if each.unit.endswith("/s")}
         return cls(
+            np.minimum(1.0, _each(slow, channels)),
             np.minimum(1.0, _each(limits.most, channels)),
             _each(limits.slew, channels) * dt,
             _each(limits.jerk, channels) * dt**2,
@@ -78,12 +91,15 @@ class Sent:
     by: tuple[str, ...]
 
 
-def objection(numbers: NDArray[np.float32], age: float, limits: Limits, contract: Contract) -> str:
+def objection(
+    numbers: NDArray[np.float32], age: float, repeats: int, limits: Limits, contract: Contract
+) -> str:
     """Why an observation may not be acted on; empty where it may.
 
     Args:
         numbers: (inputs,).
         age: Seconds since it was taken.
+        repeats: How often it has come before without a change, while the robot moved.
         limits: The owner's.
         contract: Names its channels.
     """
@@ -92,10 +108,10 @@ def objection(numbers: NDArray[np.float32], age: float, limits: Limits, contract
     if not np.isfinite(numbers).all():
         return f"finite: {_channel_of(~np.isfinite(numbers), contract)} is no number"
     oldest = limits.oldest or PERIODS / contract.control_hz
-    if age > oldest:
+    if not -oldest <= age <= oldest:  # also where it is no number
         return f"fresh: the observation is {age:.3f} s old"
-    if age < -oldest:
-        return f"fresh: the observation is from {-age:.3f} s ahead"
+    if repeats >= limits.repeats:
+        return f"repeated: the same numbers for {repeats} periods in motion"
     beyond = np.abs(numbers) > limits.sensed
     if beyond.any():
         return f"sensed: {_channel_of(beyond, contract)} is beyond {limits.sensed:g} times its scale"

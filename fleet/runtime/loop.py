@@ -55,11 +55,15 @@ class Monotonic:
 
 @dataclass(frozen=True)
 class Job:
-    """How a job ended, after so many periods; `ended`: somebody wanted the loop to end."""
+    """How a job ended, after so many periods; `ended`: somebody wanted the loop to end.
+
+    `busy` is what the robot said at the end, see `Observed`.
+    """
 
     outcome: Outcome
     periods: int
     reason: str = ""
+    busy: bool = False
 
 
 class Loop:
@@ -72,6 +76,7 @@ class Loop:
         clock: The time; the robot's observations are stamped by the same.
         counters: Told of everything.
         is_over: Asked each period whether to end; then the robot holds within that period.
+        speed: Share of their speed at which velocities are sent.
 
     Attributes:
         standing: Once it is stopped no job moves the robot; a person begins with another loop.
@@ -86,13 +91,16 @@ class Loop:
         counters: Counters,
         *,
         is_over: Callable[[], bool] = lambda: False,
+        speed: float = 1.0,
     ) -> None:
         self._robot, self._contract, self._limits = robot, contract, limits
-        self._actions = ActionLimits.of(limits, contract)
+        self._actions = ActionLimits.of(limits, contract, speed)
         self._clock, self._counters, self._is_over = clock, counters, is_over
         self.standing: Standing = READY
         self._last: Floats = np.zeros(contract.action_size)
         self._change: Floats = np.zeros(contract.action_size)
+        self._before: Numbers = np.full(contract.observation_size, np.nan, np.float32)
+        self._repeats = 0
 
     def do_job(self, player: Player, longest: int) -> Job:
         """Do a job; at its end the robot holds, whatever happened.
@@ -122,7 +130,7 @@ class Loop:
             if self.standing.state == "stopped":
                 return Job("stopped", number, self.standing.reason)
             if observed is not None and observed.over:
-                return Job(_outcome(observed), number)
+                return Job(_outcome(observed), number, busy=observed.busy)
             passed = max(number + 1, math.ceil((self._clock.now() - start) / period - ROUNDING))
             self._counters.left_out(passed - number - 1)
             number = passed
@@ -143,7 +151,7 @@ class Loop:
     def _move(self, player: Player, observed: Observed, latest: float) -> None:
         numbers = np.asarray(observed.numbers, np.float32)
         age = self._clock.now() - observed.taken_at
-        against = objection(numbers, age, self._limits, self._contract)
+        against = objection(numbers, age, self._repeated(numbers), self._limits, self._contract)
         action = np.zeros(self._contract.action_size, np.float32)
         if not against:
             action, against = self._ask(player, numbers)
@@ -158,6 +166,14 @@ class Loop:
             self._rest()
             self._robot.hold()
 
+    def _repeated(self, numbers: Numbers) -> int:
+        """How often this very observation has come, while the robot moved; standing still, it may."""
+        if not np.array_equal(numbers, self._before):
+            self._before, self._repeats = numbers, 0
+        elif self._last.any():
+            self._repeats += 1
+        return self._repeats
+
     def _ask(self, player: Player, numbers: Numbers) -> tuple[Numbers, str]:
         """What the player wants, and why it may not be sent."""
         try:
@@ -167,7 +183,7 @@ class Loop:
         return action, refused_action(action, self._contract)
 
     def _send(self, wanted: Floats) -> None:
-        found = limited(wanted, self._last, self._change, self._actions)
+        found = limited(self._actions.pace * wanted, self._last, self._change, self._actions)
         for name in found.by:
             self._counters.guard(name)
         sent = np.asarray(self._robot.send(found.action.astype(np.float32)), np.float64)

@@ -26,12 +26,15 @@ class Observed:
         taken_at: When, in seconds of the loop's clock.
         over: Whether the job is over; the next observation begins another one.
         success: Whether it was done, where the robot can tell.
+        busy: Whether the robot is at something, such as a part in its gripper, during which it must not get
+            another version of its skill.
     """
 
     numbers: NDArray[Any]
     taken_at: float
     over: bool = False
     success: bool | None = None
+    busy: bool = False
 
 
 class Robot(Protocol):

@@ -5,7 +5,7 @@
 
 It moves while nothing objects; a guard that objects makes it hold; several in a row, or a robot that fails,
 stop it. What moves and what holds it is `fleet.runtime.loop`; a stop is kept, and released, by
-`fleet.runtime.drive`.
+`fleet.runtime.stop`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from envs.single import TaskEnv
+from fleet.runtime.environment import EnvironmentRobot
+from fleet.runtime.loop import Monotonic
+from fleet.runtime.robot import Robot
 
 Array = NDArray[Any]
 Env = gymnasium.Env[Array, Array]
@@ -19,6 +22,10 @@ nothing_to_call = "not a function"
 
 def make_good() -> Env:
     return TaskEnv("weld-seam", "panda")
+
+
+def make_robot() -> Robot:
+    return EnvironmentRobot(make_good(), Monotonic(), seed=0)
 
 
 class Silent(gymnasium.Wrapper[Array, Array, Array, Array]):

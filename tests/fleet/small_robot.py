@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ class SmallPlace:
     contract: Contract = CONTRACT
     task_digest: str | None = None
     trains: bool = True
+    has_twin: bool = True
     scores: dict[int, float] = field(default_factory=dict)
     trained: list[str] = field(default_factory=list)
     step: float = 0.25
@@ -111,6 +113,9 @@ class SmallPlace:
             on_iteration(OneIteration())
         self.master = base
 
+    def try_version(self, skill: Skill) -> float | None:
+        return self.rehearse(skill) if self.has_twin else None
+
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:  # noqa: ARG002
         if self._is_tuned(skill):
             return self.tuned_scores[draw]
@@ -148,6 +153,7 @@ def make_robot(
     token: str = TOKEN,
     listen: Callable[[Progress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.time,
 ) -> SmallRobot:
     bench = RobotFolder(home)
     identity = join(bench, hub, token=token, name=name, embodiment=embodiment)
@@ -169,5 +175,6 @@ def make_robot(
         rng=np.random.default_rng(0),
         report=report,
         stopped=stopped,
+        clock=clock,
     )
     return SmallRobot(agent, bench, place, said)

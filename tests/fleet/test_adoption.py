@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from fleet.robot_folder import Memory
+from fleet.updates import consent
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.small_robot import CONTRACT, SmallPlace, SmallRobot, make_robot, small_skill
 from tests.signed_guild import online_of
@@ -85,6 +88,52 @@ def test_a_manifest_that_does_not_belong_to_its_digest_does_not_stand_against_th
     hub.versions[1] = true
     robot.agent.step()
     assert robot.phases[-1] == "adopted"
+
+
+def at(text: str) -> Callable[[], float]:
+    return lambda: datetime.fromisoformat(text).astimezone().timestamp()
+
+
+def test_a_version_waits_for_the_maintenance_window(hub: LyingHub, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('[update]\nwindow = "22:00-05:00"\n')
+    hub.publish(small_skill())
+    day = make_robot(tmp_path, hub.url, place=SmallPlace(), clock=at("2026-03-01T12:00"))
+    day.agent.step()
+    day.agent.step()
+    memory = day.bench.memory("follow")
+    assert (memory.in_use, memory.waiting is not None) == (None, True)
+    assert day.phases.count("held back") == 1
+    night = make_robot(tmp_path, hub.url, place=SmallPlace(), clock=at("2026-03-02T02:00"))
+    night.agent.step()
+    memory = night.bench.memory("follow")
+    assert (memory.waiting, memory.in_use is not None, night.phases[0]) == (None, True, "adopted")
+
+
+def test_what_waits_is_dropped_where_the_guild_goes_back(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    adopter(hub, tmp_path, {}).agent.step()
+    (tmp_path / "settings.toml").write_text("[update]\nsupervised = true\n")
+    robot = adopter(hub, tmp_path, {})
+    hub.publish(small_skill(2))
+    robot.agent.step()
+    waiting = robot.bench.memory("follow").waiting
+    assert waiting is not None
+    assert "drive --supervised" in robot.said[-1].text
+    hub.stable = 1
+    robot.agent.step()
+    memory = robot.bench.memory("follow")
+    assert (memory.waiting, memory.in_use and memory.in_use.version) == (None, 1)
+
+
+def test_without_a_twin_no_version_works_alone_before_somebody_saw_it(hub: LyingHub, tmp_path: Path) -> None:
+    hub.publish(small_skill())
+    robot = make_robot(tmp_path, hub.url, place=SmallPlace(has_twin=False))
+    robot.agent.step()
+    memory = robot.bench.memory("follow")
+    assert memory.in_use is None
+    assert memory.waiting is not None
+    consent(robot.bench, "follow", memory.waiting, "vera")
+    assert robot.bench.memory("follow").in_use == memory.waiting.model_copy(update={"by": "vera"})
 
 
 @pytest.mark.parametrize("path", ["/abilities", "/assignment", "/versions/1", "/file", "timestamp"])

@@ -159,7 +159,7 @@ def test_it_joins_syncs_and_runs_a_skill(light: Light, hub: tuple[HubProcess, Op
     (fit,) = operator.fits("weld-seam", "stable", RobotQuery()).items
     assert (fit.name, fit.fits) == ("cell-4", "yes")
     (light.folder / "my_arm.py").write_text(DRIVER.replace("{size}", "37"))
-    drive = ("robot", "drive", "--driver", "my_arm:make_robot", "--jobs", "2", "--json")
+    drive = ("robot", "drive", "--robot", "my_arm:make_robot", "--jobs", "2", "--json")
     jobs = json.loads(light.run(*drive).stdout)["jobs"]
     assert [each["outcome"] for each in jobs] == ["done", "done"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,15 @@ import pytest
 from envs.single import TaskEnv
 from envs.task import load_task
 from fleet.place import RobotError
-from fleet.robot_folder import Memory, RobotFolder
+from fleet.robot_folder import Memory, RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
-from fleet.runtime.drive import Driven, drive, release, stop_of
+from fleet.runtime.drive import Driven, drive
 from fleet.runtime.environment import EnvironmentRobot
+from fleet.runtime.stop import release, stop_of
 from skills.errors import ConflictError, NotFoundError
 from skills.onnx_policy import OnnxPolicy
 from skills.skill import Skill
+from tests.fleet.cells import cell_process
 from tests.fleet.lying_hub import LyingHub
 from tests.fleet.own_robots import make_good
 from tests.fleet.runtime.robots import Hands
@@ -37,6 +41,12 @@ def use(bench: RobotFolder, skill: Skill) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(skill.to_bytes())
     bench.keep_memory("weld-seam", Memory().use(skill.digest, skill.manifest.version))
+
+
+def use_later(bench: RobotFolder, skill: Skill) -> None:
+    bench.skill_file(skill.digest).write_bytes(skill.to_bytes())
+    waiting = SkillInUse(digest=skill.digest, version=skill.manifest.version)
+    bench.keep_memory("weld-seam", bench.memory("weld-seam").wait(waiting))
 
 
 class Rig:
@@ -73,6 +83,67 @@ def test_a_new_version_is_taken_between_two_jobs(tmp_path: Path) -> None:
     assert [each.version for each in done] == [1, 2, 2]
     assert all(each.job.outcome in {"done", "failed"} for each in done)
     assert all(0 < each.job.periods <= TASK.horizon for each in done)
+
+
+@pytest.mark.parametrize(("hour", "busy"), [(12, False), (23, True)])
+def test_a_new_version_waits_for_the_window_and_for_the_robot(tmp_path: Path, hour: int, busy: bool) -> None:
+    folder = RobotFolder(tmp_path)
+    use(folder, SKILL)
+    (tmp_path / "settings.toml").write_text('[update]\nwindow = "22:00-05:00"\n')
+    clock, env = Hands(), TaskEnv("weld-seam", "panda")
+    robot = EnvironmentRobot(env, clock, seed=0)
+    observe = robot.observe
+    robot.observe = lambda: replace(observe(), busy=busy)  # type: ignore[method-assign]
+
+    def local_time() -> datetime:
+        return datetime(2026, 3, 1, hour, tzinfo=UTC)
+
+    def tell(_: Driven) -> None:
+        use(folder, NEWER)
+
+    def run() -> list[int]:
+        contract, horizon = TASK.contract, TASK.horizon
+        done = drive(
+            folder,
+            "weld-seam",
+            robot,
+            contract,
+            clock,
+            Counters(),
+            jobs=2,
+            horizon=horizon,
+            tell=tell,
+            local_time=local_time,
+        )
+        return [each.version for each in done]
+
+    assert run() == [1, 1]
+    hour, busy = 23, False
+    use(folder, SKILL)
+    assert run() == [1, 2]
+
+
+def test_somebody_sees_the_version_that_waits_slowly_before_it_works_alone(
+    bench: RobotFolder, zunft: Zunft
+) -> None:
+    assert zunft("robot drive --supervised --by vera")[0] == 1  # none waits
+    use(bench, SKILL)
+    use_later(bench, NEWER)
+    status, said = zunft("robot drive --supervised --by vera --speed 0.5 --json")
+    assert (status, json.loads(said)["jobs"][0]["version"]) == (0, 2)
+    memory = bench.memory("weld-seam")
+    assert memory.in_use is not None
+    assert (memory.in_use.version, memory.in_use.by, memory.waiting) == (2, "vera", None)
+
+
+def test_a_version_that_stops_the_robot_waits_on(bench: RobotFolder, zunft: Zunft) -> None:
+    use(bench, SKILL)
+    use_later(bench, NEWER)
+    (bench.home / "settings.toml").write_text("[runtime]\nsensed = 0.001\npatience = 2\n")
+    assert zunft("robot drive --supervised --by vera")[0] == 3
+    memory = bench.memory("weld-seam")
+    assert memory.in_use is not None
+    assert (memory.in_use.version, memory.waiting is not None) == (1, True)
 
 
 def test_equal_jobs_end_as_an_evaluation_of_the_twin_does(tmp_path: Path) -> None:
@@ -173,6 +244,27 @@ def test_it_may_act_through_onnx_runtime(
     (job,) = json.loads(said)["jobs"]
     assert (status, job["outcome"] in {"done", "failed"}) == (0, True)
     assert len(acted) > 1
+def test_the_command_drives_a_cell_in_another_process_and_has_it_fail(
+    bench: RobotFolder, zunft: Zunft
+) -> None:
+    use(bench, SKILL)
+    with cell_process("weld-seam", "--embodiment", "ur5e") as (address, _):
+        status, said = zunft(f"robot drive --jobs 1 --robot {address} --json")
+        assert (status, json.loads(said)["jobs"][0]["outcome"] in {"done", "failed"}) == (0, True)
+        assert zunft(f"robot fault nan --cell {address}")[0] == 0
+        status, said = zunft(f"robot drive --jobs 3 --robot {address} --json")
+        assert (status, json.loads(said)["jobs"][-1]["outcome"]) == (3, "stopped")
+        assert zunft(f"robot drive --robot {address}")[0] == 1
+        assert "finite" in zunft("robot release")[1]
+        assert zunft(f"robot fault clear --cell {address}")[0] == 0
+        assert zunft(f"robot drive --robot {address}")[0] == 0
+    assert zunft(f"robot drive --robot {address}")[0] == 1  # it is gone
+
+
+def test_the_command_drives_a_driver_of_one_s_own(bench: RobotFolder, zunft: Zunft) -> None:
+    use(bench, SKILL)
+    assert zunft("robot drive --robot tests.fleet.own_robots:make_robot")[0] == 0
+    assert zunft("robot drive --robot tests.fleet.own_robots:make_good")[0] == 1  # it has no five methods
 
 
 def test_the_command_drives_and_says_why_it_stopped(

@@ -49,6 +49,12 @@ def test_limits_that_mean_nothing_are_refused(limits: Limits, words: str) -> Non
         ActionLimits.of(limits, CONTRACT)
 
 
+def test_a_robot_that_is_watched_goes_slowly_where_a_channel_is_a_velocity() -> None:
+    force = Channel(name="force", size=1, unit="N", scale=5.0)
+    contract = CONTRACT.model_copy(update={"action": (*CONTRACT.action, force)})
+    assert ActionLimits.of(LIMITS, contract, 0.25).pace.tolist() == [0.25, 0.25, 0.25, 1.0]
+
+
 def test_an_unknown_limit_is_no_setting() -> None:
     with pytest.raises(ValidationError):
         Limits.model_validate({"sleew": {}})
@@ -61,6 +67,7 @@ def test_an_unknown_limit_is_no_setting() -> None:
         (SEEN, 0.0599, ""),
         (SEEN, 0.0601, "fresh"),
         (SEEN, -0.2, "fresh"),
+        (SEEN, math.nan, "fresh"),
         (np.array([0, 0, np.nan], np.float32), 0.0, "finite: force"),
         (np.array([np.inf, 0, 0], np.float32), 0.0, "finite: error"),
         (np.array([0, 20.5, 0], np.float32), 0.0, "sensed: error"),
@@ -71,9 +78,14 @@ def test_an_unknown_limit_is_no_setting() -> None:
 def test_each_objection_to_an_observation_has_its_name(
     numbers: np.ndarray[tuple[int, ...], np.dtype[np.float32]], age: float, name: str
 ) -> None:
-    found = objection(numbers, age, Limits(), CONTRACT)
+    found = objection(numbers, age, 0, Limits(), CONTRACT)
     assert found.startswith(name)
     assert bool(found) == bool(name)
+
+
+def test_the_very_same_numbers_in_motion_are_a_stuck_sensor() -> None:
+    said = [objection(SEEN, 0.0, repeats, Limits(repeats=3), CONTRACT) for repeats in (2, 3)]
+    assert [each.partition(":")[0] for each in said] == ["", "repeated"]
 
 
 @pytest.mark.parametrize(

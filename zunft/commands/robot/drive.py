@@ -5,8 +5,10 @@ What may be sent and what stops it: docs/runtime.md.
 
 from __future__ import annotations
 
+import getpass
 import signal
 import threading
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +23,7 @@ from fleet.settings import RobotSettings
 from skills.files import write_atomically
 from zunft.commands.connection import Json
 from zunft.commands.output import err, tell
-from zunft.commands.robot.own import Home, OwnEnv, SkillName, own_env_of
+from zunft.commands.robot.own import Home, OwnEnv, SkillName
 from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
@@ -33,45 +35,63 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer()
+OwnRobot = Annotated[
+    str | None,
+    typer.Option("--robot", help="Its driver: cell://HOST:PORT, or package.module:make_robot."),
+]
 STOPPED = 3
 """Exit status where the robot is stopped now."""
 
 
 @app.command(
     epilog="Examples: [bold]zunft robot drive --jobs 20[/]; "
-    "your own robot, without end: [bold]zunft robot drive --driver my_cell.arm:make_robot --jobs 0[/]"
+    "your own robot, without end: [bold]zunft robot drive --robot my_cell.driver:make_robot --jobs 0[/]"
 )
 def drive(
     skill: SkillName = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many; 0: until it is stopped.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the jobs in the twin.")] = 0,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Try the version that waits, slowly: you watch, and decide.")
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Share of its speed at which it is tried.")
+    ] = 0.25,
+    by: Annotated[str, typer.Option(help="Who watches and agrees; else you are asked.")] = "",
     metrics: Annotated[
         Path | None, typer.Option(help="Write counters there after each job, as Prometheus reads them.")
     ] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Act through ONNX Runtime instead of numpy.")] = False,
-    driver: Annotated[
-        str, typer.Option(help="Your robot's driver: package.module:make_robot; needs no simulator here.")
-    ] = "",
+    record: Annotated[
+        Path | None, typer.Option(help="Folder for a recording of each job (MCAP); the newest 100 are kept.")
+    ] = None,
     env: OwnEnv = None,
+    robot: OwnRobot = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Do jobs with the version in use, at the contract's rate and within this robot's limits.
 
-    Without --driver and --env its twin is driven, in real time. Status 3: a guard or the robot stopped it:
-    look at it, then `zunft robot release`.
+    Without --robot or --env its twin is driven, in real time. Status 3: a guard or the robot stopped it: look
+    at it, then `zunft robot release`.
     """
-    from fleet.runtime.counters import Counters  # noqa: PLC0415
+    from fleet.runtime.counters import Counters  # noqa: PLC0415 - MuJoCo
     from fleet.runtime.drive import drive as drive_robot  # noqa: PLC0415
     from fleet.runtime.loop import Monotonic  # noqa: PLC0415
+    from fleet.runtime.recording import RecordedRobot  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
     from skills.onnx_policy import OnnxPolicy  # noqa: PLC0415
     from skills.policy import Policy  # noqa: PLC0415
 
-    settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
+    settings = settings_of(RobotSettings, skill=skill, env=env, driver=robot, home=home)
     bench = RobotFolder(settings.home)
     task = find_task(bench, connect(bench), settings.skill)
     clock, counters, stop = Monotonic(), Counters(), threading.Event()
+    driven_robot = _robot(bench, settings, task, clock, seed)
+    if record is not None:
+        driven_robot = RecordedRobot(driven_robot, task.contract, record, time.time)
+    if supervised and not by:
+        typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
@@ -80,21 +100,23 @@ def drive(
             write_atomically(metrics, counters.text().encode())
         err.print(escape(_sentence(settings.skill, driven)))
 
-    robot, alone = _robot(bench, settings, task, driver, clock, seed)
-    with bench.locked() if alone else nullcontext():  # nobody trains in it meanwhile
+    with bench.locked() if settings.env else nullcontext():  # nobody trains in it meanwhile
         done = drive_robot(
             bench,
             settings.skill,
-            robot,
+            driven_robot,
             task.contract,
             clock,
             counters,
             jobs=jobs,
             horizon=task.horizon,
             make_player=OnnxPolicy.of_skill if onnx else Policy,
+            speed=speed if supervised else None,
             tell=told,
             is_over=stop.is_set,
         )
+    if supervised:
+        _settle(bench, settings.skill, done, by)
     outcomes = [each.job.outcome for each in done]
     made = {"skill": settings.skill, "jobs": [_fact(each) for each in done], "counters": counters.as_dict()}
     tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
@@ -105,7 +127,7 @@ def drive(
 @app.command(epilog="Example: [bold]zunft robot release[/]")
 def release(home: Home = None, as_json: Json = False) -> None:
     """Let a robot that stopped move again: somebody has looked at it."""
-    from fleet.runtime.drive import release as release_robot  # noqa: PLC0415
+    from fleet.runtime.stop import release as release_robot  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, home=home)
     reason = release_robot(RobotFolder(settings.home))
@@ -113,20 +135,37 @@ def release(home: Home = None, as_json: Json = False) -> None:
     tell({"released": bool(reason), "reason": reason}, escape(said), as_json=as_json)
 
 
-def _robot(
-    bench: RobotFolder, settings: RobotSettings, task: Task, driver: str, clock: Clock, seed: int
-) -> tuple[Robot, bool]:
-    """The robot by its driver or its environment, else its twin; and whether it is one that trains, too."""
-    if driver:
-        return load_driver(driver), False
+def _robot(bench: RobotFolder, settings: RobotSettings, task: Task, clock: Clock, seed: int) -> Robot:
+    """What is driven: a cell, a driver, an environment, or the twin; only the last two need a simulator."""
+    from fleet.runtime.cell import CellRobot, place_of  # noqa: PLC0415
+
+    if settings.driver.startswith("cell:"):
+        return CellRobot(place_of(settings.driver), task.contract, clock)
+    if settings.driver:
+        return load_driver(settings.driver)
     from envs.single import TaskEnv  # noqa: PLC0415 - MuJoCo
     from fleet.home import home_workshop  # noqa: PLC0415
+    from fleet.own_robot import load_env  # noqa: PLC0415
     from fleet.runtime.environment import EnvironmentRobot  # noqa: PLC0415
 
-    if own := own_env_of(bench, settings):
-        return EnvironmentRobot(own, clock), True
-    twin = TaskEnv(task, workshop=home_workshop(bench.identity(), task))
-    return EnvironmentRobot(twin, clock, seed), False
+    if settings.env:
+        return EnvironmentRobot(load_env(settings.env, task), clock)
+    return EnvironmentRobot(TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, seed)
+
+
+def _settle(bench: RobotFolder, skill: str, done: list[Driven], by: str) -> None:
+    """Somebody has seen the version that waited, and says whether it may work alone."""
+    from fleet.updates import consent, decline, waiting_version  # noqa: PLC0415
+
+    if not done or done[-1].job.outcome in {"stopped", "ended"}:
+        return  # neither: it waits on
+    seen = waiting_version(bench, skill)
+    if seen.digest != done[-1].digest:
+        return  # the guild has another one by now
+    if by or typer.confirm(f"May version {seen.version} work alone from now on?", err=True):
+        consent(bench, skill, seen, by or getpass.getuser())
+    else:
+        decline(bench, skill, seen, getpass.getuser())
 
 
 def _fact(driven: Driven) -> dict[str, object]:

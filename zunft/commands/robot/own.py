@@ -253,13 +253,15 @@ def _introduce(bench: RobotFolder) -> None:
 
 
 def own_env_of(bench: RobotFolder, settings: RobotSettings) -> Any:
-    """The robot's own environment; None where it has none."""
+    """The robot's own environment, within its owner's limits; None where it has none."""
     if not settings.env:
         return None
     from fleet.own_robot import load_env  # noqa: PLC0415 - MuJoCo
+    from fleet.runtime.training import GuardedEnv  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
 
-    return load_env(settings.env, find_task(bench, connect(bench), settings.skill))
+    task = find_task(bench, connect(bench), settings.skill)
+    return GuardedEnv(load_env(settings.env, task), task.contract, bench)
 
 
 def _in_words(fact: Any) -> str:
