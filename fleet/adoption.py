@@ -1,4 +1,4 @@
-"""A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
+"""A robot takes the version it is pointed at: pulls it, tries it in its twin, uses it - or keeps the old one.
 
 Which one that is the guild's signed metadata say, whoever answers for the hub. Both outcomes and their reason
 are remembered on disk, so that no version is tried twice.
@@ -6,12 +6,15 @@ are remembered on disk, so that no version is tried twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pointed_version, pull_skill
 from fleet.place import Place, RobotError
 from fleet.progress import Voice
+from fleet.rings import followed
 from fleet.robot_folder import Memory, RobotFolder, Seen
 from fleet.sync import Verdict, behind, judge
 from fleet.trust import UnvouchedError, Vouching
@@ -21,6 +24,7 @@ from skills.manifest import Digest
 from skills.messages.robots import Refusal, RefusalCode
 from skills.messages.skills import VersionView
 from skills.skill import Skill
+from skills.targets import Pointer
 
 __all__ = ["Adoption"]
 
@@ -40,6 +44,7 @@ class Adoption:
         needs: Needs,
         vouching: Vouching,
         tolerance: float,
+        clock: Callable[[], float],
     ) -> None:
         self._skill = skill
         self._bench = workbench
@@ -50,6 +55,7 @@ class Adoption:
         self._vouching = vouching
         self._unvouched = ""
         self._tolerance = tolerance
+        self._clock = clock
         self._scores: dict[Digest, float] = {}
 
     def look(self) -> bool:
@@ -62,9 +68,13 @@ class Adoption:
         """
         trusted = self._client.guild.refresh()
         memory = self._bench.memory(self._skill)
-        number = self._pointed(trusted, memory)
-        if number is None:
+        pointer = self._pointed(trusted, memory)
+        if pointer is None:
             return False
+        number = pointer.version
+        if memory.in_use and memory.in_use.version in pointer.stopped:
+            self._go_back(trusted, number)
+            return True
         digest = trusted.version(self._skill, number).digest
         in_use = memory.in_use.digest if memory.in_use else None
         if digest == in_use or digest in memory.refused:
@@ -87,9 +97,32 @@ class Adoption:
             self._voice.say("refused", f"version {version.version}: {error}")
         return False
 
-    def _pointed(self, trusted: Trusted, memory: Memory) -> int | None:
-        """The stable version's number; None where nothing is stable."""
-        pointer = trusted.pointer(self._skill, "stable")
+    def _go_back(self, trusted: Trusted, number: int) -> None:
+        """Leave a version that the guild has stopped, without a trial: in the twin it may well do better.
+
+        Where what is pointed at cannot be had or does not fit, no version is in use.
+        """
+        try:
+            version = pointed_version(self._client, trusted, self._skill, number)
+            self._needs.check(version.manifest)
+            self._vouching.check(version)
+            pull_skill(self._bench, self._client, version, self._needs)
+        except ZunftError as error:
+            self._bench.keep_memory(self._skill, self._bench.memory(self._skill).lay_down())
+            self._voice.say("refused", f"the version in use was stopped, and version {number}: {error}")
+            if isinstance(error, (DistrustError, HubUnreachableError)):
+                raise
+            return
+        memory = self._bench.memory(self._skill).use(version.digest, number, self._now())
+        self._bench.keep_memory(self._skill, memory)
+        self._voice.say("adopted", f"version {number}: the one in use was stopped.")
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._clock()), UTC)
+
+    def _pointed(self, trusted: Trusted, memory: Memory) -> Pointer | None:
+        """Where this robot is pointed; None: nowhere."""
+        pointer, remembered = followed(trusted, self._skill, self._bench.identity(), memory)
         if pointer is None:
             return None
         if reason := behind(pointer, trusted.root, memory.seen):
@@ -97,15 +130,15 @@ class Adoption:
         seen = Seen(root=trusted.root, counter=pointer.counter, lowest=pointer.lowest)
         if memory.seen and memory.seen.root == seen.root:
             seen = seen.model_copy(update={"lowest": max(seen.lowest, memory.seen.lowest)})
-        if seen != memory.seen:
-            self._bench.keep_memory(self._skill, memory.model_copy(update={"seen": seen}))
-        return pointer.version
+        if (seen, remembered) != (memory.seen, memory):
+            self._bench.keep_memory(self._skill, remembered.model_copy(update={"seen": seen}))
+        return pointer
 
     def _decide(self, version: VersionView) -> None:
         verdict, kind = self._try(version)
         memory = self._bench.memory(self._skill)
         if verdict.accepted:
-            memory = memory.use(version.digest, version.version)
+            memory = memory.use(version.digest, version.version, self._now())
         else:
             memory = memory.refuse(version.digest, verdict.reason)
             self._client.untold = Refusal(

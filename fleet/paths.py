@@ -6,12 +6,17 @@ from urllib.parse import quote
 
 from skills.messages.base import API
 
-__all__ = ["board", "campaign", "organisation", "skill", "task", "tokens", "version", "webhook"]
+__all__ = ["board", "campaign", "organisation", "rollout", "skill", "task", "tokens", "version", "webhook"]
 
 
 def campaign(campaign_id: str) -> str:
     """A campaign."""
     return f"{API}/campaigns/{quote(campaign_id, safe='')}"
+
+
+def rollout(rollout_id: str) -> str:
+    """A roll-out."""
+    return f"{API}/rollouts/{quote(rollout_id, safe='')}"
 
 
 def skill(name: str) -> str:

@@ -26,8 +26,9 @@ from skills.errors import ArtefactError, ForbiddenError, HubUnreachableError, No
 from skills.manifest import Digest
 from skills.messages.base import API
 from skills.messages.robots import RefusalCode, RootOfTrust
+from skills.rings import RolloutNote
 from skills.signing import VerifyKey, root_statement
-from skills.targets import Pointer, TaskNote, VersionNote, channel_target, skill_target, task_target
+from skills.targets import ROLLOUT, Pointer, TaskNote, VersionNote, channel_target, skill_target, task_target
 
 __all__ = ["DistrustError", "Guild", "Trusted", "Vouched", "fetch_root"]
 
@@ -153,6 +154,11 @@ class Trusted:
         """Where a channel points; None: nowhere."""
         target = self._target(channel_target(skill, channel))
         return None if target is None else _note(Pointer, target)
+
+    def rollout(self, skill: str) -> RolloutNote | None:
+        """The rings of the roll-out that is under way; None where there is none."""
+        target = self._target(channel_target(skill, ROLLOUT))
+        return None if target is None else _note(RolloutNote, target)
 
     def version(self, skill: str, number: int) -> Vouched:
         """A version.

@@ -27,6 +27,8 @@ from hub.organisations.wiring import wire as wire_organisations
 from hub.queue.background_loop import BackgroundLoop, every
 from hub.robots.wiring import RobotsWing
 from hub.robots.wiring import wire as wire_robots
+from hub.rollouts.wiring import RolloutsWing
+from hub.rollouts.wiring import wire as wire_rollouts
 from hub.rounds.wiring import RoundsWing
 from hub.rounds.wiring import wire as wire_rounds
 from hub.settings import Settings
@@ -69,6 +71,7 @@ class Services:
     catalogue: CatalogueWing
     robots: RobotsWing
     leaderboards: LeaderboardsWing
+    rollouts: RolloutsWing
     rounds: RoundsWing
     webhooks: WebhooksWing
     deltas: DeltasWing
@@ -135,6 +138,7 @@ def open_services(
         catalogue=catalogue,
         robots=wire_robots(settings, storage, access, vouch.gate_key, tuf, clock),
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
+        rollouts=wire_rollouts(settings, storage, workers, catalogue, vouch, clock),
         rounds=wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check),
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),
@@ -167,6 +171,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
         loop("webhooks", services.webhooks.dispatcher.turn),
         loop("checks", services.tasks.checker.work),
         loop("releases", services.catalogue.releaser.work),
+        loop("rollouts", services.rollouts.engine.work),
         regularly("attendance", ATTENDANCE_SECONDS, services.robots.attendance.look),
         regularly("metadata", METADATA_SECONDS, services.tuf.repository.renew),
         regularly("uploads", SWEEP_SECONDS, services.deltas.uploads.sweep),

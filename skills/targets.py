@@ -16,6 +16,7 @@ from skills.container import digest_of
 from skills.manifest import Digest, Manifest
 
 __all__ = [
+    "ROLLOUT",
     "Pointer",
     "TaskNote",
     "VersionNote",
@@ -28,6 +29,10 @@ __all__ = [
     "token_with_root",
     "trusted_root",
 ]
+
+
+ROLLOUT = "rollout"
+"""Under this name, beside the skill's channels, stands which rings a roll-out has: `skills.rings`."""
 
 
 class _Note(BaseModel):
@@ -56,11 +61,13 @@ class Pointer(_Note):
         version: Number of the version.
         counter: Rises with each move.
         lowest: No version below this is safe any more.
+        stopped: Versions whose roll-out was rolled back: who uses one goes to `version` without a trial.
     """
 
     version: int = Field(ge=1)
     counter: int = Field(ge=0)
     lowest: int = Field(ge=1)
+    stopped: tuple[int, ...] = Field(default=(), exclude_if=lambda versions: not versions)
 
 
 def skill_pattern(name: str) -> str:

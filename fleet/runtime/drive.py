@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.reporting import count_job, driven
 from fleet.robot_folder import RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
 from fleet.runtime.guards import Limits
-from fleet.runtime.loop import Clock, Job, Loop
+from fleet.runtime.loop import Clock, Job, Loop, Outcome
 from fleet.runtime.robot import Robot
 from fleet.runtime.state import Standing
 from skills.errors import ConflictError, NotFoundError
@@ -28,6 +29,15 @@ __all__ = ["Driven", "drive", "release", "stop_of"]
 REASON_LIMIT = 4096
 PATIENCE = 2
 """A job is given up after so many times the task's horizon."""
+GOOD: dict[Outcome, bool | None] = {
+    "done": True,
+    "failed": False,
+    "too long": False,
+    "stopped": False,
+    "unknown": None,
+    "ended": None,
+}
+"""Which outcomes speak for a version, and which against it."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +90,15 @@ def drive(
     _in_use(bench, name, contract)  # said before anything is connected
     limits = bench.policy("runtime", Limits)
     done: list[Driven] = []
-    with bench.locked("drive"), _connected(robot):
+    with bench.locked("drive"), driven(bench, name), _connected(robot):
         loop = Loop(robot, contract, limits, clock, counters, is_over=is_over)
         while not is_over() and (jobs == 0 or len(done) < jobs):
             used, share, skill = _in_use(bench, name, contract)
+            before = counters.guards()
             job = loop.do_job(Policy(skill), PATIENCE * horizon)
             _keep_stop(bench, loop.standing)
+            objected = {each: n - before.get(each, 0) for each, n in counters.guards().items()}
+            count_job(bench, name, used.version, done=GOOD[job.outcome], guards=objected)
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])
             if job.outcome in {"stopped", "ended"}:

@@ -39,12 +39,17 @@ async def show_assignment(
     refused: Annotated[
         str, Query(max_length=1000, description="A `Refusal` as JSON: what the robot would not take lately.")
     ] = "",
+    report: Annotated[
+        str, Query(max_length=2000, description="A `Report` as JSON: what is new of the robot itself.")
+    ] = "",
 ) -> Response:
     """What to do now: train from this base, push to this round."""
     if refused:
         await run_in_threadpool(services.robots.refusals.hear, refused, signed.principal)
     last = time.monotonic() + wait_seconds
     answer = await services.rounds.assignments.ask(signed, skill)
+    if report:
+        await services.rollouts.reports.hear(report, skill, signed.principal)
     while answer.work is None:
         left = last - time.monotonic()
         if not await services.rounds.held.another_round(skill, answer.open_round, left):
