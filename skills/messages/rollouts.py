@@ -63,7 +63,7 @@ class RingPlan(Message):
     def in_words(self) -> str:
         """Who is in it: `10 % of ur5e robots of North`."""
         kind = ", ".join(self.embodiments)
-        parts = ["all" if self.share == 1 else f"{self.share:.3g} of the", f"{kind} robots".strip()]
+        parts = ["all" if self.share == 1 else f"{100 * self.share:.3g} % of the", f"{kind} robots".strip()]
         parts += [f"of {', '.join(self.organisations)}"] * bool(self.organisations)
         parts += [f"tagged {', '.join(self.tags)}"] * bool(self.tags)
         parts += [f"among {len(self.robots)} named"] * bool(self.robots)

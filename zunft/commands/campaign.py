@@ -25,6 +25,7 @@ from zunft.commands.order_options import (
     Optimiser,
     OrderFile,
     Quorum,
+    Release,
     Rounds,
     Rule,
     Share,
@@ -72,6 +73,7 @@ def start(
     teach: Teach = False,
     master_iterations: MasterIterations = None,
     practice_after: PracticeAfter = 0,
+    release: Release = "stable",
     order: OrderFile = None,
     as_json: Json = False,
 ) -> None:
@@ -81,6 +83,7 @@ def start(
     merge |= said(max_staleness=max_staleness)
     learns = said(learner=read_learner(learner, knob), variates=variates, moments=moments, share=share)
     ends = said(rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline, ahead=ahead)
+    ends |= said(release=release)
     client = connect(hub, token)
     advice, wanted, remedy = client.advice(skill), {**ends, "training": learns, "merge": merge}, "See --help."
     wanted |= teaching(advice, wanted, teach, master_iterations, practice_after)

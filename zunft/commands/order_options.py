@@ -23,6 +23,7 @@ __all__ = [
     "Optimiser",
     "OrderFile",
     "Quorum",
+    "Release",
     "Rounds",
     "Rule",
     "Share",
@@ -49,6 +50,10 @@ Share = Annotated[
 ]
 Ahead = Annotated[
     bool, typer.Option("--ahead", help="Begin the next round while a candidate is still measured.")
+]
+Release = Annotated[
+    Literal["stable", "canary"],
+    typer.Option(help="stable: what passes is everybody's; canary: the last of it goes ring by ring."),
 ]
 OrderFile = Annotated[
     Path | None,
