@@ -184,27 +184,18 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
             return tiny_skill(name=things["skill"], version=2, seed=1, task=TASK).to_bytes()
         case "POST", "/tasks":
             return small_archive(things["skill"], title="Another title")
-        case "POST", "/campaigns":
-            message: dict[str, object] = {"skill": things["skill"]}
-        case "POST", "/rollouts":
-            message = {"skill": things["skill"], "version": 2}
-        case "POST", "/rollouts/{rollout_id}/orders":
-            message = {"order": "pause"}
-        case "PUT", "/robots/{robot_id}/tags":
-            message = {"tags": ["a"]}
-        case "POST", "/robots/{robot_id}/withdrawal":
-            message = {"dry_run": True}
-        case "POST", "/enrolment-tokens":
-            message = {"organisation": "North"}
-        case "PUT", "/skills/{name}/channels/{channel}":
-            message = {"version": 1}
-        case "PUT", "/skills/{name}/minimum":
-            message = {"minimum": 0.5}
-        case "PUT", "/skills/{name}/visibility":
-            message = {"visibility": visibility}
-        case _:
-            message = {}
-    return json.dumps(message).encode()
+    messages: dict[Door, dict[str, object]] = {
+        ("POST", "/campaigns"): {"skill": things["skill"]},
+        ("POST", "/rollouts"): {"skill": things["skill"], "version": 2},
+        ("POST", "/rollouts/{rollout_id}/orders"): {"order": "pause"},
+        ("PUT", "/robots/{robot_id}/tags"): {"tags": ["a"]},
+        ("POST", "/robots/{robot_id}/withdrawal"): {"dry_run": True},
+        ("POST", "/enrolment-tokens"): {"organisation": "North"},
+        ("PUT", "/skills/{name}/channels/{channel}"): {"version": 1},
+        ("PUT", "/skills/{name}/minimum"): {"minimum": 0.5},
+        ("PUT", "/skills/{name}/visibility"): {"visibility": visibility},
+    }
+    return json.dumps(messages.get((method, path), {})).encode()
 
 
 @pytest.fixture
