@@ -19,10 +19,11 @@ import numpy as np
 from fleet.agent import Agent, AgentSettings
 from fleet.membership import connect, join
 from fleet.reporting import count_job
-from fleet.robot_folder import RobotFolder
+from fleet.robot_folder import Jobs, RobotFolder
 from skills.fits import Abilities, Ability
 from skills.initial import initial_skill
 from skills.manifest import Channel, Contract, Manifest
+from skills.messages.reports import Tally
 from skills.networks.mlp import Mlp
 from skills.skill import Skill
 
@@ -142,8 +143,10 @@ class LightFleet:
             report=lambda _: None,
             stopped=self._stop.is_set,
         )
+        tally = Tally(version=1)
         for _ in range(BEFORE):
-            count_job(bench, SKILL, 1, done=bool(rng.random() < chances[1]), guards={})
+            tally = tally.counting(done=bool(rng.random() < chances[1]))
+        bench.keep_jobs(SKILL, Jobs(tallies=(tally,)))
         self.robots.append(LightRobot(bench, embodiment, agent, chances, rng))
 
     def start(self) -> None:

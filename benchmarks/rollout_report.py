@@ -36,7 +36,7 @@ def summary(found: dict[str, Any]) -> str:
     )
     ended = (
         f"Of those that were there the last was back {max(there, default=0):.1f} s after the verdict. "
-        f"{sum(each['away'] for each in used)} that used it were away, were on again {first['back_on']:.0f} s "
+        f"{sum(each['away'] for each in used)} that used it were away, were on {first['back_on']:.0f} s "
         f"after the verdict, and did {sum(each['jobs_2_after_return'] for each in robots)} jobs with it then."
     )
     many = (

@@ -36,6 +36,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/security.md",
         "docs/webhooks.md",
         "docs/withdrawal.md",
+        "docs/rollouts.md",
         "docs/rounds.md",
     ],
 )
