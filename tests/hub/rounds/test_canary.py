@@ -1,4 +1,4 @@
-"""A campaign that publishes into a roll-out: versions build on each other, and robots get the last by rings."""
+"""A campaign that ends in a roll-out: versions build on each other, and robots get the last by rings."""
 
 from __future__ import annotations
 
