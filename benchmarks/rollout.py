@@ -155,7 +155,7 @@ def failing(folder: Path, many: int, share: float) -> dict[str, Any]:
 
 def aborting(folder: Path, many: int) -> dict[str, Any]:
     """A version that an operator aborts when half of the fleet has it."""
-    settings = AgentSettings(poll_seconds=10.0, look_seconds=20.0)
+    settings = AgentSettings(poll_seconds=15.0, look_seconds=30.0)
     with running_hub(folder / "hub") as hub, fleet_at_work(folder, hub, many, settings) as fleet:
         ring = RingPlan(share=0.5, least_seconds=3600)
         started = hub.start_rollout(RolloutRequest(skill=SKILL, version=2, rings=(ring, RingPlan())))

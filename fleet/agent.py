@@ -196,7 +196,7 @@ class Agent:
 
     def _ask(self) -> Assignment | None:
         """What there is to do; what is new of the robot goes with the question."""
-        report = self._reporter and self._reporter.news(self._clock())
+        report = self._reporter.news(self._clock()) if self._reporter else None
         self._client.news = report
         assignment = self._client.assignment(self._skill)
         if self._reporter and report:

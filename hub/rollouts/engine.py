@@ -89,11 +89,7 @@ class RolloutEngine:
         with held.commit() as session:
             now = self._clock()
             row = session.get_one(RolloutRow, held.row.rollout_id, populate_existing=True)
-            if row.state == "measuring":
-                found, known = _measured(session, row), None
-            else:
-                seen, figures = seen_of(session, row)
-                found, known = due(state_of(row), seen, now), figures.as_dict()
+            found, known = _found(session, row, now)
             if found is not None:
                 enter(
                     session,
@@ -132,6 +128,14 @@ def queued(_: Session) -> Select[RolloutRow]:
 
 def _is_due(session: Session, row: RolloutRow, now: datetime) -> bool:
     return row.state == "measuring" or due(state_of(row), seen_of(session, row)[0], now) is not None
+
+
+def _found(session: Session, row: RolloutRow, now: datetime) -> tuple[Due | None, dict[str, float]]:
+    """What has become of a roll-out, and the figures that say so."""
+    if row.state == "measuring":
+        return _measured(session, row), {}
+    seen, figures = seen_of(session, row)
+    return due(state_of(row), seen, now), figures.as_dict()
 
 
 def _measured(session: Session, row: RolloutRow) -> Due:

@@ -42,7 +42,7 @@ TRANSITIONS: dict[tuple[RolloutState, RolloutEvent], RolloutState] = {
     **{(state, "finished"): "done" for state in WATCHED},
     **{(state, "failed"): "stopped" for state in UNENDED},
     **{(state, "overtaken"): "aborted" for state in UNENDED},
-    **{(state, "aborted"): "aborted" for state in (*UNENDED, "done")},  # type: ignore[misc] # they are states
+    **{(state, "aborted"): "aborted" for state in (*UNENDED, "done")},
 }
 WIDENING: frozenset[RolloutEvent] = frozenset({"passed", "approved"})
 """After these the next ring has the new version, too."""

@@ -113,7 +113,13 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show robots that ask for a skill: what they are to use, and what they say of themselves."""
-    said = {"skill": skill, "text": text, "organisation": organisation, "embodiment": embodiment, "tag": tag}
+    said: dict[str, object] = {
+        "skill": skill,
+        "text": text,
+        "organisation": organisation,
+        "embodiment": embodiment,
+        "tag": tag,
+    }
     said |= {"version": version, "lost": lost, "refused": refused, "limit": limit, "cursor": cursor}
     page = listed(connect(hub, token).fleet, request(FleetQuery, said), whole=whole)
     if drift:
