@@ -18,7 +18,7 @@ __all__ = ["Reporter", "count_job", "driven", "report_of"]
 KEPT = 3
 """Versions of which jobs are told: the one in use, and the last ones before."""
 BETWEEN = 10.0
-"""Seconds between two reports of which the later one has only more jobs."""
+"""Seconds between two reports of which the later one has only other counts."""
 
 
 def count_job(
@@ -83,7 +83,7 @@ class Reporter:
 
 def _gist(report: Report) -> Report:
     """What is told at once."""
-    return report.model_copy(update={"tallies": ()})
+    return report.model_copy(update={"tallies": (), "guards": {}})
 
 
 def _is_running(process: int) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from envs.single import TaskEnv
 from envs.task import load_task
 from fleet.place import RobotError
+from fleet.reporting import report_of
 from fleet.robot_folder import Memory, RobotFolder
 from fleet.runtime.counters import Counters
 from fleet.runtime.drive import Driven, drive, release, stop_of
@@ -72,6 +73,9 @@ def test_a_new_version_is_taken_between_two_jobs(tmp_path: Path) -> None:
     assert [each.version for each in done] == [1, 2, 2]
     assert all(each.job.outcome in {"done", "failed"} for each in done)
     assert all(0 < each.job.periods <= TASK.horizon for each in done)
+    told = report_of(folder, "weld-seam")
+    assert [(each.version, each.jobs) for each in told.tallies] == [(1, 1), (2, 2)]
+    assert not told.busy
 
 
 def test_equal_jobs_end_as_an_evaluation_of_the_twin_does(tmp_path: Path) -> None:
