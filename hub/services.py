@@ -52,6 +52,7 @@ __all__ = ["Services", "open_services"]
 SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
 METADATA_SECONDS = 60.0
+ROLLOUT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
         loop("webhooks", services.webhooks.dispatcher.turn),
         loop("checks", services.tasks.checker.work),
         loop("releases", services.catalogue.releaser.work),
-        loop("rollouts", services.rollouts.engine.work),
+        regularly("rollouts", ROLLOUT_SECONDS, services.rollouts.engine.run_once),
         regularly("attendance", ATTENDANCE_SECONDS, services.robots.attendance.look),
         regularly("metadata", METADATA_SECONDS, services.tuf.repository.renew),
         regularly("uploads", SWEEP_SECONDS, services.deltas.uploads.sweep),

@@ -15,7 +15,6 @@ from hub.attestations.keeping import Attestations, has_gate
 from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.channels import is_fit
 from hub.clock import Clock
-from hub.queue.background_loop import LOOK_SECONDS
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.rollouts.facts import seen_of, state_of
 from hub.rollouts.journal import enter
@@ -64,10 +63,6 @@ class RolloutEngine:
         self._catalogue = catalogue
         self._queue = queue
         self._clock = clock
-
-    def work(self) -> float:
-        """As a background loop wants it."""
-        return 0.0 if self.run_once() else LOOK_SECONDS
 
     def run_once(self) -> bool:
         """Take each roll-out on of which something has become and nobody is at work; True when any moved."""
@@ -127,14 +122,14 @@ def queued(_: Session) -> Select[RolloutRow]:
 
 
 def _is_due(session: Session, row: RolloutRow, now: datetime) -> bool:
-    return row.state == "measuring" or due(state_of(row), seen_of(session, row)[0], now) is not None
+    return row.state == "measuring" or due(state_of(row), seen_of(session, row, now)[0], now) is not None
 
 
 def _found(session: Session, row: RolloutRow, now: datetime) -> tuple[Due | None, dict[str, float]]:
     """What has become of a roll-out, and the figures that say so."""
     if row.state == "measuring":
         return _measured(session, row), {}
-    seen, figures = seen_of(session, row)
+    seen, figures = seen_of(session, row, now)
     return due(state_of(row), seen, now), figures.as_dict()
 
 

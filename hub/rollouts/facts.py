@@ -5,7 +5,7 @@ Inside the caller's transaction. A robot counts whose ring has the new version; 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -43,19 +43,20 @@ def plan_of(row: RolloutRow) -> RolloutPlan:
     return RolloutPlan.model_validate(row.plan)
 
 
-def seen_of(session: Session, row: RolloutRow) -> tuple[Seen, Figures]:
+def seen_of(session: Session, row: RolloutRow, now: datetime) -> tuple[Seen, Figures]:
     """What is known now: of all rings that have the new version, and of the one that is watched."""
     plans, place = plan_of(row).rings, min(row.ring, len(row.fixed["rings"]) - 1)
     by_ring = claims_of(session, row)
     claims = [each for ring in by_ring for each in ring]
     figures, stable = figures_of(claims), stable_of(session, row.skill)
-    # Who is in a ring is only looked up where nobody has spoken.
-    robots = len(by_ring[place]) or members_of(session, row)[place]
+    opened_at, robots = _opened(row, place), len(by_ring[place]) or 1
+    if not by_ring[place] and now >= opened_at + timedelta(seconds=plans[place].least_seconds):
+        robots = members_of(session, row)[place]  # of thousands only where it decides: nobody has spoken
     version = session.get_one(VersionRow, (row.skill, row.new))
     seen = Seen(
         plan=plans[place],
         is_last=place == len(plans) - 1,
-        opened_at=_opened(row, place),
+        opened_at=opened_at,
         robots=robots,
         jobs=figures_of(by_ring[place]).jobs,
         verdict=verdict_of(claims, plans[place]),

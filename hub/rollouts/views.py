@@ -47,7 +47,7 @@ def rollout_view(session: Session, row: RolloutRow, now: datetime) -> RolloutVie
         )
         for ring, many, said in zip(_rings(row), counts, map(figures_of, claims), strict=True)
     ]
-    words = waits(state_of(row), seen_of(session, row)[0], now) if row.state in UNENDED else ""
+    words = waits(state_of(row), seen_of(session, row, now)[0], now) if row.state in UNENDED else ""
     steps = select(RolloutStepRow).where(RolloutStepRow.rollout_id == row.rollout_id)
     shown = [
         StepView.model_validate(

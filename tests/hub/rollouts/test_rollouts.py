@@ -245,3 +245,27 @@ def test_the_list_is_paged_and_filtered(hall: Hall) -> None:
     assert [each["rollout_id"] for each in hall.get("/rollouts?limit=1")] == [second, first]
     assert [each["rollout_id"] for each in hall.get("/rollouts?state=aborted")] == [first]
     assert hall.get("/rollouts?skill=other") == []
+
+
+def test_on_embedded_and_on_real_parts_alike(on_both: Settings, clock: Hands) -> None:
+    hall = Hall(on_both, StubGate(), clock)
+    two_versions(hall)
+    robots = fleet_of(hall, 4)
+    good = start(hall, [{"share": 0.5}, {}])
+    turn(hall)
+    for place in (0, 1):
+        for robot in in_ring(hall, robots, place):
+            fare(robot, "1111", "1111")
+        clock.advance(61)
+        turn(hall)
+    assert (view(hall, good).state, stable(hall)) == ("done", 2)
+    ok(order(hall, good, "abort"))
+    assert stable(hall) == 1
+    bad = start(hall)
+    turn(hall)
+    for robot in robots:
+        fare(robot, "1" * 30, "0" * 30)
+    turn(hall)
+    assert view(hall, bad).state == "stopped"
+    assert len(hall.get("/fleet?skill=reach&refused=true")) == 0
+    hall.close()
