@@ -166,8 +166,8 @@ def rounds_page() -> str:
 def rollouts_page() -> str:
     """The page as it stands, with its diagram and the outcome of the large run."""
     page = _with_block(_standing("rollouts.md"), ROLLOUTS_BEGIN, _rollouts_diagram(), ROLLOUTS_END)
-    found = json.loads(RESULT.read_text())
-    return _with_block(page, OUTCOMES_BEGIN, summary(found), OUTCOMES_END)
+    text = summary(json.loads(RESULT.read_text())) if RESULT.exists() else "Not recorded yet: `make rollout`."
+    return _with_block(page, OUTCOMES_BEGIN, text, OUTCOMES_END)
 
 
 def _standing(name: str) -> str:
