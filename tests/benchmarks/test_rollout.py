@@ -24,11 +24,9 @@ def test_a_tenth_at_most_ever_used_the_bad_version_and_nobody_does_now() -> None
     assert sum(each["jobs_2_after_return"] for each in ROBOTS) == 0
 
 
-def test_rollbacks_reach_everybody_who_asks_within_a_minute() -> None:
+def test_the_rollback_reaches_everybody_who_asks_within_a_minute() -> None:
     there = [each["back_after"] for each in ROBOTS if each["used_2"] and not each["away"]]
     assert max(there) <= 60
-    assert FOUND["aborting"]["robots"] == 1000
-    assert FOUND["aborting"]["back_last"] <= 60
 
 
 def test_the_tables_have_every_embodiment_and_every_robot() -> None:
