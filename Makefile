@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test chaos fuzz results others check format browser clean help
+.PHONY: demo test chaos fuzz results others rollout check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -36,6 +36,10 @@ results: $(INSTALLED)   ## Run what is missing of the learning experiments, and 
 
 others: $(INSTALLED)    ## Run what is missing of others' experiments with our merging, and write docs/others.md (an hour)
 	$(BIN)/python -W ignore -m benchmarks.others $(QUICK)
+
+rollout: $(INSTALLED)  ## Roll a bad version out to 200 robots and a good one back from 1,000, and write docs/rollouts.md (a quarter of an hour)
+	$(BIN)/python -W ignore -m benchmarks.rollout
+	$(BIN)/python -m tools.make_docs
 
 check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/ruff check .

@@ -23,9 +23,11 @@ from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,
     EventQuery,
+    FleetQuery,
     ListQuery,
     OrganisationQuery,
     RobotQuery,
+    RolloutQuery,
     RoundQuery,
     SkillQuery,
     TaskQuery,
@@ -75,6 +77,11 @@ LISTS: dict[str, Call] = {
     "rounds of a campaign": lambda hub, by, n: hub.rounds.campaigns.rounds(
         "c-10033", by, RoundQuery(limit=n)
     ),
+    "roll-outs": lambda hub, by, n: hub.rollouts.orders.rollouts(by, RolloutQuery(limit=n)),
+    "roll-outs of a skill": lambda hub, by, n: hub.rollouts.orders.rollouts(
+        by, RolloutQuery(limit=n, skill="skill-1003")
+    ),
+    "fleet": lambda hub, by, n: hub.rollouts.fleet.robots(by, FleetQuery(limit=n, skill="skill-1003")),
     "robots": lambda hub, by, n: hub.robots.enrolment.robots(by, RobotQuery(limit=n)),
     "robots that fit": lambda hub, by, n: hub.robots.fits.fits(
         "skill-1003", "stable", by, RobotQuery(limit=n)

@@ -17,7 +17,8 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from hub.storage.database import Database
 from hub.storage.tables.events import AuditRow, EventRow
 from hub.storage.tables.people import OrganisationRow, UserRow, UserTokenRow
-from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.robots import InterestRow, RobotRow
+from hub.storage.tables.rollouts import ReportRow, RolloutRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
@@ -83,6 +84,7 @@ def fill(database: Database, size: Size, task_digest: str | None) -> None:
         _skills(session, size)
         _versions(session, size, task_digest)
         _rounds(session, size)
+        _rollouts(session, size)
         _tasks(session, size)
         _logs(session, size)
     with database.write() as session:
@@ -303,6 +305,29 @@ def _rounds(session: Session, size: Size) -> None:
         received_at=START,
         staleness=0,
     )
+
+
+def _rollouts(session: Session, size: Size) -> None:
+    """A roll-out a skill; all robots ask for one of them, and report."""
+    rings = {"rings": [{}], "counters": [1], "opened": [START.isoformat()]}
+    common = {"old": 1, "new": 2, "ring": 0, "reason": "", "plan": {"rings": [{}]}, "fixed": rings}
+    rollouts = (
+        {
+            "rollout_id": f"o-{1000 + n}",
+            "skill": f"skill-{1000 + n}",
+            "state": "open" if n == 3 else "done",
+            "started_by": "hub",
+            "created_at": _at(n),
+            **common,
+        }
+        for n in range(1, size.skills + 1)
+    )
+    _add(session, RolloutRow, rollouts)
+    robots = [f"r-{n}" for n in range(size.robots)]
+    asked = {"skill": "skill-1003", "asked_at": START}
+    _add(session, InterestRow, ({"robot_id": each, **asked} for each in robots))
+    said = {"skill": "skill-1003", "version": 2, "said": {"skill": "skill-1003", "version": 2}}
+    _add(session, ReportRow, ({"robot_id": each, **said, "heard_at": START} for each in robots))
 
 
 def _tasks(session: Session, size: Size) -> None:

@@ -1,21 +1,21 @@
-"""A robot takes a new stable version: pulls it, tries it in its twin, uses it - or keeps the old one.
+"""A robot takes the version it is pointed at: pulls it, tries it in its twin, uses it - or keeps the old one.
 
 One that cannot try it takes it on the gate's word, and says so. Which one that is the guild's signed metadata
 say, whoever answers for the hub; when it may be used, and who has to agree, its owner: `fleet.updates`. Both
-outcomes and their reason are remembered on disk, so that no
-version is tried twice.
+outcomes and their reason are remembered on disk, so that no version is tried twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pointed_version, pull_skill
 from fleet.place import Place, RobotError
 from fleet.progress import Voice
+from fleet.rings import followed
 from fleet.robot_folder import Memory, RobotFolder, Seen, SkillInUse
 from fleet.sync import Verdict, behind, judge
 from fleet.trust import UnvouchedError, Vouching
@@ -26,6 +26,7 @@ from skills.manifest import Digest
 from skills.messages.robots import Refusal, RefusalCode
 from skills.messages.skills import VersionView
 from skills.skill import Skill
+from skills.targets import Pointer
 
 __all__ = ["Adoption"]
 
@@ -70,10 +71,13 @@ class Adoption:
             RobotError: The robot failed; nothing is known about the version.
         """
         trusted = self._client.guild.refresh()
-        number = self._pointed(trusted, self._bench.memory(self._skill))
-        if number is None:
+        pointer = self._pointed(trusted, self._bench.memory(self._skill))
+        if pointer is None:
             return False
-        memory = self._bench.memory(self._skill)
+        memory, number = self._bench.memory(self._skill), pointer.version
+        if memory.in_use and memory.in_use.version in pointer.stopped:
+            self._go_back(trusted, number)
+            return True
         digest = trusted.version(self._skill, number).digest
         if memory.waiting and memory.waiting.digest != digest:  # the guild has another one by now
             memory = memory.wait(None)
@@ -101,20 +105,45 @@ class Adoption:
             self._voice.say("refused", f"version {version.version}: {error}")
         return False
 
-    def _pointed(self, trusted: Trusted, memory: Memory) -> int | None:
-        """The stable version's number; None where nothing is stable."""
-        channel = trusted.pointer(self._skill, "stable")
-        if channel is None:
+    def _go_back(self, trusted: Trusted, number: int) -> None:
+        """Leave a version that the guild has stopped, without a trial: in the twin it may well do better.
+
+        Where what is pointed at cannot be had or does not fit, no version is in use. Neither a window nor
+        anybody's consent is waited for: the version was in use before.
+        """
+        try:
+            version = pointed_version(self._client, trusted, self._skill, number)
+            self._needs.check(version.manifest)
+            self._vouching.check(version)
+            pull_skill(self._bench, self._client, version, self._needs)
+        except ZunftError as error:
+            self._bench.keep_memory(self._skill, self._bench.memory(self._skill).lay_down())
+            self._voice.say("refused", f"the version in use was stopped, and version {number}: {error}")
+            if isinstance(error, (DistrustError, HubUnreachableError)):
+                raise
+            return
+        memory = self._bench.memory(self._skill).use(version.digest, number, self._now())
+        self._bench.keep_memory(self._skill, memory)
+        self._voice.say("adopted", f"version {number}: the one in use was stopped.")
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+    def _pointed(self, trusted: Trusted, memory: Memory) -> Pointer | None:
+        """Where this robot is pointed; None: nowhere."""
+        identity = self._bench.identity()
+        found, remembered = followed(trusted, self._skill, identity, memory)
+        if found is None:
             return None
-        pointer = channel.on(self._bench.identity().embodiment)
+        pointer = found.on(identity.embodiment)
         if reason := behind(pointer, trusted.root, memory.seen):
             raise DistrustError(reason, kind="rolled_back", version=pointer.version)
         seen = Seen(root=trusted.root, counter=pointer.counter, lowest=pointer.lowest)
         if memory.seen and memory.seen.root == seen.root:
             seen = seen.model_copy(update={"lowest": max(seen.lowest, memory.seen.lowest)})
-        if seen != memory.seen:
-            self._bench.keep_memory(self._skill, memory.model_copy(update={"seen": seen}))
-        return pointer.version
+        if (seen, remembered) != (memory.seen, memory):
+            self._bench.keep_memory(self._skill, remembered.model_copy(update={"seen": seen}))
+        return pointer
 
     def _decide(self, version: VersionView) -> None:
         verdict, kind = self._try(version)
@@ -139,7 +168,7 @@ class Adoption:
         """Use the version that waits, unless something hinders that still; whether it is used now."""
         if self._hindrance():
             return False
-        memory = self._bench.memory(self._skill).use(waiting.digest, waiting.version)
+        memory = self._bench.memory(self._skill).use(waiting.digest, waiting.version, self._now())
         self._bench.keep_memory(self._skill, memory)
         success = self._scores.get(waiting.digest)
         self._voice.say("adopted", f"version {waiting.version}: {reason}", success=success)

@@ -32,6 +32,7 @@ from fleet.fetch import DistrustError, Needs, pull_skill
 from fleet.personal import Tuning
 from fleet.place import Iteration, Place, RobotError, StoppedError, Work
 from fleet.progress import Phase, Progress, Voice
+from fleet.reporting import Reporter
 from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide
 from fleet.trust import Vouching
@@ -65,6 +66,7 @@ class AgentSettings:
         backoff_cap: Longest pause.
         tolerance: How much worse than the version in use a new one may do in the twin.
         adopts: Whether the robot takes new stable versions into use.
+        reports: Whether it tells its hub which version it uses and how jobs go with it.
         tuning: How it tunes the version in use at home; None: not at all.
     """
 
@@ -74,6 +76,7 @@ class AgentSettings:
     backoff_cap: float = 300.0
     tolerance: float = 0.1
     adopts: bool = True
+    reports: bool = True
     tuning: Tuning | None = None
 
 
@@ -123,6 +126,7 @@ class Agent:
             workbench.policy("update", Updates),
             lambda: datetime.fromtimestamp(clock(), UTC).astimezone(),
         )
+        self._reporter = Reporter(workbench, skill) if settings.reports else None
         tuning = settings.tuning
         self._tuning = tuning and HomeTuning(skill, workbench, place, self._voice, tuning)
         self._failures = 0
@@ -179,7 +183,7 @@ class Agent:
             self._client.tell_abilities(self._untold)
             self._untold = None
         owed = self._bench.pending()
-        assignment = self._client.assignment(self._skill, trains=self._place.trains)  # 1
+        assignment = self._ask()  # 1
         now = datetime.fromtimestamp(self._clock(), UTC)
         match decide(owed[0] if owed else None, assignment, now, self._failed):
             case Push() if owed:
@@ -192,6 +196,15 @@ class Agent:
                 self.is_idle = assignment is None
                 return self._wait(reason)
         return 0.0
+
+    def _ask(self) -> Assignment | None:
+        """What there is to do; what is new of the robot goes with the question."""
+        report = self._reporter.news(self._clock()) if self._reporter else None
+        self._client.news = report
+        assignment = self._client.assignment(self._skill, trains=self._place.trains)
+        if self._reporter and report:
+            self._reporter.heard(report, self._clock())
+        return assignment
 
     def _back_off(self, phase: Phase, error: Exception, asked: float = 0.0) -> float:
         settings = self._settings

@@ -16,7 +16,7 @@ import httpx
 from fleet import paths
 from fleet.auth import TokenAuth
 from fleet.connection import JSON, Connection
-from fleet.lists import Lists
+from fleet.rollout_orders import RolloutOrders
 from fleet.transfer import ONE_REQUEST, pull, push, slowest
 from fleet.updater import Guild
 from skills.container import digest_of
@@ -42,6 +42,7 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
+from skills.messages.reports import Report
 from skills.messages.robots import (
     Enrolled,
     EnrolmentRequest,
@@ -95,12 +96,15 @@ class HubClient:
         connection: Signs with the robot's key (`fleet.auth.ProofAuth`).
         key: Signs deltas.
         guild: What this robot believes; only what it vouches for is taken.
+        untold: What it refused, to be told with the next question for work.
+        news: What is new of itself, to be told so, too.
     """
 
     connection: Connection
     key: SigningKey
     guild: Guild
     untold: Refusal | None = field(default=None, init=False)
+    news: Report | None = field(default=None, init=False)
 
     def tell_abilities(self, said: Abilities) -> None:
         """Say what this robot serves; a hub of another version that does not take it goes without.
@@ -120,15 +124,17 @@ class HubClient:
     def assignment(self, skill: str, *, wait_seconds: float = 0, trains: bool = True) -> Assignment | None:
         """What there is to do now for this skill, or so many seconds from now at the latest; or None.
 
-        What this robot refused lately goes with the question. A robot that does not train says so, and is
-        given nothing to do.
+        What this robot refused lately goes with the question, and what is new of itself. A robot that does
+        not train says so, and is given nothing to do.
         """
         path = f"{API}/robots/me/assignment?skill={quote(skill)}"
         waiting = f"&wait_seconds={min(wait_seconds, LONGEST_WAIT):.3f}" if wait_seconds else ""
         refused = f"&refused={quote(self.untold.model_dump_json(), safe='')}" if self.untold else ""
+        said = self.news.model_dump_json(exclude_defaults=True) if self.news else ""
+        report = f"&report={quote(said, safe='')}" if said else ""
         idle = "" if trains else "&trains=false"
-        reply = self.connection.send("GET", path + waiting + refused + idle)
-        self.untold = None
+        reply = self.connection.send("GET", path + waiting + refused + report + idle)
+        self.untold = self.news = None
         return None if reply.status == 204 or not trains else self.connection.parse(Assignment, reply)
 
     def version(self, skill: str, ref: str) -> VersionView:
@@ -184,7 +190,7 @@ class HubClient:
 
 
 @dataclass
-class OperatorClient(Lists):
+class OperatorClient(RolloutOrders):
     """A user's line to the hub; what it may do follows from the token's role."""
 
     @classmethod

@@ -19,10 +19,12 @@ from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,
     EventQuery,
+    FleetQuery,
     ListQuery,
     OrganisationQuery,
     Page,
     RobotQuery,
+    RolloutQuery,
     RoundQuery,
     SkillQuery,
     TaskQuery,
@@ -32,7 +34,9 @@ from skills.messages.lists import (
     WithdrawalQuery,
 )
 from skills.messages.organisations import OrganisationView
+from skills.messages.reports import FleetRobot
 from skills.messages.robots import RobotView
+from skills.messages.rollouts import RolloutView
 from skills.messages.rounds import RoundView
 from skills.messages.skills import SkillView, VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
@@ -80,6 +84,14 @@ class Lists:
     def robots(self, query: RobotQuery) -> Page[RobotView]:
         """Robots of the user's organisation; of all for admins."""
         return self.connection.ask(Page[RobotView], "GET", _page(f"{API}/robots", query))
+
+    def fleet(self, query: FleetQuery) -> Page[FleetRobot]:
+        """Robots of the user's organisation that ask for a skill, and what they say of themselves."""
+        return self.connection.ask(Page[FleetRobot], "GET", _page(f"{API}/fleet", query))
+
+    def rollouts(self, query: RolloutQuery) -> Page[RolloutView]:
+        """Roll-outs, without what their robots say."""
+        return self.connection.ask(Page[RolloutView], "GET", _page(f"{API}/rollouts", query))
 
     def campaigns(self, query: CampaignQuery) -> Page[CampaignView]:
         """Campaigns, each with its last round."""

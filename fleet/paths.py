@@ -11,6 +11,7 @@ __all__ = [
     "board",
     "campaign",
     "organisation",
+    "rollout",
     "skill",
     "task",
     "tokens",
@@ -27,6 +28,11 @@ def attestations(name: str, number: int) -> str:
 def campaign(campaign_id: str) -> str:
     """A campaign."""
     return f"{API}/campaigns/{quote(campaign_id, safe='')}"
+
+
+def rollout(rollout_id: str) -> str:
+    """A roll-out."""
+    return f"{API}/rollouts/{quote(rollout_id, safe='')}"
 
 
 def skill(name: str) -> str:

@@ -8,6 +8,7 @@ What to do with what is found is `fleet.sync`'s to decide.
     settings.toml    what the owner demands: `[trust]`, see `fleet.trust`, `[runtime]`, see
                      `fleet.runtime.guards`, `[update]`, see `fleet.updates`; nothing writes it
     <skill>.memory.json   which version is in use, which were refused and why
+    <skill>.jobs.json     how jobs went with each version: `fleet.reporting`
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     <task>.master.*  who teaches here: a skill, a controller's name, or recorded episodes: `fleet.masters`
     stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.stop`
@@ -34,10 +35,11 @@ from skills.delta import Delta
 from skills.errors import ArtefactError, ConflictError, NotFoundError
 from skills.files import Blob, atomic_file, map_file, write_atomically
 from skills.manifest import Digest, Name
+from skills.messages.reports import Tally
 from skills.signing import SigningKey, VerifyKey
 from skills.skill import Skill
 
-__all__ = ["Identity", "Memory", "Pending", "Personal", "RobotFolder", "Seen", "SkillInUse"]
+__all__ = ["Identity", "Jobs", "Memory", "Pending", "Personal", "RobotFolder", "Seen", "SkillInUse"]
 
 KEPT_SKILLS = 4  # files in the cache: base, in use, and two to fall back to
 REFUSALS_KEPT = 32
@@ -81,10 +83,11 @@ class Pending(_Document):
 
 
 class SkillInUse(_Document):
-    """A version that the robot works with, or might; `by` is who agreed to it where somebody had to."""
+    """A version that the robot works with, or might: since when, and who agreed, where those are known."""
 
     digest: Digest
     version: int
+    since: datetime | None = None
     by: str = ""
 
 
@@ -100,27 +103,42 @@ class Memory(_Document):
     """What a robot remembers of one skill's versions.
 
     `waiting` was tried in the twin and may not be used yet, see `fleet.updates`; `refused` maps digests that
-    the guild vouches for to reasons; `seen` is how far the channel came.
+    the guild vouches for to reasons; `seen` is how far the channel came; `sits_out` is the roll-out in
+    which it stays with what is everybody's: it had nothing in use before.
     """
 
     in_use: SkillInUse | None = None
     waiting: SkillInUse | None = None
     seen: Seen | None = None
     refused: dict[Digest, str] = Field(default_factory=dict)
+    sits_out: str = ""
 
-    def use(self, digest: Digest, version: int, by: str = "") -> Memory:
-        """With another version in use, and none that waits."""
-        used = SkillInUse(digest=digest, version=version, by=by)
-        return self.model_copy(update={"in_use": used, "waiting": None})
+    def use(self, digest: Digest, version: int, since: datetime | None = None, by: str = "") -> Memory:
+        """With another version in use, which is then not among the refused ones, and none that waits."""
+        refused = {each: reason for each, reason in self.refused.items() if each != digest}
+        used = SkillInUse(digest=digest, version=version, since=since, by=by)
+        return self.model_copy(update={"in_use": used, "waiting": None, "refused": refused})
 
     def wait(self, waiting: SkillInUse | None) -> Memory:
         """With another version that waits."""
         return self.model_copy(update={"waiting": waiting})
 
+    def lay_down(self) -> Memory:
+        """With no version in use."""
+        return self.model_copy(update={"in_use": None})
+
     def refuse(self, digest: Digest, reason: str) -> Memory:
         """With one more refusal, and none that waits; the oldest refusals are forgotten."""
         refused = dict(list({**self.refused, digest: reason}.items())[-REFUSALS_KEPT:])
         return self.model_copy(update={"refused": refused, "waiting": None})
+
+
+class Jobs(_Document):
+    """How jobs went with each version, how often guards objected, and which process drives; 0: none."""
+
+    tallies: tuple[Tally, ...] = ()
+    guards: dict[str, int] = Field(default_factory=dict)
+    driver: int = 0
 
 
 class Personal(_Document):
@@ -239,6 +257,14 @@ class RobotFolder:
     def keep_memory(self, skill: str, memory: Memory) -> None:
         """Replace what the robot remembers of a skill."""
         self._write(f"{skill}.memory.json", memory)
+
+    def jobs(self, skill: str) -> Jobs:
+        """How jobs went with each version of a skill."""
+        return self._read(Jobs, f"{skill}.jobs.json") or Jobs()
+
+    def keep_jobs(self, skill: str, jobs: Jobs) -> None:
+        """Replace how jobs went."""
+        self._write(f"{skill}.jobs.json", jobs)
 
     def skill_file(self, digest: Digest) -> Path:
         """Where a fetched skill lies, or is to be laid."""

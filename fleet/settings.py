@@ -69,6 +69,11 @@ class RobotSettings(BaseSettings):
         description="How much lower a new version's success may be than that of the one in use.",
     )
     adopt: bool = Field(default=True, description="Whether the robot takes new stable versions into use.")
+    report: bool = Field(
+        default=True,
+        description="Whether the robot tells its hub which version it uses and how jobs go with it: "
+        "docs/rollouts.md has all that it tells.",
+    )
 
     tune_iterations: int = Field(
         default=0,
@@ -99,5 +104,6 @@ class RobotSettings(BaseSettings):
             backoff_cap=self.backoff_cap_seconds,
             tolerance=self.tolerance,
             adopts=self.adopt,
+            reports=self.report,
             tuning=self.for_tuning() if self.tune_iterations else None,
         )

@@ -26,9 +26,11 @@ from skills.files import write_atomically
 from skills.manifest import Digest
 from skills.messages.base import API
 from skills.messages.robots import RefusalCode, RootOfTrust
+from skills.rings import RolloutNote
 from skills.signing import VerifyKey, root_statement
 from skills.targets import (
     GATE_KEY_FIELD,
+    ROLLOUT,
     Pointer,
     TaskNote,
     VersionNote,
@@ -165,6 +167,11 @@ class Trusted:
         """Where a channel points; None: nowhere."""
         target = self.target(channel_target(skill, channel))
         return None if target is None else _note(Pointer, target)
+
+    def rollout(self, skill: str) -> RolloutNote | None:
+        """The rings of the roll-out that is under way; None where there is none."""
+        target = self.target(channel_target(skill, ROLLOUT))
+        return None if target is None else _note(RolloutNote, target)
 
     def version(self, skill: str, number: int) -> Vouched:
         """A version.

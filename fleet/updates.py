@@ -77,7 +77,7 @@ def waiting_version(bench: RobotFolder, skill: str) -> SkillInUse:
 
 def consent(bench: RobotFolder, skill: str, seen: SkillInUse, by: str) -> None:
     """Somebody has seen this version on the robot, and it may work alone from now on."""
-    bench.keep_memory(skill, bench.memory(skill).use(seen.digest, seen.version, by))
+    bench.keep_memory(skill, bench.memory(skill).use(seen.digest, seen.version, by=by))
 
 
 def decline(bench: RobotFolder, skill: str, seen: SkillInUse, by: str) -> None:

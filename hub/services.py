@@ -27,6 +27,8 @@ from hub.organisations.wiring import wire as wire_organisations
 from hub.queue.background_loop import BackgroundLoop, every
 from hub.robots.wiring import RobotsWing
 from hub.robots.wiring import wire as wire_robots
+from hub.rollouts.wiring import RolloutsWing
+from hub.rollouts.wiring import wire as wire_rollouts
 from hub.rounds.wiring import RoundsWing
 from hub.rounds.wiring import wire as wire_rounds
 from hub.settings import Settings
@@ -51,6 +53,7 @@ SWEEP_SECONDS = 600.0
 ATTENDANCE_SECONDS = 5.0
 WITNESS_SECONDS = 2.0
 METADATA_SECONDS = 60.0
+ROLLOUT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Services:
     catalogue: CatalogueWing
     robots: RobotsWing
     leaderboards: LeaderboardsWing
+    rollouts: RolloutsWing
     rounds: RoundsWing
     webhooks: WebhooksWing
     deltas: DeltasWing
@@ -137,6 +141,7 @@ def open_services(
         catalogue=catalogue,
         robots=wire_robots(settings, storage, access, vouch.gate_key, tuf, clock),
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
+        rollouts=wire_rollouts(settings, storage, workers, catalogue, vouch, clock),
         rounds=wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check),
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),
@@ -169,6 +174,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
         loop("webhooks", services.webhooks.dispatcher.turn),
         loop("checks", services.tasks.checker.work),
         loop("releases", services.catalogue.releaser.work),
+        regularly("rollouts", ROLLOUT_SECONDS, services.rollouts.engine.run_once),
         regularly("attendance", ATTENDANCE_SECONDS, services.robots.attendance.look),
         regularly("audit heads", WITNESS_SECONDS, services.events.witness.look),
         regularly("metadata", METADATA_SECONDS, services.tuf.repository.renew),

@@ -17,6 +17,7 @@ from skills.manifest import Digest, Manifest, Name
 
 __all__ = [
     "GATE_KEY_FIELD",
+    "ROLLOUT",
     "Pointer",
     "TaskNote",
     "VersionNote",
@@ -33,6 +34,8 @@ __all__ = [
 
 GATE_KEY_FIELD = "x-zunft-gate-key"
 """Of a root: the public key whose word on what the gate found counts, as text."""
+ROLLOUT = "rollout"
+"""Under this name, beside the skill's channels, stands which rings a roll-out has: `skills.rings`."""
 
 
 class _Note(BaseModel):
@@ -62,12 +65,14 @@ class Pointer(_Note):
         counter: Rises with each move.
         lowest: No version below this is safe any more.
         kept: Embodiments on which that version failed, and the older one that their robots stay with.
+        stopped: Versions whose roll-out was rolled back: who uses one goes to `version` without a trial.
     """
 
     version: int = Field(ge=1)
     counter: int = Field(ge=0)
     lowest: int = Field(ge=1)
     kept: dict[Name, int] = Field(default_factory=dict, exclude_if=lambda it: not it)
+    stopped: tuple[int, ...] = Field(default=(), exclude_if=lambda versions: not versions)
 
     def on(self, embodiment: str) -> Pointer:
         """The same for robots of one embodiment."""

@@ -37,6 +37,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/security.md",
         "docs/webhooks.md",
         "docs/withdrawal.md",
+        "docs/rollouts.md",
         "docs/rounds.md",
         "docs/opcua.md",
         "docs/ros2.md",

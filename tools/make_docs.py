@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ from typing import Any
 import typer
 from pydantic_settings import BaseSettings
 
+from benchmarks.rollout_report import RESULT, summary
 from fleet.settings import RobotSettings
 from hub.access.principal import Principal, Viewer
 from hub.access.visibility import VISIBILITIES, may_change, may_see
 from hub.api.permissions import ANONYMOUS, CALLERS, Door, doors_of
 from hub.app import create_app
 from hub.merging.rules import RULES
+from hub.rollouts.states import TRANSITIONS as ROLLOUTS
 from hub.rounds.states import TRANSITIONS
 from hub.settings import Settings
+from skills.messages.rollouts import ENDED
 from skills.messages.rounds import FINAL
 from tools.learning_docs import learning_page
 from tools.task_docs import TASK_PAGES
@@ -45,6 +49,12 @@ SIGHT_BEGIN = "<!-- sight: made by `python -m tools.make_docs` from hub/access/v
 SIGHT_END = "<!-- /sight -->"
 DOORS_BEGIN = "<!-- doors: made by `python -m tools.make_docs` from the routes' dependencies -->"
 DOORS_END = "<!-- /doors -->"
+ROLLOUTS_BEGIN = (
+    "<!-- rollouts: made by `python -m tools.make_docs` from the table in hub/rollouts/states.py -->"
+)
+ROLLOUTS_END = "<!-- /rollouts -->"
+OUTCOMES_BEGIN = "<!-- outcomes: made by `python -m tools.make_docs` from benchmarks/results/rollout.json -->"
+OUTCOMES_END = "<!-- /outcomes -->"
 STATES_BEGIN = "<!-- states: made by `python -m tools.make_docs` from the table in hub/rounds/states.py -->"
 STATES_END = "<!-- /states -->"
 LOAD_BEGIN = "<!-- load: made by `python -m tools.make_docs` from its results -->"
@@ -153,6 +163,13 @@ def rounds_page() -> str:
     return _with_block(_standing("rounds.md"), STATES_BEGIN, _states_diagram(), STATES_END)
 
 
+def rollouts_page() -> str:
+    """The page as it stands, with its diagram and the outcome of the large run."""
+    page = _with_block(_standing("rollouts.md"), ROLLOUTS_BEGIN, _rollouts_diagram(), ROLLOUTS_END)
+    text = summary(json.loads(RESULT.read_text())) if RESULT.exists() else "Not recorded yet: `make rollout`."
+    return _with_block(page, OUTCOMES_BEGIN, text, OUTCOMES_END)
+
+
 def _standing(name: str) -> str:
     return (DOCS / name).read_text()
 
@@ -164,12 +181,20 @@ def _with_block(page: str, begin: str, text: str, end: str) -> str:
 
 
 def _states_diagram() -> str:
+    return _diagram(TRANSITIONS, "open", sorted(FINAL))
+
+
+def _rollouts_diagram() -> str:
+    return _diagram(ROLLOUTS, "measuring", sorted(ENDED))
+
+
+def _diagram(transitions: Mapping[Any, str], first: str, last: Iterable[str]) -> str:
     events: dict[tuple[str, str], list[str]] = {}
-    for (state, event), following in TRANSITIONS.items():
+    for (state, event), following in transitions.items():
         events.setdefault((state, following), []).append(event)
     lines = [f"    {state} --> {following}: {', '.join(why)}" for (state, following), why in events.items()]
-    ends = [f"    {state} --> [*]" for state in sorted(FINAL)]
-    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> open", *lines, *ends, "```"])
+    ends = [f"    {state} --> [*]" for state in last]
+    return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *lines, *ends, "```"])
 
 
 def security_page() -> str:
@@ -257,6 +282,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "learning.md": learning_page,
     "merging.md": merging_page,
     "operations.md": operations_page,
+    "rollouts.md": rollouts_page,
     "rounds.md": rounds_page,
     "security.md": security_page,
     "settings.md": settings_page,

@@ -17,11 +17,12 @@ __all__ = ["NOUNS", "Noun", "commands_of"]
 NOUNS = {
     "hub": "Run a hub, back it up, restore it. [bold]zunft hub[/] alone is [bold]zunft hub run[/].",
     "robot": "What a robot does: join a guild, work for it, use its skills.",
-    "fleet": "Many simulated robots at once.",
+    "fleet": "How an operator's robots fare, and many simulated ones at once.",
     "skill": "Start, inspect, publish and pull skills.",
     "task": "Start, check, look at, trace, try, publish and score tasks.",
     "embodiment": "List robots, and bring your own as one MJCF file.",
     "campaign": "Give a standing order to improve a skill, and watch it.",
+    "rollout": "Bring a version to robots ring by ring, and back where it fails them.",
     "merge": "Merge skill files, or merge a hub's round again: "
     "[bold]zunft merge A.skill B.skill -o C.skill[/].",
     "token": "One-time tokens with which robots enrol.",

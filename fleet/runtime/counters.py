@@ -46,6 +46,11 @@ class Counters:
         """A job ended."""
         self._jobs.labels(outcome).inc()
 
+    def guards(self) -> dict[str, int]:
+        """How often each guard objected."""
+        samples = [each for family in self._guards.collect() for each in family.samples]
+        return {each.labels["guard"]: int(each.value) for each in samples if each.name.endswith("_total")}
+
     def text(self) -> str:
         """As Prometheus reads it."""
         return generate_latest(self._registry).decode()

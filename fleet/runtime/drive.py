@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from fleet.reporting import count_job, driven
 from fleet.robot_folder import RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
 from fleet.runtime.guards import Limits
-from fleet.runtime.loop import Clock, Job, Loop
+from fleet.runtime.loop import Clock, Job, Loop, Outcome
 from fleet.runtime.robot import Robot
 from fleet.runtime.stop import check_released, keep_stop
 from fleet.updates import Updates, waiting_version
@@ -30,6 +31,15 @@ __all__ = ["Driven", "drive"]
 
 PATIENCE = 2
 """A job is given up after so many times the task's horizon."""
+GOOD: dict[Outcome, bool | None] = {
+    "done": True,
+    "failed": False,
+    "too long": False,
+    "stopped": False,
+    "unknown": None,
+    "ended": None,
+}
+"""Which outcomes speak for a version, and which against it."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +97,18 @@ def drive(
     limits, updates = bench.policy("runtime", Limits), bench.policy("update", Updates)
     longest = int(PATIENCE * horizon / (speed or 1.0))
     done: list[Driven] = []
-    with bench.locked("drive"), _connected(robot):
+    with bench.locked("drive"), driven(bench, name), _connected(robot):
         loop = Loop(robot, contract, limits, clock, counters, is_over=is_over, speed=speed or 1.0)
         while not is_over() and (jobs == 0 or len(done) < jobs):
             if done and not done[-1].job.busy and updates.is_open(local_time()):
                 chosen = choose()
             used, share, skill = chosen
+            before = counters.guards()
             job = loop.do_job(make_player(skill), longest)
             if loop.standing.state == "stopped":
                 keep_stop(bench, loop.standing.reason)
+            objected = {each: n - before.get(each, 0) for each, n in counters.guards().items()}
+            count_job(bench, name, used.version, done=GOOD[job.outcome], guards=objected)
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])
             if job.outcome in {"stopped", "ended"}:

@@ -14,7 +14,9 @@ from skills.messages.attestations import ScoreAttestation
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
+from skills.messages.reports import TagsChange
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
+from skills.messages.rollouts import RingPlan, RolloutOrder, RolloutRequest
 from skills.messages.skills import ChannelMove, MinimumChange
 from skills.messages.tokens import SessionRequest, TokenRequest
 from skills.messages.uploads import SkillPurpose, UploadRequest
@@ -30,9 +32,12 @@ __all__ = [
     "MoveBody",
     "OrganisationBody",
     "RedeliverBody",
+    "RolloutBody",
+    "RolloutOrderBody",
     "ScoreAttestationBody",
     "SessionBody",
     "SettingsBody",
+    "TagsBody",
     "TokenBody",
     "TokensBody",
     "UploadBody",
@@ -242,4 +247,36 @@ RedeliverBody = Annotated[
 WithdrawalBody = Annotated[
     WithdrawalRequest,
     Body(openapi_examples=_example("look", "Only say what would change", WithdrawalRequest(dry_run=True))),
+]
+
+RolloutBody = Annotated[
+    RolloutRequest,
+    Body(
+        openapi_examples=_example(
+            "careful",
+            "Three robots' cells first, then a tenth, then all",
+            RolloutRequest(
+                skill="weld-seam",
+                version=12,
+                rings=(
+                    RingPlan(tags=("test-cell",), least_jobs=20, approval=True),
+                    RingPlan(share=0.1),
+                    RingPlan(),
+                ),
+            ),
+        )
+    ),
+]
+
+RolloutOrderBody = Annotated[
+    RolloutOrder,
+    Body(
+        openapi_examples=_example(
+            "abort", "Roll back", RolloutOrder(order="abort", reason="Seams on cell 7 are too wide.")
+        )
+    ),
+]
+
+TagsBody = Annotated[
+    TagsChange, Body(openapi_examples=_example("cell", "A test cell", TagsChange(tags=("test-cell",))))
 ]

@@ -42,12 +42,17 @@ async def show_assignment(
     trains: Annotated[
         bool, Query(description="False: it only runs skills. No round waits for it or gives it work.")
     ] = True,
+    report: Annotated[
+        str, Query(max_length=2000, description="A `Report` as JSON: what is new of the robot itself.")
+    ] = "",
 ) -> Response:
     """What to do now: train from this base, push to this round."""
     if refused:
         await run_in_threadpool(services.robots.refusals.hear, refused, signed.principal)
     last = time.monotonic() + wait_seconds
     answer = await services.rounds.assignments.ask(signed, skill, trains=trains)
+    if report:
+        await services.rollouts.reports.hear(report, skill, signed.principal)
     while answer.work is None:
         left = last - time.monotonic()
         if not trains or not await services.rounds.held.another_round(skill, answer.open_round, left):

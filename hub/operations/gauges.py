@@ -21,16 +21,21 @@ from hub.queue.background_loop import BackgroundLoop
 from hub.storage.database import Database
 from hub.storage.tables.events import EventRow
 from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rollouts import RolloutRow, RolloutStepRow
 from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.scores import SCORE_STATES, ScoreRow
 from hub.webhooks.arrears import dead_letters, oldest_undelivered
 from skills.messages.campaigns import CampaignView
+from skills.messages.rollouts import RolloutState
 from skills.messages.rounds import FINAL, RoundState
 
 __all__ = ["Standing"]
 
 ROUND_STATES: tuple[str, ...] = get_args(RoundState)
 CAMPAIGN_STATES: tuple[str, ...] = get_args(CampaignView.model_fields["state"].annotation)
+ROLLOUT_STATES: tuple[str, ...] = get_args(RolloutState)
+PREVENTED = ("failed", "aborted")
+"""Steps of a roll-out after which a version is not tried on more robots."""
 UNFINISHED = tuple(state for state in ROUND_STATES if state not in FINAL)
 
 
@@ -72,10 +77,13 @@ class Standing(Collector):
             ("campaigns", CampaignRow.state, CAMPAIGN_STATES),
             ("rounds", RoundRow.state, ROUND_STATES),
             ("scores", ScoreRow.state, SCORE_STATES),
+            ("rollouts", RolloutRow.state, ROLLOUT_STATES),
         ):
             counts = _counts(session, column)
             for state in states:
                 found[name].add_sample(f"zunft_{name}", {"state": state}, counts.get(state, 0))
+        prevented = select(func.count()).where(RolloutStepRow.event.in_(PREVENTED))
+        found["prevented"].add_sample("zunft_prevented_incidents_total", {}, session.scalar(prevented) or 0)
         oldest = select(RoundRow.state, func.min(RoundRow.opened_at)).where(RoundRow.state.in_(UNFINISHED))
         opened = {row[0]: row[1] for row in session.execute(oldest.group_by(RoundRow.state))}
         for state in UNFINISHED:
@@ -110,6 +118,10 @@ def _families() -> dict[str, Metric]:
         "rounds": GaugeMetricFamily("zunft_rounds", "Rounds by state.", labels=["state"]),
         "scores": GaugeMetricFamily(
             "zunft_scores", "Versions on the way to a leaderboard by state.", labels=["state"]
+        ),
+        "rollouts": GaugeMetricFamily("zunft_rollouts", "Roll-outs by state.", labels=["state"]),
+        "prevented": CounterMetricFamily(
+            "zunft_prevented_incidents", "Roll-outs that were stopped or aborted before all robots had them."
         ),
         "oldest": GaugeMetricFamily(
             "zunft_oldest_round_seconds",

@@ -19,6 +19,7 @@ from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
 from hub.queue.leased_queue import Held
+from hub.rollouts.journal import begin
 from hub.rounds.journal import (
     collection_of,
     current_round,
@@ -41,7 +42,8 @@ from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.workers.job import GateJob, Jobs, MergeJob
-from skills.errors import TooLargeError
+from skills.errors import TooLargeError, ZunftError
+from skills.messages.rollouts import RolloutRequest
 from skills.messages.rounds import FINAL, RoundState
 from skills.messages.skills import GateReport
 
@@ -175,12 +177,13 @@ class RoundSteps:
         with self._database.read() as session:
             base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
             stable = stable_of(session, campaign.skill)
-            against = stable or base
+            against = _passed_last(session, campaign) or stable or base
             best = best_before(session, against)
             job = self._gate_job(session, campaign, str(row.candidate), against.digest)
             others = {"best": best.digest if best else None, "kept": kept_on(session, campaign.skill)}
             job = job.model_copy(update=others)
-            if stable is None:  # robots of a weak arm would have nothing to stay with
+            # Robots of a weak arm would have nothing to stay with, or leave it with their ring.
+            if stable is None or order_of(campaign).release == "canary":
                 plan = job.plan.model_copy(update={"on_weak_arm": "reject"})
                 job = job.model_copy(update={"plan": plan})
             if order_of(campaign).contributions:
@@ -208,7 +211,7 @@ class RoundSteps:
                 reason = f"{FAILURES_ALLOWED} rounds in a row failed; the last: {row.reason}"
                 self._end(session, campaign.campaign_id, "failed", reason)
             elif row.number >= order_of(campaign).rounds_in_all:
-                self._end(session, campaign.campaign_id, "finished", "")
+                self._end(session, campaign.campaign_id, "finished", self._roll_out(session, campaign))
             else:
                 self._open_round(session, campaign.campaign_id, row.number + 1)
         return True
@@ -238,8 +241,8 @@ class RoundSteps:
         held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
         if campaign.state != "running" or held is not None:
             return
-        base = base or resolve(session, campaign.skill, "base", THE_HUB).digest
-        order = order_of(campaign)
+        order, passed = order_of(campaign), _passed_last(session, campaign)
+        base = base or (passed or resolve(session, campaign.skill, "base", THE_HUB)).digest
         now = self._clock()
         row = RoundRow(
             round_id=f"{campaign_id}-{number}",
@@ -266,6 +269,20 @@ class RoundSteps:
             base=base,
         )
 
+    def _roll_out(self, session: Session, campaign: CampaignRow) -> str:
+        """Bring the last version that passed to robots ring by ring, where that was ordered; in words."""
+        version, order = _passed_last(session, campaign), order_of(campaign)
+        if version is None:
+            return ""
+        request = RolloutRequest(
+            skill=campaign.skill, version=version.number, rings=order.rings, reason=campaign.campaign_id
+        )
+        try:
+            rollout = begin(session, request, self._clock(), by=THE_HUB)
+        except ZunftError as error:
+            return f"v{version.number} was not rolled out: {error}"
+        return f"v{version.number} goes to robots by roll-out {rollout.rollout_id}."
+
     def _end(self, session: Session, campaign_id: str, state: str, reason: str) -> None:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
         if campaign.state == "running":
@@ -280,7 +297,9 @@ class RoundSteps:
         version.score = report.candidate.model_dump(mode="json")
         row.metrics = {**row.metrics, "gate_seconds": report.seconds}
         enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
-        if report.passed and is_fit(version):
+        campaign = session.get_one(CampaignRow, row.campaign_id)
+        is_canary = order_of(campaign).release == "canary" and stable_of(session, campaign.skill) is not None
+        if report.passed and is_fit(version) and not is_canary:
             make_stable(session, self._attestations, version, now, reason=report.reason)
 
     def _merge_job(self, session: Session, campaign: CampaignRow, row: RoundRow, number: int) -> MergeJob:
@@ -300,6 +319,15 @@ class RoundSteps:
             region=region_of(session, campaign.skill),
             task=task_source(session, campaign.skill),
         )
+
+
+def _passed_last(session: Session, campaign: CampaignRow) -> VersionRow | None:
+    """What the next round begins from and is held to, in a campaign whose versions wait for a roll-out."""
+    if order_of(campaign).release != "canary":
+        return None
+    passed = [row.candidate for row in rounds_of(session, campaign.campaign_id) if row.state == "published"]
+    found = select(VersionRow).where(VersionRow.digest.in_(passed[-1:]), VersionRow.withdrawn_at.is_(None))
+    return session.scalar(found)
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:

@@ -211,7 +211,7 @@ WORDS: dict[RoundState, str] = {
     "closing": "The list of deltas is being closed",
     "merging": "The deltas are being merged",
     "gating": "The candidate is being measured against the current version",
-    "published": "Nothing: the candidate is the stable version now.",
+    "published": "Nothing: the candidate passed.",
     "rejected": "Nothing: the candidate was not good enough and is kept for study.",
     "failed": "Nothing: the round gave no candidate.",
 }

@@ -19,6 +19,7 @@ from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.storage.tables.tuf import MetadataRoleRow
 from hub.tuf.metadata import TARGETS, role_of, target
+from hub.tuf.rings import ring_targets, stopped_versions
 from skills.container import digest_of
 from skills.targets import (
     Pointer,
@@ -79,11 +80,19 @@ def targets_of(session: Session, organisation: str, *, shown: bool) -> Iterator[
         .join(SkillRow, SkillRow.name == ChannelRow.skill)
         .where(SkillRow.organisation == organisation, _is_shown(SkillRow, shown=shown))
     )
-    for row in session.scalars(channels):
-        pointer = Pointer(version=row.number, counter=row.counter, lowest=row.lowest, kept=row.kept)
+    rows = session.scalars(channels).all()
+    stopped = stopped_versions(session, [row.skill for row in rows])
+    for row in rows:
+        bad = tuple(each for each in stopped.get(row.skill, ()) if each != row.number)
+        pointer = Pointer(
+            version=row.number, counter=row.counter, lowest=row.lowest, kept=row.kept, stopped=bad
+        )
         body = pointer.model_dump_json().encode()
         path = channel_target(row.skill, row.name)
         yield target(path, digest_of(body), len(body), pointer.model_dump(mode="json"))
+    yield from ring_targets(
+        session, and_(SkillRow.organisation == organisation, _is_shown(SkillRow, shown=shown))
+    )
     tasks = (
         select(
             TaskVersionRow.task,

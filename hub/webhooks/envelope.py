@@ -19,7 +19,7 @@ __all__ = ["cloud_event", "hub_urn", "new_secret", "signed_headers"]
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with, not one
 SECRET_BYTES = 32
-SUBJECTS = ("round_id", "campaign_id", "robot_id")
+SUBJECTS = ("round_id", "campaign_id", "rollout_id", "robot_id")
 """Fields of an event that may name what it is about, the most exact one first."""
 
 

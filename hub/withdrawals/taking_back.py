@@ -24,6 +24,7 @@ from hub.storage.record import HUB, note, record
 from hub.storage.regions import region_of
 from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.robots import InterestRow, NonceRow
+from hub.storage.tables.rollouts import ReportRow, RobotTagRow
 from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ConfirmationRow, ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
@@ -298,7 +299,7 @@ def _delete_rows(session: Session, robot_id: str, deltas: Iterable[DeltaRow], no
         sizes[owner] = sizes.get(owner, 0) + each.size
     for name, row in hold(session, *sizes).items():
         keep(row, -sizes[name])
-    for table in (DeltaRow, AssignmentRow, InterestRow, NonceRow):
+    for table in (DeltaRow, AssignmentRow, InterestRow, NonceRow, ReportRow, RobotTagRow):
         session.execute(delete(table).where(table.robot_id == robot_id))
     # What it was about to bring is thrown away with what expires.
     session.execute(update(UploadRow).where(UploadRow.owner == f"robot:{robot_id}").values(expires_at=now))

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from skills.manifest import Name
 from skills.messages.base import Message
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
+from skills.messages.rollouts import DEFAULT_RINGS, RingPlan
 from skills.messages.rounds import RoundView
 
 __all__ = ["CampaignPlan", "CampaignRequest", "CampaignView", "Phase", "Stretch"]
@@ -121,6 +122,19 @@ class CampaignRequest(CampaignPlan):
         default=False,
         description="The next round begins from the candidate while that is still measured; is it refused, "
         "what came for that round is dropped.",
+    )
+
+    release: Literal["stable", "canary"] = Field(
+        default="stable",
+        description="Whether what passes is everybody's at once, or the last of it goes ring by ring.",
+        exclude_if=lambda release: release == "stable",
+    )
+    rings: tuple[RingPlan, ...] = Field(
+        default=DEFAULT_RINGS,
+        min_length=1,
+        max_length=10,
+        description="Of the roll-out, where it is `canary`.",
+        exclude_if=lambda rings: rings == DEFAULT_RINGS,
     )
 
     @model_validator(mode="after")

@@ -9,7 +9,9 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
+from skills.manifest import Name
 from skills.messages.base import Message
+from skills.messages.rollouts import RolloutState
 from skills.messages.rounds import RoundState
 from skills.messages.skills import ChannelName, Visibility
 from skills.messages.tasks import TaskState
@@ -22,10 +24,12 @@ __all__ = [
     "BoardQuery",
     "CampaignQuery",
     "EventQuery",
+    "FleetQuery",
     "ListQuery",
     "OrganisationQuery",
     "Page",
     "RobotQuery",
+    "RolloutQuery",
     "RoundQuery",
     "SkillQuery",
     "TaskQuery",
@@ -90,6 +94,28 @@ class RobotQuery(ListQuery):
     text: Words = Field(default="", description="Part of id or name, in any case.")
     organisation: Words = ""
     embodiment: Arm = ""
+
+
+class FleetQuery(ListQuery):
+    """Which robots that ask for a skill, in the order in which they joined."""
+
+    skill: Name
+    text: Words = Field(default="", description="Part of id or name, in any case.")
+    organisation: Words = ""
+    embodiment: Arm = ""
+    tag: Words = ""
+    version: int | None = Field(
+        default=None, ge=0, le=1_000_000_000, description="That they say they use; 0: none."
+    )
+    lost: bool | None = None
+    refused: bool = Field(default=False, description="Only those that would not take a version of it.")
+
+
+class RolloutQuery(ListQuery):
+    """Which roll-outs, newest first."""
+
+    skill: Words = ""
+    state: RolloutState | None = None
 
 
 class CampaignQuery(ListQuery):

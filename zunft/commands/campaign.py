@@ -32,6 +32,7 @@ from zunft.commands.order_options import (
     OrderFile,
     Power,
     Quorum,
+    Release,
     Rounds,
     Rule,
     Share,
@@ -87,6 +88,7 @@ def start(
     most_episodes: MostEpisodes = None,
     on_weak_arm: OnWeak = None,
     contributions: Contributions = None,
+    release: Release = "stable",
     order: OrderFile = None,
     as_json: Json = False,
 ) -> None:
@@ -98,6 +100,7 @@ def start(
     gate |= said(on_weak_arm=on_weak_arm)
     learns = said(learner=read_learner(learner, knob), variates=variates, moments=moments, share=share)
     ends = said(rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline, ahead=ahead)
+    ends |= said(release=release)
     client, remedy = connect(hub, token), "See --help."
     advice, wanted = client.advice(skill), {**ends, "training": learns, "merge": merge, "gate": gate}
     wanted |= said(contributions=contributions)

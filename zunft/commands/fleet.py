@@ -1,4 +1,4 @@
-"""`zunft fleet`: many simulated robots at once, in processes of this machine or on a Ray cluster.
+"""`zunft fleet`: how robots fare, their tags, and many simulated ones at once, here or on a Ray cluster.
 
 Training modules are imported where they are needed: other commands run without torch and Ray.
 """
@@ -19,11 +19,13 @@ from fleet.display import FleetDisplay
 from fleet.progress import Progress
 from skills.errors import HubUnreachableError, RequestError
 from skills.files import keep_private
-from skills.messages.lists import CampaignQuery
+from skills.messages.lists import CampaignQuery, FleetQuery
+from skills.messages.reports import FleetRobot, TagsChange
 from skills.messages.robots import EnrolmentTokenRequest
-from zunft.commands.connection import Json
+from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.learners import Figures
-from zunft.commands.output import err, out
+from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
+from zunft.commands.output import err, out, table, tell
 from zunft.figure_log import figure_log
 
 __all__ = ["app"]
@@ -33,7 +35,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def fleet() -> None:
-    """Many simulated robots at once."""
+    """How an operator's robots fare, and many simulated ones at once."""
     keep_private()
 
 
@@ -81,6 +83,86 @@ def simulate(
             run_fleet(plan, crew, tell, until)
         except KeyboardInterrupt:
             err.print("stopped; the robots go on from their folders when started again")
+
+
+@app.command(
+    epilog="Examples: [bold]zunft fleet status weld-seam --drift[/]; "
+    "[bold]zunft fleet status weld-seam --embodiment ur5e --lost --json[/]"
+)
+def status(
+    skill: str,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    text: Text = "",
+    organisation: Organisation = "",
+    embodiment: Embodiment = "",
+    tag: Annotated[str, typer.Option(help="Only robots with this tag.")] = "",
+    version: Annotated[
+        int | None, typer.Option(min=0, help="Only robots that say they use this one; 0: none.")
+    ] = None,
+    lost: Annotated[
+        bool | None, typer.Option("--lost/--there", help="Only those that are missed, or not.")
+    ] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Only those that would not take one.")] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Of what is listed only robots that use another than they are to.")
+    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show robots that ask for a skill: what they are to use, and what they say of themselves."""
+    said: dict[str, object] = {
+        "skill": skill,
+        "text": text,
+        "organisation": organisation,
+        "embodiment": embodiment,
+        "tag": tag,
+    }
+    said |= {"version": version, "lost": lost, "refused": refused, "limit": limit, "cursor": cursor}
+    page = listed(connect(hub, token).fleet, request(FleetQuery, said), whole=whole)
+    if drift:
+        page = page.model_copy(update={"items": tuple(each for each in page.items if each.drifts)})
+    columns = ("robot", "name", "embodiment", "uses", "is to use", "since", "jobs", "seen", "says")
+    rows = [_standing(each) for each in page.items]
+    tell_page(page, table(columns, rows) if rows else "No such robots here.", as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft fleet tag r-4f1c20b7d9e8 test-cell hall-3[/]")
+def tag(
+    robot_id: str,
+    token: Token,
+    tags: Annotated[list[str] | None, typer.Argument(help="All that it is to have; none: no more.")] = None,
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Call a robot by tags, in place of all before: rings of roll-outs may ask for them."""
+    found = connect(hub, token).tag_robot(robot_id, request(TagsChange, {"tags": tags or []}))
+    tell(found, f"{robot_id}: {', '.join(found.tags) or 'no tags'}", as_json=as_json)
+
+
+def _standing(robot: FleetRobot) -> tuple[str, ...]:
+    """A robot's line. What it says may be untrue; when it was seen is the hub's own word."""
+    report, refusal = robot.report, robot.refusal
+    used = f"v{report.version}" if report and report.version else "-"
+    tally = report.tally(report.version) if report and report.version else None
+    notes = ["lost"] * (robot.lost_at is not None) + ["drifts"] * robot.drifts
+    if report:
+        notes += ["busy"] * report.busy + ["stopped"] * report.stopped
+        notes += [f"{name} guard {count}" for name, count in report.guards.items() if count]
+    notes += [f"refused v{refusal.version}: {refusal.reason}"] if refusal else []
+    return (
+        robot.robot_id,
+        robot.name,
+        robot.embodiment,
+        used,
+        f"v{robot.wanted}" if robot.wanted else "-",
+        f"{report.since:%m-%d %H:%M}" if report and report.since else "-",
+        f"{tally.done}/{tally.jobs}" if tally else "-",
+        f"{robot.last_seen_at:%m-%d %H:%M}" if robot.last_seen_at else "never",
+        "; ".join(notes),
+    )
 
 
 def _print(progress: Progress) -> None:

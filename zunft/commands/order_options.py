@@ -30,6 +30,7 @@ __all__ = [
     "OrderFile",
     "Power",
     "Quorum",
+    "Release",
     "Rounds",
     "Rule",
     "Share",
@@ -96,6 +97,10 @@ Contributions = Annotated[
         "--contributions",
         help="Measure what each delta was good for: N more merges and measurements a round.",
     ),
+]
+Release = Annotated[
+    Literal["stable", "canary"],
+    typer.Option(help="stable: what passes is everybody's; canary: the last of it goes ring by ring."),
 ]
 OrderFile = Annotated[
     Path | None,

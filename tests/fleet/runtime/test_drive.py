@@ -16,6 +16,7 @@ import pytest
 from envs.single import TaskEnv
 from envs.task import load_task
 from fleet.place import RobotError
+from fleet.reporting import report_of
 from fleet.robot_folder import Memory, RobotFolder, SkillInUse
 from fleet.runtime.counters import Counters
 from fleet.runtime.drive import Driven, drive
@@ -83,6 +84,9 @@ def test_a_new_version_is_taken_between_two_jobs(tmp_path: Path) -> None:
     assert [each.version for each in done] == [1, 2, 2]
     assert all(each.job.outcome in {"done", "failed"} for each in done)
     assert all(0 < each.job.periods <= TASK.horizon for each in done)
+    told = report_of(folder, "weld-seam")
+    assert [(each.version, each.jobs) for each in told.tallies] == [(1, 1), (2, 2)]
+    assert not told.busy
 
 
 @pytest.mark.parametrize(("hour", "busy"), [(12, False), (23, True)])
@@ -244,6 +248,8 @@ def test_it_may_act_through_onnx_runtime(
     (job,) = json.loads(said)["jobs"]
     assert (status, job["outcome"] in {"done", "failed"}) == (0, True)
     assert len(acted) > 1
+
+
 def test_the_command_drives_a_cell_in_another_process_and_has_it_fail(
     bench: RobotFolder, zunft: Zunft
 ) -> None:

@@ -31,7 +31,16 @@ from tools.make_docs import DOCS, DOORS_BEGIN, DOORS_END, SIGHT_BEGIN, SIGHT_END
 
 Row = dict[str, str]
 TASK = "weld-seam"
-SKILL_PATHS = ("/skills", "/tasks", "/campaigns", "/rounds", "/robots/me/assignment", "/events")
+SKILL_PATHS = (
+    "/skills",
+    "/tasks",
+    "/campaigns",
+    "/rollouts",
+    "/fleet",
+    "/rounds",
+    "/robots/me/assignment",
+    "/events",
+)
 NOWHERE = {
     "skill": "nothing-here",
     "campaign": "c-0000000000",
@@ -40,6 +49,7 @@ NOWHERE = {
     "robot": "r-000000000000",
     "withdrawal": "x-000000000000",
     "release": "r-111111111111",
+    "rollout": "o-000000000000",
     "attestation": "sha256:" + "0" * 64,
     "task": TASK,
 }
@@ -91,6 +101,7 @@ class Scene:
     campaigns: dict[str, str]
     releases: dict[str, str]
     attestations: dict[str, str]
+    rollouts: dict[str, str]
     withdrawal: str = ""
 
     def things(self, visibility: str) -> dict[str, str]:
@@ -104,6 +115,7 @@ class Scene:
             "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
             "withdrawal": self.withdrawal,
             "release": self.releases[visibility],
+            "rollout": self.rollouts[visibility],
             "attestation": self.attestations[visibility],
             "task": TASK,
             "root": self.hall.services.tuf.repository.root_digest(),
@@ -146,6 +158,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "robot_id": things["robot"],
         "withdrawal_id": things["withdrawal"],
         "release_id": things["release"],
+        "rollout_id": things["rollout"],
         "upload_id": "u-1",
         "number": "1",
         "name": things["skill"],
@@ -160,7 +173,7 @@ def _target(path: str, things: dict[str, str]) -> str:
     if "/users/" in path:
         place["name"] = "nobody" if path.endswith("{name}") else "me"
     target = re.sub(r"\{(\w+)\}", lambda match: place[match[1]], path)
-    return target + (f"?skill={things['skill']}" if path.endswith("/assignment") else "")
+    return target + (f"?skill={things['skill']}" if path.endswith(("/assignment", "/fleet")) else "")
 
 
 def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
@@ -171,23 +184,19 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
             return tiny_skill(name=things["skill"], version=2, seed=1, task=TASK).to_bytes()
         case "POST", "/tasks":
             return small_archive(things["skill"], title="Another title")
-        case "POST", "/campaigns":
-            message: dict[str, object] = {"skill": things["skill"]}
-        case "POST", "/robots/{robot_id}/withdrawal":
-            message = {"dry_run": True}
-        case "POST", "/enrolment-tokens":
-            message = {"organisation": "North"}
-        case "PUT", "/skills/{name}/channels/{channel}":
-            message = {"version": 1}
-        case "POST", "/skills/{name}/versions/{ref}/attestations":
-            message = {"envelope": "{}"}
-        case "PUT", "/skills/{name}/minimum":
-            message = {"minimum": 0.5}
-        case "PUT", "/skills/{name}/visibility":
-            message = {"visibility": visibility}
-        case _:
-            message = {}
-    return json.dumps(message).encode()
+    messages: dict[Door, dict[str, object]] = {
+        ("POST", "/campaigns"): {"skill": things["skill"]},
+        ("POST", "/rollouts"): {"skill": things["skill"], "version": 2},
+        ("POST", "/rollouts/{rollout_id}/orders"): {"order": "pause"},
+        ("PUT", "/robots/{robot_id}/tags"): {"tags": ["a"]},
+        ("POST", "/robots/{robot_id}/withdrawal"): {"dry_run": True},
+        ("POST", "/enrolment-tokens"): {"organisation": "North"},
+        ("PUT", "/skills/{name}/channels/{channel}"): {"version": 1},
+        ("POST", "/skills/{name}/versions/{ref}/attestations"): {"envelope": "{}"},
+        ("PUT", "/skills/{name}/minimum"): {"minimum": 0.5},
+        ("PUT", "/skills/{name}/visibility"): {"visibility": visibility},
+    }
+    return json.dumps(messages.get((method, path), {})).encode()
 
 
 @pytest.fixture
@@ -211,6 +220,7 @@ def scene(hall: Hall) -> Scene:
     campaigns: dict[str, str] = {}
     releases: dict[str, str] = {}
     attestations: dict[str, str] = {}
+    rollouts: dict[str, str] = {}
     for visibility in VISIBILITIES:
         skill = tiny_skill(name=f"of-{visibility}", task=TASK)
         ok(hall.publish(skill, publisher.headers, visibility))
@@ -219,13 +229,16 @@ def scene(hall: Hall) -> Scene:
         attestations[visibility] = listed[0]["digest"]
         enter_score(hall, skill)
         campaigns[visibility] = hall.start(skill=f"of-{visibility}")
+        ok(hall.publish(tiny_skill(name=f"of-{visibility}", version=2, seed=1, task=TASK), publisher.headers))
+        order = {"skill": f"of-{visibility}", "version": 2}
+        rollouts[visibility] = ok(hall.post("/rollouts", order)).json()["rollout_id"]
         ok(publish(hall, small_archive(f"of-{visibility}"), publisher.headers, visibility))
     list_all(hall)
     hall.turn()
     gone = hall.enrol("gone", organisation="North").robot_id
     withdrawn = hall.services.withdrawals.registry.withdraw(gone, WithdrawalRequest(), THE_HUB)
     hall.services.close_streams()  # so that the event stream ends
-    return Scene(hall, tuple(callers), campaigns, releases, attestations, withdrawn.withdrawal_id)
+    return Scene(hall, tuple(callers), campaigns, releases, attestations, rollouts, withdrawn.withdrawal_id)
 
 
 def expected(caller: Caller, door: Door, visibility: str) -> str:
@@ -306,6 +319,7 @@ def check(scene: Scene, caller: Caller, door: Door, visibility: str, answer: htt
         assert answer.status_code == 200, context
     if DOORS[door]["unseen"] == "left out" and not door[1].endswith("/events"):
         listed = {"/skills": things["skill"], "/tasks": things["skill"], "/campaigns": things["campaign"]}
+        listed["/rollouts"] = things["rollout"]
         listed["/tasks/{name}/leaderboard"] = listed["/events/past"] = things["skill"]
         name = listed.get(door[1].removeprefix(API), "North")
         assert (name in answer.text) == (wanted == "yes"), context
@@ -323,7 +337,9 @@ def _without_names(answer: httpx.Response, things: dict[str, str]) -> tuple[int,
 def test_without_a_public_catalogue_nobody_comes_in_without_a_login(settings: Settings, clock: Hands) -> None:
     hall = Hall(settings.model_copy(update={"public_catalogue": False}), StubGate(), clock)
     ok(hall.publish(tiny_skill(name="of-guild")))
-    scene = Scene(hall, (), {"guild": "c-1"}, {"guild": "r-1"}, {"guild": f"sha256:{64 * '0'}"})
+    scene = Scene(
+        hall, (), {"guild": "c-1"}, {"guild": "r-1"}, {"guild": f"sha256:{64 * '0'}"}, {"guild": "o-1"}
+    )
     anonymous = Caller("anonymous", "anonymous")
     for door, row in DOORS.items():
         answer = scene.ask(anonymous, door, scene.things("guild"), "guild")
