@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from hub.storage.database import Database
 from hub.storage.tables.events import AuditRow, EventRow
 from hub.storage.tables.people import OrganisationRow, UserRow, UserTokenRow
-from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.robots import InterestRow, RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
@@ -304,6 +304,9 @@ def _rounds(session: Session, size: Size) -> None:
         staleness=0,
     )
 
+    asked = [f"skill-{1000 + n}" for n in range(1, min(20, size.skills) + 1)]
+    _add(session, InterestRow, ({"robot_id": "r-1", "skill": skill, "asked_at": START} for skill in asked))
+
 
 def _tasks(session: Session, size: Size) -> None:
     count = min(500, size.skills)
@@ -346,6 +349,8 @@ def _logs(session: Session, size: Size) -> None:
     _put(
         session, EventRow, event, kind="delta.admitted", at=START, skill=skill, organisation=OWNER, data=data
     )
+    lost = _numbers("lost", 40)
+    _put(session, EventRow, lost, kind="robot.lost", at=START, skill=None, organisation=OWNER, data=data)
     _put(
         session,
         AuditRow,

@@ -27,11 +27,14 @@ __all__ = ["mount_console"]
 
 SOCKET = "/_nicegui_ws/"
 ASSETS = ("/_nicegui/", SOCKET)
-PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+|/tasks/[^/]+/leaderboard")
+PAGES = re.compile(
+    r"/|/favicon\.ico|/login|/(skills|tasks|robots|people|audit)|/(skills|campaigns|tasks|robots)/[^/]+"
+    r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|replay|explain)"
+)
 
 
 def mount_console(app: FastAPI, services: Services) -> None:
-    """Serve the pages of these services under `/`, `/login`, `/skills/...`, `/campaigns/...`, `/tasks/...`.
+    """Serve the pages of these services under `/` and what `PAGES` names.
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
     """

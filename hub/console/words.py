@@ -38,6 +38,15 @@ STATES = {
     "checking": "being checked",
     "listed": "listed",
     "refused": "refused",
+    "new": "not heard of yet",
+    "withdrawn": "forgotten",
+    "requested": "asked for",
+    "working": "under way",
+    "worse": "worse in its own twin",
+    "does_not_fit": "does not fit it",
+    "rolled_back": "older than what it knows",
+    "expired": "what vouches for it is too old",
+    "not_what_was_signed": "not what was signed",
 }
 NO_SCORE = "not measured"
 

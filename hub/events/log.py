@@ -26,6 +26,8 @@ ORDER = Order("events", (EventRow.id,), descending=True)
 
 
 ROBOT = "robot_id"
+OF_ROBOTS = ("robot.enrolled", "robot.lost", "robot.returned", "robot.withdrawn", "version.refused")
+"""What happens to a robot; there is an index by kind, and none by robot."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ class EventLog:
             found = found.where(EventRow.kind == query.kind)
         if query.skill:
             found = found.where(EventRow.skill == query.skill)
+        if query.robot:
+            its = EventRow.data[ROBOT].as_string() == query.robot
+            found = found.where(EventRow.kind.in_(OF_ROBOTS), its)
         with self._database.read() as session:
             return page_of(
                 session, found, ORDER, query, lambda rows: (event_view(row[0], viewer) for row in rows)

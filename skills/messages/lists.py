@@ -10,6 +10,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import Field, StringConstraints
 
 from skills.messages.base import Message
+from skills.messages.robots import RobotState
 from skills.messages.rounds import RoundState
 from skills.messages.skills import ChannelName, Visibility
 from skills.messages.tasks import TaskState
@@ -90,6 +91,8 @@ class RobotQuery(ListQuery):
     text: Words = Field(default="", description="Part of id or name, in any case.")
     organisation: Words = ""
     embodiment: Arm = ""
+    state: RobotState | None = None
+    refusing: bool | None = Field(default=None, description="Whether it would not take something last.")
 
 
 class CampaignQuery(ListQuery):
@@ -137,6 +140,7 @@ class WithdrawalQuery(ListQuery):
     """Which withdrawals, newest first."""
 
     state: WithdrawalState | None = None
+    robot: Words = Field(default="", description="Only that of this robot.")
 
 
 class AuditQuery(ListQuery):
@@ -153,6 +157,7 @@ class EventQuery(ListQuery):
 
     kind: Words = ""
     skill: Words = ""
+    robot: Words = Field(default="", description="Only what happened to this robot.")
 
 
 class BoardQuery(ListQuery):

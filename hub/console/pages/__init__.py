@@ -7,7 +7,18 @@ from functools import cache
 from fastapi import FastAPI
 from nicegui import app, ui
 
-from hub.console.pages import campaign, catalogue, leaderboard, login, skill, task, tasks
+from hub.console.pages import (
+    campaign,
+    catalogue,
+    joining,
+    leaderboard,
+    login,
+    robot,
+    robots,
+    skill,
+    task,
+    tasks,
+)
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
@@ -20,6 +31,9 @@ def build() -> FastAPI:
     ui.page("/")(catalogue.page)
     ui.page("/login")(login.page)
     ui.page("/skills/{name}")(skill.page)
+    ui.page("/robots")(robots.page)
+    ui.page("/robots/join")(joining.page)
+    ui.page("/robots/{robot_id}")(robot.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
