@@ -59,6 +59,7 @@ LISTS: dict[str, Call] = {
     "skills with a channel": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, channel="stable")
     ),
+    "skills by score": lambda hub, by, n: hub.catalogue.skills.skills(by, SkillQuery(limit=n, sort="score")),
     "skills for an arm": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, embodiment="ur5e")
     ),

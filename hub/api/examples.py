@@ -14,7 +14,7 @@ from skills.messages.campaigns import CampaignRequest
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
-from skills.messages.skills import ChannelMove, MinimumChange
+from skills.messages.skills import ChannelMove, MinimumChange, UntrainedRequest
 from skills.messages.tokens import SessionRequest, TokenRequest
 from skills.messages.uploads import SkillPurpose, UploadRequest
 from skills.messages.users import UserRequest
@@ -33,6 +33,7 @@ __all__ = [
     "SettingsBody",
     "TokenBody",
     "TokensBody",
+    "UntrainedBody",
     "UploadBody",
     "UserBody",
     "VisibilityBody",
@@ -101,6 +102,11 @@ MoveBody = Annotated[
 MinimumBody = Annotated[
     MinimumChange,
     Body(openapi_examples=_example("half", "Every other time at least", MinimumChange(minimum=0.5))),
+]
+
+UntrainedBody = Annotated[
+    UntrainedRequest,
+    Body(openapi_examples=_example("push", "To push parts", UntrainedRequest(task="push-part"))),
 ]
 
 CampaignBody = Annotated[

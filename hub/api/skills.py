@@ -10,7 +10,7 @@ from fastapi import Header, Query, Request, Response
 from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
-from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
+from hub.api.examples import MinimumBody, MoveBody, UntrainedBody, VisibilityBody
 from hub.api.files import file_answer
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.routers import noun_router
@@ -47,6 +47,12 @@ async def publish_skill(
     """Take a skill file into the catalogue; the hub signs its digest. A new name is one's organisation's."""
     publish = partial(services.catalogue.skills.publish, file, by=researcher, visibility=visibility)
     return await take_in(request, response, file.size, publish)
+
+
+@router.post("/skills/untrained", status_code=201, responses=refusals(401, 403, 404, 409, 413))
+def begin_skill(request: UntrainedBody, services: ServicesDep, researcher: Researcher) -> VersionView:
+    """Have a worker make version 1 of a task's skill, an untrained network from which campaigns begin."""
+    return services.catalogue.beginnings.begin(request.task, request.seed, by=researcher)
 
 
 @router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.attestations.keeping import Attestations
+from hub.catalogue.beginning import Beginnings
 from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock
@@ -17,9 +18,10 @@ __all__ = ["CatalogueWing", "wire"]
 
 @dataclass(frozen=True)
 class CatalogueWing:
-    """Skills and their versions, releases by hand, and what measures those first."""
+    """Skills and their versions, how they begin, releases by hand, and what measures those first."""
 
     skills: Catalogue
+    beginnings: Beginnings
     releases: Releases
     releaser: Releaser
 
@@ -33,8 +35,10 @@ def wire(
 ) -> CatalogueWing:
     """Measuring begins with the releaser's loop."""
     database = storage.database
+    skills = Catalogue(database, storage.stores, storage.discards, attestations, clock)
     return CatalogueWing(
-        skills=Catalogue(database, storage.stores, storage.discards, attestations, clock),
+        skills=skills,
+        beginnings=Beginnings(database, skills, workers.jobs, storage.spool),
         releases=Releases(database, attestations, clock),
         releaser=Releaser(
             database, workers.jobs, attestations, clock, settings.lease_seconds, storage.stopping

@@ -26,7 +26,7 @@ from hub.services import Services
 __all__ = ["mount_console"]
 
 SOCKET = "/_nicegui_ws/"
-ASSETS = ("/_nicegui/", SOCKET)
+ASSETS = ("/_nicegui/", "/_pictures/", SOCKET)
 PAGES = re.compile(
     r"/|/favicon\.ico|/login|/(skills|tasks|robots|people|audit)|/(skills|campaigns|tasks|robots)/[^/]+"
     r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|replay|explain)"

@@ -15,7 +15,7 @@ from nicegui.element import Element
 
 from hub.console.elements import block, described, text
 
-__all__ = ["Act", "field", "form"]
+__all__ = ["Act", "choice", "field", "form"]
 
 
 class Act:
@@ -100,3 +100,15 @@ def field(label: str, name: str, **attributes: str) -> Element:
     with block("label"):
         text("span", label)
         return described(block("input"), name=name, required="", **attributes)
+
+
+def choice(label: str, name: str, values: Mapping[str, str], chosen: str) -> Element:
+    """A labelled choice among values, with what each is called."""
+    with block("label"):
+        text("span", label)
+        with described(block("select"), name=name) as found:
+            for value, said in values.items():
+                option = described(text("option", said), value=value)
+                if value == chosen:
+                    described(option, selected="selected")
+        return found

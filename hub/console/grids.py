@@ -74,9 +74,9 @@ class _Cell(Generic[Model]):
             if column.look == "badge":
                 self._badge = Badge()
             elif column.target is not None:
-                self._text = link("", "/", "name")
+                self._text = link("", "/", _classes(column.look))
             else:
-                self._text = text("span", "", "" if column.look == "plain" else column.look)
+                self._text = text("span", "", _classes(column.look))
             if column.aside is not None:
                 self._aside = text("span", "", "note below")
 
@@ -94,6 +94,10 @@ class _Cell(Generic[Model]):
             self._aside.text = column.aside(model, now)
 
 
+def _classes(look: Look) -> str:
+    return "" if look == "plain" else look
+
+
 @dataclass(frozen=True)
 class Search:
     """A filter that is typed; `kind` and `step` are HTML's."""
@@ -106,11 +110,12 @@ class Search:
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter that is chosen: what each value is called; the empty one is none."""
+    """A filter that is chosen: what each value is called, and what it is called to choose none."""
 
     label: str
     name: str
     values: Mapping[str, str]
+    none: str = "any"
 
 
 def filters(path: str, asked: Asked, *fields: Search | Choice) -> None:
@@ -132,7 +137,7 @@ def _input(field: Search | Choice, value: str) -> None:
             described(typed, step=field.step, min="0", max="1")
         return
     with described(block("select"), name=field.name):
-        for each, said in {"": "any", **field.values}.items():
+        for each, said in {"": field.none, **field.values}.items():
             option = described(text("option", said), value=each)
             if each == value:
                 described(option, selected="selected")

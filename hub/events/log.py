@@ -6,7 +6,7 @@ not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -74,9 +74,11 @@ class EventLog:
         reached = rows[-1].id if len(rows) == PAGE else max(last, newest)
         return Told(tuple(rows), reached, _encoded(rows, viewer))
 
-    def past(self, viewer: Viewer, query: EventQuery) -> Page[Event]:
-        """What the viewer may see of what happened, newest first."""
+    def past(self, viewer: Viewer, query: EventQuery, *, without: Collection[str] = ()) -> Page[Event]:
+        """What the viewer may see of what happened, newest first; nothing of the kinds in `without`."""
         found = select(EventRow).where(seen_events(viewer))
+        if without:
+            found = found.where(EventRow.kind.not_in(sorted(without)))
         if query.kind:
             found = found.where(EventRow.kind == query.kind)
         if query.skill:

@@ -66,7 +66,7 @@ class ListQuery(Message):
 class SkillQuery(ListQuery):
     """Which skills, and in what order."""
 
-    text: Words = Field(default="", description="Part of name, task or summary, in any case.")
+    text: Words = Field(default="", description="Words, each in name, task or summary, in any case.")
     task: Words = ""
     embodiment: Arm = Field(default="", description="The stable version was measured on this one.")
     organisation: Words = ""
@@ -74,7 +74,10 @@ class SkillQuery(ListQuery):
     lowest_score: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="Of the stable version, at least."
     )
-    sort: Literal["name", "updated"] = Field(default="name", description="`updated`: the last one first.")
+    sort: Literal["name", "updated", "score"] = Field(
+        default="name",
+        description="`updated`: the last one first; `score`: by the lower end of stable's interval.",
+    )
 
 
 class VersionQuery(ListQuery):

@@ -33,9 +33,8 @@ def list_events(
     as_json: Json = False,
 ) -> None:
     """Show events, newest first."""
-    query = request(
-        EventQuery, {"kind": kind, "skill": skill, "robot": robot, "limit": limit, "cursor": cursor}
-    )
+    filters = {"kind": kind, "skill": skill, "robot": robot}
+    query = request(EventQuery, {**filters, "limit": limit, "cursor": cursor})
     page = listed(connect(hub, token).past_events, query, whole=whole)
     rows = [
         (

@@ -176,7 +176,9 @@ def list_skills(
     lowest_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Only those whose stable version reached it.")
     ] = None,
-    sort: Annotated[Literal["name", "updated"], typer.Option(help="updated: the last one first.")] = "name",
+    sort: Annotated[
+        Literal["name", "updated", "score"], typer.Option(help="score: the best first; updated: the last.")
+    ] = "name",
     limit: Limit = 50,
     cursor: Cursor = "",
     whole: All = False,

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 
 from fastapi import FastAPI
 from nicegui import app, ui
 
 from hub.console.pages import (
     campaign,
-    catalogue,
     joining,
     leaderboard,
     login,
     robot,
     robots,
     skill,
+    skills,
+    start,
     task,
     tasks,
 )
+from hub.console.pictures import ADDRESS
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
@@ -28,7 +31,8 @@ __all__ = ["build", "is_running"]
 def build() -> FastAPI:
     """NiceGUI's own app with all pages; start it by its lifespan."""
     ui.add_head_html(head_html(), shared=True)
-    ui.page("/")(catalogue.page)
+    ui.page("/")(start.page)
+    ui.page("/skills")(skills.page)
     ui.page("/login")(login.page)
     ui.page("/skills/{name}")(skill.page)
     ui.page("/robots")(robots.page)
@@ -38,6 +42,7 @@ def build() -> FastAPI:
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
     ui.page("/tasks/{name}/leaderboard")(leaderboard.page)
+    app.add_static_files(ADDRESS, str(files("hub.console.pictures")), max_cache_age=86_400)
     ui.run_with(
         FastAPI(),  # takes the settings; requests come straight from `hub.console.Console`
         title="Zunft",

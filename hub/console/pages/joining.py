@@ -55,5 +55,5 @@ async def page(request: Request) -> RedirectResponse | None:
             text("p", "It practises when a campaign asks it to, and takes new stable versions.", "note")
             Command("zunft robot run")
         with block("p", "section"):
-            link("See the fleet", "/robots", "primary")
+            link("See the fleet", "/robots", "secondary")
     return None

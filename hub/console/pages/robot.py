@@ -109,6 +109,7 @@ SENT: tuple[Column[Contribution], ...] = (
     Column(
         "Round",
         lambda each, _: f"{each.skill}, round {each.number}",
+        look="name",
         target=lambda each: f"/campaigns/{each.campaign_id}",
     ),
     Column("Steps", lambda each, _: count(each.samples), look="number"),

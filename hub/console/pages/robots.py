@@ -97,6 +97,7 @@ COLUMNS: tuple[Column[RobotView], ...] = (
     Column(
         "Robot",
         lambda robot, _: robot.name,
+        look="name",
         target=lambda robot: f"/robots/{robot.robot_id}",
         aside=lambda robot, _: robot.robot_id,
     ),

@@ -202,7 +202,7 @@ def _order(name: str, advice: CampaignPlan) -> Element:
 
 def _crumbs() -> None:
     with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-        link("Skills", "/")
+        link("Skills", "/skills")
 
 
 def _chart_card(title: str, nothing: str) -> Chart:
