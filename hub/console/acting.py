@@ -47,17 +47,21 @@ class Act:
         is_grave: bool = False,
     ) -> None:
         self.element = described(
-            text("button", label, "quiet grave" if is_grave else "quiet"),
+            text("button", label, "quiet"),
             type="button",
             data_does="act",
             data_method=method,
             data_path=path,
-            data_question=question,
             data_body=json.dumps(body) if body is not None else "",
             data_goal=goal,
             data_confirm=confirm,
-            data_reason="yes" if reason else "",
         )
+        self.ask(question, reason=reason, is_grave=is_grave)
+
+    def ask(self, question: str, *, reason: bool = False, is_grave: bool = False) -> None:
+        """Another question, a line for each paragraph."""
+        described(self.element, data_question=question, data_reason="yes" if reason else "")
+        self.element.classes(add="grave" if is_grave else "", remove="" if is_grave else "grave")
 
 
 @contextmanager

@@ -83,7 +83,7 @@
     const no = element("button", "quiet", "Cancel");
     const row = element("div", "acts", "");
     row.append(no, yes);
-    const asked = [element("p", "", button.dataset.question)];
+    const asked = button.dataset.question.split("\n").map((line) => element("p", "", line));
     const { confirm, reason } = button.dataset;
     const typed = confirm || reason ? typing(confirm ? `Type ${confirm} to go on` : "Why, for the record") : null;
     if (typed) {
