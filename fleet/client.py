@@ -34,6 +34,7 @@ from skills.manifest import Digest
 from skills.messages.attestations import AttestationView, GateKey
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
+from skills.messages.causes import Explanation
 from skills.messages.events import Event
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
@@ -260,6 +261,10 @@ class OperatorClient(Lists):
         return self.connection.ask(
             ReleaseView, "GET", f"{paths.skill(name)}/releases/{quote(release_id, safe='')}"
         )
+
+    def explain(self, name: str, ref: str) -> Explanation:
+        """Have the hub find what goes with a version's failures, and wait."""
+        return self.connection.ask(Explanation, "POST", f"{paths.version(name, ref)}/causes")
 
     def change_minimum(self, name: str, minimum: float | None) -> SkillView:
         """Say what the first stable version must reach; None: more than doing nothing."""

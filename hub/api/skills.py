@@ -16,6 +16,7 @@ from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.fits import RobotFit
 from skills.messages.base import API, BLOB
+from skills.messages.causes import Explanation
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
 from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
 
@@ -167,3 +168,15 @@ def change_visibility(
 ) -> SkillView:
     """Say who may see a skill from now on; what others have of it already they keep."""
     return services.catalogue.skills.show_to(name, change.visibility, by=operator)
+
+
+@router.get("/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_causes(name: str, ref: str, services: ServicesDep, viewer: Reader) -> Explanation:
+    """What goes with this version's failures, once somebody has had it measured."""
+    return services.catalogue.explanations.explanation(name, ref, viewer)
+
+
+@router.post("/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404), openapi_extra=OWN)
+def find_causes(name: str, ref: str, services: ServicesDep, operator: Operator) -> Explanation:
+    """Have a worker measure on many held-out robots what goes with failure; may take a minute."""
+    return services.catalogue.explanations.explain(name, ref, by=operator)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hub.attestations.keeping import Attestations
 from hub.catalogue.beginning import Beginnings
 from hub.catalogue.catalogue import Catalogue
+from hub.catalogue.explaining import Explanations
 from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock
 from hub.settings import Settings
@@ -18,10 +19,11 @@ __all__ = ["CatalogueWing", "wire"]
 
 @dataclass(frozen=True)
 class CatalogueWing:
-    """Skills and their versions, how they begin, releases by hand, and what measures those first."""
+    """Skills and their versions, how they begin and why they fail, releases by hand and their measuring."""
 
     skills: Catalogue
     beginnings: Beginnings
+    explanations: Explanations
     releases: Releases
     releaser: Releaser
 
@@ -39,6 +41,7 @@ def wire(
     return CatalogueWing(
         skills=skills,
         beginnings=Beginnings(database, skills, workers.jobs, storage.spool),
+        explanations=Explanations(database, workers.background, settings.data_dir / "explanations"),
         releases=Releases(database, attestations, clock),
         releaser=Releaser(
             database, workers.jobs, attestations, clock, settings.lease_seconds, storage.stopping

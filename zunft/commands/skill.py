@@ -35,6 +35,7 @@ from zunft.commands.connection import (
     request,
     split_reference,
 )
+from zunft.commands.explain import explain
 from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
@@ -49,6 +50,7 @@ __all__ = ["app"]
 LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True)
+app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
 app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
 
 Reference = Annotated[

@@ -10,6 +10,7 @@ from nicegui import app, ui
 
 from hub.console.pages import (
     campaign,
+    explain,
     joining,
     leaderboard,
     login,
@@ -38,6 +39,7 @@ def build() -> FastAPI:
     ui.page("/robots")(robots.page)
     ui.page("/robots/join")(joining.page)
     ui.page("/robots/{robot_id}")(robot.page)
+    ui.page("/skills/{name}/explain")(explain.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)

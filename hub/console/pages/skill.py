@@ -78,7 +78,9 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         figures = FigureRow(("Success", "Stable version", "Learned from", "Task"))
         with block("p", "section"):
             task = first.skill.task
-            link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard")
+            link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard", "also")
+            link("Compare two versions", f"/skills/{quote(name)}/compare", "also")
+            link("Why it fails", f"/skills/{quote(name)}/explain", "also")
         campaign = CampaignLine()
         with block("div", "section columns"):
             success = _chart_card("Success against version", "No version has been measured yet.")
