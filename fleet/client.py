@@ -63,7 +63,7 @@ from skills.messages.skills import (
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.messages.tokens import TokenCreated, TokenRequest
 from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
-from skills.messages.users import UserCreated, UserRequest
+from skills.messages.users import InvitationRequest, UserCreated, UserRequest
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from skills.signing import SigningKey, VerifyKey, delta_statement, gate_key_statement, skill_statement
@@ -322,6 +322,10 @@ class OperatorClient(Lists):
     def create_user(self, request: UserRequest) -> UserCreated:
         """A user and the token that is shown once."""
         return self.connection.ask(UserCreated, "POST", f"{API}/users", request)
+
+    def invite(self, request: InvitationRequest) -> UserCreated:
+        """A colleague in one's own organisation, and the token that is shown once."""
+        return self.connection.ask(UserCreated, "POST", f"{API}/colleagues", request)
 
     def revoke_user(self, name: str) -> None:
         """Refuse a user's token from now on."""

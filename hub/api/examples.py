@@ -17,7 +17,7 @@ from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.skills import ChannelMove, MinimumChange, UntrainedRequest
 from skills.messages.tokens import SessionRequest, TokenRequest
 from skills.messages.uploads import SkillPurpose, UploadRequest
-from skills.messages.users import UserRequest
+from skills.messages.users import InvitationRequest, UserRequest
 from skills.messages.webhooks import RedeliverRequest, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest
 
@@ -25,6 +25,7 @@ __all__ = [
     "AbilitiesBody",
     "CampaignBody",
     "EnrolmentBody",
+    "InvitationBody",
     "MinimumBody",
     "MoveBody",
     "OrganisationBody",
@@ -102,6 +103,11 @@ MoveBody = Annotated[
 MinimumBody = Annotated[
     MinimumChange,
     Body(openapi_examples=_example("half", "Every other time at least", MinimumChange(minimum=0.5))),
+]
+
+InvitationBody = Annotated[
+    InvitationRequest,
+    Body(openapi_examples=_example("colleague", "A colleague who publishes", InvitationRequest(name="rita"))),
 ]
 
 UntrainedBody = Annotated[

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from hub.console.reading import SCOPE_KEY
 from hub.services import Services
+from skills.messages.base import API
 
 __all__ = ["mount_console"]
 
@@ -65,7 +66,9 @@ class Console(BaseRoute):
         path, kind = scope.get("path", ""), scope["type"]
         if path.startswith(ASSETS) and kind in {"http", "websocket"}:
             return Match.FULL, {}
-        is_page = kind == "http" and scope["method"] == "GET" and PAGES.fullmatch(path)
+        is_page = (
+            kind == "http" and scope["method"] == "GET" and (PAGES.fullmatch(path) or _for_people(scope))
+        )
         return (Match.FULL if is_page else Match.NONE), {}
 
     def url_path_for(self, name: str, /, **_path_params: Any) -> Any:
@@ -122,3 +125,9 @@ class Console(BaseRoute):
                     await self._open.enter_async_context(built.router.lifespan_context(built))
                     self._pages = built
             return self._pages
+
+
+def _for_people(scope: Scope) -> bool:
+    """Whether a browser asks for a page, of which there is none: programs get the API's error."""
+    accepts = Headers(scope=scope).get("accept", "")
+    return "text/html" in accepts and not scope["path"].startswith(API)

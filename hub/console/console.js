@@ -101,6 +101,19 @@
     dialog.showModal();
   }
 
+  // An invitation's link carries the token behind a hash, which browsers send to nobody; it is gone at once.
+  function takeInvitation() {
+    const input = document.querySelector("input[name=token]");
+    if (!input || !location.hash.startsWith("#zt_")) return Boolean(input);
+    input.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname + location.search);
+    return true;
+  }
+  if (location.pathname === "/login" && location.hash) {
+    const looking = new MutationObserver(() => takeInvitation() && looking.disconnect());
+    looking.observe(root, { childList: true, subtree: true });
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-does=act]");
     if (!form) return;

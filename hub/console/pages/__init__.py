@@ -9,11 +9,14 @@ from fastapi import FastAPI
 from nicegui import app, ui
 
 from hub.console.pages import (
+    audit,
     campaign,
     explain,
     joining,
     leaderboard,
     login,
+    missing,
+    people,
     robot,
     robots,
     skill,
@@ -44,7 +47,11 @@ def build() -> FastAPI:
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
     ui.page("/tasks/{name}/leaderboard")(leaderboard.page)
+    ui.page("/people")(people.page)
+    ui.page("/audit")(audit.page)
     app.add_static_files(ADDRESS, str(files("hub.console.pictures")), max_cache_age=86_400)
+    ui.page("/{rest:path}")(missing.page)
+    app.on_page_exception(missing.failed)
     ui.run_with(
         FastAPI(),  # takes the settings; requests come straight from `hub.console.Console`
         title="Zunft",
