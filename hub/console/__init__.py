@@ -30,7 +30,7 @@ SOCKET = "/_nicegui_ws/"
 ASSETS = ("/_nicegui/", "/_pictures/", SOCKET)
 PAGES = re.compile(
     r"/|/favicon\.ico|/login|/(skills|tasks|robots|people|audit)|/(skills|campaigns|tasks|robots)/[^/]+"
-    r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|replay|explain)"
+    r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|explain)"
 )
 
 

@@ -11,6 +11,7 @@ from nicegui import app, ui
 from hub.console.pages import (
     audit,
     campaign,
+    compare,
     explain,
     joining,
     leaderboard,
@@ -42,6 +43,7 @@ def build() -> FastAPI:
     ui.page("/robots")(robots.page)
     ui.page("/robots/join")(joining.page)
     ui.page("/robots/{robot_id}")(robot.page)
+    ui.page("/skills/{name}/compare")(compare.page)
     ui.page("/skills/{name}/explain")(explain.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)

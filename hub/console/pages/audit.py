@@ -49,9 +49,7 @@ async def page(request: Request) -> RedirectResponse | None:
 def _build(asked: Asked, viewer: Viewer, _: AuditPage) -> Callable[[AuditPage, datetime], None]:
     with frame("Audit", viewer):
         text("h1", "Audit")
-        text(
-            "p", "Each entry is chained to the one before it: none can be changed or left out unseen.", "lead"
-        )
+        text("p", "Each entry is chained to the one before: none can be changed or left out unseen.", "lead")
         filters("/audit", asked, *FIELDS)
         with block("section", "card"):
             rows = grid("Entries, newest first", ENTRIES, lambda each: each.number)
