@@ -144,7 +144,7 @@ def _divisions(
             yield f"is {value if column.dtype.kind == 'U' else format(value, 'g')}", column == value
     if column.dtype.kind == "U":
         return
-    edges = values[1:-1] if len(values) <= FEW else np.percentile(column, QUARTILES)
+    edges = values[1:-1] if len(values) <= FEW else np.percentile(column.astype(np.float64), QUARTILES)
     for edge in np.unique(edges):
         yield f"above {edge:.3g}", column > edge
         yield f"at most {edge:.3g}", column <= edge

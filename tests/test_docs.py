@@ -25,6 +25,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "CONTRIBUTING.md",
         "deploy/README.md",
         "docs/architecture.md",
+        "docs/console.md",
         "docs/embodiments.md",
         "docs/tasks.md",
         *(f"docs/tasks/{name}.md" for name in bundle_names()),
