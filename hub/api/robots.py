@@ -86,7 +86,7 @@ def list_robots(
     return services.robots.roster.robots(viewer, query)
 
 
-@router.get("/robots/counts", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+@router.get("/robots/counts", responses=refusals(401, 403))
 def count_robots(services: ServicesDep, viewer: OperatorReads) -> RobotCounts:
     """How many robots of one's organisation are online, away, lost, or refuse something."""
     return services.robots.roster.counts(viewer)
@@ -110,9 +110,10 @@ def show_robot(robot_id: str, services: ServicesDep, viewer: OperatorReads) -> R
     return services.robots.roster.robot(robot_id, viewer)
 
 
-@router.get("/robots/{robot_id}/contributions", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+@router.get("/robots/{robot_id}/contributions", responses=refusals(401, 403, 404), openapi_extra=OURS)
 def list_contributions(
     robot_id: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[ListQuery, Query()]
 ) -> Page[Contribution]:
     """What it sent that counted, newest first."""
+    services.robots.roster.robot(robot_id, viewer)
     return services.robots.roster.contributions(robot_id, viewer, query)

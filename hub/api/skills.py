@@ -170,7 +170,9 @@ def change_visibility(
     return services.catalogue.skills.show_to(name, change.visibility, by=operator)
 
 
-@router.get("/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+@router.get(
+    "/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404, 409), openapi_extra=SEEN
+)
 def show_causes(name: str, ref: str, services: ServicesDep, viewer: Reader) -> Explanation:
     """What goes with this version's failures, once somebody has had it measured."""
     return services.catalogue.explanations.explanation(name, ref, viewer)

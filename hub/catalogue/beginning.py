@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from hub.access.principal import Principal
+from hub.access.visibility import seen_skills
 from hub.catalogue.catalogue import Catalogue
 from hub.storage.database import Database
 from hub.storage.spool import Spool
@@ -43,7 +42,7 @@ class Beginnings:
                 raise NotFoundError(
                     f"there is no task {task[:64]!r}.", where="task", remedy="See the list of tasks."
                 )
-            if session.scalar(select(SkillRow.name).where(SkillRow.name == task)) is not None:
+            if session.scalar(seen_skills(by).where(SkillRow.name == task)) is not None:
                 raise ConflictError(
                     f"there is a skill {task} already.", where="task", remedy="Start a campaign for it."
                 )

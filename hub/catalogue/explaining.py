@@ -15,7 +15,7 @@ from hub.storage.tables.skills import VersionRow
 from hub.tasks.sources import task_source
 from hub.workers.explaining import ExplainJob
 from hub.workers.job import Jobs
-from skills.errors import NotFoundError
+from skills.errors import ConflictError
 from skills.manifest import Manifest
 from skills.messages.causes import Explanation
 
@@ -34,14 +34,15 @@ class Explanations:
         """What was found.
 
         Raises:
-            NotFoundError: No such skill or version; or it was not explained yet.
+            NotFoundError: No such skill or version.
+            ConflictError: It was not explained yet.
         """
         with self.database.read() as session:
             version = resolve(session, name, ref, viewer)
         try:
             return Explanation.model_validate_json(self._file(version).read_bytes())
         except (FileNotFoundError, ValidationError) as error:
-            raise NotFoundError(
+            raise ConflictError(
                 f"v{version.number} of {name} was not explained yet.",
                 where="ref",
                 remedy=f"Ask for it: zunft skill explain {name}@{version.number}.",
@@ -58,7 +59,7 @@ class Explanations:
         """
         try:
             return self._known(name, ref, by)
-        except NotFoundError as error:
+        except ConflictError as error:
             if error.code != "not_explained":
                 raise
         with self.database.read() as session:

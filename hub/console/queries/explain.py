@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hub.access.principal import Viewer
 from hub.console.reading import must_see
 from hub.services import Services
-from skills.errors import NotFoundError
+from skills.errors import ConflictError
 from skills.messages.causes import Explanation
 from skills.messages.skills import SkillView, VersionView
 
@@ -29,6 +29,6 @@ def read_explanation(hub: Services, name: str, version: str, viewer: Viewer) -> 
     found = hub.catalogue.skills.version(name, version or "base", viewer)
     try:
         told = hub.catalogue.explanations.explanation(name, str(found.version), viewer)
-    except NotFoundError:
+    except ConflictError:
         told = None
     return ExplainPage(hub.catalogue.skills.skill(name, viewer), found, told)

@@ -11,7 +11,7 @@ CAUSES = "/skills/weld-seam/versions/1/causes"
 
 def test_a_version_is_explained_once_and_then_known(hall: Hall) -> None:
     ok(hall.publish(weld_skill(0), visibility="guild"))
-    missing = hall.error(hall.client.get(API + CAUSES, headers=hall.operator), 404)
+    missing = hall.error(hall.client.get(API + CAUSES, headers=hall.operator), 409)
     assert missing["code"] == "not_explained"
     spent = time.process_time()
     found = ok(hall.post(CAUSES)).json()

@@ -71,8 +71,8 @@ def test_what_needs_a_person_is_named_until_it_is_put_right(browser: Browser, tm
         with hub.storage.database.write() as session:
             session.get_one(RobotRow, robot).lost_at = house.clock()
             session.get_one(RobotRow, robot).last_seen_at = house.clock()
-            told = {"campaign_id": "c-1", "number": 3, "reason": "It is worse on ur5e."}
-            record(session, "round.rejected", house.clock(), skill="reach", **told)
+            why = "It is worse on ur5e."
+            record(session, "round.rejected", house.clock(), skill="reach", number=3, reason=why)
         with looking_at(browser, f"{house.url}/") as page:
             house.sign_in(page)
             for words in (

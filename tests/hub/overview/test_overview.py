@@ -82,3 +82,17 @@ def test_a_quota_that_is_nearly_used_up_is_a_need(hall: Hall) -> None:
     assert needs(hall, north) == []
     hall.enrol("arm 8", organisation="North")
     assert needs(hall, north) == [("quota", "North")]
+
+
+def test_nothing_of_a_hidden_skill_is_seen_by_others(collecting: Collecting) -> None:
+    hall = collecting.hall
+    ok(
+        hall.client.put(
+            f"{API}/skills/reach/visibility", json={"visibility": "private"}, headers=hall.operator
+        )
+    )
+    happened(hall, "round.rejected", skill="reach")
+    hall.organisation("South")
+    for headers in ({}, hall.user("sue", "operator", "South")):
+        assert "reach" not in ok(hall.client.get(f"{API}/overview", headers=headers)).text
+    assert "reach" in ok(hall.client.get(f"{API}/overview", headers=hall.operator)).text

@@ -75,13 +75,9 @@ def list_robots(
     as_json: Json = False,
 ) -> None:
     """Show the organisation's robots: who is there, who is missed, and what each would not take."""
-    filters: dict[str, object] = {
-        "text": text,
-        "organisation": organisation,
-        "embodiment": embodiment,
-        "state": state,
-    }
-    filters |= {"refusing": True} if refusing else {}
+    filters = {"text": text, "organisation": organisation, "embodiment": embodiment}
+    filters |= {"state": state} if state else {}
+    filters |= {"refusing": "true"} if refusing else {}
     query = request(RobotQuery, {**filters, "limit": limit, "cursor": cursor})
     page = listed(connect(hub, token).robots, query, whole=whole)
     rows = [
