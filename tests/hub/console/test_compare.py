@@ -40,7 +40,10 @@ def test_two_versions_stand_side_by_side(tmp_path: Path, address: str) -> None:
                 gate = {"passed": True, "reason": "", "candidate": view(0.7), "seconds": 1}
                 row.score, row.gate = view(0.7), {**gate, "by_embodiment": scores}
             paired = {"reference": first.digest, "score": view(0.7), "jobs": 200, "wins": 12, "losses": 4}
-            second.gate = {**second.gate, "compared": {**paired, "verdict": "not worse", "unseen": 0.03}}
+            second.gate = {
+                **(second.gate or {}),
+                "compared": {**paired, "verdict": "not worse", "unseen": 0.03},
+            }
         page = ok(client.get(address)).text
         for words in ("v1 and v2", "+20.0%", "-30.0%", "v2 alone succeeded in 12", "v1 alone in 4"):
             assert words in page
