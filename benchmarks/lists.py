@@ -61,6 +61,7 @@ LISTS: dict[str, Call] = {
     "skills with a channel": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, channel="stable")
     ),
+    "skills by score": lambda hub, by, n: hub.catalogue.skills.skills(by, SkillQuery(limit=n, sort="score")),
     "skills for an arm": lambda hub, by, n: hub.catalogue.skills.skills(
         by, SkillQuery(limit=n, embodiment="ur5e")
     ),
@@ -82,7 +83,11 @@ LISTS: dict[str, Call] = {
         by, RolloutQuery(limit=n, skill="skill-1003")
     ),
     "fleet": lambda hub, by, n: hub.rollouts.fleet.robots(by, FleetQuery(limit=n, skill="skill-1003")),
-    "robots": lambda hub, by, n: hub.robots.enrolment.robots(by, RobotQuery(limit=n)),
+    "robots": lambda hub, by, n: hub.robots.roster.robots(by, RobotQuery(limit=n)),
+    "robots that are new": lambda hub, by, n: hub.robots.roster.robots(by, RobotQuery(limit=n, state="new")),
+    "contributions of a robot": lambda hub, by, n: hub.robots.roster.contributions(
+        "r-1", by, ListQuery(limit=n)
+    ),
     "robots that fit": lambda hub, by, n: hub.robots.fits.fits(
         "skill-1003", "stable", by, RobotQuery(limit=n)
     ),
@@ -99,6 +104,7 @@ LISTS: dict[str, Call] = {
     "webhooks": lambda hub, by, n: hub.webhooks.registry.webhooks(by, ListQuery(limit=n)),
     "withdrawals": lambda hub, by, n: hub.withdrawals.registry.withdrawals(by, WithdrawalQuery(limit=n)),
     "events": lambda hub, by, n: hub.events.log.past(by, EventQuery(limit=n)),
+    "events of a robot": lambda hub, by, n: hub.events.log.past(by, EventQuery(limit=n, robot="r-1")),
     "events of a skill": lambda hub, by, n: hub.events.log.past(by, EventQuery(limit=n, skill="skill-1003")),
     "audit": lambda hub, _, n: hub.events.audit.entries(AuditQuery(limit=n)),
     "audit of a user": lambda hub, _, n: hub.events.audit.entries(AuditQuery(limit=n, actor="user:rita")),

@@ -306,6 +306,9 @@ def _rounds(session: Session, size: Size) -> None:
         staleness=0,
     )
 
+    asked = [f"skill-{1000 + n}" for n in range(1, min(20, size.skills) + 1)]
+    _add(session, InterestRow, ({"robot_id": "r-1", "skill": skill, "asked_at": START} for skill in asked))
+
 
 def _rollouts(session: Session, size: Size) -> None:
     """A roll-out a skill; all robots ask for one of them, and report."""
@@ -371,6 +374,8 @@ def _logs(session: Session, size: Size) -> None:
     _put(
         session, EventRow, event, kind="delta.admitted", at=START, skill=skill, organisation=OWNER, data=data
     )
+    lost = _numbers("lost", 40)
+    _put(session, EventRow, lost, kind="robot.lost", at=START, skill=None, organisation=OWNER, data=data)
     _put(
         session,
         AuditRow,

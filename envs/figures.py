@@ -60,6 +60,10 @@ class Figures:
             raise _unknown(name, self._values)
         return self._values[name]
 
+    def now(self) -> dict[str, Floats]:
+        """A copy of each figure, (count, components)."""
+        return {name: values.copy() for name, values in self._values.items()}
+
     def fixed(self, figure: float | str) -> Floats:
         """A figure of the robots, (components,): the same in all simulations.
 

@@ -139,6 +139,10 @@ class TaskVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
         """Numbers that only the twin knows, of `infos["twin"]`."""
         return self.task.twin_size
 
+    def figures(self) -> dict[str, Floats]:
+        """What the robot and its jobs are like, (copies, components): for studies, not for policies."""
+        return self._figures.now()
+
     def paths_in_home_frame(self, copy: int) -> list[Floats]:
         """Points (rows, 3) of one copy's paths, m from the tool's home: for pictures, not for policies."""
         paths = [term for term in self.terms.values() if isinstance(term, LivePath)]

@@ -34,6 +34,7 @@ from skills.manifest import Digest
 from skills.messages.attestations import AttestationView, GateKey, ScoreAttestation
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
+from skills.messages.causes import Explanation
 from skills.messages.events import Event
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
@@ -63,7 +64,7 @@ from skills.messages.skills import (
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.messages.tokens import TokenCreated, TokenRequest
 from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
-from skills.messages.users import UserCreated, UserRequest, UserView
+from skills.messages.users import InvitationRequest, UserCreated, UserRequest, UserView
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from skills.signing import SigningKey, VerifyKey, delta_statement, gate_key_statement, skill_statement
@@ -281,6 +282,10 @@ class OperatorClient(RolloutOrders):
             ReleaseView, "GET", f"{paths.skill(name)}/releases/{quote(release_id, safe='')}"
         )
 
+    def explain(self, name: str, ref: str) -> Explanation:
+        """Have the hub find what goes with a version's failures, and wait."""
+        return self.connection.ask(Explanation, "POST", f"{paths.version(name, ref)}/causes")
+
     def change_minimum(self, name: str, minimum: float | None) -> SkillView:
         """Say what the first stable version must reach; None: more than doing nothing."""
         return self.connection.ask(
@@ -337,6 +342,10 @@ class OperatorClient(RolloutOrders):
     def create_user(self, request: UserRequest) -> UserCreated:
         """A user and the token that is shown once."""
         return self.connection.ask(UserCreated, "POST", f"{API}/users", request)
+
+    def invite(self, request: InvitationRequest) -> UserCreated:
+        """A colleague in one's own organisation, and the token that is shown once."""
+        return self.connection.ask(UserCreated, "POST", f"{API}/colleagues", request)
 
     def revoke_user(self, name: str) -> None:
         """Refuse a user's token from now on."""

@@ -24,6 +24,8 @@ from hub.leaderboards.wiring import wire as wire_leaderboards
 from hub.metrics import Metrics
 from hub.organisations.wiring import OrganisationsWing
 from hub.organisations.wiring import wire as wire_organisations
+from hub.overview.wiring import OverviewWing
+from hub.overview.wiring import wire as wire_overview
 from hub.queue.background_loop import BackgroundLoop, every
 from hub.robots.wiring import RobotsWing
 from hub.robots.wiring import wire as wire_robots
@@ -78,6 +80,7 @@ class Services:
     webhooks: WebhooksWing
     deltas: DeltasWing
     withdrawals: WithdrawalsWing
+    overview: OverviewWing
     loops: list[BackgroundLoop]
 
     def start(self) -> None:
@@ -127,6 +130,8 @@ def open_services(
     catalogue = wire_catalogue(settings, storage, vouch, workers, clock)
     tuf = wire_tuf(settings, storage, access, clock)
     check = _any_task if gate else check_task
+    robots = wire_robots(settings, storage, access, vouch.gate_key, tuf, clock)
+    rounds = wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check)
     services = Services(
         settings=settings,
         metrics=metrics,
@@ -139,13 +144,14 @@ def open_services(
         tasks=wire_tasks(settings, storage, access, workers, clock),
         attestations=attestations,
         catalogue=catalogue,
-        robots=wire_robots(settings, storage, access, vouch.gate_key, tuf, clock),
+        robots=robots,
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
         rollouts=wire_rollouts(settings, storage, workers, catalogue, vouch, clock),
-        rounds=wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check),
+        rounds=rounds,
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),
         withdrawals=wire_withdrawals(settings, storage, workers, catalogue, vouch, clock),
+        overview=wire_overview(events, organisations, catalogue, robots, rounds),
         loops=[],
     )
     services.loops.extend(_loops(services))

@@ -25,6 +25,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "CONTRIBUTING.md",
         "deploy/README.md",
         "docs/architecture.md",
+        "docs/console.md",
         "docs/deploy-a-skill.md",
         "docs/embodiments.md",
         "docs/tasks.md",

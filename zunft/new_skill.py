@@ -1,19 +1,10 @@
-"""A new skill for a task: version 1, an untrained network of any kind.
-
-How its weights are drawn is left to `skills.networks`.
-"""
+"""A new skill by its task's name, with a network as the command line says it; made by `envs.untrained`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
-
 from skills.errors import RequestError
-from skills.initial import initial_skill
-from skills.manifest import Contract, Manifest
-from skills.networks.base import Network
-from skills.networks.registry import AnyNetwork
 from skills.skill import Skill
 
 if TYPE_CHECKING:
@@ -35,33 +26,10 @@ def new_skill(task: str | Task, *, seed: int, network: dict[str, object] | None 
         RequestError: There is no such network.
     """
     from envs.task import load_task  # noqa: PLC0415 - MuJoCo, which `zunft hub` does without
+    from envs.untrained import untrained_skill  # noqa: PLC0415
 
     found = load_task(task) if isinstance(task, str) else task
-    manifest = Manifest(
-        name=found.name,
-        version=1,
-        task=found.name,
-        task_digest=found.digest,
-        contract=found.contract,
-        network=_network(found.contract, network or found.file.training.network),
-        origin="initial",
-        summary=found.title,
-    )
-    return initial_skill(manifest, seed=seed)
-
-
-def _network(contract: Contract, wanted: dict[str, object]) -> Network:
-    ends = {"inputs": contract.observation_size, "outputs": contract.action_size}
-    try:
-        return TypeAdapter(AnyNetwork).validate_python({**wanted, **ends})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise RequestError(
-            f"{first['msg'].removeprefix('Value error, ')}.",
-            where=f"--size {name}" if name else "--network",
-            remedy="docs/format.md names the kinds and their sizes.",
-        ) from error
+    return untrained_skill(found, seed=seed, network=network)
 
 
 def read_network(kind: str, sizes: list[str] | None) -> dict[str, object] | None:

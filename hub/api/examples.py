@@ -17,10 +17,10 @@ from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.reports import TagsChange
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.rollouts import RingPlan, RolloutOrder, RolloutRequest
-from skills.messages.skills import ChannelMove, MinimumChange
+from skills.messages.skills import ChannelMove, MinimumChange, UntrainedRequest
 from skills.messages.tokens import SessionRequest, TokenRequest
 from skills.messages.uploads import SkillPurpose, UploadRequest
-from skills.messages.users import UserRequest
+from skills.messages.users import InvitationRequest, UserRequest
 from skills.messages.webhooks import RedeliverRequest, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest
 
@@ -28,6 +28,7 @@ __all__ = [
     "AbilitiesBody",
     "CampaignBody",
     "EnrolmentBody",
+    "InvitationBody",
     "MinimumBody",
     "MoveBody",
     "OrganisationBody",
@@ -40,6 +41,7 @@ __all__ = [
     "TagsBody",
     "TokenBody",
     "TokensBody",
+    "UntrainedBody",
     "UploadBody",
     "UserBody",
     "VisibilityBody",
@@ -122,6 +124,16 @@ ScoreAttestationBody = Annotated[
 MinimumBody = Annotated[
     MinimumChange,
     Body(openapi_examples=_example("half", "Every other time at least", MinimumChange(minimum=0.5))),
+]
+
+InvitationBody = Annotated[
+    InvitationRequest,
+    Body(openapi_examples=_example("colleague", "A colleague who publishes", InvitationRequest(name="rita"))),
+]
+
+UntrainedBody = Annotated[
+    UntrainedRequest,
+    Body(openapi_examples=_example("push", "To push parts", UntrainedRequest(task="push-part"))),
 ]
 
 CampaignBody = Annotated[

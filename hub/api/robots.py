@@ -14,13 +14,14 @@ from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
 from hub.api.permissions import OWN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.manifest import Name
-from skills.messages.lists import Page, RobotQuery
-from skills.messages.robots import Enrolled, EnrolmentToken, RobotView
+from skills.messages.lists import ListQuery, Page, RobotQuery
+from skills.messages.robots import Contribution, Enrolled, EnrolmentToken, RobotCounts, RobotView
 from skills.messages.rounds import Assignment
 
 __all__ = ["router"]
 
 router = noun_router("robots")
+OURS = heeds(unseen="404", others="404")
 
 
 @router.get(
@@ -90,16 +91,37 @@ def list_robots(
     services: ServicesDep, viewer: OperatorReads, query: Annotated[RobotQuery, Query()]
 ) -> Page[RobotView]:
     """Robots of one's organisation, in the order in which they joined."""
-    return services.robots.enrolment.robots(viewer, query)
+    return services.robots.roster.robots(viewer, query)
+
+
+@router.get("/robots/counts", responses=refusals(401, 403))
+def count_robots(services: ServicesDep, viewer: OperatorReads) -> RobotCounts:
+    """How many robots of one's organisation are online, away, lost, or refuse something."""
+    return services.robots.roster.counts(viewer)
 
 
 @router.get("/robots/me", responses=refusals(401, 403))
 def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
     """The robot that asks."""
-    return services.robots.enrolment.robot(robot.name, robot)
+    return services.robots.roster.robot(robot.name, robot)
 
 
 @router.put("/robots/me/abilities", status_code=204, responses=refusals(401, 403, 413))
 def tell_abilities(said: AbilitiesBody, services: ServicesDep, robot: Robot) -> None:
     """Say what one serves, in place of what one said before."""
     services.robots.fits.tell(said, by=robot)
+
+
+@router.get("/robots/{robot_id}", responses=refusals(401, 403, 404), openapi_extra=OURS)
+def show_robot(robot_id: str, services: ServicesDep, viewer: OperatorReads) -> RobotView:
+    """One robot of one's organisation; past events say what happened to it."""
+    return services.robots.roster.robot(robot_id, viewer)
+
+
+@router.get("/robots/{robot_id}/contributions", responses=refusals(401, 403, 404), openapi_extra=OURS)
+def list_contributions(
+    robot_id: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[ListQuery, Query()]
+) -> Page[Contribution]:
+    """What it sent that counted, newest first."""
+    services.robots.roster.robot(robot_id, viewer)
+    return services.robots.roster.contributions(robot_id, viewer, query)

@@ -10,12 +10,13 @@ from fastapi import Header, Query, Request, Response
 from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
 from hub.api.errors import refusals
-from hub.api.examples import MinimumBody, MoveBody, VisibilityBody
+from hub.api.examples import MinimumBody, MoveBody, UntrainedBody, VisibilityBody
 from hub.api.files import file_answer
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.fits import RobotFit
 from skills.messages.base import API, BLOB
+from skills.messages.causes import Explanation
 from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
 from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
 
@@ -47,6 +48,12 @@ async def publish_skill(
     """Take a skill file into the catalogue; the hub signs its digest. A new name is one's organisation's."""
     publish = partial(services.catalogue.skills.publish, file, by=researcher, visibility=visibility)
     return await take_in(request, response, file.size, publish)
+
+
+@router.post("/skills/untrained", status_code=201, responses=refusals(401, 403, 404, 409, 413))
+def begin_skill(request: UntrainedBody, services: ServicesDep, researcher: Researcher) -> VersionView:
+    """Have a worker make version 1 of a task's skill, an untrained network from which campaigns begin."""
+    return services.catalogue.beginnings.begin(request.task, request.seed, by=researcher)
 
 
 @router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
@@ -161,3 +168,17 @@ def change_visibility(
 ) -> SkillView:
     """Say who may see a skill from now on; what others have of it already they keep."""
     return services.catalogue.skills.show_to(name, change.visibility, by=operator)
+
+
+@router.get(
+    "/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404, 409), openapi_extra=SEEN
+)
+def show_causes(name: str, ref: str, services: ServicesDep, viewer: Reader) -> Explanation:
+    """What goes with this version's failures, once somebody has had it measured."""
+    return services.catalogue.explanations.explanation(name, ref, viewer)
+
+
+@router.post("/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404), openapi_extra=OWN)
+def find_causes(name: str, ref: str, services: ServicesDep, operator: Operator) -> Explanation:
+    """Have a worker measure on many held-out robots what goes with failure; may take a minute."""
+    return services.catalogue.explanations.explain(name, ref, by=operator)

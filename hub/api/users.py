@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from hub.api.deps import Admin, AdminReads, ServicesDep, TokenHolder, UserReads
+from hub.api.deps import Admin, AdminReads, Operator, OperatorReads, ServicesDep, TokenHolder, UserReads
 from hub.api.errors import refusals
-from hub.api.examples import TokenBody, UserBody
-from hub.api.permissions import heeds
+from hub.api.examples import InvitationBody, TokenBody, UserBody
+from hub.api.permissions import OWN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.messages.lists import ListQuery, Page, UserQuery
 from skills.messages.tokens import TokenCreated, TokenView
@@ -32,6 +32,20 @@ def create_user(request: UserBody, services: ServicesDep, admin: Admin) -> UserC
 def list_users(services: ServicesDep, _: AdminReads, query: Annotated[UserQuery, Query()]) -> Page[UserView]:
     """Users, and how long their tokens are valid."""
     return services.organisations.accounts.users(query)
+
+
+@router.post("/colleagues", status_code=201, responses=refusals(401, 403, 409, 413))
+def invite_colleague(request: InvitationBody, services: ServicesDep, operator: Operator) -> UserCreated:
+    """Let a colleague into one's own organisation; the token, which signs in, is shown only here."""
+    return services.organisations.accounts.invite(request, by=operator)
+
+
+@router.get("/colleagues", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+def list_colleagues(
+    services: ServicesDep, operator: OperatorReads, query: Annotated[UserQuery, Query()]
+) -> Page[UserView]:
+    """Users of one's own organisation; all for admins."""
+    return services.organisations.accounts.colleagues(operator, query)
 
 
 @router.get("/users/me", responses=refusals(401, 403))

@@ -18,6 +18,8 @@ from hub.access.principal import Principal, Viewer
 from hub.attestations.keeping import Attestations, Kept, has_gate
 from hub.catalogue.catalogue import find_skill, make_candidate, make_stable, own_skill, resolve
 from hub.catalogue.channels import ask_release, is_fit, stable_of
+from hub.catalogue.objections import must_have_reason, objection
+from hub.catalogue.skill_views import version_view
 from hub.clock import Clock
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.queue.queue_worker import QueueWorker
@@ -31,7 +33,7 @@ from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.plans import GatePlan
-from skills.messages.skills import ChannelName, GateReport, ReleaseView
+from skills.messages.skills import ChannelName, GateReport, ReleaseView, VersionView
 
 __all__ = ["Releaser", "Releases"]
 
@@ -72,7 +74,7 @@ class Releases:
         Raises:
             NotFoundError: No such skill or version.
             ForbiddenError: It is another organisation's.
-            ConflictError: It was withdrawn.
+            ConflictError: It was withdrawn; or something speaks against it, and nobody says why all the same.
         """
         now = self.clock()
         with self.database.write() as session:
@@ -85,6 +87,8 @@ class Releases:
                     remedy="Choose another version.",
                     code="withdrawn",
                 )
+            if channel == "stable":
+                must_have_reason(version_view(session, version), _stable(session, name), words)
             row = ask_release(session, version, channel, now, by=by.actor, words=words)
             if channel != "stable" or (is_fit(version) and has_gate(session, version)):
                 _finish(session, self.attestations, row, version, "", now)
@@ -219,6 +223,9 @@ def _finish(
     may_move = version.withdrawn_at is None and (row.channel != "stable" or is_fit(version))
     if may_move and row.if_none and stable_of(session, row.skill) is not None:
         may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
+    if may_move and row.channel == "stable" and not row.words and row.asked_by != HUB:
+        against = objection(version_view(session, version), _stable(session, row.skill))
+        may_move, reason = not against, f"{against} Release it with a reason." if against else reason
     row.state, row.finished_at = "released" if may_move else "refused", now
     row.reason = reason[:REASON_LENGTH]
     if may_move and row.channel == "stable":
@@ -227,6 +234,11 @@ def _finish(
         make_candidate(session, row.skill, row.number, now, by=row.asked_by)
     else:
         record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
+
+
+def _stable(session: Session, skill: str) -> VersionView | None:
+    row = stable_of(session, skill)
+    return version_view(session, row) if row is not None else None
 
 
 def _raise_lowest(session: Session, version: VersionRow, channel: ChannelName, lowest: int) -> None:

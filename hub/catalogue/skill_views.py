@@ -29,8 +29,16 @@ __all__ = [
     "version_views",
 ]
 
+LOWER_BOUND = (
+    select(VersionRow.score["low"].as_float())
+    .join(ChannelRow, and_(ChannelRow.skill == VersionRow.skill, ChannelRow.number == VersionRow.number))
+    .where(ChannelRow.skill == SkillRow.name, ChannelRow.name == "stable")
+    .correlate(SkillRow)
+    .scalar_subquery()
+)
 SKILL_ORDERS = {
     "name": Order("skills.name", (SkillRow.name,)),
+    "score": Order("skills.score", (func.coalesce(-LOWER_BOUND, 1.0), SkillRow.name)),  # unmeasured ones last
     "updated": Order("skills.updated", (SkillRow.updated_at, SkillRow.name), descending=True),
 }
 VERSION_ORDERS = {
@@ -45,8 +53,8 @@ NEWEST = (
 def listed_skills(viewer: Viewer, query: SkillQuery) -> Statement:
     """Skills that the viewer sees and asked for, each with the number of its newest version."""
     found = select(SkillRow, NEWEST).where(seen(viewer))
-    if query.text:
-        found = found.where(containing(query.text, SkillRow.name, SkillRow.task, SkillRow.summary))
+    for word in query.text.split():
+        found = found.where(containing(word, SkillRow.name, SkillRow.task, SkillRow.summary))
     if query.task:
         found = found.where(SkillRow.task == query.task)
     if query.organisation:

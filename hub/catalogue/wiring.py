@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.attestations.keeping import Attestations
+from hub.catalogue.beginning import Beginnings
 from hub.catalogue.catalogue import Catalogue
+from hub.catalogue.explaining import Explanations
 from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock
 from hub.settings import Settings
@@ -17,9 +19,11 @@ __all__ = ["CatalogueWing", "wire"]
 
 @dataclass(frozen=True)
 class CatalogueWing:
-    """Skills and their versions, releases by hand, and what measures those first."""
+    """Skills and their versions, how they begin and why they fail, releases by hand and their measuring."""
 
     skills: Catalogue
+    beginnings: Beginnings
+    explanations: Explanations
     releases: Releases
     releaser: Releaser
 
@@ -33,8 +37,11 @@ def wire(
 ) -> CatalogueWing:
     """Measuring begins with the releaser's loop."""
     database = storage.database
+    skills = Catalogue(database, storage.stores, storage.discards, attestations, clock)
     return CatalogueWing(
-        skills=Catalogue(database, storage.stores, storage.discards, attestations, clock),
+        skills=skills,
+        beginnings=Beginnings(database, skills, workers.jobs, storage.spool),
+        explanations=Explanations(database, workers.background, settings.data_dir / "explanations"),
         releases=Releases(database, attestations, clock),
         releaser=Releaser(
             database, workers.jobs, attestations, clock, settings.lease_seconds, storage.stopping

@@ -24,12 +24,16 @@ from starlette.types import Receive, Scope, Send
 from hub.api.rate_limits import Buckets, address_key
 from hub.services import Services
 from hub.settings import Settings
+from skills.messages.base import API
 
 __all__ = ["Pages", "mount_console"]
 
 SOCKET = "/_nicegui_ws/"
-ASSETS = ("/_nicegui/", SOCKET)
-PAGES = re.compile(r"/|/favicon\.ico|/login|/tasks|/(skills|campaigns|tasks)/[^/]+|/tasks/[^/]+/leaderboard")
+ASSETS = ("/_nicegui/", "/_pictures/", SOCKET)
+PAGES = re.compile(
+    r"/|/favicon\.ico|/login|/(skills|tasks|robots|people|audit)|/(skills|campaigns|tasks|robots)/[^/]+"
+    r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|explain)"
+)
 
 
 class Pages(Protocol):
@@ -43,7 +47,7 @@ class Pages(Protocol):
 
 
 def mount_console(app: FastAPI, services: Services, pages: Callable[[Services], Pages]) -> None:
-    """Serve the pages of these services under `/`, `/login`, `/skills/...`, `/campaigns/...`, `/tasks/...`.
+    """Serve the pages of these services under `/` and what `PAGES` names.
 
     Call it after all API routes; every other path keeps the API's answers and its error shape.
     """
@@ -78,7 +82,9 @@ class Console(BaseRoute):
         path, kind = scope.get("path", ""), scope["type"]
         if path.startswith(ASSETS) and kind in {"http", "websocket"}:
             return Match.FULL, {}
-        is_page = kind == "http" and scope["method"] == "GET" and PAGES.fullmatch(path)
+        is_page = (
+            kind == "http" and scope["method"] == "GET" and (PAGES.fullmatch(path) or _for_people(scope))
+        )
         return (Match.FULL if is_page else Match.NONE), {}
 
     def url_path_for(self, name: str, /, **_path_params: Any) -> Any:
@@ -124,3 +130,9 @@ class Console(BaseRoute):
         headers = Headers(scope=scope)
         origin, known = headers.get("origin", ""), self._settings.public_url.rstrip("/")
         return origin == known if known else bool(origin) and urlsplit(origin).netloc == headers.get("host")
+
+
+def _for_people(scope: Scope) -> bool:
+    """Whether a browser asks for a page, of which there is none: programs get the API's error."""
+    accepts = Headers(scope=scope).get("accept", "")
+    return "text/html" in accepts and not scope["path"].startswith(API)

@@ -15,7 +15,7 @@ from nicegui.element import Element
 
 from hub.console.elements import block, described, text
 
-__all__ = ["Act", "field", "form"]
+__all__ = ["Act", "choice", "field", "form"]
 
 
 class Act:
@@ -28,6 +28,9 @@ class Act:
         question: What is asked before; empty: nothing is.
         body: Sent as JSON.
         goal: Where the browser goes on to; names in braces are fields of the answer. Empty: it stays.
+        confirm: What has to be typed before it is done; empty: nothing.
+        reason: Whether a reason has to be typed, which is sent as `reason`.
+        is_grave: Whether it is red.
     """
 
     def __init__(
@@ -39,6 +42,9 @@ class Act:
         question: str = "",
         body: Mapping[str, str | int] | None = None,
         goal: str = "",
+        confirm: str = "",
+        reason: bool = False,
+        is_grave: bool = False,
     ) -> None:
         self.element = described(
             text("button", label, "quiet"),
@@ -46,15 +52,27 @@ class Act:
             data_does="act",
             data_method=method,
             data_path=path,
-            data_question=question,
             data_body=json.dumps(body) if body is not None else "",
             data_goal=goal,
+            data_confirm=confirm,
         )
+        self.ask(question, reason=reason, is_grave=is_grave)
+
+    def ask(self, question: str, *, reason: bool = False, is_grave: bool = False) -> None:
+        """Another question, a line for each paragraph."""
+        described(self.element, data_question=question, data_reason="yes" if reason else "")
+        self.element.classes(add="grave" if is_grave else "", remove="" if is_grave else "grave")
 
 
 @contextmanager
 def form(
-    path: str, submit: str, *, goal: str, fixed: Mapping[str, Any] | None = None, look: str = "primary"
+    path: str,
+    submit: str,
+    *,
+    goal: str,
+    fixed: Mapping[str, Any] | None = None,
+    look: str = "primary",
+    tells: str = "",
 ) -> Iterator[None]:
     """Fields that are posted to the API as one JSON object; fill it with `field`.
 
@@ -63,10 +81,17 @@ def form(
         submit: What the button says.
         goal: As for `Act`.
         fixed: What is sent beside the fields.
+        tells: A line for a terminal to be shown for each thing that was made, where the page has `data-told`;
+            names in braces are fields of the answer and of the form.
         look: `primary`, or `secondary` where another button of the page matters more.
     """
     frame = described(
-        block("form", "form"), data_does="act", data_method="POST", data_path=path, data_goal=goal
+        block("form", "form"),
+        data_does="act",
+        data_method="POST",
+        data_path=path,
+        data_goal=goal,
+        data_tells=tells,
     )
     with described(frame, data_body=json.dumps(fixed or {})):
         yield
@@ -75,7 +100,19 @@ def form(
 
 
 def field(label: str, name: str, **attributes: str) -> Element:
-    """A labelled input; attributes are HTML's."""
+    """A labelled input; attributes are HTML's, and `data_local` keeps it from being sent."""
     with block("label"):
         text("span", label)
         return described(block("input"), name=name, required="", **attributes)
+
+
+def choice(label: str, name: str, values: Mapping[str, str], chosen: str) -> Element:
+    """A labelled choice among values, with what each is called."""
+    with block("label"):
+        text("span", label)
+        with described(block("select"), name=name) as found:
+            for value, said in values.items():
+                option = described(text("option", said), value=value)
+                if value == chosen:
+                    described(option, selected="selected")
+        return found

@@ -29,6 +29,23 @@
     const said = answer.status === 204 ? {} : await answer.json();
     if (!answer.ok) throw new Error(`${said.error.message} ${said.error.remedy}`);
     if (goal) location.assign(goal.replace(/{(\w+)}/g, (_, name) => encodeURIComponent(said[name])));
+    return said;
+  }
+
+  // What was made is shown here alone and once: a line for a terminal for each, with a button that copies it.
+  function tell(template, made, words) {
+    const place = document.querySelector("[data-told]");
+    place.replaceChildren(...[].concat(made).map((each, index) => {
+      const known = { ...words, ...each, number: index + 1 };
+      const line = template.replace(/{(\w+)}/g, (_, name) => known[name]);
+      const code = Object.assign(element("code", "", line), { tabIndex: 0 });
+      const button = Object.assign(element("button", "quiet", "Copy"), { type: "button", ariaLabel: `Copy: ${line}` });
+      button.dataset.does = "copy";
+      const frame = element("div", "command", "");
+      frame.append(code, button);
+      return frame;
+    }));
+    place.scrollIntoView({ block: "nearest" });
   }
 
   // Runs `step` with the button shut; what the hub refuses is said in `refusal`.
@@ -50,6 +67,14 @@
     return Object.assign(document.createElement(tag), { className, textContent: text });
   }
 
+  function typing(words) {
+    const label = element("label", "typed", "");
+    const input = element("input", "", "");
+    input.maxLength = 500;
+    label.append(element("span", "", words), input);
+    return { label, input };
+  }
+
   function askFirst(button, step) {
     const dialog = element("dialog", "ask", "");
     const refusal = element("p", "refusal", "");
@@ -58,12 +83,35 @@
     const no = element("button", "quiet", "Cancel");
     const row = element("div", "acts", "");
     row.append(no, yes);
-    dialog.append(element("p", "", button.dataset.question), refusal, row);
+    const asked = button.dataset.question.split("\n").map((line) => element("p", "", line));
+    const { confirm, reason } = button.dataset;
+    const typed = confirm || reason ? typing(confirm ? `Type ${confirm} to go on` : "Why, for the record") : null;
+    if (typed) {
+      asked.push(typed.label);
+      const isRight = () => (confirm ? typed.input.value === confirm : typed.input.value.trim().length > 4);
+      yes.disabled = true;
+      typed.input.oninput = () => { yes.disabled = !isRight(); };
+    }
+    if (button.classList.contains("grave")) yes.classList.add("grave");
+    dialog.append(...asked, refusal, row);
     no.onclick = () => dialog.close();
-    yes.onclick = async () => { if (await attempt(yes, refusal, step)) dialog.close(); };
+    yes.onclick = async () => { if (await attempt(yes, refusal, () => step(reason ? { reason: typed.input.value.trim() } : {}))) dialog.close(); };
     dialog.onclose = () => dialog.remove();
     document.body.append(dialog);
     dialog.showModal();
+  }
+
+  // An invitation's link carries the token behind a hash, which browsers send to nobody; it is gone at once.
+  function takeInvitation() {
+    const input = document.querySelector("input[name=token]");
+    if (!input || !location.hash.startsWith("#zt_")) return Boolean(input);
+    input.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname + location.search);
+    return true;
+  }
+  if (location.pathname === "/login" && location.hash) {
+    const looking = new MutationObserver(() => takeInvitation() && looking.disconnect());
+    looking.observe(root, { childList: true, subtree: true });
   }
 
   document.addEventListener("submit", (event) => {
@@ -71,10 +119,15 @@
     if (!form) return;
     event.preventDefault();
     const body = JSON.parse(form.dataset.body);
-    for (const input of form.querySelectorAll("input")) {
-      body[input.name] = input.type === "number" ? input.valueAsNumber : input.value.trim();
+    const words = {};
+    for (const input of form.querySelectorAll("input, select")) {
+      const target = "local" in input.dataset ? words : body;
+      target[input.name] = input.type === "number" ? input.valueAsNumber : input.value.trim();
     }
-    attempt(form.querySelector("button"), form.querySelector(".refusal"), () => ask(form.dataset, body));
+    attempt(form.querySelector("button"), form.querySelector(".refusal"), async () => {
+      const made = await ask(form.dataset, body);
+      if (form.dataset.tells) tell(form.dataset.tells, made, { ...body, ...words });
+    });
   });
 
   document.addEventListener("click", async (event) => {
@@ -82,7 +135,7 @@
     if (!button) return;
     if (button.dataset.does === "act") {
       const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
-      const step = () => ask(button.dataset, body);
+      const step = (more) => ask(button.dataset, body && { ...body, ...more });
       if (button.dataset.question) askFirst(button, step);
       else attempt(button, element("p", "", ""), step).then((done) => done || location.reload());
       return;

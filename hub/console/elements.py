@@ -136,7 +136,7 @@ class FigureRow:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._values: dict[str, tuple[TextElement, TextElement]] = {}
-        with block("dl", "figures"):
+        with block("dl", "figures") as self.element:
             for name in names:
                 with block("div"):
                     text("dt", name)

@@ -17,13 +17,14 @@ from hub.api.cookies import SESSION, Browser
 from hub.api.login import login_page
 from hub.console.acting import Act
 from hub.console.elements import block, described, link, text
+from hub.console.places import places_of
 from hub.console.reading import SCOPE_KEY
 from hub.console.theme import MARK
 from hub.services import Services
 from skills.errors import UnauthorizedError, ZunftError
 from skills.messages.base import API
 
-__all__ = ["frame", "hub_address", "live", "reading_of", "viewer_of"]
+__all__ = ["frame", "hub_address", "live", "reading_of", "refuse", "viewer_of"]
 
 PERIOD = 1.5  # seconds between two looks
 
@@ -56,6 +57,11 @@ def hub_address(request: Request) -> str:
     return Browser(request, reading_of(request).settings).address
 
 
+def address_of(request: Request) -> str:
+    """The page that was asked for, with its filters."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
 @contextmanager
 def frame(title: str, viewer: Viewer) -> Iterator[None]:
     """Masthead, main part and foot; the caller fills the main part."""
@@ -65,9 +71,9 @@ def frame(title: str, viewer: Viewer) -> Iterator[None]:
         with described(block("a", "wordmark"), href="/"):
             ui.html(MARK, sanitize=False)
             text("span", "Zunft")
-        text("span", "The guild hall", "place")
-        link("Tasks", "/tasks", "quiet")
-        block("span", "spring")
+        with block("div", "places"):
+            for name, address in places_of(viewer):
+                link(name, address, "quiet")
         _who(viewer)
         described(text("button", "Light or dark", "quiet"), type="button", data_does="theme")
     with described(block("div", "content"), id="content"):
@@ -113,9 +119,9 @@ async def live(
 
     viewer, first = await asyncio.to_thread(look, in_use=True)
     if isinstance(first, UnauthorizedError):
-        return RedirectResponse(login_page(goal=request.url.path), status_code=303)
+        return RedirectResponse(login_page(goal=address_of(request)), status_code=303)
     if isinstance(first, ZunftError):
-        _refuse(first, viewer)
+        refuse(first, viewer)
         return None
     show = build(viewer, first)
     show(first, datetime.now(UTC))
@@ -135,7 +141,8 @@ async def live(
     return None
 
 
-def _refuse(error: ZunftError, viewer: Viewer) -> None:
+def refuse(error: ZunftError, viewer: Viewer) -> None:
+    """A page that says why there is none, with the status that the API would have."""
     ui.context.client.status_code = error.status
     with frame("Not found" if error.status == 404 else "Not available", viewer):
         text("h1", "Nothing here under this name" if error.status == 404 else "Not available")

@@ -16,7 +16,6 @@ from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,
     RobotQuery,
-    SkillQuery,
     TaskQuery,
     TaskVersionQuery,
     VersionQuery,
@@ -27,13 +26,12 @@ from skills.messages.tasks import TaskVersionView, TaskView
 __all__ = [
     "SCOPE_KEY",
     "CampaignPage",
-    "CataloguePage",
     "SkillPage",
     "SkillReader",
     "TaskPage",
     "may_operate",
+    "must_see",
     "read_campaign",
-    "read_catalogue",
     "read_leaderboard",
     "read_task",
     "read_tasks",
@@ -44,19 +42,6 @@ SHOWN_VERSIONS = 20  # of a task
 HISTORY = 100  # versions of a skill
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
-
-
-@dataclass(frozen=True)
-class CataloguePage:
-    """Everything on `/`; campaigns newest first, those that run before those that ended.
-
-    Attributes:
-        more: Whether the hub has more skills than these.
-    """
-
-    skills: tuple[SkillView, ...]
-    campaigns: tuple[CampaignView, ...]
-    more: bool
 
 
 @dataclass(frozen=True)
@@ -104,27 +89,17 @@ class TaskPage:
 
 def read_tasks(hub: Services, viewer: Viewer) -> tuple[TaskView, ...]:
     """Tasks by name; raises UnauthorizedError."""
-    _check(hub, viewer)
+    must_see(hub, viewer)
     return hub.tasks.registry.tasks(viewer, TaskQuery(limit=LARGEST_PAGE)).items
 
 
 def read_task(hub: Services, name: str, viewer: Viewer) -> TaskPage:
     """One task with its newest versions; raises NotFoundError, UnauthorizedError."""
-    _check(hub, viewer)
+    must_see(hub, viewer)
     task = hub.tasks.registry.task(name, viewer)
     return TaskPage(
         task, hub.tasks.registry.versions(name, viewer, TaskVersionQuery(limit=SHOWN_VERSIONS)).items
     )
-
-
-def read_catalogue(hub: Services, viewer: Viewer) -> CataloguePage:
-    """Skills and campaigns; raises UnauthorizedError."""
-    _check(hub, viewer)
-    skills = hub.catalogue.skills.skills(viewer, SkillQuery(limit=LARGEST_PAGE))
-    running = hub.rounds.campaigns.campaigns(viewer, CampaignQuery(state="running", limit=LARGEST_PAGE)).items
-    newest = hub.rounds.campaigns.campaigns(viewer, CampaignQuery()).items
-    ended = tuple(campaign for campaign in newest if campaign.state != "running")
-    return CataloguePage(skills.items, running + ended, more=skills.next is not None)
 
 
 class SkillReader:
@@ -140,7 +115,7 @@ class SkillReader:
     def __call__(self, viewer: Viewer) -> SkillPage:
         """The skill with its history; raises NotFoundError, UnauthorizedError."""
         hub, name = self._hub, self._name
-        _check(hub, viewer)
+        must_see(hub, viewer)
         versions = hub.catalogue.skills.versions(
             name, viewer, VersionQuery(sort="newest", limit=HISTORY)
         ).items
@@ -167,14 +142,14 @@ class SkillReader:
 
 def read_campaign(hub: Services, campaign_id: str, viewer: Viewer) -> CampaignPage:
     """One campaign; raises NotFoundError, UnauthorizedError."""
-    _check(hub, viewer)
+    must_see(hub, viewer)
     campaign = hub.rounds.campaigns.campaign(campaign_id, viewer)
     return CampaignPage(campaign, hub.catalogue.skills.skill(campaign.order.skill, viewer).organisation)
 
 
 def read_leaderboard(hub: Services, task: str, address: str, viewer: Viewer) -> Leaderboard:
     """Scores of a task's skills; raises NotFoundError, UnauthorizedError."""
-    _check(hub, viewer)
+    must_see(hub, viewer)
     return hub.leaderboards.boards.board(task, viewer, BoardQuery(limit=LARGEST_PAGE), hub=address)
 
 
@@ -183,6 +158,7 @@ def may_operate(viewer: Viewer, owner: str) -> bool:
     return viewer is not None and viewer.may_act_as("operator", "operate") and may_change(viewer, owner)
 
 
-def _check(hub: Services, viewer: Viewer) -> None:
+def must_see(hub: Services, viewer: Viewer) -> None:
+    """Whether whoever looks may see the catalogue; raises UnauthorizedError."""
     if viewer is None and not hub.settings.public_catalogue:
         raise UnauthorizedError("this hub shows its skills to those it knows.", remedy="Sign in.")

@@ -17,6 +17,8 @@ __all__ = [
     "interval",
     "percent",
     "plural",
+    "points",
+    "probability",
     "progress",
     "release_in_words",
     "score_in_words",
@@ -38,6 +40,15 @@ STATES = {
     "checking": "being checked",
     "listed": "listed",
     "refused": "refused",
+    "new": "not heard of yet",
+    "withdrawn": "forgotten",
+    "requested": "asked for",
+    "working": "under way",
+    "worse": "worse in its own twin",
+    "does_not_fit": "does not fit it",
+    "rolled_back": "older than what it knows",
+    "expired": "what vouches for it is too old",
+    "not_what_was_signed": "not what was signed",
 }
 NO_SCORE = "not measured"
 
@@ -45,6 +56,16 @@ NO_SCORE = "not measured"
 def percent(share: float) -> str:
     """A share in [0, 1] as a percentage with one decimal: `92.3 %`."""
     return f"{share * 100:.1f} %"
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points: `12.3 points`."""
+    return f"{share * 100:.1f} points"
+
+
+def probability(chance: float) -> str:
+    """How likely something is, roughly: `2 %`, or `under 0.1 %`."""
+    return "under 0.1 %" if chance < 0.001 else f"{chance * 100:.1f} %"
 
 
 def interval(score: ScoreView) -> str:

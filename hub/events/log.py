@@ -6,7 +6,7 @@ not see are left out. Sending the events over HTTP is left to `hub.api.events`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -26,6 +26,8 @@ ORDER = Order("events", (EventRow.id,), descending=True)
 
 
 ROBOT = "robot_id"
+OF_ROBOTS = ("robot.enrolled", "robot.lost", "robot.returned", "robot.withdrawn", "version.refused")
+"""What happens to a robot; there is an index by kind, and none by robot."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,18 @@ class EventLog:
         reached = rows[-1].id if len(rows) == PAGE else max(last, newest)
         return Told(tuple(rows), reached, _encoded(rows, viewer))
 
-    def past(self, viewer: Viewer, query: EventQuery) -> Page[Event]:
-        """What the viewer may see of what happened, newest first."""
+    def past(self, viewer: Viewer, query: EventQuery, *, without: Collection[str] = ()) -> Page[Event]:
+        """What the viewer may see of what happened, newest first; nothing of the kinds in `without`."""
         found = select(EventRow).where(seen_events(viewer))
+        if without:
+            found = found.where(EventRow.kind.not_in(sorted(without)))
         if query.kind:
             found = found.where(EventRow.kind == query.kind)
         if query.skill:
             found = found.where(EventRow.skill == query.skill)
+        if query.robot:
+            its = EventRow.data[ROBOT].as_string() == query.robot
+            found = found.where(EventRow.kind.in_(OF_ROBOTS), its)
         with self._database.read() as session:
             return page_of(
                 session, found, ORDER, query, lambda rows: (event_view(row[0], viewer) for row in rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from hub.access.principal import FIRST_ADMIN, hash_token, make_token
+from hub.access.principal import FIRST_ADMIN, Principal, hash_token, make_token
 from hub.access.sessions import end_sessions
 from hub.access.tokens import FIRST, add_token, check_admin_left, valid_admins
 from hub.clock import Clock
@@ -26,7 +26,7 @@ from skills.errors import ConflictError, NotFoundError
 from skills.files import write_atomically
 from skills.messages.lists import Page, UserQuery
 from skills.messages.tokens import EVERY_SCOPE
-from skills.messages.users import UserCreated, UserRequest, UserView
+from skills.messages.users import InvitationRequest, UserCreated, UserRequest, UserView
 
 __all__ = ["Accounts"]
 
@@ -61,6 +61,21 @@ class Accounts:
             self._add(session, request, by)
             add_token(session, request.name, FIRST, token, EVERY_SCOPE, now, expires)
         return UserCreated(name=request.name, role=request.role, token=token, expires_at=expires)
+
+    def invite(self, request: InvitationRequest, *, by: Principal) -> UserCreated:
+        """Make a user of one's own organisation, who can do no more than run robots; the token is shown once.
+
+        Raises:
+            ConflictError: The name is taken.
+        """
+        wanted = {**request.model_dump(), "organisation": by.organisation}
+        return self.create(UserRequest.model_validate(wanted), by=by.actor)
+
+    def colleagues(self, by: Principal, query: UserQuery) -> Page[UserView]:
+        """Users of one's own organisation by name; all for admins."""
+        if by.role == "admin":
+            return self.users(query)
+        return self.users(query.model_copy(update={"organisation": by.organisation}))
 
     def users(self, query: UserQuery) -> Page[UserView]:
         """Users by name; their tokens are nowhere."""

@@ -1,6 +1,7 @@
 """Robots join: an operator hands out one-time tokens, a robot trades one for its identity.
 
-From then on a robot proves itself by its key, see `hub.access.authenticator`.
+From then on a robot proves itself by its key, see `hub.access.authenticator`; who has joined is read in
+`hub.robots.roster`.
 """
 
 from __future__ import annotations
@@ -11,32 +12,21 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.access.principal import Principal, Viewer, hash_token, make_token
-from hub.access.visibility import may_change, seen_robots
+from hub.access.principal import Principal, hash_token, make_token
+from hub.access.visibility import may_change
 from hub.clock import Clock
 from hub.organisations.quotas import check_robots, hold
 from hub.organisations.registry import find_organisation
 from hub.storage.database import Database
-from hub.storage.paging import Order, Statement, containing, page_of
 from hub.storage.record import note, record
 from hub.storage.tables.robots import EnrolmentTokenRow, RobotRow
 from hub.tuf.repository import Repository
-from skills.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
-from skills.messages.lists import Page, RobotQuery
-from skills.messages.robots import (
-    Enrolled,
-    EnrolmentRequest,
-    EnrolmentToken,
-    EnrolmentTokenRequest,
-    Refusal,
-    RobotView,
-)
+from skills.errors import ConflictError, ForbiddenError, UnauthorizedError
+from skills.messages.robots import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest
 from skills.signing import VerifyKey
 from skills.targets import token_with_root
 
-__all__ = ["ROBOT_ORDER", "Enrolment", "listed_robots"]
-
-ROBOT_ORDER = Order("robots", (RobotRow.enrolled_at, RobotRow.robot_id))
+__all__ = ["Enrolment"]
 
 
 class Enrolment:
@@ -104,24 +94,6 @@ class Enrolment:
             token.robot_id = robot.robot_id
         return self._answer(robot)
 
-    def robots(self, viewer: Viewer, query: RobotQuery) -> Page[RobotView]:
-        """Robots that the viewer sees, in the order in which they joined."""
-        with self._database.read() as session:
-            found = listed_robots(viewer, query)
-            return page_of(session, found, ROBOT_ORDER, query, lambda rows: (_view(row[0]) for row in rows))
-
-    def robot(self, robot_id: str, viewer: Viewer) -> RobotView:
-        """One robot.
-
-        Raises:
-            NotFoundError: No such robot.
-        """
-        with self._database.read() as session:
-            row = session.scalar(select(RobotRow).where(RobotRow.robot_id == robot_id, seen_robots(viewer)))
-        if row is None:
-            raise NotFoundError(f"there is no robot {robot_id[:64]!r}.", where="robot_id")
-        return _view(row)
-
     def _admit(self, session: Session, request: EnrolmentRequest, organisation: str) -> RobotRow:
         if session.scalar(select(RobotRow).where(RobotRow.public_key == request.public_key)) is not None:
             raise ConflictError(
@@ -175,31 +147,7 @@ class Enrolment:
         )
 
 
-def listed_robots(viewer: Viewer, query: RobotQuery) -> Statement:
-    """Robots that the viewer sees and asked for; none that was withdrawn."""
-    found = select(RobotRow).where(seen_robots(viewer), RobotRow.closed_at.is_(None))
-    if query.text:
-        found = found.where(containing(query.text, RobotRow.robot_id, RobotRow.name))
-    if query.organisation:
-        found = found.where(RobotRow.organisation == query.organisation)
-    if query.embodiment:
-        found = found.where(RobotRow.embodiment == query.embodiment)
-    return found
-
-
 def _refusal(message: str) -> UnauthorizedError:
     return UnauthorizedError(
         message, where="token", remedy="Ask an operator for a new token.", code="bad_enrolment_token"
-    )
-
-
-def _view(row: RobotRow) -> RobotView:
-    return RobotView(
-        robot_id=row.robot_id,
-        name=row.name,
-        organisation=row.organisation,
-        embodiment=row.embodiment,
-        enrolled_at=row.enrolled_at,
-        last_seen_at=row.last_seen_at,
-        refusal=Refusal.model_validate(row.refusal) if row.refusal else None,
     )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import undefer
 
 from hub.access.principal import Principal, Viewer
 from hub.catalogue.catalogue import resolve
-from hub.robots.enrolment import ROBOT_ORDER, listed_robots
+from hub.robots.roster import ROBOT_ORDER, Roster, listed_robots
 from hub.storage.database import Database
 from hub.storage.paging import page_of
 from hub.storage.tables.robots import RobotRow
@@ -25,8 +25,9 @@ __all__ = ["Fits"]
 class Fits:
     """What robots serve, and whether that is what a version needs."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, roster: Roster) -> None:
         self._database = database
+        self._roster = roster
 
     def tell(self, said: Abilities, by: Principal) -> None:
         """Remember what a robot says of itself, in place of what it said before."""
@@ -42,7 +43,8 @@ class Fits:
         """
         with self._database.read() as session:
             manifest = Manifest.model_validate(resolve(session, name, ref, viewer).manifest)
-            found = listed_robots(viewer, query).options(undefer(RobotRow.abilities))
+            listed = listed_robots(viewer, query, self._roster.lately())
+            found = listed.options(undefer(RobotRow.abilities))
             return page_of(
                 session, found, ROBOT_ORDER, query, lambda rows: (_fit(manifest, row[0]) for row in rows)
             )

@@ -10,6 +10,7 @@ from hub.robots.attendance import Attendance
 from hub.robots.enrolment import Enrolment
 from hub.robots.fits import Fits
 from hub.robots.refusals import Refusals
+from hub.robots.roster import Roster
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
 from hub.tuf.wiring import TufWing
@@ -20,9 +21,10 @@ __all__ = ["RobotsWing", "wire"]
 
 @dataclass(frozen=True)
 class RobotsWing:
-    """Joining, being missed, what each can run, and what each would not take."""
+    """Joining, who is there and who is missed, what each can run, and what each would not take."""
 
     enrolment: Enrolment
+    roster: Roster
     attendance: Attendance
     fits: Fits
     refusals: Refusals
@@ -38,9 +40,11 @@ def wire(
 ) -> RobotsWing:
     """Robots are told the hub's key and the gate's when they join, and their tokens the root of trust."""
     database = storage.database
+    roster = Roster(database, clock, settings.robot_active_seconds)
     return RobotsWing(
         enrolment=Enrolment(database, clock, access.key.public.text, gate_key.text, tuf.repository),
+        roster=roster,
         attendance=Attendance(database, clock, settings.robot_lost_seconds),
-        fits=Fits(database),
+        fits=Fits(database, roster),
         refusals=Refusals(database, clock),
     )

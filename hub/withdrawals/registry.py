@@ -67,6 +67,8 @@ class Withdrawals:
         found = joined.where(of_organisation(by, RobotRow.organisation))
         if query.state:
             found = found.where(WithdrawalRow.state == query.state)
+        if query.robot:
+            found = found.where(WithdrawalRow.robot_id == query.robot)
         with self.database.read() as session:
             return page_of(session, found, ORDER, query, lambda rows: _views(session, rows, by))
 

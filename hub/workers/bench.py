@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import hub.workers.explaining
+import hub.workers.untrained  # noqa: F401 - a kind of job is known once it is imported
 from envs.task import Task, load_task
 from hub.merging import Engine, choose_engine
 from hub.storage.objects import ObjectStore

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from skills.manifest import Name
 from skills.messages.base import Message
+from skills.messages.robots import RobotState
 from skills.messages.rollouts import RolloutState
 from skills.messages.rounds import RoundState
 from skills.messages.skills import ChannelName, Visibility
@@ -69,7 +70,7 @@ class ListQuery(Message):
 class SkillQuery(ListQuery):
     """Which skills, and in what order."""
 
-    text: Words = Field(default="", description="Part of name, task or summary, in any case.")
+    text: Words = Field(default="", description="Words, each in name, task or summary, in any case.")
     task: Words = ""
     embodiment: Arm = Field(default="", description="The stable version was measured on this one.")
     organisation: Words = ""
@@ -77,7 +78,10 @@ class SkillQuery(ListQuery):
     lowest_score: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="Of the stable version, at least."
     )
-    sort: Literal["name", "updated"] = Field(default="name", description="`updated`: the last one first.")
+    sort: Literal["name", "updated", "score"] = Field(
+        default="name",
+        description="`updated`: the last one first; `score`: by the lower end of stable's interval.",
+    )
 
 
 class VersionQuery(ListQuery):
@@ -94,6 +98,8 @@ class RobotQuery(ListQuery):
     text: Words = Field(default="", description="Part of id or name, in any case.")
     organisation: Words = ""
     embodiment: Arm = ""
+    state: RobotState | None = None
+    refusing: bool | None = Field(default=None, description="Whether it would not take something last.")
 
 
 class FleetQuery(ListQuery):
@@ -163,6 +169,7 @@ class WithdrawalQuery(ListQuery):
     """Which withdrawals, newest first."""
 
     state: WithdrawalState | None = None
+    robot: Words = Field(default="", description="Only that of this robot.")
 
 
 class AuditQuery(ListQuery):
@@ -179,6 +186,7 @@ class EventQuery(ListQuery):
 
     kind: Words = ""
     skill: Words = ""
+    robot: Words = Field(default="", description="Only what happened to this robot.")
 
 
 class BoardQuery(ListQuery):

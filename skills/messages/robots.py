@@ -11,15 +11,21 @@ from skills.manifest import Name
 from skills.messages.base import Label, Message
 
 __all__ = [
+    "Contribution",
     "Enrolled",
     "EnrolmentRequest",
     "EnrolmentToken",
     "EnrolmentTokenRequest",
     "Refusal",
     "RefusalCode",
+    "RobotCounts",
+    "RobotState",
     "RobotView",
     "RootOfTrust",
 ]
+
+RobotState = Literal["new", "online", "away", "lost"]
+"""`new`: never heard of; `away`: not lately; `lost`: was at work, and is missed."""
 
 RefusalCode = Literal["worse", "does_not_fit", "rolled_back", "expired", "not_what_was_signed"]
 
@@ -89,3 +95,30 @@ class RobotView(Message):
     enrolled_at: datetime
     last_seen_at: datetime | None = None
     refusal: Refusal | None = None
+    state: RobotState = "new"
+    lost_at: datetime | None = None
+    withdrawn: bool = False
+
+
+class RobotCounts(Message):
+    """How many robots stand where; one that refuses something stands somewhere, too."""
+
+    robots: int = 0
+    new: int = 0
+    online: int = 0
+    away: int = 0
+    lost: int = 0
+    refusing: int = 0
+
+
+class Contribution(Message):
+    """A delta that counted: in which round, from how many steps, and how many rounds late."""
+
+    skill: str
+    campaign_id: str
+    round_id: str
+    number: int
+    samples: int
+    size: int
+    staleness: int = 0
+    received_at: datetime

@@ -20,6 +20,7 @@ __all__ = [
     "ReleaseView",
     "ScoreView",
     "SkillView",
+    "UntrainedRequest",
     "VersionView",
     "Visibility",
 ]
@@ -164,6 +165,13 @@ class SkillView(Message):
     candidate: VersionView | None
     minimum: float | None = None
     updated_at: datetime
+
+
+class UntrainedRequest(Message):
+    """Somebody wants version 1 of a task's skill: an untrained network; equal seeds, equal files."""
+
+    task: Name
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class MinimumChange(Message):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from skills.messages.base import Label, Message
 
-__all__ = ["Role", "UserCreated", "UserRequest", "UserRole", "UserView"]
+__all__ = ["InvitationRequest", "Role", "UserCreated", "UserRequest", "UserRole", "UserView"]
 
 
 Role = Literal["robot", "researcher", "operator", "admin"]
@@ -25,6 +25,14 @@ class UserRequest(Message):
     role: UserRole
     organisation: Label = "guild"
     valid_days: int = Field(default=365, ge=1, le=3650)
+
+
+class InvitationRequest(Message):
+    """An operator lets a colleague in; whoever has the token by then is that user."""
+
+    name: Label
+    role: Literal["researcher", "operator"] = "researcher"
+    valid_days: int = Field(default=30, ge=1, le=3650)
 
 
 class UserCreated(Message):

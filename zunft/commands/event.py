@@ -26,13 +26,15 @@ def list_events(
     hub: Hub = DEFAULT_HUB,
     kind: Annotated[str, typer.Option(help="Only of this kind, such as round.published.")] = "",
     skill: Annotated[str, typer.Option(help="Only about this skill.")] = "",
+    robot: Annotated[str, typer.Option(help="Only what happened to this robot.")] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
     whole: All = False,
     as_json: Json = False,
 ) -> None:
     """Show events, newest first."""
-    query = request(EventQuery, {"kind": kind, "skill": skill, "limit": limit, "cursor": cursor})
+    filters = {"kind": kind, "skill": skill, "robot": robot}
+    query = request(EventQuery, {**filters, "limit": limit, "cursor": cursor})
     page = listed(connect(hub, token).past_events, query, whole=whole)
     rows = [
         (

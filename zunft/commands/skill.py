@@ -35,6 +35,7 @@ from zunft.commands.connection import (
     request,
     split_reference,
 )
+from zunft.commands.explain import explain
 from zunft.commands.export import export
 from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
@@ -47,6 +48,7 @@ __all__ = ["app"]
 LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True)
+app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
 app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
 app.command(
     "export", epilog="Example: [bold]zunft skill export weld-seam@stable --onnx -o weld-seam.onnx[/]"
@@ -180,7 +182,9 @@ def list_skills(
     lowest_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Only those whose stable version reached it.")
     ] = None,
-    sort: Annotated[Literal["name", "updated"], typer.Option(help="updated: the last one first.")] = "name",
+    sort: Annotated[
+        Literal["name", "updated", "score"], typer.Option(help="score: the best first; updated: the last.")
+    ] = "name",
     limit: Limit = 50,
     cursor: Cursor = "",
     whole: All = False,

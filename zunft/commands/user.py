@@ -12,7 +12,7 @@ from rich.markup import escape
 from skills.errors import RequestError
 from skills.messages.lists import ListQuery, UserQuery
 from skills.messages.tokens import EVERY_SCOPE, Scope, TokenRequest
-from skills.messages.users import UserRequest, UserRole, UserView
+from skills.messages.users import InvitationRequest, UserRequest, UserRole, UserView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.listing import All, Cursor, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import table, tell
@@ -42,6 +42,21 @@ def create_user(
     wanted = {"name": name, "role": role, "organisation": organisation, "valid_days": valid_days}
     made = connect(hub, token).create_user(request(UserRequest, wanted))
     tell(made, f"{made.name} ({made.role}): {made.token}", as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft user invite rita --role researcher[/]")
+def invite(
+    name: str,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    role: Annotated[Literal["researcher", "operator"], typer.Option(help="What they may do.")] = "researcher",
+    valid_days: Annotated[int, typer.Option(help="How long the token is valid.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Let a colleague into your own organisation, by a link that signs in and is shown once."""
+    wanted = request(InvitationRequest, {"name": name, "role": role, "valid_days": valid_days})
+    made = connect(hub, token).invite(wanted)
+    tell(made, f"{made.name} ({made.role}): {hub.rstrip('/')}/login#{made.token}", as_json=as_json)
 
 
 @app.command(

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 
 from fastapi import FastAPI
 from nicegui import app, ui
 
-from hub.console.pages import campaign, catalogue, leaderboard, login, skill, task, tasks
+from hub.console.pages import (
+    audit,
+    campaign,
+    compare,
+    explain,
+    joining,
+    leaderboard,
+    login,
+    missing,
+    people,
+    robot,
+    robots,
+    skill,
+    skills,
+    start,
+    task,
+    tasks,
+)
+from hub.console.pictures import ADDRESS
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
@@ -17,13 +36,24 @@ __all__ = ["build", "is_running"]
 def build() -> FastAPI:
     """NiceGUI's own app with all pages; start it by its lifespan."""
     ui.add_head_html(head_html(), shared=True)
-    ui.page("/")(catalogue.page)
+    ui.page("/")(start.page)
+    ui.page("/skills")(skills.page)
     ui.page("/login")(login.page)
     ui.page("/skills/{name}")(skill.page)
+    ui.page("/robots")(robots.page)
+    ui.page("/robots/join")(joining.page)
+    ui.page("/robots/{robot_id}")(robot.page)
+    ui.page("/skills/{name}/compare")(compare.page)
+    ui.page("/skills/{name}/explain")(explain.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)
     ui.page("/tasks/{name}/leaderboard")(leaderboard.page)
+    ui.page("/people")(people.page)
+    ui.page("/audit")(audit.page)
+    app.add_static_files(ADDRESS, str(files("hub.console.pictures")), max_cache_age=86_400)
+    ui.page("/{rest:path}")(missing.page)
+    app.on_page_exception(missing.failed)
     ui.run_with(
         FastAPI(),  # takes the settings; requests come straight from `hub.console.Console`
         title="Zunft",

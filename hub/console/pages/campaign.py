@@ -76,7 +76,7 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
     order = first.campaign.order
     with frame(f"Campaign for {order.skill}", viewer):
         with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-            link("Skills", "/")
+            link("Skills", "/skills")
             text("span", " / ")
             link(order.skill, f"/skills/{order.skill}")
         with block("div", "titled"):

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from nicegui.element import Element
 
 from hub.access.principal import Viewer
-from hub.console.acting import Act, field, form
+from hub.console.acting import field, form
 from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
 from hub.console.elements import (
     Badge,
@@ -34,6 +34,7 @@ from hub.console.elements import (
 from hub.console.fitting import FitSection
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.reading import SkillPage, SkillReader, may_operate
+from hub.console.releasing import ReleaseButton
 from hub.console.words import (
     NO_SCORE,
     ago,
@@ -77,7 +78,9 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         figures = FigureRow(("Success", "Stable version", "Learned from", "Task"))
         with block("p", "section"):
             task = first.skill.task
-            link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard")
+            link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard", "also")
+            link("Compare two versions", f"/skills/{quote(name)}/compare", "also")
+            link("Why it fails", f"/skills/{quote(name)}/explain", "also")
         campaign = CampaignLine()
         with block("div", "section columns"):
             success = _chart_card("Success against version", "No version has been measured yet.")
@@ -87,7 +90,9 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         with section("Versions", "section card"):
             releasing = described(text("p", "", "note"), role="status")
             body = table(f"Versions of {name}", (*COLUMNS, "Release") if may_act else COLUMNS)
-            versions = Entries[VersionView](body, _version_key, partial(ShownVersion, may_act=may_act))
+            versions = Entries[tuple[VersionView, SkillPage]](
+                body, _version_key, partial(ShownVersion, may_act=may_act)
+            )
         fitting = FitSection()
         with section("Lineage", "section card"):
             lineage = Chart("No version yet.", "chart low")
@@ -109,7 +114,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         scores = _scores_by_arm(found.skill)
         arms.show(embodiment_chart(scores) if scores else None, _arms_in_words(scores))
         lineage.show(lineage_chart(found.versions), f"Lineage of {plural(len(found.versions), 'version')}")
-        versions.show(found.versions, now)
+        versions.show(((version, found) for version in found.versions), now)
         releasing.text = release_in_words(found.release)
         fitting.show(found.fits, found.to_run, now)
 
@@ -153,15 +158,16 @@ class ShownVersion:
                 self._digest = text("code", "", "mono")
             self._made = number_cell("Made")
             self._release = cell("Release", "acts") if may_act else None
-            self._act: Act | None = None
+            self._act: ReleaseButton | None = None
 
-    def show(self, version: VersionView, now: datetime) -> None:
-        """The version as it is now."""
+    def show(self, shown: tuple[VersionView, SkillPage], now: datetime) -> None:
+        """The version as it is now, on its page."""
+        version, found = shown
         if self._release is not None:
             if self._act is None:
                 with self._release:
-                    self._act = _release_button(version)
-            self._act.element.set_visibility("stable" not in version.channels)
+                    self._act = ReleaseButton(version)
+            self._act.show(version, found.skill.stable, found.fits)
         rejected = version.gate is not None and not version.gate.passed
         marks = {"rejected"} if rejected else set(version.channels)
         if "stable" in marks:
@@ -175,17 +181,6 @@ class ShownVersion:
         self._digest.text = short_digest(version.digest)
         described(self._digest, title=version.digest)
         self._made.text = ago(version.created_at, now)
-
-
-def _release_button(version: VersionView) -> Act:
-    measured = "" if version.gate else " It was never measured, so the gate does that first."
-    return Act(
-        "Make stable",
-        "PUT",
-        f"{API}/skills/{quote(version.skill)}/channels/stable",
-        question=f"Make v{version.version} the stable version? Robots take it at their next look.{measured}",
-        body={"version": version.version},
-    )
 
 
 def _order(name: str, advice: CampaignPlan) -> Element:
@@ -203,7 +198,7 @@ def _order(name: str, advice: CampaignPlan) -> Element:
 
 def _crumbs() -> None:
     with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-        link("Skills", "/")
+        link("Skills", "/skills")
 
 
 def _chart_card(title: str, nothing: str) -> Chart:
@@ -276,5 +271,5 @@ def _arms_in_words(scores: dict[str, ScoreView]) -> str:
     )
 
 
-def _version_key(version: VersionView) -> int:
-    return version.version
+def _version_key(shown: tuple[VersionView, SkillPage]) -> int:
+    return shown[0].version

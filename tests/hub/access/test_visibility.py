@@ -34,6 +34,7 @@ from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,
     EventQuery,
+    ListQuery,
     OrganisationQuery,
     RobotQuery,
     RoundQuery,
@@ -136,7 +137,7 @@ def everything_told(guild: Guild, viewer: Viewer) -> str:
     hub, told = guild.hub, []
     told += [
         hub.catalogue.skills.skills(viewer, SkillQuery()),
-        hub.robots.enrolment.robots(viewer, RobotQuery()),
+        hub.robots.roster.robots(viewer, RobotQuery()),
     ]
     told += [
         hub.rounds.campaigns.campaigns(viewer, CampaignQuery()),
@@ -164,7 +165,10 @@ def everything_told(guild: Guild, viewer: Viewer) -> str:
         ]
         told.append(answer_of(hub.catalogue.skills.versions, name, viewer, VersionQuery()))
         told.append(answer_of(hub.rounds.campaigns.rounds, campaign, viewer, RoundQuery()))
-    told += [answer_of(hub.robots.enrolment.robot, robot.name, viewer) for robot in guild.robots]
+    told += [answer_of(hub.robots.roster.robot, robot.name, viewer) for robot in guild.robots]
+    told += [
+        answer_of(hub.robots.roster.contributions, robot.name, viewer, ListQuery()) for robot in guild.robots
+    ]
     return json.dumps(told, default=_plain)
 
 

@@ -49,7 +49,7 @@ def hub_with_pages(folder: Path, *names: str, public: bool = True) -> Iterator[T
 def test_hubs_in_one_process_show_their_own_skills(tmp_path: Path) -> None:
     for name in ("reach", "grasp"):
         with hub_with_pages(tmp_path / name, name) as client:
-            page = ok(client.get("/"))
+            page = ok(client.get("/skills"))
             assert page.headers["content-type"].startswith("text/html")
             assert f"/skills/{name}" in page.text
             assert page.text.count("/skills/") == 1
@@ -67,7 +67,6 @@ def test_a_second_hub_says_that_the_first_has_the_pages_open(tmp_path: Path) -> 
     [
         ("GET", f"{API}/nothing", 404),
         ("GET", "/nothing", 404),
-        ("GET", "/skills", 404),
         ("DELETE", "/skills/reach", 404),
         ("POST", "/", 404),
         ("DELETE", f"{API}/skills", 405),
@@ -91,16 +90,16 @@ def test_an_unknown_thing_is_a_page_that_says_so(tmp_path: Path, path: str) -> N
 
 def test_an_empty_hub_says_what_to_do_next(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path) as client:
-        assert "zunft skill publish weld-seam.skill --hub http://testserver" in ok(client.get("/")).text
+        assert "zunft skill publish weld-seam.skill --hub http://testserver" in ok(client.get("/skills")).text
 
 
 def test_commands_on_the_pages_are_commands_of_the_program(tmp_path: Path) -> None:
     found: set[str] = set()
     with hub_with_pages(tmp_path / "empty") as client:
-        found |= commands_in(client, "/") | commands_in(client, "http://127.0.0.1/login")
+        found |= commands_in(client, "/skills") | commands_in(client, "http://127.0.0.1/login")
     with hub_with_pages(tmp_path / "reach", "reach") as client:
-        found |= commands_in(client, "/") | commands_in(client, "/skills/reach")
-    assert len(found) == 9
+        found |= commands_in(client, "/skills/reach")
+    assert len(found) == 7
     for line in found:
         # With --help the program parses the whole line, refuses what it does not know, and runs nothing.
         answer = CliRunner().invoke(app, [*line.split()[1:], "--help"])
@@ -130,7 +129,7 @@ def session_of(client: TestClient, token: str) -> Headers:
 def test_a_session_opens_the_pages(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path, "reach", public=False) as client:
         here = session_of(client, ADMIN)
-        page = ok(client.get("/", headers=here))
+        page = ok(client.get("/skills", headers=here))
         assert "/skills/reach" in page.text
         assert page.headers["cache-control"] == "no-store"
         assert client.get("/skills/unknown", headers=here).status_code == 404
@@ -151,7 +150,7 @@ def test_pages_show_what_anybody_may_see(tmp_path: Path, visibility: str) -> Non
         hidden = tiny_skill(name="secret").to_bytes()
         ok(client.post(f"{API}/skills?visibility={visibility}", content=hidden))
         campaign = ok(client.post(f"{API}/campaigns", json={"skill": "secret"})).json()["campaign_id"]
-        assert "secret" not in ok(client.get("/")).text
+        assert "secret" not in ok(client.get("/skills")).text + ok(client.get("/")).text
         for path, nowhere in (
             ("/skills/secret", "/skills/nothing"),
             (f"/campaigns/{campaign}", "/campaigns/c-1"),

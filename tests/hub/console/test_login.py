@@ -138,7 +138,7 @@ def test_a_token_signs_in_and_stays_nowhere_in_the_page(house: House, browser: B
         expect(page.get_by_role("alert").filter(has_text="belongs to nobody")).to_be_visible()
         sign_in(page, token)
         page.wait_for_url(f"{house.url}/")
-        expect(page.get_by_role("link", name="reach")).to_be_visible()
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
         assert token not in page.content()
         assert page.evaluate("document.cookie") == ""
         assert token not in page.evaluate("JSON.stringify([localStorage, sessionStorage])")

@@ -11,6 +11,7 @@ from rich.table import Table
 from fleet.client import OperatorClient
 from skills.errors import RequestError
 from skills.messages.lists import RobotQuery, WithdrawalQuery
+from skills.messages.robots import RobotState
 from skills.messages.skills import ScoreView
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
@@ -56,7 +57,7 @@ def forget(
 @app.command(
     "list",
     epilog="Examples: [bold]zunft robot list --all --json[/]; "
-    "[bold]zunft robot list --text cell --embodiment ur5e[/]",
+    "[bold]zunft robot list --state lost --embodiment ur5e[/]",
 )
 def list_robots(
     token: Token,
@@ -64,13 +65,19 @@ def list_robots(
     text: Annotated[str, typer.Option(help="Only those with this in id or name.")] = "",
     organisation: Organisation = "",
     embodiment: Embodiment = "",
+    state: Annotated[RobotState | None, typer.Option(help="Only those that stand so.")] = None,
+    refusing: Annotated[
+        bool, typer.Option("--refusing", help="Only those that would not take a version.")
+    ] = False,
     limit: Limit = 50,
     cursor: Cursor = "",
     whole: All = False,
     as_json: Json = False,
 ) -> None:
-    """Show the organisation's robots and when they were last heard of."""
+    """Show the organisation's robots: who is there, who is missed, and what each would not take."""
     filters = {"text": text, "organisation": organisation, "embodiment": embodiment}
+    filters |= {"state": state} if state else {}
+    filters |= {"refusing": "true"} if refusing else {}
     query = request(RobotQuery, {**filters, "limit": limit, "cursor": cursor})
     page = listed(connect(hub, token).robots, query, whole=whole)
     rows = [
@@ -79,11 +86,13 @@ def list_robots(
             each.name,
             each.organisation,
             each.embodiment,
+            each.state,
             f"{each.last_seen_at:%Y-%m-%d %H:%M}" if each.last_seen_at else "never",
+            f"{each.refusal.skill} v{each.refusal.version}: {each.refusal.code}" if each.refusal else "",
         )
         for each in page.items
     ]
-    columns = ("robot", "name", "organisation", "arm", "last seen")
+    columns = ("robot", "name", "organisation", "arm", "state", "last seen", "refused")
     shown = table(columns, rows, keys=2) if rows else "No robots here: zunft token create."
     tell_page(page, shown, as_json=as_json)
 

@@ -1,0 +1,74 @@
+"""`/audit`: who did what, newest first, with filters; and whether the log's chain holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.access.principal import Viewer
+from hub.console.elements import Command, block, link, section, text
+from hub.console.frame import frame, live, reading_of
+from hub.console.grids import Column, Pager, Search, filters, grid
+from hub.console.queries.asking import Asked
+from hub.console.queries.people import AuditPage, AuditReader
+from hub.console.words import ago, count
+from hub.events.audit import ChainFinding
+from skills.messages.events import AuditEntry
+
+__all__ = ["page"]
+
+
+def _details(entry: AuditEntry, _: datetime) -> str:
+    return ", ".join(f"{name} {value}" for name, value in entry.details.items() if name != "digest")
+
+
+ENTRIES: tuple[Column[AuditEntry], ...] = (
+    Column("Number", lambda each, _: str(each.number), look="number"),
+    Column("Who", lambda each, _: each.actor, look="name"),
+    Column("What", lambda each, _: each.action),
+    Column("To what", lambda each, _: each.subject, aside=_details),
+    Column("When", lambda each, now: ago(each.at, now), look="number"),
+)
+FIELDS = (
+    Search("Who, such as user:maria", "actor"),
+    Search("What, such as channel.moved", "action"),
+    Search("To what", "subject"),
+)
+
+
+async def page(request: Request) -> RedirectResponse | None:
+    """Serve a page of the log."""
+    asked = dict(request.query_params)
+    return await live(request, AuditReader(reading_of(request), asked), partial(_build, asked))
+
+
+def _build(asked: Asked, viewer: Viewer, _: AuditPage) -> Callable[[AuditPage, datetime], None]:
+    with frame("Audit", viewer):
+        text("h1", "Audit")
+        text("p", "Each entry is chained to the one before: none can be changed or left out unseen.", "lead")
+        filters("/audit", asked, *FIELDS)
+        with block("section", "card"):
+            rows = grid("Entries, newest first", ENTRIES, lambda each: each.number)
+            pager = Pager("/audit", asked)
+        with section("Does the chain hold?", "section card"):
+            holds = text("p")
+            check = link("Follow it from its first entry", "/audit?verify=yes", "secondary")
+            Command("zunft audit verify")
+
+    def show(found: AuditPage, now: datetime) -> None:
+        rows.show(found.entries.items, now)
+        pager.show(found.entries.next)
+        check.set_visibility(found.chain is None)
+        holds.text = _in_words(found.chain) if found.chain else "Not looked at yet; it may take a while."
+
+    return show
+
+
+def _in_words(chain: ChainFinding) -> str:
+    if chain.broken_at is not None:
+        return f"Broken at entry {chain.broken_at}: {chain.reason}."
+    return f"All {count(chain.entries)} entries hold, up to {chain.head[:16]}."

@@ -1,0 +1,82 @@
+"""`/skills/{name}/explain`: what goes with a version's failures, the surest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.access.principal import Viewer
+from hub.console.acting import form
+from hub.console.elements import Command, block, section, text
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.grids import Column, crumbs, grid
+from hub.console.queries.explain import ExplainPage, read_explanation
+from hub.console.reading import may_operate
+from hub.console.words import count, percent, points, probability
+from skills.messages.base import API
+from skills.messages.causes import Cause
+
+__all__ = ["page"]
+
+CAUSES: tuple[Column[Cause], ...] = (
+    Column("Where it fails more", lambda each, _: each.in_words(), look="name"),
+    Column("Success there", lambda each, _: percent(each.success), look="number"),
+    Column("Elsewhere", lambda each, _: percent(each.elsewhere), look="number"),
+    Column(
+        "Lower by, 95 % interval",
+        lambda each, _: f"{points(each.effect)} ({points(each.low)} to {points(each.high)})",
+        look="number",
+    ),
+    Column("By chance", lambda each, _: probability(each.chance), look="number"),
+    Column("Episodes there", lambda each, _: count(each.episodes), look="number", minor=True),
+)
+
+
+async def page(request: Request, name: str) -> RedirectResponse | None:
+    """Serve what is known of one version."""
+    version = request.query_params.get("version", "")
+    read = partial(read_explanation, reading_of(request), name, version)
+    return await live(request, read, partial(_build, hub_address(request)))
+
+
+def _build(address: str, viewer: Viewer, first: ExplainPage) -> Callable[[ExplainPage, datetime], None]:
+    name, version = first.skill.name, first.version.version
+    here = f"/skills/{quote(name)}"
+    with frame(f"Why {name} v{version} fails", viewer):
+        crumbs(("Skills", "/skills"), (name, here))
+        text("h1", f"Why v{version} fails")
+        lead = text("p", "", "lead")
+        with section("What goes with failure", "section card") as known:
+            causes = grid("Figures, the surest first", CAUSES, lambda each: each.figure)
+            text(
+                "p",
+                "Chance counts every part that was looked at. What goes with failure need not cause it; "
+                "figures of robots differ by robot.",
+                "note step",
+            )
+        with section("Find out", "section card") as unknown:
+            text("p", "A worker runs the version on many held-out robots and jobs; about a minute.", "note")
+            if may_operate(viewer, first.skill.organisation):
+                path = f"{API}/skills/{quote(name)}/versions/{version}/causes"
+                with block("div", "step"), form(path, "Measure", goal=f"{here}/explain?version={version}"):
+                    pass
+        with section("From a terminal", "section card"):
+            Command(f"zunft skill explain {name}@{version} --hub {address}")
+
+    def show(found: ExplainPage, now: datetime) -> None:
+        told = found.explanation
+        known.set_visibility(told is not None and bool(told.causes))
+        unknown.set_visibility(told is None)
+        lead.text = "Nobody has measured this yet."
+        if told is not None:
+            lead.text = (
+                f"{percent(told.success)} success in {count(told.episodes)} episodes on held-out robots."
+            )
+            causes.show(told.causes, now)
+
+    return show

@@ -1,0 +1,114 @@
+"""`/robots`: the fleet, a page at a time: who is there, who is missed, what each refuses and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.access.principal import Viewer
+from hub.console.elements import block, described, empty, link, text
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.grids import Choice, Column, Pager, Search, chips, filters, grid
+from hub.console.queries.asking import Asked
+from hub.console.queries.robots import FleetPage, read_fleet
+from hub.console.words import ago, count, plural
+from skills.messages.robots import RobotCounts, RobotView
+
+__all__ = ["page"]
+
+STATES = {"": "all", "online": "online", "away": "away", "lost": "lost", "new": "not heard of yet"}
+REFUSING = {"true": "something", "false": "nothing"}
+
+
+async def page(request: Request) -> RedirectResponse | None:
+    """Serve a page of the fleet."""
+    asked = dict(request.query_params)
+    read = partial(read_fleet, reading_of(request), asked)
+    return await live(request, read, partial(_build, hub_address(request), asked))
+
+
+def _build(
+    address: str, asked: Asked, _viewer: Viewer, _: FleetPage
+) -> Callable[[FleetPage, datetime], None]:
+    with frame("Robots", _viewer):
+        with block("div", "titled"):
+            text("h1", "Robots")
+            described(text("a", "Let robots in", "primary apart"), href="/robots/join")
+        lead = text("p", "", "lead")
+        states = chips("/robots", asked, "state", STATES)
+        filters(
+            "/robots",
+            asked,
+            Search("Name or id", "text"),
+            Search("Arm", "embodiment"),
+            Search("Organisation", "organisation"),
+            Choice("Refuses", "refusing", REFUSING),
+        )
+        with block("section", "card") as listed:
+            rows = grid("Robots", COLUMNS, lambda robot: robot.robot_id)
+            pager = Pager("/robots", asked)
+        nothing = empty(
+            "Let robots in",
+            "A robot joins with a one-time token and one command; then it proves itself by its own key.",
+            f"zunft token create --count 4 --hub {address} --token TOKEN",
+        )
+        with nothing:
+            link("Do it from here", "/robots/join", "primary step")
+        nobody = text("p", "No robot is like that.", "blank")
+
+    def show(found: FleetPage, now: datetime) -> None:
+        lead.text = fleet_in_words(found.counts)
+        for state, chip in states.items():
+            number = getattr(found.counts, state) if state else found.counts.robots
+            chip.text = f"{STATES[state]} {count(number)}"
+        listed.set_visibility(bool(found.robots.items))
+        nothing.set_visibility(not found.counts.robots)
+        nobody.set_visibility(bool(found.counts.robots and not found.robots.items))
+        rows.show(found.robots.items, now)
+        pager.show(found.robots.next)
+
+    return show
+
+
+def fleet_in_words(counts: RobotCounts) -> str:
+    """Who is there, in a sentence."""
+    if not counts.robots:
+        return "No robot has joined yet."
+    parts = [f"{count(counts.online)} online", f"{count(counts.away)} away"]
+    parts += [f"{count(counts.lost)} lost"] if counts.lost else []
+    refusing = f"; {plural(counts.refusing, 'robot')} would not take a version" if counts.refusing else ""
+    return f"{plural(counts.robots, 'robot')}: {', '.join(parts)}{refusing}."
+
+
+def _refused(robot: RobotView, _now: datetime) -> str:
+    said = robot.refusal
+    return f"{said.skill} v{said.version}" if said and said.version else said.skill if said else ""
+
+
+def _why(robot: RobotView, _now: datetime) -> str:
+    return robot.refusal.reason if robot.refusal else ""
+
+
+COLUMNS: tuple[Column[RobotView], ...] = (
+    Column(
+        "Robot",
+        lambda robot, _: robot.name,
+        look="name",
+        target=lambda robot: f"/robots/{robot.robot_id}",
+        aside=lambda robot, _: robot.robot_id,
+    ),
+    Column("State", lambda robot, _: robot.state, look="badge"),
+    Column("Arm", lambda robot, _: robot.embodiment),
+    Column("Organisation", lambda robot, _: robot.organisation, minor=True),
+    Column(
+        "Last seen",
+        lambda robot, now: ago(robot.last_seen_at, now) if robot.last_seen_at else "never",
+        look="number",
+    ),
+    Column("Would not take", _refused, aside=_why),
+)
+"""What robots report beside this, such as the version in use, is a line here."""

@@ -1,0 +1,113 @@
+"""`/skills`: find a skill by words, task, arm, organisation, channel and score; best first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.access.principal import Viewer
+from hub.console.elements import (
+    Entries,
+    Success,
+    block,
+    cell,
+    described,
+    empty,
+    link,
+    number_cell,
+    table,
+    text,
+)
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.grids import Choice, Pager, Search, filters
+from hub.console.pictures import TaskPicture
+from hub.console.queries.asking import Asked
+from hub.console.queries.skills import read_skills
+from hub.console.words import ago, count
+from skills.messages.lists import Page
+from skills.messages.skills import SkillView
+
+__all__ = ["page"]
+
+COLUMNS = ("Skill", "Task", "Stable", "Success, 95 % interval", "Robots", "Updated")
+FIELDS = (
+    Search("Words", "text"),
+    Search("Task", "task"),
+    Search("Measured on arm", "embodiment"),
+    Search("Organisation", "organisation"),
+    Choice("Has a version that is", "channel", {"stable": "stable", "candidate": "a candidate"}),
+    Search("Success at least, 0 to 1", "lowest_score", kind="number", step="0.01"),
+    Choice("Order", "sort", {"name": "by name", "updated": "newest first"}, none="best first"),
+)
+
+
+async def page(request: Request) -> RedirectResponse | None:
+    """Serve a page of the catalogue."""
+    asked = dict(request.query_params)
+    read = partial(read_skills, reading_of(request), asked)
+    return await live(request, read, partial(_build, hub_address(request), asked))
+
+
+def _build(
+    address: str, asked: Asked, viewer: Viewer, _: Page[SkillView]
+) -> Callable[[Page[SkillView], datetime], None]:
+    with frame("Skills", viewer):
+        text("h1", "Skills")
+        text(
+            "p",
+            "What robots have learned together. Best first means by what is certain: the lower end of the "
+            "interval of the stable version's success.",
+            "lead",
+        )
+        filters("/skills", asked, *FIELDS)
+        with block("section", "card") as listed:
+            rows = Entries[SkillView](table("Skills", COLUMNS), lambda skill: skill.name, SkillRow)
+            pager = Pager("/skills", asked)
+        nothing = text("p", "No skill is like that.", "blank")
+        first = empty(
+            "Publish a first skill",
+            "Robots need something to start from: an untrained network that fits the task.",
+            "zunft skill new weld-seam -o weld-seam.skill",
+            f"zunft skill publish weld-seam.skill --hub {address} --token TOKEN",
+        )
+    is_filtered = any(asked.get(field.name) for field in FIELDS)
+
+    def show(found: Page[SkillView], now: datetime) -> None:
+        listed.set_visibility(bool(found.items))
+        nothing.set_visibility(not found.items and is_filtered)
+        first.set_visibility(not found.items and not is_filtered)
+        rows.show(found.items, now)
+        pager.show(found.next)
+
+    return show
+
+
+class SkillRow:
+    """A skill on one line."""
+
+    def __init__(self) -> None:
+        with block("tr") as self.element:
+            with cell("Skill", "head"), block("div", "pictured"):
+                self._picture = TaskPicture()
+                with block("div"):
+                    self._name = link("", "/", "name")
+                    self._summary = text("span", "", "note below")
+            self._task, self._stable = number_cell("Task"), number_cell("Stable")
+            with cell("Success"):
+                self._success = Success()
+            self._robots, self._updated = number_cell("Robots", "minor"), number_cell("Updated", "minor")
+
+    def show(self, skill: SkillView, now: datetime) -> None:
+        """The skill as it is now."""
+        stable = skill.stable
+        self._picture.show(skill.task)
+        self._name.text, self._summary.text, self._task.text = skill.name, skill.summary, skill.task
+        described(self._name, href=f"/skills/{skill.name}")
+        self._stable.text = f"v{stable.version}" if stable else "none yet"
+        self._success.show(stable.score if stable else None)
+        self._robots.text = count(stable.contributors) if stable else "0"
+        self._updated.text = ago(skill.updated_at, now)

@@ -1,0 +1,148 @@
+"""`/`: what goes on now, what needs a person, what happened last; on an empty hub, how to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from hub.access.principal import Viewer
+from hub.console.beginning import FirstSteps
+from hub.console.elements import Badge, Entries, FigureRow, Track, block, described, link, section, text
+from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.grids import Column, grid
+from hub.console.happenings import address_of, in_words
+from hub.console.queries.start import StartPage, read_start
+from hub.console.words import ago, amount, count, plural, progress
+from skills.messages.campaigns import CampaignView
+from skills.messages.events import Event
+from skills.messages.overview import Need, NeedKind
+from skills.messages.robots import RobotCounts
+from skills.messages.rounds import RoundView
+
+__all__ = ["page"]
+
+NEEDS: dict[NeedKind, str] = {
+    "candidate_rejected": "/skills/{about}",
+    "release_refused": "/skills/{about}",
+    "campaign_failed": "/skills/{about}",
+    "task_refused": "/tasks/{about}",
+    "robots_lost": "/robots?state=lost",
+    "robots_refuse": "/robots?refusing=true",
+    "quota": "/people",
+}
+"""Where a person goes on."""
+
+HAPPENED: tuple[Column[Event], ...] = (
+    Column("What", lambda each, _: in_words(each), target=lambda each: address_of(each) or "/"),
+    Column("When", lambda each, now: ago(each.at, now), look="number"),
+)
+
+
+async def page(request: Request) -> RedirectResponse | None:
+    """Serve the hub at a glance."""
+    return await live(
+        request, partial(read_start, reading_of(request)), partial(_build, hub_address(request))
+    )
+
+
+def _build(address: str, viewer: Viewer, first: StartPage) -> Callable[[StartPage, datetime], None]:
+    with frame("Start", viewer):
+        text("h1", "Today")
+        lead = text("p", "", "lead")
+        steps = FirstSteps(address, viewer, first.tasks)
+        figures = FigureRow(("Robots online", "Away", "Lost", "Would not take a version"))
+        with section("Needs a person", "section card warned") as needed:
+            needs = Entries[Need](block("ul", "needs"), _need_key, NeedLine)
+        with section("Campaigns under way") as running:
+            cards = Entries[CampaignView](block("div", "cards"), _campaign_key, CampaignCard)
+        with section("What happened last", "section card") as past:
+            events = grid("Events, newest first", HAPPENED, lambda each: each.id)
+
+    def show(found: StartPage, now: datetime) -> None:
+        seen = found.overview
+        lead.text = _in_words(found)
+        steps.show(found)
+        figures.element.set_visibility(seen.robots is not None and seen.robots.robots > 0)
+        if seen.robots is not None:
+            _show_robots(figures, seen.robots)
+        for part, wanted in ((needed, seen.needs), (running, seen.campaigns), (past, seen.events)):
+            part.set_visibility(bool(wanted))
+        needs.show(seen.needs, now)
+        cards.show(seen.campaigns, now)
+        events.show(seen.events, now)
+
+    return show
+
+
+def _in_words(found: StartPage) -> str:
+    seen = found.overview
+    if not seen.begun.skill:
+        return "Nothing has been learned here yet."
+    busy = plural(len(seen.campaigns), "campaign") if seen.campaigns else "No campaign"
+    needs = f"{plural(len(seen.needs), 'thing')} for a person to look at" if seen.needs else "all is well"
+    return f"{busy} under way, {needs}." if seen.robots is not None else f"{busy} under way."
+
+
+def _show_robots(figures: FigureRow, counts: RobotCounts) -> None:
+    figures.show("Robots online", count(counts.online), f"of {count(counts.robots)}")
+    figures.show("Away", count(counts.away + counts.new), f"{count(counts.new)} not heard of yet")
+    figures.show("Lost", count(counts.lost))
+    figures.show("Would not take a version", count(counts.refusing))
+
+
+class NeedLine:
+    """One thing for a person: what, why, since when, and where to go."""
+
+    def __init__(self) -> None:
+        with block("li") as self.element:
+            self._what = link("", "/", "name")
+            self._why, self._when = text("span", "", "note"), text("span", "", "note number")
+
+    def show(self, need: Need, now: datetime) -> None:
+        """It as it is now."""
+        self._what.text, self._why.text = need.in_words(), need.reason
+        described(self._what, href=NEEDS[need.kind].format(about=quote(need.about)))
+        self._when.text = ago(need.at, now) if need.at else ""
+
+
+class CampaignCard:
+    """A running campaign: where it is, and whom it waits for."""
+
+    def __init__(self) -> None:
+        with block("article", "card") as self.element:
+            with block("h3", "titled"):
+                self._name = link("", "/")
+                self._badge = Badge()
+            self._track = Track()
+            self._round = text("p", "", "number")
+            self._waiting = text("p", "", "note")
+            self._deltas = text("p", "", "note")
+
+    def show(self, campaign: CampaignView, _now: datetime) -> None:
+        """The campaign as it is now."""
+        done, total = progress(campaign)
+        self._name.text = campaign.order.skill
+        described(self._name, href=f"/campaigns/{campaign.campaign_id}")
+        self._track.show(done, total, ended=False)
+        last = campaign.rounds[-1] if campaign.rounds else None
+        self._badge.show(last.state if last else campaign.state)
+        self._round.text = f"Round {last.number if last else 1} of {total}"
+        self._waiting.text = campaign.waiting_for
+        self._deltas.text = _arrived(last) if last else ""
+
+
+def _arrived(entry: RoundView) -> str:
+    return f"{plural(entry.deltas, 'delta')} so far: {count(entry.samples)} steps, {amount(entry.bytes)}"
+
+
+def _need_key(need: Need) -> tuple[str, str, str]:
+    return need.kind, need.about, need.reason
+
+
+def _campaign_key(campaign: CampaignView) -> str:
+    return campaign.campaign_id

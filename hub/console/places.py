@@ -1,0 +1,20 @@
+"""Where one can go from every page: the console's places, by what their visitors may see. Pure."""
+
+from __future__ import annotations
+
+from hub.access.principal import Viewer
+
+__all__ = ["places_of"]
+
+FOR_ALL = (("Skills", "/skills"), ("Tasks", "/tasks"))
+FOR_OPERATORS = (("Robots", "/robots"), ("People", "/people"))
+FOR_ADMINS = (("Audit", "/audit"),)
+
+
+def places_of(viewer: Viewer) -> tuple[tuple[str, str], ...]:
+    """Names and addresses, in order."""
+    if viewer is None:
+        return FOR_ALL
+    operators = FOR_OPERATORS if viewer.may_act_as("operator", "read") else ()
+    admins = FOR_ADMINS if viewer.may_act_as("admin", "administer") else ()
+    return FOR_ALL + operators + admins

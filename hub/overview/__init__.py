@@ -1,0 +1,1 @@
+"""The hub at a glance: what goes on, and what of it needs a person."""
