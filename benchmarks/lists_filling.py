@@ -328,7 +328,7 @@ def _rollouts(session: Session, size: Size) -> None:
     _add(session, RolloutRow, rollouts)
     robots = [f"r-{n}" for n in range(size.robots)]
     asked = {"skill": "skill-1003", "asked_at": START}
-    _add(session, InterestRow, ({"robot_id": each, **asked} for each in robots))
+    _add(session, InterestRow, ({"robot_id": each, **asked} for each in robots if each != "r-1"))
     said = {"skill": "skill-1003", "version": 2, "said": {"skill": "skill-1003", "version": 2}}
     _add(session, ReportRow, ({"robot_id": each, **said, "heard_at": START} for each in robots))
 

@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.evaluate import Player, run_episodes, wilson_interval
+from envs.evaluate import run_episodes, wilson_interval
 from envs.format import TaskFile
 from envs.task import Task
 from envs.values import Floats
@@ -26,6 +26,7 @@ from envs.wrapped import WrappedFile
 from skills.errors import ContractError
 from skills.messages.causes import Cause
 from skills.messages.leaderboards import Draw
+from skills.player import Player
 
 __all__ = ["Episodes", "causes_of", "draws_for_causes", "measured"]
 

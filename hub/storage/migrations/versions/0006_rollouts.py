@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008_rollouts"
-down_revision = "0004_metadata"
+revision = "0006_rollouts"
+down_revision = "0005_confirmations"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_confirmations"
+revision = "0005_confirmations"
 down_revision = "0004_metadata"
 branch_labels = None
 depends_on = None
