@@ -16,12 +16,12 @@ import httpx
 from fleet import paths
 from fleet.auth import TokenAuth
 from fleet.connection import JSON, Connection
+from fleet.downloads import attestations_of, envelope_of, fetch_version, gate_key_of
 from fleet.rollout_orders import RolloutOrders
-from fleet.transfer import ONE_REQUEST, pull, push, slowest
+from fleet.transfer import ONE_REQUEST, push, slowest
 from fleet.updater import Guild
 from skills.container import digest_of
 from skills.errors import (
-    ArtefactError,
     ForbiddenError,
     HubUnreachableError,
     SignatureError,
@@ -31,7 +31,7 @@ from skills.errors import (
 from skills.files import Blob
 from skills.fits import Abilities
 from skills.manifest import Digest
-from skills.messages.attestations import AttestationView, GateKey, ScoreAttestation
+from skills.messages.attestations import AttestationView, ScoreAttestation
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.causes import Explanation
@@ -67,8 +67,8 @@ from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
 from skills.messages.users import InvitationRequest, UserCreated, UserRequest, UserView
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
-from skills.signing import SigningKey, VerifyKey, delta_statement, gate_key_statement, skill_statement
-from skills.skill import SIZE_LIMIT, Skill
+from skills.signing import SigningKey, VerifyKey, delta_statement
+from skills.skill import Skill
 
 __all__ = ["HubClient", "OperatorClient", "enrol"]
 
@@ -157,7 +157,7 @@ class HubClient:
             SignatureError: Not signed by the hub that this robot joined.
             HubUnreachableError: No answer.
         """
-        return _gate_key(self.connection, hub_key)
+        return gate_key_of(self.connection, hub_key)
 
     def fetch_skill(self, version: VersionView, target: Path) -> Skill:
         """Download the file of a version that was vouched for; what an earlier try left beside it is used.
@@ -166,7 +166,7 @@ class HubClient:
             ArtefactError: Larger than announced, another digest, or damaged.
             HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, None, target)
+        return fetch_version(self.connection, version, None, target)
 
     def push_delta(self, round_id: str, delta: Blob) -> DeltaReceipt:
         """Hand in a delta file, a large one in parts; pushing the same one again is harmless.
@@ -228,7 +228,7 @@ class OperatorClient(RolloutOrders):
             ArtefactError: Larger than announced, another digest, or damaged.
             HubUnreachableError: The download broke off; fetch again, and it goes on from there.
         """
-        return _fetch(self.connection, version, key, target)
+        return fetch_version(self.connection, version, key, target)
 
     def attestations(self, version: VersionView) -> list[AttestationView]:
         """What vouches for a version, as the hub lists it: not yet verified."""
@@ -252,7 +252,7 @@ class OperatorClient(RolloutOrders):
 
     def gate_key(self, hub_key: VerifyKey | None) -> VerifyKey:
         """Whose word on what the gate found counts, as the hub says, or has signed where its key is given."""
-        return _gate_key(self.connection, hub_key)
+        return gate_key_of(self.connection, hub_key)
 
     def replay(self, task: str, skill: str) -> bytes:
         """The replay beside a skill's score, a file for `envs.replay.read_replay`."""
@@ -411,55 +411,3 @@ class OperatorClient(RolloutOrders):
         for line in self.connection.lines(f"{API}/events", {"Accept": "text/event-stream", **resume}):
             if line.startswith("data:"):
                 yield Event.model_validate_json(line.removeprefix("data:"))
-
-
-def attestations_of(connection: Connection, version: VersionView) -> list[AttestationView]:
-    """What vouches for a version, the newest first, as the hub lists it: not yet verified."""
-    return connection.ask(list[AttestationView], "GET", paths.attestations(version.skill, version.version))
-
-
-def envelope_of(connection: Connection, version: VersionView, digest: Digest, limit: int) -> bytes:
-    """The envelope of that name, of at most so many bytes.
-
-    Raises:
-        ArtefactError: It has another name, or is larger.
-        HubUnreachableError: No answer.
-    """
-    path = f"{paths.attestations(version.skill, version.version)}/{quote(digest, safe='')}"
-    data = connection.send("GET", path, limit=limit).body
-    if digest_of(data) != digest:
-        raise ArtefactError(f"it is not {digest}.", where="attestation", code="digest_mismatch")
-    return data
-
-
-def _gate_key(connection: Connection, hub_key: VerifyKey | None) -> VerifyKey:
-    told = connection.ask(GateKey, "GET", f"{API}/gate-key")
-    if hub_key is not None:
-        hub_key.verify(told.signature, gate_key_statement(told.gate_key))
-    return VerifyKey(told.gate_key).canonical()
-
-
-def _fetch(connection: Connection, version: VersionView, key: VerifyKey | None, target: Path) -> Skill:
-    if key is not None:
-        key.verify(version.signature, skill_statement(version.digest))
-    if version.size > SIZE_LIMIT:
-        raise ArtefactError(f"the skill has {version.size} bytes; {SIZE_LIMIT} are allowed.")
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        pull(connection, f"{paths.version(version.skill, str(version.version))}/file", partial, version.size)
-        skill = _opened(partial, version)
-    except ArtefactError:
-        partial.unlink(missing_ok=True)  # nothing to go on from
-        raise
-    partial.replace(target)
-    return skill
-
-
-def _opened(path: Path, version: VersionView) -> Skill:
-    skill = Skill.load(path, digest=version.digest)
-    found, asked = (skill.manifest.name, skill.manifest.version), (version.skill, version.version)
-    if found != asked:
-        raise ArtefactError(
-            f"this is the skill {found[0]!r} v{found[1]}, not {asked[0]!r} v{asked[1]}.", where="name"
-        )
-    return skill

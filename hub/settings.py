@@ -5,10 +5,8 @@ What a setting does is said beside it; a test holds docker-compose.yml to these 
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -21,13 +19,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hub.addresses import parse_networks, store_place
 from skills.lines import is_protected
 from skills.messages.base import Label
 from skills.messages.organisations import REGION
 from skills.messages.users import UserRole
 from skills.skill import SIZE_LIMIT
 
-__all__ = ["KEY_FILE", "SPOOL_FOLDER", "Network", "Settings", "StoreKeys", "parse_networks"]
+__all__ = ["KEY_FILE", "SPOOL_FOLDER", "Settings", "StoreKeys"]
 
 MEBIBYTE = 2**20
 SHORTEST_TOKEN = 16
@@ -376,7 +375,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _regions_are_apart(self) -> Self:
-        places = {_place(url) for url in (self.store, *self.regions.values())}
+        places = {store_place(url) for url in (self.store, *self.regions.values())}
         if len(places) < 1 + len(self.regions):
             msg = "two regions, or a region and the hub's own store, have one place; give each its own"
             raise ValueError(msg)
@@ -438,23 +437,4 @@ class Settings(BaseSettings):
         return self.store, keys.model_copy(update={"direct_url": self.s3_direct_url})
 
 
-def _place(url: str) -> tuple[str, ...]:
-    """What two addresses of one store have in common."""
-    parts = urlsplit(url)
-    endpoint = parse_qs(parts.query).get("endpoint", [""])
-    return parts.scheme, parts.netloc, parts.path.strip("/"), *endpoint
-
-
 SPOOL_FOLDER = "spool"
-
-
-Network = IPv4Network | IPv6Network
-
-
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Networks such as `10.0.0.0/8, fd00::/8`.
-
-    Raises:
-        ValueError: One of them is none.
-    """
-    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())

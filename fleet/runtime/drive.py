@@ -103,17 +103,23 @@ def drive(
             if done and not done[-1].job.busy and updates.is_open(local_time()):
                 chosen = choose()
             used, share, skill = chosen
-            before = counters.guards()
-            job = loop.do_job(make_player(skill), longest)
+            before, job = counters.guards(), loop.do_job(make_player(skill), longest)
             if loop.standing.state == "stopped":
                 keep_stop(bench, loop.standing.reason)
-            objected = {each: n - before.get(each, 0) for each, n in counters.guards().items()}
-            count_job(bench, name, used.version, done=GOOD[job.outcome], guards=objected)
+            _count(bench, name, used, job, before, counters.guards())
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])
             if job.outcome in {"stopped", "ended"}:
                 break
     return done
+
+
+def _count(
+    bench: RobotFolder, name: str, used: SkillInUse, job: Job, before: dict[str, int], now: dict[str, int]
+) -> None:
+    """Keep how a job went, and how often guards objected in it."""
+    objected = {each: n - before.get(each, 0) for each, n in now.items()}
+    count_job(bench, name, used.version, done=GOOD[job.outcome], guards=objected)
 
 
 @contextmanager

@@ -65,11 +65,8 @@ class Catalogue:
         attestations: Attestations,
         clock: Clock,
     ) -> None:
-        self._database = database
-        self._stores = stores
-        self._discards = discards
-        self._attestations = attestations
-        self._clock = clock
+        self._database, self._stores, self._discards = database, stores, discards
+        self._attestations, self._clock = attestations, clock
 
     def published(self, digest: str, by: Principal) -> VersionView | None:
         """The version that is this file, if there is one and one sees it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from hub.settings import Network
+from hub.addresses import Network
 
 __all__ = ["is_allowed"]
 

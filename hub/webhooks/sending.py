@@ -19,7 +19,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from hub.settings import Network
+from hub.addresses import Network
 from hub.webhooks.networks import is_allowed
 from skills.errors import ZunftError
 from skills.messages.webhooks import DeliveryReport

@@ -6,9 +6,10 @@ import random
 from dataclasses import dataclass
 
 from hub.access.wiring import AccessWing
+from hub.addresses import parse_networks
 from hub.clock import Clock
 from hub.metrics import Metrics
-from hub.settings import Settings, parse_networks
+from hub.settings import Settings
 from hub.storage.wiring import StorageWing
 from hub.webhooks.dispatcher import Dispatcher
 from hub.webhooks.envelope import hub_urn

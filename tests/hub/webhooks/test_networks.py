@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from hub.settings import Settings, parse_networks
+from hub.addresses import parse_networks
+from hub.settings import Settings
 from hub.webhooks.networks import is_allowed
 
 

@@ -9,6 +9,7 @@ import getpass
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,7 @@ from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
     from envs.task import Task
+    from fleet.runtime.counters import Counters
     from fleet.runtime.drive import Driven
     from fleet.runtime.loop import Clock
     from fleet.runtime.robot import Robot
@@ -84,16 +86,13 @@ def drive(
     from skills.policy import Policy  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, skill=skill, env=env, driver=robot, home=home)
-    bench = RobotFolder(settings.home)
+    bench, clock, counters = RobotFolder(settings.home), Monotonic(), Counters()
     task = find_task(bench, connect(bench), settings.skill)
-    clock, counters, stop = Monotonic(), Counters(), threading.Event()
     driven_robot = _robot(bench, settings, task, clock, seed)
     if record is not None:
         driven_robot = RecordedRobot(driven_robot, task.contract, record, time.time)
     if supervised and not by:
         typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
 
     def told(driven: Driven) -> None:
         if metrics is not None:
@@ -113,15 +112,11 @@ def drive(
             make_player=OnnxPolicy.of_skill if onnx else Policy,
             speed=speed if supervised else None,
             tell=told,
-            is_over=stop.is_set,
+            is_over=_ended_by_signal(),
         )
     if supervised:
         _settle(bench, settings.skill, done, by)
-    outcomes = [each.job.outcome for each in done]
-    made = {"skill": settings.skill, "jobs": [_fact(each) for each in done], "counters": counters.as_dict()}
-    tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
-    if "stopped" in outcomes:
-        raise typer.Exit(STOPPED)
+    _conclude(settings.skill, done, counters, as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft robot release[/]")
@@ -151,6 +146,22 @@ def _robot(bench: RobotFolder, settings: RobotSettings, task: Task, clock: Clock
     if settings.env:
         return EnvironmentRobot(load_env(settings.env, task), clock)
     return EnvironmentRobot(TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, seed)
+
+
+def _ended_by_signal() -> Callable[[], bool]:
+    """Whether somebody wants it to end, by SIGTERM or Ctrl-C from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop.is_set
+
+
+def _conclude(skill: str, done: list[Driven], counters: Counters, *, as_json: bool) -> None:
+    outcomes = [each.job.outcome for each in done]
+    made = {"skill": skill, "jobs": [_fact(each) for each in done], "counters": counters.as_dict()}
+    tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
+    if "stopped" in outcomes:
+        raise typer.Exit(STOPPED)
 
 
 def _settle(bench: RobotFolder, skill: str, done: list[Driven], by: str) -> None:
