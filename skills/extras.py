@@ -28,6 +28,7 @@ EXTRAS = {
         "starlette",
         "structlog",
         "uvicorn",
+        "websockets",
     ),
     "onnx": ("onnx", "onnxruntime"),
 }

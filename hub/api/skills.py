@@ -17,7 +17,7 @@ from hub.api.routers import noun_router
 from skills.fits import RobotFit
 from skills.messages.base import API, BLOB
 from skills.messages.causes import Explanation
-from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
+from skills.messages.lists import FitQuery, Page, SkillQuery, VersionQuery
 from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
 
 __all__ = ["router"]
@@ -86,7 +86,7 @@ def show_version(name: str, ref: str, services: ServicesDep, viewer: Reader) -> 
 
 @router.get("/skills/{name}/versions/{ref}/fits", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_fits(
-    name: str, ref: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[RobotQuery, Query()]
+    name: str, ref: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[FitQuery, Query()]
 ) -> Page[RobotFit]:
     """Which of one's organisation's robots can run a version, and why the others cannot."""
     return services.robots.fits.fits(name, ref, viewer, query)

@@ -17,7 +17,7 @@ from hub.storage.paging import page_of
 from hub.storage.tables.robots import RobotRow
 from skills.fits import Abilities, RobotFit, fit_of
 from skills.manifest import Manifest
-from skills.messages.lists import Page, RobotQuery
+from skills.messages.lists import FitQuery, Page, RobotQuery
 
 __all__ = ["Fits"]
 
@@ -35,7 +35,7 @@ class Fits:
             # By way of JSON text, in which there is neither NaN nor infinity: no database takes these.
             session.get_one(RobotRow, by.name).abilities = json.loads(said.model_dump_json())
 
-    def fits(self, name: str, ref: str, viewer: Viewer, query: RobotQuery) -> Page[RobotFit]:
+    def fits(self, name: str, ref: str, viewer: Viewer, query: FitQuery) -> Page[RobotFit]:
         """Robots that the viewer sees and that are not withdrawn, in the order in which they joined.
 
         Raises:
@@ -43,7 +43,7 @@ class Fits:
         """
         with self._database.read() as session:
             manifest = Manifest.model_validate(resolve(session, name, ref, viewer).manifest)
-            listed = listed_robots(viewer, query, self._roster.lately())
+            listed = listed_robots(viewer, RobotQuery(**query.model_dump()), self._roster.lately())
             found = listed.options(undefer(RobotRow.abilities))
             return page_of(
                 session, found, ROBOT_ORDER, query, lambda rows: (_fit(manifest, row[0]) for row in rows)

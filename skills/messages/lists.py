@@ -25,6 +25,7 @@ __all__ = [
     "BoardQuery",
     "CampaignQuery",
     "EventQuery",
+    "FitQuery",
     "FleetQuery",
     "ListQuery",
     "OrganisationQuery",
@@ -92,12 +93,17 @@ class VersionQuery(ListQuery):
     sort: Literal["oldest", "newest"] = "oldest"
 
 
-class RobotQuery(ListQuery):
-    """Which robots, in the order in which they joined."""
+class FitQuery(ListQuery):
+    """Which robots' fits, in the order in which they joined."""
 
     text: Words = Field(default="", description="Part of id or name, in any case.")
     organisation: Words = ""
     embodiment: Arm = ""
+
+
+class RobotQuery(FitQuery):
+    """Which robots, in the order in which they joined."""
+
     state: RobotState | None = None
     refusing: bool | None = Field(default=None, description="Whether it would not take something last.")
 

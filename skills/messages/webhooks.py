@@ -32,6 +32,14 @@ NoticeKind = Literal[
     "round.failed",
     "campaign.finished",
     "campaign.failed",
+    "rollout.started",
+    "rollout.widened",
+    "rollout.waiting",
+    "rollout.paused",
+    "rollout.resumed",
+    "rollout.done",
+    "rollout.stopped",
+    "rollout.aborted",
     "robot.lost",
     "robot.returned",
     "robot.withdrawn",
@@ -66,7 +74,7 @@ class WebhookRequest(Message):
     """An operator asks to be told; without `kinds`, of everything."""
 
     url: str = Field(min_length=8, max_length=2000)
-    kinds: tuple[NoticeKind, ...] = Field(default=(), max_length=16)
+    kinds: tuple[NoticeKind, ...] = Field(default=(), max_length=32)
 
 
 class WebhookView(Message):

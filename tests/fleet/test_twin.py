@@ -173,15 +173,15 @@ def test_a_controller_that_falls_silent_in_training_is_reported_and_the_round_do
     assert robot.phases[-1] == "pushed"
 
 
-def test_a_controller_that_falls_silent_in_a_rehearsal_says_nothing_about_the_version(
+def test_a_new_version_is_not_tried_on_the_robot_itself_and_waits_for_a_person(
     hub: LyingHub, tmp_path: Path
 ) -> None:
-    robot = own_robot(hub, tmp_path, Watched(faults={20}))
-    assert robot.agent.step() > 0
-    assert robot.phases[-1] == "failed"
-    assert robot.bench.memory("weld-seam").refused == {}
+    env = Watched(faults={20})  # it would fail there
+    robot = own_robot(hub, tmp_path, env)
     robot.agent.step()
-    assert robot.phases[-1] == "adopted"
+    memory = robot.bench.memory("weld-seam")
+    assert (robot.phases[-1], memory.refused, memory.in_use) == ("held back", {}, None)
+    assert memory.waiting is not None
 
 
 def test_a_sensor_that_drops_out_is_the_robots_fault_and_not_the_versions() -> None:

@@ -262,10 +262,10 @@ class Hall:
         target = f"{API}/skills{query}"
         return self.client.post(target, content=skill.to_bytes(), headers=by or self.operator)
 
-    def release(self, number: int = 1, name: str = "reach") -> ReleaseView:
+    def release(self, number: int = 1, name: str = "reach", reason: str = "") -> ReleaseView:
         """Have a version measured and made stable, as far as the gate lets it."""
         path = f"{API}/skills/{name}/channels/stable"
-        answer = ok(self.client.put(path, json={"version": number}, headers=self.operator))
+        answer = ok(self.client.put(path, json={"version": number, "reason": reason}, headers=self.operator))
         self.services.catalogue.releaser.work()
 
         def ended() -> ReleaseView | None:

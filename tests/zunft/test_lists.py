@@ -23,9 +23,11 @@ from skills.messages.lists import (
     BoardQuery,
     CampaignQuery,
     EventQuery,
+    FitQuery,
     ListQuery,
     OrganisationQuery,
     RobotQuery,
+    RolloutQuery,
     SkillQuery,
     TaskQuery,
     TaskVersionQuery,
@@ -41,13 +43,14 @@ from zunft.cli import app
 LISTS: dict[str, tuple[type[ListQuery], str]] = {
     "skill list": (SkillQuery, ""),
     "skill versions": (VersionQuery, "skill-1001"),
-    "skill fits": (RobotQuery, "skill-1001@1"),
+    "skill fits": (FitQuery, "skill-1001@1"),
     "task list": (TaskQuery, "--hub http://hub"),
     "task leaderboard": (BoardQuery, TASK),
     "task versions": (TaskVersionQuery, "task-1"),
     "event list": (EventQuery, ""),
     "robot list": (RobotQuery, ""),
     "robot withdrawals": (WithdrawalQuery, ""),
+    "rollout list": (RolloutQuery, ""),
     "campaign list": (CampaignQuery, ""),
     "organisation list": (OrganisationQuery, ""),
     "user list": (UserQuery, ""),
@@ -58,7 +61,7 @@ LISTS: dict[str, tuple[type[ListQuery], str]] = {
 }
 SIZE = Size(skills=6, versions=15, rounds=9, robots=7, events=12)
 ASKING = (
-    *("skill", "campaign", "event", "organisation", "user", "webhook"),
+    *("skill", "campaign", "event", "organisation", "rollout", "user", "webhook"),
     *("robot.operator", "task.published", "task.scores"),
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from fleet.client import OperatorClient
@@ -26,6 +27,7 @@ RUNNER = CliRunner()
 
 @pytest.fixture
 def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
+    monkeypatch.setattr("zunft.commands.output.out", Console(width=250))
     found = Hall(small_settings(tmp_path), StubGate(), Hands())
     two_versions(found)
     for module in (fleet, rollout):
@@ -37,7 +39,7 @@ def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
 
 
 def run(*arguments: str) -> Result:
-    return RUNNER.invoke(app, [*arguments, "--token", ADMIN], env={"COLUMNS": "250"})
+    return RUNNER.invoke(app, [*arguments, "--token", ADMIN])
 
 
 def document(*arguments: str) -> Any:

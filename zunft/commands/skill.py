@@ -13,7 +13,7 @@ from rich.markup import escape
 from fleet.robot_folder import RobotFolder
 from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
-from skills.messages.lists import Page, RobotQuery, SkillQuery, VersionQuery
+from skills.messages.lists import FitQuery, Page, SkillQuery, VersionQuery
 from skills.messages.skills import (
     ChannelMove,
     ChannelName,
@@ -349,7 +349,7 @@ def fits(
         page = Page[RobotFit](items=(_here(Path(reference), home, env),))
     else:
         filters = {"text": text, "organisation": organisation, "embodiment": embodiment}
-        query = request(RobotQuery, {**filters, "limit": limit, "cursor": cursor})
+        query = request(FitQuery, {**filters, "limit": limit, "cursor": cursor})
         page = listed(partial(connect(hub, token).fits, *split_reference(reference)), query, whole=whole)
     rows = [
         (each.name, each.embodiment, each.fits, "; ".join(each.differences) or "-") for each in page.items

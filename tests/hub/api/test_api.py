@@ -208,9 +208,9 @@ def test_a_robot_that_waits_is_asked_for_again_only_when_another_round_opens(
     asked: list[str] = []
     ask, ask_again = hall.services.rounds.assignments.ask, hall.services.rounds.assignments.ask_again
 
-    async def counted(signed: Signed, skill: str) -> Answer:
+    async def counted(signed: Signed, skill: str, *, trains: bool) -> Answer:
         asked.append(signed.principal.name)
-        return await ask(signed, skill)
+        return await ask(signed, skill, trains=trains)
 
     async def counted_again(robot: Principal, skill: str) -> Answer:
         asked.append(robot.name)

@@ -143,8 +143,10 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
     known["withdrawal_id"] = withdrawn["withdrawal_id"]
     upload = {"digest": "sha256:" + 64 * "0", "size": 10, "purpose": {"kind": "skill"}}
     known["upload_id"] = ok(hall.post("/uploads", upload)).json()["upload_id"]
+    ok(hall.publish(tiny_skill(version=2, seed=2)))
+    known["rollout_id"] = ok(hall.post("/rollouts", {"skill": "reach", "version": 2})).json()["rollout_id"]
     files = {
-        "/api/v1/skills": tiny_skill(version=2, seed=1).to_bytes(),
+        "/api/v1/skills": tiny_skill(version=3, seed=1).to_bytes(),
         "/api/v1/rounds/{round_id}/deltas": robot.delta(work, tensors_like(tiny_skill(), 1.0)),
     }
     hall.services.close_streams()  # so that the event stream ends, and nobody waits for work

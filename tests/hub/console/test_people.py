@@ -77,6 +77,6 @@ def test_where_there_is_no_page_one_is_told_so(house: House, browser: Browser) -
 def test_the_pages_fit_a_phone(house: House, browser: Browser, path: str) -> None:
     with looking_at(browser, f"{house.url}/login?next={path}", width=390) as page:
         house.sign_in(page, "admin")
-        page.wait_for_url(f"**{path}")
+        page.wait_for_url(f"{house.url}{path}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

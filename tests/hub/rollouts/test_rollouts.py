@@ -241,6 +241,7 @@ def test_a_release_to_everybody_ends_it(hall: Hall) -> None:
 def test_the_list_is_paged_and_filtered(hall: Hall) -> None:
     first = start(hall)
     ok(order(hall, first, "abort"))
+    hall.clock.advance(1)
     second = start(hall)
     assert [each["rollout_id"] for each in hall.get("/rollouts?limit=1")] == [second, first]
     assert [each["rollout_id"] for each in hall.get("/rollouts?state=aborted")] == [first]

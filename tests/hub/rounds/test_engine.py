@@ -241,7 +241,7 @@ def test_what_an_operator_went_back_from_is_no_yardstick(collecting: Collecting)
     bring(collecting.robots, 0)
     hall.turn()
     assert hall.version("stable").version == 2
-    hall.release(1)
+    hall.release(1, reason="v2 is too fast for our cells")
     bring(collecting.robots, 1)  # the open round began from v2
     hall.turn()
     assert hall.version("stable").version == 3

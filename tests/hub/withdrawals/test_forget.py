@@ -319,7 +319,7 @@ def test_an_operators_move_meanwhile_stays(hall: Hall, robots: list[Robot]) -> N
     for _ in range(2):  # taken back, merged
         worker.step()
     stable = f"{API}/skills/reach/channels/stable"
-    ok(hall.client.put(stable, json={"version": 1}, headers=hall.operator))
+    ok(hall.client.put(stable, json={"version": 1, "reason": "as it was before"}, headers=hall.operator))
     worker.work()
     assert hall.version("stable").version == 1
     assert "operator moved" in hall.get("/withdrawals")[0]["skills"][0]["reason"]

@@ -102,13 +102,14 @@ def withdrawals(
     token: Token,
     hub: Hub = DEFAULT_HUB,
     state: Annotated[WithdrawalState | None, typer.Option(help="Only those in this state.")] = None,
+    robot: Annotated[str, typer.Option(help="Only that of this robot, by its id.")] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
     whole: All = False,
     as_json: Json = False,
 ) -> None:
     """Show which robots were forgotten, newest first, and what each withdrawal has come to."""
-    query = request(WithdrawalQuery, {"state": state, "limit": limit, "cursor": cursor})
+    query = request(WithdrawalQuery, {"state": state, "robot": robot, "limit": limit, "cursor": cursor})
     page = listed(connect(hub, token).withdrawals, query, whole=whole)
     rows = [
         (
