@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,11 +95,6 @@ def drive(
     if supervised and not by:
         typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
 
-    def told(driven: Driven) -> None:
-        if metrics is not None:
-            write_atomically(metrics, counters.text().encode())
-        err.print(escape(_sentence(settings.skill, driven)))
-
     with bench.locked() if settings.env else nullcontext():  # nobody trains in it meanwhile
         done = drive_robot(
             bench,
@@ -111,7 +107,7 @@ def drive(
             horizon=task.horizon,
             make_player=OnnxPolicy.of_skill if onnx else Policy,
             speed=speed if supervised else None,
-            tell=told,
+            tell=partial(_tell, settings.skill, counters, metrics),
             is_over=_ended_by_signal(),
         )
     if supervised:
@@ -146,6 +142,13 @@ def _robot(bench: RobotFolder, settings: RobotSettings, task: Task, clock: Clock
     if settings.env:
         return EnvironmentRobot(load_env(settings.env, task), clock)
     return EnvironmentRobot(TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, seed)
+
+
+def _tell(skill: str, counters: Counters, metrics: Path | None, driven: Driven) -> None:
+    """Say how a job went, and write the counters where they are wanted."""
+    if metrics is not None:
+        write_atomically(metrics, counters.text().encode())
+    err.print(escape(_sentence(skill, driven)))
 
 
 def _ended_by_signal() -> Callable[[], bool]:
