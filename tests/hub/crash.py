@@ -213,6 +213,42 @@ def lines_of(action: Callable[[], Any], files: set[str]) -> list[Line]:
     return sorted(found)
 
 
+def killed_at_each_line(
+    folder: Path,
+    stride: int,
+    work: Callable[..., list[Any]],
+    files: set[str],
+    *,
+    later: float = LEASE_OVER,
+) -> dict[str, Any]:
+    """Kill a hub's work at each line of these files; what another makes of it must come to the same.
+
+    Args:
+        folder: Has `start`, from which each hub is copied.
+        stride: Every so many lines.
+        work: On the copy of that name, so many seconds later; gives what must not depend on kills.
+        files: Whose lines.
+        later: When the other one begins.
+    """
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
+
+    copy("reference")
+    copy("traced")
+    expected = in_child(lambda: work("reference"))
+    lines = in_child(lambda: lines_of(lambda: work("traced"), files))[::stride]
+    wrong = []
+    for number, line in enumerate(lines):
+        copy(str(number))
+        killed = in_child(partial(work, str(number)), tuple(line)) is None
+        found = in_child(partial(work, str(number), later))
+        if not killed or found != expected:
+            wrong.append([line, killed, found])
+        shutil.rmtree(folder / str(number))
+    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+
+
 def crash_ahead(folder: Path, stride: int) -> dict[str, Any]:
     """The same where round 2 began from the candidate of round 1, and that one is refused."""
     SCORES[2] = 0.1
@@ -229,22 +265,7 @@ def crash_engine(
     def work(name: str, later: float = 0) -> list[Any]:
         return outcome(open_hub(folder / name, later=later), delta)
 
-    def copy(name: str) -> Path:
-        return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
-
-    copy("reference")
-    copy("traced")
-    expected = in_child(lambda: work("reference"))
-    lines = in_child(lambda: lines_of(lambda: work("traced"), files))[::stride]
-    wrong = []
-    for number, line in enumerate(lines):
-        copy(str(number))
-        killed = in_child(partial(work, str(number)), tuple(line)) is None
-        found = in_child(partial(work, str(number), LEASE_OVER))
-        if not killed or found != expected:
-            wrong.append([line, killed, found])
-        shutil.rmtree(folder / str(number))
-    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+    return killed_at_each_line(folder, stride, work, files)
 
 
 def crash_admission(folder: Path, stride: int) -> dict[str, Any]:
@@ -317,23 +338,8 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
             sorted(names.get(blob, blob) for blob in blobs),
         ]
 
-    def copy(name: str) -> Path:
-        return Path(shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True))
-
     in_child(grow)
-    copy("reference")
-    copy("traced")
-    expected = in_child(lambda: work("reference"))
-    lines = in_child(lambda: lines_of(lambda: work("traced"), WITHDRAWAL))[::stride]
-    wrong = []
-    for number, line in enumerate(lines):
-        copy(str(number))
-        killed = in_child(partial(work, str(number)), tuple(line)) is None
-        found = in_child(partial(work, str(number), 1000.0))
-        if not killed or found != expected:
-            wrong.append([line, killed, found])
-        shutil.rmtree(folder / str(number))
-    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+    return killed_at_each_line(folder, stride, work, WITHDRAWAL, later=1000.0)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import func, select
 
 from hub import rollouts
@@ -25,7 +24,7 @@ from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.rollouts import RingPlan, RolloutRequest
 from skills.signing import SigningKey
 from tests.hub.conftest import publish_file, tiny_skill
-from tests.hub.crash import LEASE_OVER, OPERATOR, in_child, lines_of, open_hub
+from tests.hub.crash import OPERATOR, in_child, killed_at_each_line, open_hub
 from tests.hub.rollouts.halls import tally
 
 ROLLOUTS = {str(path) for path in Path(str(rollouts.__file__)).parent.glob("*.py")}
@@ -75,24 +74,10 @@ def crash(folder: Path, new: str, stride: int) -> dict[str, Any]:
     def work(name: str, later: float = 0) -> list[Any]:
         return outcome(open_hub(folder / name, later=later), rollout_id)
 
-    def copy(name: str) -> None:
-        shutil.copytree(folder / "start", folder / name, dirs_exist_ok=True)
-
-    copy("reference")
-    copy("traced")
-    expected = in_child(lambda: work("reference"))
-    lines = in_child(lambda: lines_of(lambda: work("traced"), ROLLOUTS))[::stride]
-    wrong = []
-    for number, line in enumerate(lines):
-        copy(str(number))
-        killed = in_child(partial(work, str(number)), tuple(line)) is None
-        found = in_child(partial(work, str(number), LEASE_OVER))
-        if not killed or found != expected:
-            wrong.append([line, killed, found])
-        shutil.rmtree(folder / str(number))
-    return {"expected": expected, "lines": len(lines), "wrong": wrong}
+    return killed_at_each_line(folder, stride, work, ROLLOUTS)
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     kind, where, step = sys.argv[1:]
     sys.stdout.write(json.dumps(crash(Path(where), ("1" if kind == "good" else "0") * 30, int(step))))

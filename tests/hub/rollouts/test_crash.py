@@ -19,7 +19,7 @@ def crash(kind: str, folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.hub.rollouts.crash", kind, str(folder), str(STRIDE)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # before it stands what the hubs log
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
