@@ -6,6 +6,7 @@ Inside the caller's transaction. A robot counts whose ring has the new version; 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,15 +23,7 @@ from skills.messages.rollouts import RolloutPlan, RolloutState
 
 __all__ = ["claims_of", "members_of", "plan_of", "seen_of", "state_of"]
 
-STATES: dict[str, RolloutState] = {
-    "measuring": "measuring",
-    "open": "open",
-    "waiting": "waiting",
-    "paused": "paused",
-    "done": "done",
-    "stopped": "stopped",
-    "aborted": "aborted",
-}
+STATES: dict[str, RolloutState] = {each: each for each in get_args(RolloutState)}
 
 
 def state_of(row: RolloutRow) -> RolloutState:

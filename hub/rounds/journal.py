@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import BindParameter, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
@@ -47,15 +47,7 @@ __all__ = [
 ]
 
 BASELESS = "The version that it began from has not passed; what came for it is dropped."
-STATES: dict[str, RoundState] = {
-    "open": "open",
-    "closing": "closing",
-    "merging": "merging",
-    "gating": "gating",
-    "published": "published",
-    "rejected": "rejected",
-    "failed": "failed",
-}
+STATES: dict[str, RoundState] = {each: each for each in get_args(RoundState)}
 
 
 def state_of(row: RoundRow) -> RoundState:
