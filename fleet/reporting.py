@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from fleet.robot_folder import RobotFolder
+from fleet.runtime.stop import stop_of
 from skills.messages.reports import Report, Tally
 
 __all__ = ["Reporter", "count_job", "driven", "report_of"]
@@ -54,7 +55,7 @@ def report_of(bench: RobotFolder, skill: str) -> Report:
         version=used.version if used else 0,
         since=used.since if used else None,
         busy=_is_running(jobs.driver),
-        stopped=(bench.home / "stopped.txt").exists(),
+        stopped=bool(stop_of(bench)),
         tallies=jobs.tallies,
         guards=dict(list(jobs.guards.items())[:16]),
     )

@@ -48,6 +48,13 @@ class Updates(BaseModel):
         begin, end, now = 60 * hours[0] + hours[1], 60 * hours[2] + hours[3], 60 * at.hour + at.minute
         return begin <= now < end if begin < end else now >= begin or now < end
 
+    def may_swap(self, memory: Memory, driven: int, at: datetime) -> bool:
+        """Whether between two jobs another version may take the place of the driven one.
+
+        What the robot went back from is not driven until the window opens.
+        """
+        return memory.in_use is None or memory.in_use.version < driven or self.is_open(at)
+
     def hindrance(self, memory: Memory, at: datetime, *, tried: bool) -> str:
         """What a version that waits waits for; empty: it may be taken.
 

@@ -93,33 +93,24 @@ def drive(
     """
     check_released(bench)
     choose = partial(_in_use if speed is None else _waiting, bench, name, contract)
-    chosen = choose()  # said before anything is connected
+    used, share, skill = choose()  # said before anything is connected
     limits, updates = bench.policy("runtime", Limits), bench.policy("update", Updates)
     longest = int(PATIENCE * horizon / (speed or 1.0))
     done: list[Driven] = []
     with bench.locked("drive"), driven(bench, name), _connected(robot):
         loop = Loop(robot, contract, limits, clock, counters, is_over=is_over, speed=speed or 1.0)
-        while not is_over() and (jobs == 0 or len(done) < jobs):
-            if done and not done[-1].job.busy and updates.is_open(local_time()):
-                chosen = choose()
-            used, share, skill = chosen
+        while not is_over() and _goes_on(done, jobs):
+            free = done and not done[-1].job.busy
+            if free and updates.may_swap(bench.memory(name), used.version, local_time()):
+                used, share, skill = choose()
             before, job = counters.guards(), loop.do_job(make_player(skill), longest)
             if loop.standing.state == "stopped":
                 keep_stop(bench, loop.standing.reason)
-            _count(bench, name, used, job, before, counters.guards())
+            good = GOOD[job.outcome] if speed is None else None  # slowly, a job says little of a version
+            count_job(bench, name, used.version, done=good, guards=_since(before, counters.guards()))
             done.append(Driven(used.version, used.digest, share, job))
             tell(done[-1])
-            if job.outcome in {"stopped", "ended"}:
-                break
     return done
-
-
-def _count(
-    bench: RobotFolder, name: str, used: SkillInUse, job: Job, before: dict[str, int], now: dict[str, int]
-) -> None:
-    """Keep how a job went, and how often guards objected in it."""
-    objected = {each: n - before.get(each, 0) for each, n in now.items()}
-    count_job(bench, name, used.version, done=GOOD[job.outcome], guards=objected)
 
 
 @contextmanager
@@ -129,6 +120,16 @@ def _connected(robot: Robot) -> Iterator[None]:
         yield
     finally:
         robot.disconnect()
+
+
+def _goes_on(done: list[Driven], jobs: int) -> bool:
+    """Whether another job is wanted, and may be."""
+    over = bool(done) and done[-1].job.outcome in {"stopped", "ended"}
+    return not over and (jobs == 0 or len(done) < jobs)
+
+
+def _since(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    return {each: count - before.get(each, 0) for each, count in now.items()}
 
 
 def _in_use(bench: RobotFolder, name: str, contract: Contract) -> tuple[SkillInUse, float, Skill]:

@@ -127,6 +127,26 @@ def test_a_new_version_waits_for_the_window_and_for_the_robot(tmp_path: Path, ho
     assert run() == [1, 2]
 
 
+def test_a_version_that_was_taken_back_waits_for_no_window(tmp_path: Path) -> None:
+    folder, clock = RobotFolder(tmp_path), Hands()
+    use(folder, NEWER)
+    (tmp_path / "settings.toml").write_text('[update]\nwindow = "22:00-05:00"\n')
+    robot = EnvironmentRobot(TaskEnv("weld-seam", "panda"), clock, seed=0)
+    done = drive(
+        folder,
+        "weld-seam",
+        robot,
+        TASK.contract,
+        clock,
+        Counters(),
+        jobs=2,
+        horizon=TASK.horizon,
+        tell=lambda _: use(folder, SKILL),
+        local_time=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC),
+    )
+    assert [each.version for each in done] == [2, 1]
+
+
 def test_somebody_sees_the_version_that_waits_slowly_before_it_works_alone(
     bench: RobotFolder, zunft: Zunft
 ) -> None:
@@ -138,6 +158,7 @@ def test_somebody_sees_the_version_that_waits_slowly_before_it_works_alone(
     memory = bench.memory("weld-seam")
     assert memory.in_use is not None
     assert (memory.in_use.version, memory.in_use.by, memory.waiting) == (2, "vera", None)
+    assert report_of(bench, "weld-seam").tallies == ()  # slowly, a job says little of how a version works
 
 
 def test_a_version_that_stops_the_robot_waits_on(bench: RobotFolder, zunft: Zunft) -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from fleet.runtime.drive import Driven
     from fleet.runtime.loop import Clock
     from fleet.runtime.robot import Robot
+    from skills.player import Player
+    from skills.skill import Skill
 
 __all__ = ["app"]
 
@@ -81,17 +83,14 @@ def drive(
     from fleet.runtime.counters import Counters  # noqa: PLC0415 - MuJoCo
     from fleet.runtime.drive import drive as drive_robot  # noqa: PLC0415
     from fleet.runtime.loop import Monotonic  # noqa: PLC0415
-    from fleet.runtime.recording import RecordedRobot  # noqa: PLC0415
     from fleet.tasks import find_task  # noqa: PLC0415
-    from skills.onnx_policy import OnnxPolicy  # noqa: PLC0415
-    from skills.policy import Policy  # noqa: PLC0415
 
     settings = settings_of(RobotSettings, skill=skill, env=env, driver=robot, home=home)
     bench, clock, counters = RobotFolder(settings.home), Monotonic(), Counters()
     task = find_task(bench, connect(bench), settings.skill)
     driven_robot = _robot(bench, settings, task, clock, seed)
     if record is not None:
-        driven_robot = RecordedRobot(driven_robot, task.contract, record, time.time)
+        driven_robot = _recorded(driven_robot, task, record)
     if supervised and not by:
         typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
 
@@ -105,7 +104,7 @@ def drive(
             counters,
             jobs=jobs,
             horizon=task.horizon,
-            make_player=OnnxPolicy.of_skill if onnx else Policy,
+            make_player=_maker(onnx=onnx),
             speed=speed if supervised else None,
             tell=partial(_tell, settings.skill, counters, metrics),
             is_over=_ended_by_signal(),
@@ -165,6 +164,20 @@ def _conclude(skill: str, done: list[Driven], counters: Counters, *, as_json: bo
     tell(made, f"{outcomes.count('done')} of {len(outcomes)} jobs done.", as_json=as_json)
     if "stopped" in outcomes:
         raise typer.Exit(STOPPED)
+
+
+def _maker(*, onnx: bool) -> Callable[[Skill], Player]:
+    """What makes a player of a skill."""
+    from skills.onnx_policy import OnnxPolicy  # noqa: PLC0415
+    from skills.policy import Policy  # noqa: PLC0415
+
+    return OnnxPolicy.of_skill if onnx else Policy
+
+
+def _recorded(robot: Robot, task: Task, folder: Path) -> Robot:
+    from fleet.runtime.recording import RecordedRobot  # noqa: PLC0415
+
+    return RecordedRobot(robot, task.contract, folder, time.time)
 
 
 def _settle(bench: RobotFolder, skill: str, done: list[Driven], by: str) -> None:
