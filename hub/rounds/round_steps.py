@@ -182,8 +182,7 @@ class RoundSteps:
             job = self._gate_job(session, campaign, str(row.candidate), against.digest)
             others = {"best": best.digest if best else None, "kept": kept_on(session, campaign.skill)}
             job = job.model_copy(update=others)
-            # Robots of a weak arm would have nothing to stay with, or leave it with their ring.
-            if stable is None or order_of(campaign).release == "canary":
+            if stable is None:  # robots of a weak arm would have nothing to stay with
                 plan = job.plan.model_copy(update={"on_weak_arm": "reject"})
                 job = job.model_copy(update={"plan": plan})
             if order_of(campaign).contributions:

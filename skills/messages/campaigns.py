@@ -148,6 +148,9 @@ class CampaignRequest(CampaignPlan):
         if self.ahead and self.merge.max_staleness:
             msg = "ahead goes with no max_staleness: what is dropped with its round must not come late"
             raise ValueError(msg)
+        if self.release == "canary" and self.gate.on_weak_arm == "release_others":
+            msg = "canary goes with on_weak_arm reject: a ring has one version, whatever its robots' arms"
+            raise ValueError(msg)
         return self
 
     def seconds_of(self, number: int) -> float:

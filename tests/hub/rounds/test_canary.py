@@ -45,6 +45,14 @@ def test_versions_build_on_each_other_and_only_the_last_is_rolled_out(
     assert hall.gate.asked[-1] == (3, 2), "a candidate is held to the one before"
 
 
+def test_a_ring_has_one_version_for_all_arms(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    order = {"skill": "reach", "release": "canary", "gate": {"on_weak_arm": "release_others"}}
+    answer = hall.post("/campaigns", order)
+    assert answer.status_code == 422
+    assert "a ring has one version" in answer.text
+
+
 def test_where_another_roll_out_is_under_way_the_campaign_says_so(hall: Hall, robots: list[Robot]) -> None:
     ok(hall.publish(tiny_skill(version=2, seed=2)))
     ok(hall.post("/rollouts", {"skill": "reach", "version": 2}))
