@@ -13,7 +13,7 @@ from skills.messages.lists import EventQuery, ListQuery, Page, RobotQuery, Withd
 from skills.messages.robots import Contribution, RobotCounts, RobotView
 from skills.messages.withdrawals import WithdrawalView
 
-__all__ = ["FleetPage", "RobotPage", "is_operator", "operator_of", "read_fleet", "read_robot"]
+__all__ = ["FleetPage", "RobotPage", "operator_of", "read_fleet", "read_robot"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,6 @@ class RobotPage:
     contributions: tuple[Contribution, ...]
     events: tuple[Event, ...]
     withdrawal: WithdrawalView | None
-
-
-def is_operator(viewer: Viewer) -> bool:
-    """Whether the API would show robots to whoever looks."""
-    return viewer is not None and viewer.may_act_as("operator", "read")
 
 
 def operator_of(viewer: Viewer) -> Principal:
