@@ -55,24 +55,19 @@ def figure(rows: Sequence[Row], place: str, rng: np.random.Generator) -> Figure:
         rng: Of the bootstrap.
 
     Raises:
-        ValueError: There are no runs.
+        ValueError: There are no runs, or not as many workshops in each.
     """
-    scores = [np.array(row.scores[place]) for row in rows]
-    if not scores:
+    if not rows:
         raise ValueError("no runs")
-    drawn = [
-        _middle(
-            [
-                rng.choice(scores[seed], len(scores[seed]))
-                for seed in rng.integers(len(scores), size=len(scores))
-            ]
-        )
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Figure(_middle(scores), float(low), float(high))
+    scores = np.stack([np.array(row.scores[place]) for row in rows])
+    seeds, workshops = scores.shape
+    drawn = rng.integers(seeds, size=(RESAMPLES, seeds, 1))
+    within = rng.integers(workshops, size=(RESAMPLES, seeds, workshops))
+    low, high = np.percentile(_middle(scores[drawn, within]), [2.5, 97.5])
+    return Figure(float(_middle(scores[None])[0]), float(low), float(high))
 
 
-def _middle(scores: Sequence[Scores]) -> float:
-    """The mean of the middle half of all scores."""
-    return float(trim_mean(np.concatenate(scores), 0.25))
+def _middle(scores: Scores) -> Scores:
+    """The mean of the middle half of all scores (draws, seeds, workshops) of each draw."""
+    found: Scores = trim_mean(scores.reshape(len(scores), -1), 0.25, axis=1)
+    return found
