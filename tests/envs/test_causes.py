@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ TASK = load_task("weld-seam")
 Table = dict[str, NDArray[np.float64] | NDArray[np.str_]]
 
 
+@cache
 def drawn(seed: int) -> Table:
     """Figures as an explanation would meet them, without the physics."""
     rows: list[dict[str, NDArray[np.float64]]] = []

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 from fleet.client import OperatorClient, enrol
 from hub.console.words import percent
 from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.leaderboards import BoardEntry
 from skills.messages.lists import BoardQuery, VersionQuery
 from skills.messages.plans import GatePlan, MergePlan
 from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
@@ -123,8 +124,14 @@ def test_a_skill_s_page_shows_its_history_and_how_to_run_it(guild: Guild, browse
 
 
 def test_a_task_s_leaderboard_shows_every_robot(guild: Guild, browser: Browser) -> None:
-    # The hub measures beside the other tests.
-    entry = eventually(lambda: guild.operator.leaderboard("weld-seam", BoardQuery()).entries)[0]
+    # The hub measures beside the other tests: until it has, the board has the version before.
+    stable = guild.operator.version("weld-seam", "stable").version
+
+    def measured() -> BoardEntry | None:
+        entries = guild.operator.leaderboard("weld-seam", BoardQuery()).entries
+        return next((each for each in entries if each.version == stable), None)
+
+    entry = eventually(measured)
     with looking_at(browser, f"{guild.url}/tasks/weld-seam/leaderboard") as page:
         row = page.get_by_role("table").get_by_role("row").filter(has_text="weld-seam")
         expect(row).to_contain_text(percent(entry.score.score))
