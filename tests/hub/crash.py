@@ -61,6 +61,12 @@ SCORES: dict[int, float] = {}
 LEASE_OVER = 60.0  # seconds, beyond any lease and before any deadline
 
 
+def get_ready() -> None:
+    """Before any child: what hubs log goes to standard error, and children inherit the compiled kernels."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)  # so few numbers start no thread
+
+
 def open_hub(folder: Path, *, later: float = 0) -> Services:
     """A process of the hub, so many seconds later than the others."""
     clock = Hands()
@@ -343,9 +349,7 @@ def crash_withdrawal(folder: Path, stride: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    # Children inherit the compiled kernels; so few numbers start no thread.
-    merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)
+    get_ready()
     scenarios = {
         "engine": crash_engine,
         "ahead": crash_ahead,

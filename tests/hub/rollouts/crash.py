@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import structlog
 from sqlalchemy import func, select
 
 from hub import rollouts
@@ -24,7 +23,7 @@ from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
 from skills.messages.rollouts import RingPlan, RolloutRequest
 from skills.signing import SigningKey
 from tests.hub.conftest import publish_file, tiny_skill
-from tests.hub.crash import OPERATOR, in_child, killed_at_each_line, open_hub
+from tests.hub.crash import OPERATOR, get_ready, in_child, killed_at_each_line, open_hub
 from tests.hub.rollouts.halls import tally
 
 ROLLOUTS = {str(path) for path in Path(str(rollouts.__file__)).parent.glob("*.py")}
@@ -78,6 +77,6 @@ def crash(folder: Path, new: str, stride: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    get_ready()
     kind, where, step = sys.argv[1:]
     sys.stdout.write(json.dumps(crash(Path(where), ("1" if kind == "good" else "0") * 30, int(step))))
