@@ -7,6 +7,7 @@ line and prints one JSON document: how many lines were tried, and those after wh
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -65,6 +66,7 @@ def get_ready() -> None:
     """Before any child: what hubs log goes to standard error, and children inherit the compiled kernels."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     merge_arrays([{"w": np.zeros(1)}] * 2, clip=1.0)  # so few numbers start no thread
+    gc.freeze()  # a collection in a child would copy all that it shares with this process
 
 
 def open_hub(folder: Path, *, later: float = 0) -> Services:
