@@ -21,7 +21,7 @@ from hub.access.visibility import may_see
 from hub.clock import Clock
 from hub.deltas import statements
 from hub.organisations.eligibility import contributors_among
-from hub.organisations.quotas import check_room, check_uploads, hold, keep
+from hub.organisations.quotas import check_room, check_uploads, hold, keep, uploads_of
 from hub.rounds.journal import NEWEST_ROUNDS, order_of, state_of, unknown_round
 from hub.rounds.staleness import place
 from hub.storage.facts import KeptFacts
@@ -228,16 +228,18 @@ class Offers:
         robots = session.execute(statements.LOCKED_ROBOTS if lock else statements.ROBOTS, asked).all()
         owners = {each.robot.organisation for each in offers} | {skill.organisation for _, skill in pairs}
         latest = {row.campaign_id: row for row in newest_rows}
+        organisations = hold(session, *owners) if lock else _organisations(session, owners)
+        now = self._clock()
         return _Scene(
-            now=self._clock(),
+            now=now,
             rounds={row.round_id: row for row in rounds},
             newest=latest,
             campaigns={row.campaign_id: (row, skill) for row, skill in pairs},
-            organisations=hold(session, *owners) if lock else _organisations(session, owners),
+            organisations=organisations,
             robots={row.robot_id: row for row in robots},
             contributors=_contributors(session, {skill.name: skill for _, skill in pairs}, asked["robots"]),
             brought=_brought_before(session, facts.values(), latest, asked),
-            uploads=Counter(),
+            uploads=uploads_of(session, organisations.values(), now),
             discarded=frozenset() if lock else _discarded(session, {each.digest for each in offers}),
         )
 

@@ -7,7 +7,8 @@ is used. How large a body may be is asked before it is read, by `hub.api.uploads
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,16 @@ from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from skills.errors import ForbiddenError, TooLargeError, TooManyRequestsError
 from skills.messages.organisations import Use
 
-__all__ = ["check_campaigns", "check_robots", "check_room", "check_uploads", "hold", "keep", "uses_of"]
+__all__ = [
+    "check_campaigns",
+    "check_robots",
+    "check_room",
+    "check_uploads",
+    "hold",
+    "keep",
+    "uploads_of",
+    "uses_of",
+]
 
 WINDOW = timedelta(hours=1)
 HELD = (
@@ -69,14 +79,20 @@ def keep(row: OrganisationRow, size: int) -> None:
     row.stored_bytes += size
 
 
-def check_uploads(session: Session, row: OrganisationRow, now: datetime, coming: int = 0) -> None:
-    """Hold one more delta or version to what may come within an hour.
+def uploads_of(session: Session, rows: Iterable[OrganisationRow], now: datetime) -> Counter[str]:
+    """How many uploads came within the last hour from each organisation that has a limit: one statement."""
+    limited = [row.name for row in rows if row.uploads_limit is not None]
+    return Counter(_counted(session, _uploads(limited, now)) if limited else {})
+
+
+def check_uploads(session: Session, row: OrganisationRow, now: datetime, used: int | None = None) -> None:
+    """Hold one more delta, version, task or confirmation to what may come within an hour.
 
     Args:
         session: A transaction.
         row: Of the organisation.
         now: The time.
-        coming: So many more come in this transaction, and are not written yet.
+        used: So many came, by `uploads_of`, or come in this transaction before this one; None: counted here.
 
     Raises:
         TooManyRequestsError: Not yet; it says when.
@@ -84,17 +100,18 @@ def check_uploads(session: Session, row: OrganisationRow, now: datetime, coming:
     limit = row.uploads_limit
     if limit is None:
         return
+    used = uploads_of(session, [row], now)[row.name] if used is None else used
+    if used < limit:
+        return
     times = _uploads([row.name], now).subquery()
-    # While the oldest of the last `limit` is within the hour, there is no place for another.
-    last = select(times.c.at).order_by(times.c.at.desc())
-    oldest = session.scalar(last.offset(limit - 1 - coming).limit(1)) if limit > coming else now
-    if oldest is not None:
-        raise TooManyRequestsError(
-            f"{row.name} has sent {limit} uploads within an hour, which is all that it may.",
-            remedy="Send it again later, or ask an admin of the hub for a larger quota.",
-            code="quota_uploads",
-            retry_after=(oldest + WINDOW - now).total_seconds(),
-        )
+    # There is a place once all but `limit - 1` of them are older than an hour.
+    last = session.scalar(select(times.c.at).order_by(times.c.at).offset(used - limit).limit(1))
+    raise TooManyRequestsError(
+        f"{row.name} has sent {limit} uploads within an hour, which is all that it may.",
+        remedy="Send it again later, or ask an admin of the hub for a larger quota.",
+        code="quota_uploads",
+        retry_after=((last or now) + WINDOW - now).total_seconds(),
+    )
 
 
 def check_robots(session: Session, row: OrganisationRow) -> None:
