@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 import structlog
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
@@ -228,13 +229,17 @@ def with_tables(settings: Settings) -> None:
 class Hall:
     """One hub as its users see it. The engine moves only when `turn` is called."""
 
+    portal: BlockingPortal | None = None
+
     def __init__(self, settings: Settings, gate: StubGate, clock: Hands) -> None:
         self.settings = settings
         self.gate = gate
         self.clock = clock
         with_tables(settings)
         self.app: FastAPI = create_app(settings, gate=gate, clock=clock)
-        self.client: httpx.Client = TestClient(self.app, raise_server_exceptions=False)
+        client = TestClient(self.app, raise_server_exceptions=False)
+        client.portal = self.portal
+        self.client: httpx.Client = client
         self.operator = {"Authorization": f"Bearer {ADMIN}"}
 
     @property
@@ -350,6 +355,14 @@ class Hall:
     def close(self) -> None:
         self.client.close()
         self.services.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_event_loop() -> Iterator[None]:
+    """For all hubs without a server: otherwise each request starts a loop and a thread of its own."""
+    with start_blocking_portal() as portal:
+        Hall.portal = portal
+        yield
 
 
 @pytest.fixture
