@@ -189,7 +189,7 @@ def _merge(job: MergeJob, made: MergeResult, organisations: Mapping[str, str]) -
                 organisation=organisations.get(each.digest, ""),
                 samples=each.samples,
                 staleness=each.staleness,
-                weight=weight_of(each.samples, each.staleness, job.plan, job.training),
+                weight=weight_of(each.samples, each.staleness, job.plan, job.training, each.robots),
                 trust=None if made.root is None else made.root[each.digest],
             )
             for each in sorted(job.deltas, key=lambda each: each.digest)

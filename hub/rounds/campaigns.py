@@ -215,7 +215,8 @@ def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRo
     """Fix now which arms the gate examines, so that scores of all rounds can be compared."""
     if request.gate.embodiments:
         return request
-    arms = select(RobotRow.embodiment).where(contributors(skill)).distinct()
+    of_robots = contributors(skill), RobotRow.hall_robots.is_(None)
+    arms = select(RobotRow.embodiment).where(*of_robots).distinct()
     enrolled = session.scalars(arms.order_by(RobotRow.embodiment))
     gate = request.gate.model_copy(update={"embodiments": tuple(enrolled)})
     return request.model_copy(update={"gate": gate})
