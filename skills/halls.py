@@ -35,7 +35,7 @@ def check_path(own: Digest, path: Sequence[Digest]) -> None:
     """
     if own in path:
         raise ForbiddenError(
-            f"hall {own[:19]} would be {path.index(own) + 1} above itself: what it hands up would come back to it.",
+            f"hall {own[:19]} would be above itself: what it hands up would come back to it.",
             where="halls",
             remedy="Leave one of the memberships between them: zunft hub leave.",
             code="loop_of_halls",

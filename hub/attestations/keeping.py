@@ -28,6 +28,7 @@ from hub.workers.weights import weight_of
 from skills.attestations import (
     Attested,
     Gate,
+    Hall,
     Merge,
     MergedDelta,
     Release,
@@ -36,6 +37,7 @@ from skills.attestations import (
     vouched,
 )
 from skills.errors import ArtefactError
+from skills.manifest import Digest, Manifest
 from skills.messages.skills import ChannelName
 from skills.signing import SigningKey, VerifyKey
 
@@ -119,6 +121,15 @@ class Attestations:
         if not is_asked or any(others.get(arm) != rival.digest for arm, rival in rivals.items()):
             raise ArtefactError("the gate measured something else than it was asked.", where="attestation")
         return self._keep(envelope, job.region)
+
+    def hall(self, manifest: Manifest, digest: Digest, above: Hall, region: str) -> Kept:
+        """Attest from which version of a larger hall one has its numbers, and who vouches for it there.
+
+        Raises:
+            StoreError: It could not be kept.
+        """
+        envelope = attest(self.key, f"{manifest.name}@{manifest.version}", digest, above)
+        return self._keep(envelope, region)
 
     def release(
         self,

@@ -1,4 +1,4 @@
-"""Tables of the larger hall that this one joined: the membership, what may leave, rounds, and what came down."""
+"""Tables of the larger hall that this one joined: membership, what may leave, rounds, what came down."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["AdoptedRow", "HallRoundRow", "MembershipRow", "SharedRow"]
 class MembershipRow(Base):
     """The one hall that this one joined; `id` is always 1.
 
-    `identity` and `first_root` are what a robot's folder has, so that a backup has them; `path` are the ids of
-    that hall and of those above it, as last heard. `refusal` says why nothing is done; empty: nothing is wrong.
+    `identity` and `first_root` are what a robot's folder has, so that a backup has them; `path` are the ids
+    of that hall and of those above it, as last heard. `refusal` says why nothing is done, if so.
     """
 
     __tablename__ = "membership"
@@ -41,7 +41,7 @@ class SharedRow(Base):
 
 
 class HallRoundRow(Base):
-    """The journal of a round of the larger hall: what was asked, by which campaign it was worked on, what became of it.
+    """The journal of one of the larger hall's rounds: what was asked, by which campaign, and what came of it.
 
     `delta` is the digest of what was handed up, as it is made again from the campaign's rounds.
     """
@@ -60,7 +60,10 @@ class HallRoundRow(Base):
 
 
 class AdoptedRow(Base):
-    """A version of the larger hall, by its digest there, and which of this hall's has its numbers."""
+    """A version of the larger hall, by its digest there, and which of this hall's has its numbers.
+
+    `brought_down`: it was to become stable here; what the gate made of that is in the release.
+    """
 
     __tablename__ = "adopted"
     __table_args__ = (ForeignKeyConstraint(["skill", "number"], ["versions.skill", "versions.number"]),)
@@ -68,4 +71,5 @@ class AdoptedRow(Base):
     skill: Mapped[str]
     number: Mapped[int]
     upper: Mapped[int]
+    brought_down: Mapped[bool]
     adopted_at: Mapped[datetime]

@@ -27,8 +27,8 @@ class EnrolmentTokenRow(Base):
 class RobotRow(Base):
     """A robot and its public key; `lost_at` while it is missed, `closed_at` since it was withdrawn.
 
-    `abilities` is what it said that it serves, None before it did; `refusal` what it would not take last. Of a
-    hall, `hall_robots` is for how many robots its deltas may count at most; None: it is a robot.
+    `abilities` is what it said that it serves, None before it did; `refusal` what it would not take last. Of
+    a hall, `hall_robots` is for how many robots its deltas may count at most; None: it is a robot.
     """
 
     __tablename__ = "robots"

@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("skill", sa.String(128), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("upper", sa.BigInteger(), nullable=False),
+        sa.Column("brought_down", sa.Boolean(), nullable=False),
         sa.Column("adopted_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["skill", "number"], ["versions.skill", "versions.number"]),
     )
