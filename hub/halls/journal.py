@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -45,6 +45,7 @@ FINAL: frozenset[str] = frozenset({"handed", "dropped"})
 SHARE_OF_TIME = 0.8
 """Of what is left until the larger hall's deadline: for the rounds here, so that their outcome is in time."""
 SHORTEST_SECONDS = 1.0
+NEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,26 @@ class HallRounds:
         theirs = select(HallRoundRow).where(HallRoundRow.skill == skill, HallRoundRow.state.not_in(FINAL))
         with self.database.read() as session:
             return session.scalar(theirs.order_by(HallRoundRow.changed_at).limit(1))
+
+    def newest(self) -> list[dict[str, Any]]:
+        """The last rounds, the newest first, for people."""
+        with self.database.read() as session:
+            rows = session.scalars(
+                select(HallRoundRow).order_by(HallRoundRow.changed_at.desc()).limit(NEWEST)
+            )
+            return [
+                {
+                    "round": row.round_id,
+                    "skill": row.skill,
+                    "state": row.state,
+                    "campaign": row.campaign_id,
+                    "delta": row.delta,
+                    "robots": row.robots,
+                    "samples": row.samples,
+                    "reason": row.reason,
+                }
+                for row in rows
+            ]
 
     def drop_unshared(self, shared: Collection[str]) -> None:
         """Drop the rounds of skills of which nothing leaves any more."""

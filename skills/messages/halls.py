@@ -44,6 +44,16 @@ class SharePlan(Message):
     merge: MergePlan = MergePlan(step=1.0)
     gate: GatePlan = GatePlan()
 
+    def in_words(self) -> str:
+        """On one line: `leaves as one delta a round of 1 here, merged by mean`."""
+        digests = ", with the digests of its deltas" * self.digests
+        also = [*(["what is private"] * self.private), *([f"what lies in {self.region}"] * bool(self.region))]
+        limits = f"; also {' and '.join(also)}" if also else ""
+        rounds = "a round" if self.rounds == 1 else f"{self.rounds} rounds"
+        return (
+            f"leaves as one delta of {rounds} here, merged by {self.merge.rule_in_words()}{digests}{limits}"
+        )
+
     @model_validator(mode="after")
     def _has_no_momentum(self) -> SharePlan:
         if self.merge.optimiser != "momentum" or self.merge.momentum:

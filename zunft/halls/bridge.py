@@ -25,6 +25,7 @@ import structlog
 
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill, vouched_version
+from fleet.place import StoppedError
 from fleet.sync import backoff
 from fleet.trust import UnvouchedError, Vouching
 from hub.halls.wiring import HallsWing
@@ -70,12 +71,14 @@ class Bridge:
         *,
         transport: httpx.BaseTransport | None = None,
         look_seconds: float = LOOK_SECONDS,
+        stopped: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._halls = halls
         self._folder = folder
         self._transport = transport
         self._look_seconds = look_seconds
+        self._stopped = stopped
         self._clock = clock
         self._log = structlog.get_logger("zunft.halls")
         self._rng = np.random.default_rng()  # not seeded: halls that lost one hall must not come back at once
@@ -92,6 +95,8 @@ class Bridge:
         """
         try:
             wait = self._step()
+        except StoppedError:
+            return 0.0
         except LATER as error:
             pause = backoff(self._failures, self._rng, base=BACKOFF_SECONDS, cap=BACKOFF_CAP)
             self._failures += 1
@@ -113,7 +118,7 @@ class Bridge:
             return IDLE_SECONDS
         if self._client is None or self._client[0] != row.joined_at:
             self.close()
-            self._client = (row.joined_at, restored(self._folder, row, self._transport))
+            self._client = (row.joined_at, restored(self._folder, row, self._transport, self._stopped))
         client = self._client[1]
         is_due = self._clock() >= self._next_look
         if is_due or self._path is None:

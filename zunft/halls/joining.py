@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -65,11 +66,14 @@ def join_hall(
 
 
 def restored(
-    folder: HallFolder, row: MembershipRow, transport: httpx.BaseTransport | None = None
+    folder: HallFolder,
+    row: MembershipRow,
+    transport: httpx.BaseTransport | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> HubClient:
     """The line to the larger hall; what of the folder is lost, as after a restore, is written anew."""
     identity = Identity.model_validate(row.identity)
     if not folder.joined() or folder.identity().robot_id != identity.robot_id:
         folder.keep_first_root(row.first_root.encode())
         folder.keep_identity(identity)
-    return connect(folder, transport)
+    return connect(folder, transport, stopped)

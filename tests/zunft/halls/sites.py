@@ -1,4 +1,4 @@
-"""Small halls: an upper one over real HTTP, lower ones whose engines and bridges move when they are told to."""
+"""Small halls: an upper one over real HTTP, lower ones whose engines and bridges move when told to."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from hub.clock import utc_now
 from hub.storage.tables.halls import HallRoundRow
+from skills.messages.base import API
 from skills.messages.halls import SharePlan
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.rounds import Assignment
@@ -60,6 +61,17 @@ class Site:
 
         return eventually(there, lambda: newest(self.hall))
 
+    def comes_down(self, digest: str) -> None:
+        """Let bridge and gate work until the stable version is the upper hall's of this digest."""
+
+        def there() -> bool:
+            self.bridge.step()
+            self.hall.services.catalogue.releaser.work()
+            shown = self.hall.client.get(f"{API}/skills/reach/versions/stable", headers=self.hall.operator)
+            return shown.is_success and shown.json()["manifest"]["parents"] == [digest]
+
+        eventually(there, lambda: self.hall.get("/skills/reach/versions"))
+
 
 def newest(hall: Hall) -> HallRoundRow | None:
     with hall.services.storage.database.read() as session:
@@ -76,9 +88,14 @@ def lone(folder: Path) -> Hall:
     return Hall(small_settings(folder), StubGate(), utc_now)  # type: ignore[arg-type] # nobody moves its hands
 
 
+def hall_token(upper: Hall, allowed: int = 50) -> str:
+    found: str = ok(upper.post("/enrolment-tokens", {"hall_robots": allowed})).json()[0]["token"]
+    return found
+
+
 def joined(hall: Hall, address: str, upper: Hall, robots: int, *, allowed: int = 50) -> Site:
     """A hall that has joined, and lets something out of its skill."""
-    token = ok(upper.post("/enrolment-tokens", {"hall_robots": allowed})).json()[0]["token"]
+    token = hall_token(upper, allowed)
     folder = HallFolder(hall.settings.data_dir, hall.services.halls.memberships.key)
     join_hall(hall.services.halls.memberships, folder, address, token, hall.settings.data_dir.name)
     hall.services.halls.memberships.share(SHARED)

@@ -1,4 +1,4 @@
-"""Two halls under one over real HTTP: their round's base comes down, one delta each goes up, and a version comes back."""
+"""Two halls under one over real HTTP: a base comes down, one delta each goes up, and a version comes back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from skills.delta import apply
 from tests.eventually import eventually
-from tests.zunft.halls.sites import SHARED, mean_of, order, two_sites
+from tests.zunft.halls.sites import mean_of, order, two_sites
 
 
 def test_two_halls_and_the_one_above_make_what_all_robots_at_once_would(tmp_path: Path) -> None:
@@ -33,14 +33,7 @@ def test_two_halls_and_the_one_above_make_what_all_robots_at_once_would(tmp_path
         assert made.manifest.contributors == 5
 
         for site in sites:  # it comes back down, and the hall's own gate lets it pass
-
-            def stable() -> bool:
-                site.bridge.step()
-                site.hall.services.catalogue.releaser.work()
-                view = site.hall.version("stable")
-                return view.manifest.parents == (made.digest,)
-
-            eventually(stable, lambda: site.hall.get("/skills/reach/versions"))
+            site.comes_down(made.digest)
             here = site.hall.skill("stable")
             assert {name: each.tobytes() for name, each in here.tensors.items()} == {
                 name: each.tobytes() for name, each in made.tensors.items()
