@@ -32,7 +32,7 @@ from hub.halls.wiring import HallsWing
 from hub.storage.objects import StoreError
 from hub.storage.tables.halls import HallRoundRow
 from skills.attestations import ENVELOPE_LIMIT, Hall
-from skills.container import digest_of
+from skills.container import digest_of, unpack
 from skills.errors import (
     ConflictError,
     ForbiddenError,
@@ -46,6 +46,7 @@ from skills.halls import HALL
 from skills.messages.halls import HallPath, SharePlan
 from skills.messages.rounds import Assignment
 from skills.messages.skills import VersionView
+from skills.skill import Skill
 from zunft.halls.joining import HallFolder, restored
 
 __all__ = ["Bridge"]
@@ -177,9 +178,9 @@ class Bridge:
             return
         needs = Needs(plan.skill, version.manifest.contract, None)  # the own one is held to it by `adopt`
         skill = pull_skill(self._folder, client, version, needs)
-        self._halls.adoption.adopt(skill, plan, self._vouchers(client, version))
+        self._halls.adoption.adopt(skill, plan, self._vouchers(client, version, skill))
 
-    def _vouchers(self, client: HubClient, version: VersionView) -> Hall:
+    def _vouchers(self, client: HubClient, version: VersionView, skill: Skill) -> Hall:
         listed = [each for each in client.attestations(version) if each.kind in TOLD][:MOST_VOUCHERS]
         path, identity = self._path or client.hall_path(), self._folder.identity()
         limit = ENVELOPE_LIMIT // (4 * MOST_VOUCHERS)
@@ -190,7 +191,7 @@ class Bridge:
             hub_key=identity.hub_key,
             upper=version.digest,
             upper_version=version.version,
-            manifest=version.manifest.model_dump_json(),
+            manifest=unpack(skill.blob, "skill")[0],
             vouched=tuple(
                 client.envelope(version, each.digest, limit).decode() for each in listed if each.size <= limit
             ),
