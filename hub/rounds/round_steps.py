@@ -93,11 +93,14 @@ class RoundSteps:
             return session.get_one(CampaignRow, campaign_id), current_round(session, campaign_id)
 
     def begin(self, held: Held[CampaignRow], campaign: CampaignRow) -> bool:
-        """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
+        """Measure the version to start from, so that a gate that cannot work shows now; open round 1.
+
+        Where nothing of it becomes stable, the base is measured beside the first candidate alone.
+        """
         with self._database.read() as session:
             base = resolve(session, campaign.skill, str(order_of(campaign).base or "base"), THE_HUB)
             job = self._gate_job(session, campaign, base.digest, None)
-        if base.gate is None:
+        if base.gate is None and order_of(campaign).release != "none":
             found = self._jobs.run(job, held.given_up)
             kept = self._attestations.gate(job, found)
             self._catalogue.record_report(base.digest, found.report, kept)
