@@ -6,27 +6,30 @@ what it may become is the gate's to say. Who vouches for it above is `skills.att
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations
-from hub.catalogue.catalogue import Catalogue, add_version
-from hub.catalogue.channels import ask_release, stable_of
+from hub.catalogue.catalogue import Catalogue, add_version, make_candidate, make_stable
+from hub.catalogue.channels import ask_release, is_fit, stable_of
 from hub.catalogue.publishing import add_skill, check_same_task, next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
 from hub.organisations.registry import find_organisation
 from hub.storage.database import Database
 from hub.storage.discards import Discards
-from hub.storage.record import UPPER_HALL
+from hub.storage.record import UPPER_HALL, note, record
 from hub.storage.regions import region_of
 from hub.storage.spool import Spool, SpoolFile
 from hub.storage.tables.halls import AdoptedRow
-from hub.storage.tables.skills import SkillRow, VersionRow
+from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
+from hub.tuf.contents import mark
 from skills.attestations import Hall
 from skills.container import PIECE, Spec, TensorWriter, pieces
 from skills.errors import ConflictError
@@ -35,6 +38,8 @@ from skills.messages.halls import SharePlan
 from skills.skill import Skill
 
 __all__ = ["Adoption"]
+
+TAKEN_BACK = "The larger hall has withdrawn the version after it."
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,43 @@ class Adoption:
             row.brought_down = True
             ask_release(session, version, "stable", self.clock(), by=UPPER_HALL)
             return True
+
+    def of_stable(self, skill: str) -> AdoptedRow | None:
+        """The larger hall's version that is stable here, if it is one of that hall's."""
+        with self.database.read() as session:
+            stable = stable_of(session, skill)
+            its = AdoptedRow.skill == skill, AdoptedRow.number == (stable.number if stable else 0)
+            return session.scalar(select(AdoptedRow).where(*its))
+
+    def take_back(self, digest: str) -> None:
+        """Withdraw here what the larger hall has withdrawn, with what was made from it."""
+        with self.database.write() as session:
+            row, now = session.get_one(AdoptedRow, digest), self.clock()
+            own = session.get_one(VersionRow, (row.skill, row.number))
+            versions = session.scalars(select(VersionRow).where(VersionRow.skill == row.skill)).all()
+            gone = [each for each in versions if each is own or own.digest in each.manifest["parents"]]
+            for each in (it for it in gone if it.withdrawn_at is None):
+                each.withdrawn_at = now
+                details = {"version": each.number, "digest": each.digest}
+                record(session, "version.withdrawn", now, skill=row.skill, **details)
+                note(session, "version.withdrawn", now, by=UPPER_HALL, subject=row.skill, **details)
+            mark(session, session.get_one(SkillRow, row.skill).organisation)
+            self._fall_back(session, row.skill, [it for it in versions if it.withdrawn_at is None], now)
+
+    def _fall_back(self, session: Session, skill: str, sound: Sequence[VersionRow], now: datetime) -> None:
+        """Channels that point at what was withdrawn go to the newest that was not; stable, if that passed."""
+        left = sorted(sound, key=lambda each: each.number)
+        passed = [each for each in left if is_fit(each) and each.gate and each.gate["passed"]]
+        for channel, those in (("candidate", left), ("stable", passed)):
+            row = session.get(ChannelRow, (skill, channel))
+            if row is None or any(each.number == row.number for each in left):
+                continue
+            if not those:
+                session.delete(row)
+            elif channel == "candidate":
+                make_candidate(session, skill, those[-1].number, now)
+            else:
+                make_stable(session, self.attestations, those[-1], now, reason=TAKEN_BACK)
 
     def _manifest(self, session: Session, skill: Skill, plan: SharePlan) -> tuple[Manifest, str]:
         """What it is called here, and in whose region's store it will lie."""

@@ -1,6 +1,6 @@
 """The journal of the larger hall's rounds: what was asked, by which campaign of this hall it is worked on.
 
-    given ──▶ working ──▶ owed ──▶ handed
+    given ──▶ working ──▶ owed ──▶ handed ──▶ recalled
       └──────────┴──────────┴────▶ dropped
 
 Each step is one transaction. What is owed is made from the campaign's own rounds, the same bits each time: so
@@ -10,7 +10,7 @@ the larger hall's to see: it takes one of each member and round.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -31,7 +31,7 @@ from hub.storage.spool import Spool
 from hub.storage.tables.halls import AdoptedRow, HallRoundRow
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.rounds import CampaignRow, RoundRow
-from hub.storage.tables.skills import SkillRow
+from hub.storage.tables.skills import SkillRow, VersionRow
 from skills.container import unpack
 from skills.delta import Delta, DeltaHeader, clip, shapes_of_delta, unpacked_limit
 from skills.messages.campaigns import CampaignRequest
@@ -40,8 +40,8 @@ from skills.messages.rounds import Assignment
 
 __all__ = ["HallRounds", "RoundStanding"]
 
-RoundStanding = Literal["given", "working", "owed", "handed", "dropped"]
-FINAL: frozenset[str] = frozenset({"handed", "dropped"})
+RoundStanding = Literal["given", "working", "owed", "handed", "recalled", "dropped"]
+FINAL: frozenset[str] = frozenset({"handed", "recalled", "dropped"})
 SHARE_OF_TIME = 0.8
 """Of what is left until the larger hall's deadline: for the rounds here, so that their outcome is in time."""
 SHORTEST_SECONDS = 1.0
@@ -196,6 +196,23 @@ class HallRounds:
             row = session.get_one(HallRoundRow, round_id, with_for_update=True)
             row.delta, row.robots, row.samples = digest, share.robots, share.samples
             self._enter(session, row, "handed", "")
+
+    def to_recall(self) -> list[str]:
+        """Rounds for which something was handed up that a robot had a part in which was withdrawn since."""
+        theirs = RoundRow.campaign_id == HallRoundRow.campaign_id
+        made = VersionRow.digest == RoundRow.candidate
+        withdrawn = VersionRow.withdrawn_at.is_not(None)
+        found = select(HallRoundRow.round_id).join(RoundRow, theirs).join(VersionRow, made)
+        with self.database.read() as session:
+            rows = session.scalars(found.where(HallRoundRow.state == "handed", withdrawn).distinct())
+            return sorted(rows)
+
+    def recalled(self, round_ids: Sequence[str]) -> None:
+        """The larger hall makes it again without."""
+        with self.database.write() as session:
+            for each in round_ids:
+                row = session.get_one(HallRoundRow, each, with_for_update=True)
+                self._enter(session, row, "recalled", "A robot that had a part in it was withdrawn.")
 
     def drop(self, round_id: str, reason: str) -> None:
         """Nothing comes of it here."""

@@ -8,7 +8,7 @@ from skills.manifest import Digest, Name
 from skills.messages.base import Label, Message
 from skills.messages.plans import GatePlan, MergePlan
 
-__all__ = ["HallPath", "SharePlan"]
+__all__ = ["HallPath", "Recall", "Recalled", "SharePlan"]
 
 
 class HallPath(Message):
@@ -16,6 +16,23 @@ class HallPath(Message):
 
     hall: Digest
     above: tuple[Digest, ...] = Field(default=(), max_length=64)
+
+
+class Recall(Message):
+    """A hall takes back what it handed up for these rounds: a robot that had a part in it was withdrawn."""
+
+    rounds: tuple[str, ...] = Field(min_length=1, max_length=1000)
+
+
+class Recalled(Message):
+    """What of it was there still, and the withdrawals that make again what came of it.
+
+    Attributes:
+        deltas: So many are taken back by this request; asked again, none.
+    """
+
+    deltas: int
+    withdrawal_id: str | None = None
 
 
 class SharePlan(Message):

@@ -6,6 +6,7 @@
     4 begin    adopt the round's base, and start an own campaign from it
     5 wait     for that campaign; what it found good is owed
     6 push     the one delta that comes of it, until the larger hall has it, or will not have it
+    7 recall   what a robot had a part in that was withdrawn here, and withdraw what was withdrawn there
 
 All that lasts is in the hub's database, and each step may be done again: either side may be down, killed,
 late or restored from a backup between any two of them. The journal is `hub.halls.journal`'s, what is believed
@@ -128,6 +129,7 @@ class Bridge:
             path = client.hall_path()
             self._halls.memberships.heard((path.hall, *path.above))  # 1
             self._path = path
+            self._recall(client)  # 7
         moved = [self._serve(client, plan, is_due=is_due) for plan in plans]
         return 0.0 if any(moved) else POLL_SECONDS
 
@@ -146,8 +148,25 @@ class Bridge:
         asked = client.assignment(plan.skill)  # 3
         return asked is not None and self._halls.rounds.take(asked)
 
+    def _recall(self, client: HubClient) -> None:
+        rounds = self._halls.rounds.to_recall()
+        if rounds:
+            client.recall(rounds)
+            self._halls.rounds.recalled(rounds)
+
+    def _take_back(self, client: HubClient, skill: str) -> None:
+        """Let go of the stable version, where the larger hall has withdrawn what it comes from."""
+        row = self._halls.adoption.of_stable(skill)
+        if row is None or not client.version(skill, str(row.upper)).withdrawn:
+            return
+        try:
+            client.guild.refresh().version(skill, row.upper)
+        except DistrustError:  # nor is it signed any more
+            self._halls.adoption.take_back(row.digest)
+
     def _bring_down(self, client: HubClient, plan: SharePlan) -> None:
         with suppress(NotFoundError):  # nothing is stable there
+            self._take_back(client, plan.skill)
             version = vouched_version(client, plan.skill, "stable", embodiment=HALL)
             if self._halls.adoption.is_brought_down(version.digest):
                 return
