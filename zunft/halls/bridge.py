@@ -135,6 +135,8 @@ class Bridge:
 
     def _serve(self, client: HubClient, plan: SharePlan, *, is_due: bool) -> bool:
         """The next thing for one skill; whether anything moved."""
+        if is_due:
+            self._bring_down(client, plan)
         row = self._halls.rounds.open(plan.skill)
         match row.state if row else "":
             case "given" if row:
@@ -143,8 +145,6 @@ class Bridge:
                 return self._halls.rounds.look(row.round_id)  # 5
             case "owed" if row:
                 return self._push(client, row, plan)
-        if is_due:
-            self._bring_down(client, plan)
         asked = client.assignment(plan.skill)  # 3
         return asked is not None and self._halls.rounds.take(asked)
 
