@@ -60,25 +60,27 @@ def chain_of(tensors: Tensors, word: Hall) -> list[HallWord]:
         word: Whose signature was verified already, as the own hall's.
     """
     found: list[HallWord] = []
-    above: Hall | None = word
-    while above is not None and len(found) < DEEPEST:
+    left: list[Hall] = [word]
+    while left and len(found) < DEEPEST:
+        here = left.pop()
         try:
-            said, above = _looked_at(tensors, above)
+            said, left = _looked_at(tensors, here)
         except (ArtefactError, SignatureError) as error:
-            found.append(HallWord(above.hall, above.upper_version, complaint=error.message))
-            break
+            said = HallWord(here.hall, here.upper_version, complaint=error.message)
         found.append(said)
     return found
 
 
-def _looked_at(tensors: Tensors, word: Hall) -> tuple[HallWord, Hall | None]:
+def _looked_at(tensors: Tensors, word: Hall) -> tuple[HallWord, list[Hall]]:
     """What a hall says, and the word that it has from above, if any."""
     hub_key, gate_key = VerifyKey(word.hub_key).canonical(), VerifyKey(word.gate_key).canonical()
     if hall_id(hub_key) != word.hall:
         raise _broken(f"the key of hall {word.hall[:19]} is not the one that it is called by")
     if _digest(tensors, word.manifest) != word.upper:
         raise _broken(f"v{word.upper_version} of hall {word.hall[:19]} has other numbers")
-    gate, above, released = None, None, False
+    gate: Gate | None = None
+    above: list[Hall] = []
+    released = False
     for envelope in word.vouched:
         each = read_attestation(envelope.encode())
         if each.subject != word.upper:
@@ -90,7 +92,7 @@ def _looked_at(tensors: Tensors, word: Hall) -> tuple[HallWord, Hall | None]:
             case Release() as release:
                 released = released or release.channel == "stable"
             case Hall() as found:
-                above = found
+                above = [found]
     return HallWord(word.hall, word.upper_version, gate, released), above
 
 

@@ -19,7 +19,7 @@ def show_path(services: ServicesDep, robot: Robot) -> HallPath:  # noqa: ARG001 
     return services.halls.memberships.path()
 
 
-@router.post("/halls/recalls", responses=refusals(401, 403, 413))
+@router.post("/halls/recalls", responses=refusals(401, 403, 409, 413))
 def recall(request: RecallBody, services: ServicesDep, robot: Robot) -> Recalled:
     """Take back one's deltas of some rounds; what was merged from them is made again without."""
     return services.withdrawals.registry.recall(request, robot)

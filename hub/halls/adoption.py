@@ -32,7 +32,7 @@ from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.tuf.contents import mark
 from skills.attestations import Hall
 from skills.container import PIECE, Spec, TensorWriter, pieces
-from skills.errors import ConflictError
+from skills.errors import ConflictError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.halls import SharePlan
 from skills.skill import Skill
@@ -84,19 +84,15 @@ class Adoption:
             manifest, region = self._manifest(session, skill, plan)
         with self._file(manifest, skill) as file, self.discards.keeping(region, file):
             kept = self.attestations.hall(manifest, file.digest, above, region)
-            with self.database.write() as session:
-                version = self._enter(session, manifest, file, plan, region)
-                kept.enter(session, version, version.created_at)
-                row = AdoptedRow(
-                    digest=skill.digest,
-                    skill=manifest.name,
-                    number=manifest.version,
-                    upper=skill.manifest.version,
-                    brought_down=False,
-                    adopted_at=version.created_at,
-                )
-                session.add(row)
-                return manifest.version
+            try:
+                with self.database.write() as session:
+                    version = self._enter(session, manifest, file, plan, region)
+                    kept.enter(session, version, version.created_at)
+                    session.add(_row(skill, version))
+            except ZunftError:
+                self.discards.add(region, kept.attested.digest)
+                raise
+        return manifest.version
 
     def bring_down(self, digest: str) -> bool:
         """Have the gate look at an adopted version, so that it may become stable; whether that is new."""
@@ -130,9 +126,9 @@ class Adoption:
             gone = [each for each in versions if each is own or own.digest in each.manifest["parents"]]
             for each in (it for it in gone if it.withdrawn_at is None):
                 each.withdrawn_at = now
-                details = {"version": each.number, "digest": each.digest}
-                record(session, "version.withdrawn", now, skill=row.skill, **details)
-                note(session, "version.withdrawn", now, by=UPPER_HALL, subject=row.skill, **details)
+                number, gone_digest = each.number, each.digest
+                record(session, "version.withdrawn", now, skill=row.skill, version=number, digest=gone_digest)
+                note(session, "version.withdrawn", now, by=UPPER_HALL, subject=row.skill, version=number)
             mark(session, session.get_one(SkillRow, row.skill).organisation)
             self._fall_back(session, row.skill, [it for it in versions if it.withdrawn_at is None], now)
 
@@ -190,3 +186,14 @@ class Adoption:
             while part := made.read(PIECE):
                 file.write(part)
             yield file
+
+
+def _row(skill: Skill, version: VersionRow) -> AdoptedRow:
+    return AdoptedRow(
+        digest=skill.digest,
+        skill=version.skill,
+        number=version.number,
+        upper=skill.manifest.version,
+        brought_down=False,
+        adopted_at=version.created_at,
+    )

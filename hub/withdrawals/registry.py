@@ -27,7 +27,7 @@ from hub.storage.tables.skills import SkillRow
 from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import FROM_THE_START, Plan, Remaining
 from hub.withdrawals.taking_back import skills_given_to, take_back
-from skills.errors import NotFoundError
+from skills.errors import ConflictError, NotFoundError
 from skills.messages.halls import Recall, Recalled
 from skills.messages.lists import Page, WithdrawalQuery
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
@@ -67,10 +67,19 @@ class Withdrawals:
         """Take back a hall's deltas of some rounds, as if another robot that is withdrawn had brought them.
 
         What was merged from them is made again without; the hall itself stays. Asked again, nothing is left.
+
+        Raises:
+            ConflictError: It is no hall.
         """
         now = self.clock()
         with self.database.write() as session:
             hall = session.get_one(RobotRow, by.name, with_for_update=True)
+            if hall.hall_robots is None:
+                raise ConflictError(
+                    f"{by.name} is a robot, and only a hall takes back what it brought for some rounds.",
+                    remedy="Have the robot withdrawn: zunft robot forget.",
+                    code="no_hall",
+                )
             theirs = DeltaRow.robot_id == by.name, DeltaRow.round_id.in_(request.rounds)
             deltas = session.scalars(select(DeltaRow).where(*theirs)).all()
             if not deltas:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +52,11 @@ def test_a_withdrawal_goes_up_and_comes_back_as_a_version(tmp_path: Path) -> Non
 
         first.bridge.step()  # asked again, nothing is left to take back
         assert len(upper.get("/withdrawals")) == 1
+
+
+def test_a_robot_takes_back_nothing_by_itself(tmp_path: Path) -> None:
+    with two_sites(tmp_path, [1]) as (upper, _):
+        robot = upper.enrol("one")
+        asked = json.dumps({"rounds": ["c-1"]}).encode()
+        answer = robot.request("POST", "/halls/recalls", asked, **{"Content-Type": "application/json"})
+        assert upper.error(answer, 409)["code"] == "no_hall"
