@@ -6,7 +6,7 @@ bytes are `fleet.connection`'s; when to ask is `fleet.agent`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -36,6 +36,7 @@ from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.causes import Explanation
 from skills.messages.events import Event
+from skills.messages.halls import HallPath, Recall, Recalled
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
     OrganisationRequest,
@@ -137,6 +138,14 @@ class HubClient:
         reply = self.connection.send("GET", path + waiting + refused + report + idle)
         self.untold = self.news = None
         return None if reply.status == 204 or not trains else self.connection.parse(Assignment, reply)
+
+    def hall_path(self) -> HallPath:
+        """The hub's id as a hall, and those of the halls above it, for a hall that has joined."""
+        return self.connection.ask(HallPath, "GET", f"{API}/halls/path")
+
+    def recall(self, rounds: Sequence[str]) -> Recalled:
+        """Take back what one brought for these rounds, as a hall does; asked again, nothing is left."""
+        return self.connection.ask(Recalled, "POST", f"{API}/halls/recalls", Recall(rounds=tuple(rounds)))
 
     def version(self, skill: str, ref: str) -> VersionView:
         """One version by number or channel, as the hub describes it: not yet verified."""

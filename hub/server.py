@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 import uvicorn
@@ -16,17 +16,27 @@ from hub.clock import Clock, utc_now
 from hub.console.apart import PagesApart
 from hub.log import configure_logging
 from hub.protocol import Doorway
+from hub.queue.background_loop import BackgroundLoop
 from hub.services import Services
 from hub.settings import Settings
 from hub.workers.job import Gate
 from skills.files import keep_private
 
-__all__ = ["serve"]
+__all__ = ["Beside", "nothing_beside", "serve"]
 
 SOCKET_MESSAGE = 64 * 1024
 """Most bytes that a page of the console may send at once."""
 BETWEEN_COLLECTIONS = (10_000, 20, 20)
 """Requests under way are some thousand objects that all come to their end: they are seldom looked through."""
+
+
+Beside = Callable[[Services], Mapping[str, Callable[[], float]]]
+"""Loops by name; each returns after how many seconds to look again."""
+
+
+def nothing_beside(_: Services) -> Mapping[str, Callable[[], float]]:
+    """No further loops."""
+    return {}
 
 
 class HubServer(uvicorn.Server):
@@ -61,6 +71,7 @@ def serve(
     clock: Clock = utc_now,
     listener: socket.socket | None = None,
     announce: Callable[[str], None] = lambda _address: None,
+    beside: Beside = nothing_beside,
 ) -> None:
     """Run a hub until SIGTERM or SIGINT; see `create_app` for `gate` and `clock`.
 
@@ -70,6 +81,7 @@ def serve(
         clock: The time.
         listener: Where to listen, if that was opened already; see `hub.supervisor`.
         announce: Told the address once the hub listens there.
+        beside: What is done in the background besides its own work, by whoever knows more than a hub.
 
     Raises:
         SettingsError, StoreError: The database or the store cannot be used.
@@ -79,6 +91,10 @@ def serve(
     app = create_app(settings, gate=gate, clock=clock, pages=PagesApart)
     services: Services = app.state.services
     services.storage.stores.check()
+    services.loops.extend(
+        BackgroundLoop(name, work, services.storage.bell, services.metrics)
+        for name, work in beside(services).items()
+    )
     gc.collect()
     gc.freeze()  # what is loaded by now stays: full collections, while which all wait, pass it over
     gc.set_threshold(*BETWEEN_COLLECTIONS)

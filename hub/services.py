@@ -19,6 +19,8 @@ from hub.deltas.wiring import DeltasWing
 from hub.deltas.wiring import wire as wire_deltas
 from hub.events.wiring import EventsWing
 from hub.events.wiring import wire as wire_events
+from hub.halls.wiring import HallsWing
+from hub.halls.wiring import wire as wire_halls
 from hub.leaderboards.wiring import LeaderboardsWing
 from hub.leaderboards.wiring import wire as wire_leaderboards
 from hub.metrics import Metrics
@@ -80,6 +82,7 @@ class Services:
     webhooks: WebhooksWing
     deltas: DeltasWing
     withdrawals: WithdrawalsWing
+    halls: HallsWing
     overview: OverviewWing
     loops: list[BackgroundLoop]
 
@@ -151,6 +154,7 @@ def open_services(
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),
         withdrawals=wire_withdrawals(settings, storage, workers, catalogue, vouch, clock),
+        halls=wire_halls(storage, catalogue, rounds.campaigns, vouch, clock),
         overview=wire_overview(events, organisations, catalogue, robots, rounds),
         loops=[],
     )

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from hub.children import end_with_parent
 from hub.log import configure_logging
-from hub.server import serve
+from hub.server import Beside, nothing_beside, serve
 from hub.settings import Settings
 from hub.storage.database import SettingsError
 
@@ -32,16 +32,22 @@ log = structlog.get_logger("zunft.hub")
 
 
 def serve_with(
-    settings: Settings, processes: int, *, announce: Callable[[str], None] = lambda _address: None
+    settings: Settings,
+    processes: int,
+    *,
+    announce: Callable[[str], None] = lambda _address: None,
+    beside: Beside = nothing_beside,
 ) -> None:
     """Run a hub of so many processes until SIGTERM or SIGINT; `announce` is told where it listens.
+
+    What it does `beside`, each process does: see `hub.server.serve`.
 
     Raises:
         SettingsError: Its database is SQLite, which one process at a time may write to.
         SettingsError, StoreError: See `hub.server.serve`.
     """
     if processes == 1:
-        serve(settings, announce=announce)
+        serve(settings, announce=announce, beside=beside)
         return
     if make_url(settings.database).get_backend_name() == "sqlite":
         raise SettingsError(
@@ -55,14 +61,15 @@ def serve_with(
         settings = settings.model_copy(update={"console": False})
     with socket.create_server((settings.host, settings.port), backlog=BACKLOG) as listener:
         announce(f"http://{settings.host}:{listener.getsockname()[1]}")
-        _Supervisor(settings, listener, processes).run()
+        _Supervisor(settings, listener, processes, beside).run()
 
 
 class _Supervisor:
     """The parent: it serves nobody itself."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, many: int) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, many: int, beside: Beside) -> None:
         self._settings = settings
+        self._beside = beside
         self._listener = listener
         self._many = many
         self._running: list[SpawnProcess] = []
@@ -90,7 +97,8 @@ class _Supervisor:
             self._running.append(self._start())
 
     def _start(self) -> SpawnProcess:
-        process = get_context("spawn").Process(target=_serve_one, args=(self._settings, self._listener))
+        told = self._settings, self._listener, self._beside
+        process = get_context("spawn").Process(target=_serve_one, args=told)
         process.start()
         return process
 
@@ -100,6 +108,6 @@ class _Supervisor:
             each.terminate()
 
 
-def _serve_one(settings: Settings, listener: socket.socket) -> None:
+def _serve_one(settings: Settings, listener: socket.socket, beside: Beside) -> None:
     end_with_parent()
-    serve(settings, listener=listener)
+    serve(settings, listener=listener, beside=beside)

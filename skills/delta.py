@@ -65,6 +65,7 @@ __all__ = [
 ]
 
 HEADER_ALLOWANCE = 1_000_000  # bytes of a delta file that are not numbers
+MOST_ROBOTS = 1_000_000_000
 PARTS = {
     CRITIC: "a critic",
     f"{TRAINING}variate.": "control variates",
@@ -80,6 +81,8 @@ class DeltaHeader(BaseModel):
     Attributes:
         samples: Environment steps of training behind it; its weight in the merge, up to the campaign's cap.
         metrics: Figures of the training for the operator's eyes, such as `success`; no weights.
+        robots: How many are behind it: of a hall that hands up what its own learned, else this one.
+        behind: Digests of what a hall's robots brought, where its owner tells them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,6 +96,8 @@ class DeltaHeader(BaseModel):
     metrics: dict[Annotated[str, StringConstraints(max_length=64)], float] = Field(
         default_factory=dict, max_length=32
     )
+    robots: int = Field(default=1, ge=1, le=MOST_ROBOTS, exclude_if=lambda robots: robots == 1)
+    behind: tuple[Digest, ...] = Field(default=(), max_length=10_000, exclude_if=lambda those: not those)
 
 
 class LazyTensors(Mapping[str, NDArray[np.float64]]):

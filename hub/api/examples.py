@@ -12,6 +12,7 @@ from skills.fits import Abilities, Ability
 from skills.manifest import Channel, Contract
 from skills.messages.attestations import ScoreAttestation
 from skills.messages.campaigns import CampaignRequest
+from skills.messages.halls import Recall
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.reports import TagsChange
@@ -32,6 +33,7 @@ __all__ = [
     "MinimumBody",
     "MoveBody",
     "OrganisationBody",
+    "RecallBody",
     "RedeliverBody",
     "RolloutBody",
     "RolloutOrderBody",
@@ -89,6 +91,10 @@ POINTING = Contract(
     control_hz=50,
 )
 
+RecallBody = Annotated[
+    Recall,
+    Body(openapi_examples=_example("one", "What came of one round", Recall(rounds=("c-5f0c2a91b3-1",)))),
+]
 AbilitiesBody = Annotated[
     Abilities,
     Body(

@@ -28,6 +28,7 @@ from hub.workers.weights import weight_of
 from skills.attestations import (
     Attested,
     Gate,
+    Hall,
     Merge,
     MergedDelta,
     Release,
@@ -36,6 +37,7 @@ from skills.attestations import (
     vouched,
 )
 from skills.errors import ArtefactError
+from skills.manifest import Digest, Manifest
 from skills.messages.skills import ChannelName
 from skills.signing import SigningKey, VerifyKey
 
@@ -120,6 +122,15 @@ class Attestations:
             raise ArtefactError("the gate measured something else than it was asked.", where="attestation")
         return self._keep(envelope, job.region)
 
+    def hall(self, manifest: Manifest, digest: Digest, above: Hall, region: str) -> Kept:
+        """Attest from which version of a larger hall one has its numbers, and who vouches for it there.
+
+        Raises:
+            StoreError: It could not be kept.
+        """
+        envelope = attest(self.key, f"{manifest.name}@{manifest.version}", digest, above)
+        return self._keep(envelope, region)
+
     def release(
         self,
         session: Session,
@@ -189,7 +200,7 @@ def _merge(job: MergeJob, made: MergeResult, organisations: Mapping[str, str]) -
                 organisation=organisations.get(each.digest, ""),
                 samples=each.samples,
                 staleness=each.staleness,
-                weight=weight_of(each.samples, each.staleness, job.plan, job.training),
+                weight=weight_of(each.samples, each.staleness, job.plan, job.training, each.robots),
                 trust=None if made.root is None else made.root[each.digest],
             )
             for each in sorted(job.deltas, key=lambda each: each.digest)

@@ -19,7 +19,7 @@ from skills.errors import ArtefactError, ConflictError, ContractError
 from skills.manifest import Manifest
 from skills.messages.skills import Visibility
 
-__all__ = ["add_skill", "check_origin", "check_succession", "next_number", "owner_for"]
+__all__ = ["add_skill", "check_origin", "check_same_task", "check_succession", "next_number", "owner_for"]
 
 
 def next_number(session: Session, name: str) -> int:
@@ -110,10 +110,15 @@ def check_succession(session: Session, manifest: Manifest, by: Principal) -> Non
             )
     if number > 1:
         earlier = session.get_one(VersionRow, (manifest.name, number - 1))
-        _check_same_task(manifest, Manifest.model_validate(earlier.manifest))
+        check_same_task(manifest, Manifest.model_validate(earlier.manifest))
 
 
-def _check_same_task(manifest: Manifest, earlier: Manifest) -> None:
+def check_same_task(manifest: Manifest, earlier: Manifest) -> None:
+    """Hold a version to the task and the contract of an earlier one.
+
+    Raises:
+        ContractError: It has others.
+    """
     if manifest.task != earlier.task:
         raise ContractError(
             f"its task is {manifest.task}, that of earlier versions {earlier.task}.",

@@ -24,14 +24,16 @@ from hub.clock import Clock
 from hub.queue.leased_queue import Held, LeasedQueue
 from hub.queue.queue_worker import QueueWorker
 from hub.storage.database import Database
-from hub.storage.record import HUB, record, take_turn
+from hub.storage.record import HUB, UPPER_HALL, record, take_turn
 from hub.storage.regions import region_of
+from hub.storage.tables.halls import SharedRow
 from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.tuf.contents import mark
 from hub.workers.job import GateJob, Jobs, Least
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
+from skills.messages.halls import SharePlan
 from skills.messages.plans import GatePlan
 from skills.messages.skills import ChannelName, GateReport, ReleaseView, VersionView
 
@@ -200,10 +202,13 @@ def _waiting(_: Session) -> Select[ReleaseRow]:
 
 def _job(session: Session, row: ReleaseRow) -> GateJob:
     version = session.get_one(VersionRow, (row.skill, row.number))
+    stable, shared = None, None
+    if row.asked_by == UPPER_HALL:  # nobody here made it: it is held to what robots have, as a candidate is
+        stable, shared = stable_of(session, row.skill), session.get(SharedRow, row.skill)
     return GateJob(
         candidate=version.digest,
-        current=None,
-        plan=GatePlan(),
+        current=stable.digest if stable else None,
+        plan=SharePlan.model_validate(shared.plan).gate if shared else GatePlan(),
         failed_on=tuple(version.gate.get("failed_on", ())) if version.gate else (),
         least=Least(success=session.get_one(SkillRow, row.skill).minimum),
         region=region_of(session, row.skill),
@@ -223,7 +228,9 @@ def _finish(
     may_move = version.withdrawn_at is None and (row.channel != "stable" or is_fit(version))
     if may_move and row.if_none and stable_of(session, row.skill) is not None:
         may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
-    if may_move and row.channel == "stable" and not row.words and row.asked_by != HUB:
+    if may_move and row.asked_by == UPPER_HALL:
+        may_move = bool(version.gate and version.gate["passed"])
+    elif may_move and row.channel == "stable" and not row.words and row.asked_by != HUB:
         against = objection(version_view(session, version), _stable(session, row.skill))
         may_move, reason = not against, f"{against} Release it with a reason." if against else reason
     row.state, row.finished_at = "released" if may_move else "refused", now

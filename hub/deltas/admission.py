@@ -159,6 +159,7 @@ class Admission:
             metrics=delta.header.metrics,
             signature=signature,
             received_at=self._clock(),
+            robots=delta.header.robots,
         )
         if found.is_discarded:
             self._discards.rescue(found.region, offer.digest)
@@ -197,6 +198,13 @@ def _check_content(delta: EncodedDelta, found: Welcome, robot: Principal) -> flo
             f"the delta is robot {header.robot_id}'s, the request {robot.name}'s.",
             where="delta.robot_id",
             remedy="Send only what this robot learned itself.",
+        )
+    if header.robots > found.robots:
+        raise ForbiddenError(
+            f"the delta is to count for {header.robots} robots, and {robot.name} may for {found.robots}.",
+            where="delta.robots",
+            remedy="Ask an operator for a hall's token: zunft token create --hall-robots.",
+            code="too_many_robots",
         )
     if header.round_id != facts.round_id:
         raise ConflictError(

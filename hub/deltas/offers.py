@@ -94,7 +94,7 @@ class RoundFacts:
 class Welcome:
     """What a delta that may come is held to, in whose region's store it will lie, and where it counts.
 
-    `is_discarded`: there it lies already, and is to be deleted.
+    `is_discarded`: there it lies already, and is to be deleted. At most so many `robots` may be behind it.
     """
 
     facts: RoundFacts
@@ -103,6 +103,7 @@ class Welcome:
     key: VerifyKey
     counting: RoundRow
     skill: SkillRow
+    robots: int
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class _Scene:
     newest: Mapping[str, RoundRow]
     campaigns: Mapping[str, tuple[CampaignRow, SkillRow]]
     organisations: Mapping[str, OrganisationRow]
-    robots: Mapping[str, Row[str, str, datetime | None]]
+    robots: Mapping[str, Row[str, str, datetime | None, int | None]]
     contributors: frozenset[tuple[str, str]]
     brought: dict[str, list[_Brought]]
     uploads: Counter[str]
@@ -264,9 +265,8 @@ class Offers:
             theirs = scene.organisations[offer.robot.organisation]
             check_uploads(session, theirs, scene.now, scene.uploads[theirs.name])
             check_room(scene.organisations[skill.organisation], offer.size)
-            return Welcome(
-                mine, region, offer.digest in scene.discarded, VerifyKey(robot.public_key), counting, skill
-            )
+            is_discarded, key = offer.digest in scene.discarded, VerifyKey(robot.public_key)
+            return Welcome(mine, region, is_discarded, key, counting, skill, robot.hall_robots or 1)
         except ZunftError as error:
             return error
 

@@ -45,7 +45,7 @@ CAMPAIGNS = (
     .where(CampaignRow.campaign_id.in_(THOSE_CAMPAIGNS))
 )
 ROBOTS = (
-    select(RobotRow.robot_id, RobotRow.public_key, RobotRow.closed_at)
+    select(RobotRow.robot_id, RobotRow.public_key, RobotRow.closed_at, RobotRow.hall_robots)
     .where(RobotRow.robot_id.in_(THOSE_ROBOTS))
     .order_by(RobotRow.robot_id)
 )

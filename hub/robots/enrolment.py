@@ -19,9 +19,11 @@ from hub.organisations.quotas import check_robots, hold
 from hub.organisations.registry import find_organisation
 from hub.storage.database import Database
 from hub.storage.record import note, record
+from hub.storage.tables.halls import MembershipRow
 from hub.storage.tables.robots import EnrolmentTokenRow, RobotRow
 from hub.tuf.repository import Repository
 from skills.errors import ConflictError, ForbiddenError, UnauthorizedError
+from skills.halls import HALL, check_path, hall_id
 from skills.messages.robots import Enrolled, EnrolmentRequest, EnrolmentToken, EnrolmentTokenRequest
 from skills.signing import VerifyKey
 from skills.targets import token_with_root
@@ -63,7 +65,12 @@ class Enrolment:
         with self._database.write() as session:
             find_organisation(session, organisation)
             session.add_all(
-                EnrolmentTokenRow(token_hash=hash_token(token), organisation=organisation, expires_at=expires)
+                EnrolmentTokenRow(
+                    token_hash=hash_token(token),
+                    organisation=organisation,
+                    expires_at=expires,
+                    hall_robots=request.hall_robots,
+                )
                 for token in tokens
             )
             note(session, "tokens.issued", now, by=by.actor, subject=organisation, count=request.count)
@@ -79,7 +86,7 @@ class Enrolment:
             SignatureError: Not a public key; whether the robot holds its private half shows with its first
                 request.
             ConflictError: The key is enrolled already with another token.
-            ForbiddenError: The organisation has as many robots as it may.
+            ForbiddenError: The organisation has as many robots as it may; or it is a hall that is above.
         """
         request = request.model_copy(update={"public_key": VerifyKey(request.public_key).canonical().text})
         with self._database.write() as session:
@@ -90,11 +97,22 @@ class Enrolment:
                 return self._repeat(session, token.robot_id, request.public_key)
             if token.expires_at < self._clock():
                 raise _refusal("this enrolment token is too old.")
-            robot = self._admit(session, request, token.organisation)
+            self._check_hall(session, request, token)
+            robot = self._admit(session, request, token)
             token.robot_id = robot.robot_id
         return self._answer(robot)
 
-    def _admit(self, session: Session, request: EnrolmentRequest, organisation: str) -> RobotRow:
+    def _check_hall(self, session: Session, request: EnrolmentRequest, token: EnrolmentTokenRow) -> None:
+        """Hold a hall to a hall's token, and refuse one that this hall is or is under."""
+        if (request.embodiment == HALL) != (token.hall_robots is not None):
+            raise _refusal(f"a token that is for a hall, and no other, lets a {HALL} join.")
+        if request.embodiment == HALL:
+            above = session.get(MembershipRow, 1)
+            path = (hall_id(VerifyKey(self._hub_key)), *(above.path if above else ()))
+            check_path(hall_id(VerifyKey(request.public_key)), path)
+
+    def _admit(self, session: Session, request: EnrolmentRequest, token: EnrolmentTokenRow) -> RobotRow:
+        organisation = token.organisation
         if session.scalar(select(RobotRow).where(RobotRow.public_key == request.public_key)) is not None:
             raise ConflictError(
                 "this key is enrolled already.",
@@ -109,6 +127,7 @@ class Enrolment:
             embodiment=request.embodiment,
             public_key=request.public_key,
             enrolled_at=self._clock(),
+            hall_robots=token.hall_robots,
         )
         session.add(robot)
         session.flush()

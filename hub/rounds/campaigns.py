@@ -89,36 +89,41 @@ class Campaigns:
             CodecError: A plan names an unknown codec.
             MergeError: The rule does not take these options, needs a larger quorum, or is none for variates.
         """
+        with self._database.write() as session:
+            row = self.enter(session, request, by=by)
+            return campaign_view(session, row, self._clock(), self._active_seconds)
+
+    def enter(self, session: Session, request: CampaignRequest, *, by: Principal) -> CampaignRow:
+        """The same within the caller's transaction; see `start`."""
         for phase in request.stretches:
             parse_codec(phase.training.codec)
         _check_rule(request)
         now = self._clock()
-        with self._database.write() as session:
-            skill = own_skill(session, request.skill, by)
-            base = resolve(session, skill.name, "base", by)
-            self._check_task(session, Manifest.model_validate(base.manifest), skill.organisation)
-            owner = hold(session, skill.organisation)[skill.organisation]
-            running = _running(session, request.skill)
-            if running is not None:
-                raise ConflictError(
-                    f"campaign {running.campaign_id} for {request.skill} is running.",
-                    where="skill",
-                    remedy="Wait for it or stop it first.",
-                )
-            check_campaigns(session, owner)
-            row = CampaignRow(
-                campaign_id=f"c-{secrets.token_hex(5)}",
-                skill=request.skill,
-                state="running",
-                reason="",
-                order=_with_embodiments(session, request, skill).model_dump(mode="json"),
-                created_at=now,
+        skill = own_skill(session, request.skill, by)
+        base = resolve(session, skill.name, str(request.base or "base"), by)
+        self._check_task(session, Manifest.model_validate(base.manifest), skill.organisation)
+        owner = hold(session, skill.organisation)[skill.organisation]
+        running = _running(session, request.skill)
+        if running is not None:
+            raise ConflictError(
+                f"campaign {running.campaign_id} for {request.skill} is running.",
+                where="skill",
+                remedy="Wait for it or stop it first.",
             )
-            session.add(row)
-            session.flush()
-            record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
-            note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
-            return campaign_view(session, row, now, self._active_seconds)
+        check_campaigns(session, owner)
+        row = CampaignRow(
+            campaign_id=f"c-{secrets.token_hex(5)}",
+            skill=request.skill,
+            state="running",
+            reason="",
+            order=_with_embodiments(session, request, skill).model_dump(mode="json"),
+            created_at=now,
+        )
+        session.add(row)
+        session.flush()
+        record(session, "campaign.started", now, campaign_id=row.campaign_id, skill=row.skill)
+        note(session, "campaign.started", now, by=by.actor, subject=row.campaign_id, skill=row.skill)
+        return row
 
     def campaigns(self, viewer: Viewer, query: CampaignQuery) -> Page[CampaignView]:
         """Campaigns that the viewer sees, newest first, each with its last round."""
@@ -215,7 +220,8 @@ def _with_embodiments(session: Session, request: CampaignRequest, skill: SkillRo
     """Fix now which arms the gate examines, so that scores of all rounds can be compared."""
     if request.gate.embodiments:
         return request
-    arms = select(RobotRow.embodiment).where(contributors(skill)).distinct()
+    of_robots = contributors(skill), RobotRow.hall_robots.is_(None)
+    arms = select(RobotRow.embodiment).where(*of_robots).distinct()
     enrolled = session.scalars(arms.order_by(RobotRow.embodiment))
     gate = request.gate.model_copy(update={"embodiments": tuple(enrolled)})
     return request.model_copy(update={"gate": gate})

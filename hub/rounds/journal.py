@@ -164,6 +164,7 @@ def merge_job(
                 success=each.metrics.get("success"),
                 norm=each.norm,
                 staleness=each.staleness,
+                robots=each.robots,
             )
             for each in deltas
         ),

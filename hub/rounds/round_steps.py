@@ -93,11 +93,14 @@ class RoundSteps:
             return session.get_one(CampaignRow, campaign_id), current_round(session, campaign_id)
 
     def begin(self, held: Held[CampaignRow], campaign: CampaignRow) -> bool:
-        """Measure the version to start from, so that a gate that cannot work shows now; open round 1."""
+        """Measure the version to start from, so that a gate that cannot work shows now; open round 1.
+
+        Where nothing of it becomes stable, the base is measured beside the first candidate alone.
+        """
         with self._database.read() as session:
-            base = resolve(session, campaign.skill, "base", THE_HUB)
+            base = resolve(session, campaign.skill, str(order_of(campaign).base or "base"), THE_HUB)
             job = self._gate_job(session, campaign, base.digest, None)
-        if base.gate is None:
+        if base.gate is None and order_of(campaign).release != "none":
             found = self._jobs.run(job, held.given_up)
             kept = self._attestations.gate(job, found)
             self._catalogue.record_report(base.digest, found.report, kept)
@@ -177,7 +180,8 @@ class RoundSteps:
         with self._database.read() as session:
             base = session.scalars(select(VersionRow).where(VersionRow.digest == row.base)).one()
             stable = stable_of(session, campaign.skill)
-            against = _passed_last(session, campaign) or stable or base
+            released = stable if order_of(campaign).release != "none" else None
+            against = _passed_last(session, campaign) or released or base
             best = best_before(session, against)
             job = self._gate_job(session, campaign, str(row.candidate), against.digest)
             others = {"best": best.digest if best else None, "kept": kept_on(session, campaign.skill)}
@@ -241,7 +245,8 @@ class RoundSteps:
         if campaign.state != "running" or held is not None:
             return
         order, passed = order_of(campaign), _passed_last(session, campaign)
-        base = base or (passed or resolve(session, campaign.skill, "base", THE_HUB)).digest
+        own = str(order.base or "base")
+        base = base or (passed or resolve(session, campaign.skill, own, THE_HUB)).digest
         now = self._clock()
         row = RoundRow(
             round_id=f"{campaign_id}-{number}",
@@ -271,7 +276,7 @@ class RoundSteps:
     def _roll_out(self, session: Session, campaign: CampaignRow) -> str:
         """Bring the last version that passed to robots ring by ring, where that was ordered; in words."""
         version, order = _passed_last(session, campaign), order_of(campaign)
-        if version is None:
+        if version is None or order.release != "canary":
             return ""
         request = RolloutRequest(
             skill=campaign.skill, version=version.number, rings=order.rings, reason=campaign.campaign_id
@@ -297,8 +302,9 @@ class RoundSteps:
         row.metrics = {**row.metrics, "gate_seconds": report.seconds}
         enter_state(session, row, "passed" if report.passed else "refused", now, report.reason)
         campaign = session.get_one(CampaignRow, row.campaign_id)
-        is_canary = order_of(campaign).release == "canary" and stable_of(session, campaign.skill) is not None
-        if report.passed and is_fit(version) and not is_canary:
+        release = order_of(campaign).release
+        waits = release == "none" or (release == "canary" and stable_of(session, campaign.skill) is not None)
+        if report.passed and is_fit(version) and not waits:
             make_stable(session, self._attestations, version, now, reason=report.reason)
 
     def _merge_job(self, session: Session, campaign: CampaignRow, row: RoundRow, number: int) -> MergeJob:
@@ -321,8 +327,8 @@ class RoundSteps:
 
 
 def _passed_last(session: Session, campaign: CampaignRow) -> VersionRow | None:
-    """What the next round begins from and is held to, in a campaign whose versions wait for a roll-out."""
-    if order_of(campaign).release != "canary":
+    """What the next round begins from and is held to, in a campaign that makes nothing stable by itself."""
+    if order_of(campaign).release == "stable":
         return None
     passed = [row.candidate for row in rounds_of(session, campaign.campaign_id) if row.state == "published"]
     found = select(VersionRow).where(VersionRow.digest.in_(passed[-1:]), VersionRow.withdrawn_at.is_(None))

@@ -73,6 +73,10 @@ HUB = "hub"
 """Who acts where nobody asked: the engine, or a start of the hub."""
 
 
+UPPER_HALL = "upper hall"
+"""Who asks for what came down from the larger hall."""
+
+
 START = "0" * 64
 """What the first entry is chained to."""
 

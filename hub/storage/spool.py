@@ -113,6 +113,10 @@ class Spool:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
+    def of(self, store: ObjectStore) -> Spool:
+        """The same folder for the blobs of another store."""
+        return Spool(store, self._folder)
+
     @contextmanager
     def file(self) -> Iterator[SpoolFile]:
         """A new file, gone at the end of the block.

@@ -22,11 +22,13 @@ from hub.storage.database import Database, announce
 from hub.storage.paging import Line, Order, page_of
 from hub.storage.record import note, record
 from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rounds import DeltaRow
 from hub.storage.tables.skills import SkillRow
 from hub.storage.tables.withdrawals import WithdrawalRow
 from hub.withdrawals.plan import FROM_THE_START, Plan, Remaining
 from hub.withdrawals.taking_back import skills_given_to, take_back
-from skills.errors import NotFoundError
+from skills.errors import ConflictError, NotFoundError
+from skills.messages.halls import Recall, Recalled
 from skills.messages.lists import Page, WithdrawalQuery
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalState, WithdrawalView
 
@@ -60,6 +62,46 @@ class Withdrawals:
             session.flush()
             announce(session)
             return _view(session, row, robot, by)
+
+    def recall(self, request: Recall, by: Principal) -> Recalled:
+        """Take back a hall's deltas of some rounds, as if another robot that is withdrawn had brought them.
+
+        What was merged from them is made again without; the hall itself stays. Asked again, nothing is left.
+
+        Raises:
+            ConflictError: It is no hall.
+        """
+        now = self.clock()
+        with self.database.write() as session:
+            hall = session.get_one(RobotRow, by.name, with_for_update=True)
+            if hall.hall_robots is None:
+                raise ConflictError(
+                    f"{by.name} is a robot, and only a hall takes back what it brought for some rounds.",
+                    remedy="Have the robot withdrawn: zunft robot forget.",
+                    code="no_hall",
+                )
+            theirs = DeltaRow.robot_id == by.name, DeltaRow.round_id.in_(request.rounds)
+            deltas = session.scalars(select(DeltaRow).where(*theirs)).all()
+            if not deltas:
+                return Recalled(deltas=0)
+            gone = RobotRow(
+                robot_id=f"r-{secrets.token_hex(6)}",
+                name=hall.name,
+                organisation=hall.organisation,
+                embodiment=hall.embodiment,
+                public_key=f"recalled:{secrets.token_hex(16)}",
+                enrolled_at=now,
+                hall_robots=hall.hall_robots,
+            )
+            session.add(gone)
+            session.flush()
+            for each in deltas:
+                each.robot_id = gone.robot_id
+            note(session, "hall.recalled", now, by=by.actor, subject=gone.robot_id, deltas=len(deltas))
+            row = self._begin(session, gone, WithdrawalRequest(), by)
+            session.flush()
+            announce(session)
+            return Recalled(deltas=len(deltas), withdrawal_id=row.withdrawal_id)
 
     def withdrawals(self, by: Principal, query: WithdrawalQuery) -> Page[WithdrawalView]:
         """Those that one may see, newest first."""

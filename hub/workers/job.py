@@ -125,6 +125,7 @@ class DeltaPart(_Plain):
         success: What its robot reported.
         norm: Euclidean length of its network's weights.
         staleness: Rounds that it came late.
+        robots: How many are behind it: more than one of a hall.
     """
 
     digest: str
@@ -133,6 +134,7 @@ class DeltaPart(_Plain):
     success: float | None
     norm: float
     staleness: int
+    robots: int = 1
 
 
 class MergeResult(_Plain):

@@ -42,6 +42,7 @@ class Received:
         norm: Euclidean length of its network's weights.
         staleness: Rounds that it came late.
         tensors: Its numbers, as they lie in its file.
+        robots: How many are behind it.
     """
 
     samples: int
@@ -49,6 +50,7 @@ class Received:
     norm: float
     staleness: int
     tensors: Update
+    robots: int = 1
 
 
 def write_candidate(
@@ -89,7 +91,7 @@ def write_candidate(
         MergeError, ArtefactError, StoreError: Too few deltas for the rule, or one cannot be read.
     """
     received = [deltas[digest] for digest in sorted(deltas)]
-    weights = [weight_of(each.samples, each.staleness, plan, training) for each in received]
+    weights = [weight_of(each.samples, each.staleness, plan, training, each.robots) for each in received]
     factors = None if root is None else [root[digest] for digest in sorted(deltas)]
     parts = by_part(shapes_of_delta(base.manifest, training))
     files = CandidateFiles(
@@ -160,7 +162,7 @@ def _manifest(
             "parents": (base.digest,),
             "origin": "merge",
             "round_id": round_id,
-            "contributors": len(received),
+            "contributors": sum(each.robots for each in received),
             "samples": sum(each.samples for each in received),
             "carries": training.carries,
         }

@@ -106,6 +106,7 @@ class Merger:
                 norm=each.norm,
                 staleness=each.staleness,
                 tensors=self._spool.open(each.digest, each.size, shapes).tensors,
+                robots=each.robots,
             )
             for each in deltas
         }

@@ -9,12 +9,16 @@ from skills.messages.plans import MergePlan, TrainingPlan
 __all__ = ["discount", "weight_of"]
 
 
-def weight_of(samples: int, staleness: int, plan: MergePlan, training: TrainingPlan) -> float:
+def weight_of(
+    samples: int, staleness: int, plan: MergePlan, training: TrainingPlan, robots: int = 1
+) -> float:
     """Weight of a delta with so many environment steps behind it that came so many rounds late.
 
-    Nobody counts more than what the plan says, or else than what any robot has done that did as it was told.
+    Nobody counts more than what the plan says, or else than what any robot has done that did as it was told;
+    a hall with so many robots no more than these. So deltas of halls that hand up the sum of their robots'
+    weights as their samples are merged to what all robots' deltas at once would have been.
     """
-    return min(samples, plan.sample_cap or training.steps_done) * discount(staleness)
+    return min(samples, robots * (plan.sample_cap or training.steps_done)) * discount(staleness)
 
 
 def discount(staleness: int) -> float:

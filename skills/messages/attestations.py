@@ -25,7 +25,7 @@ class AttestationView(Message):
     """
 
     digest: Digest
-    kind: Literal["merge", "gate", "release", "score"]
+    kind: Literal["merge", "gate", "release", "score", "hall"]
     signer: str = Field(max_length=128)
     size: int = Field(ge=1)
     made_at: datetime

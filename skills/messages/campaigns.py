@@ -124,10 +124,17 @@ class CampaignRequest(CampaignPlan):
         "what came for that round is dropped.",
     )
 
-    release: Literal["stable", "canary"] = Field(
+    release: Literal["stable", "canary", "none"] = Field(
         default="stable",
-        description="Whether what passes is everybody's at once, or the last of it goes ring by ring.",
+        description="Whether what passes is everybody's at once, or the last of it goes ring by ring, or it "
+        "is only for whoever ordered it, such as a larger hall.",
         exclude_if=lambda release: release == "stable",
+    )
+    base: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of `none`: the version that the first round begins from; by default as ever.",
+        exclude_if=lambda base: base is None,
     )
     rings: tuple[RingPlan, ...] = Field(
         default=DEFAULT_RINGS,
@@ -141,6 +148,9 @@ class CampaignRequest(CampaignPlan):
     def _fits_together(self) -> CampaignRequest:
         if self.target and self.target < self.quorum:
             msg = f"target {self.target} is below quorum {self.quorum}"
+            raise ValueError(msg)
+        if self.base is not None and self.release != "none":
+            msg = "a base goes with release none: what comes of it is held to that, not to the stable version"
             raise ValueError(msg)
         if self.contributions and self.quorum < 2:
             msg = "contributions need a quorum of 2: of a single delta there is nothing to leave out"

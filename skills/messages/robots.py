@@ -36,6 +36,13 @@ class EnrolmentTokenRequest(Message):
     organisation: Label | None = None
     count: int = Field(default=1, ge=1, le=1000)
     valid_seconds: int = Field(default=86_400, ge=60, le=31_536_000)
+    hall_robots: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="The tokens are for halls, whose deltas may count for so many robots at most.",
+        exclude_if=lambda many: many is None,
+    )
 
 
 class EnrolmentToken(Message):

@@ -16,6 +16,7 @@ from rich.console import Console
 from skills.errors import RequestError
 
 if TYPE_CHECKING:
+    from zunft.demo.plan import DemoPlan
     from zunft.hub_process import HubProcess
 
 __all__ = ["demo"]
@@ -33,6 +34,10 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the hub up at the end, with its console.")
     ] = False,
+    halls: Annotated[
+        int | None,
+        typer.Option(min=2, max=8, help="So many sites of four robots, and the hall above; else one guild."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of networks, training and fresh workshops.")] = 0,
     processes: Annotated[int, typer.Option(help="Worker processes that the robots share.")] = 2,
 ) -> None:
@@ -46,6 +51,9 @@ def demo(
 
     _check_name(task)
     plan = (fast_plan if fast else full_plan)(task, seed=seed, processes=processes)
+    if halls is not None:
+        _show_halls(plan, halls, json_file, output)
+        return
     with _folder(output) as folder, run_hub(folder / "hub") as hub:
         out.print(f"A hub is up at [bold]{hub.url}[/]: open it in a browser to watch.")
         with LiveScreen(out) as screen:
@@ -64,6 +72,19 @@ def demo(
             out.print(f"Merge its last version again and compare: [bold]{again}[/]", soft_wrap=True)
         if keep:
             _wait(hub)
+
+
+def _show_halls(plan: DemoPlan, sites: int, json_file: Path | None, output: Path | None) -> None:
+    """Sites of four robots and the hall above them, against one guild."""
+    from zunft.demo.halls import print_halls, run_halls  # noqa: PLC0415
+    from zunft.demo.screen import LiveScreen  # noqa: PLC0415
+
+    with _folder(output) as folder:
+        with LiveScreen(out) as screen:
+            report = run_halls(plan, sites, folder, screen)
+        print_halls(report, out)
+        if json_file:
+            json_file.write_text(report.model_dump_json(indent=2))
 
 
 def _check_name(task: str) -> None:
@@ -89,8 +110,9 @@ def _folder(output: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="zunft-demo-") as name:
             yield Path(name)
         return
-    for part in ("hub", "robots"):
-        shutil.rmtree(output / part, ignore_errors=True)
+    for part in output.glob("*") if output.is_dir() else ():
+        if part.name in {"hub", "robots", "flat", "flat-robots", "upper"} or part.name.startswith("site-"):
+            shutil.rmtree(part, ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)
     yield output
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from typer.core import TyperGroup
 
 from zunft.commands.connection import Json
+from zunft.commands.membership import join, keep, leave, membership, share
 from zunft.commands.output import err, tell
 from zunft.commands.settings import DataDir, hub_settings
 
@@ -34,6 +35,13 @@ class _RunByDefault(TyperGroup):
 
 
 app = typer.Typer(cls=_RunByDefault)
+app.command(
+    epilog="Example: [bold]zunft hub join --hub https://guild.example --token ze_... --name 'North Works'[/]"
+)(join)
+app.command(epilog="Example: [bold]zunft hub share weld-seam --quorum 3[/]")(share)
+app.command(epilog="Example: [bold]zunft hub keep weld-seam[/]")(keep)
+app.command(epilog="Example: [bold]zunft hub membership --json[/]")(membership)
+app.command(epilog="Example: [bold]zunft hub leave[/]")(leave)
 
 
 @app.command("run", epilog="Example: [bold]zunft hub --data-dir zunft-data --port 8080[/]")
@@ -49,6 +57,7 @@ def hub(
     """Run a hub. Every other setting comes from the environment: see docs/settings.md."""
     # Imported here: the other commands should not wait for the web server's modules.
     from hub.supervisor import serve_with  # noqa: PLC0415
+    from zunft.halls.loop import larger_hall  # noqa: PLC0415
 
     settings = hub_settings(data_dir=data_dir, host=host, port=port)
 
@@ -58,7 +67,7 @@ def hub(
         log = "Its log follows, one JSON document a line. Ctrl-C stops it."
         tell({"address": address, "admin_token": _admin_token(settings)}, f"{said} {log}", as_json=as_json)
 
-    serve_with(settings, processes, announce=announce)
+    serve_with(settings, processes, announce=announce, beside=larger_hall)
 
 
 @app.command(

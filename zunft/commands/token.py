@@ -26,11 +26,20 @@ def create_tokens(
     hub: Hub = DEFAULT_HUB,
     count: Annotated[int, typer.Option(help="How many; one a robot.")] = 1,
     organisation: Annotated[str, typer.Option(help="Who owns the robots; default: your organisation.")] = "",
+    hall_robots: Annotated[
+        int | None,
+        typer.Option(help="For a hall that joins this one: for how many robots it may count at most."),
+    ] = None,
     hours: Annotated[float, typer.Option(help="How long they may be used.")] = 24,
     as_json: Json = False,
 ) -> None:
     """Make tokens that each enrol one robot. They are shown once."""
     seconds = int(hours * 3600)
-    wanted = {"organisation": organisation or None, "count": count, "valid_seconds": seconds}
+    wanted: dict[str, object] = {
+        "hall_robots": hall_robots,
+        "organisation": organisation or None,
+        "count": count,
+        "valid_seconds": seconds,
+    }
     made = connect(hub, token).create_tokens(request(EnrolmentTokenRequest, wanted))
     tell(made, *(each.token for each in made), as_json=as_json)

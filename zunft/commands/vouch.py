@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,8 +12,9 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from fleet.client import OperatorClient
-from skills.attestations import ENVELOPE_LIMIT, Attested, Gate, Merge, Release, Score, read_attestation
+from skills.attestations import ENVELOPE_LIMIT, Attested, Gate, Hall, Merge, Release, Score, read_attestation
 from skills.errors import ArtefactError, NotFoundError, SignatureError
+from skills.hall_chain import chain_of
 from skills.messages.attestations import AttestationView
 from skills.messages.skills import VersionView
 from skills.signing import VerifyKey
@@ -57,6 +61,9 @@ def vouch(
     known = VerifyKey(hub_key) if hub_key else None
     gate = VerifyKey(gate_key) if gate_key else client.gate_key(known)
     found = [_looked_at(client, version, each, known, gate) for each in client.attestations(version)]
+    found += [
+        each for it in found if it.kind == "hall" and not it.complaint for each in _above(client, version, it)
+    ]
     rows = [(each.kind, each.sentence, each.signer[:24], _mark(each)) for each in found]
     columns = ("what", "says", "signed by", "holds")
     shown = (
@@ -100,6 +107,24 @@ def _looked_at(
     )
 
 
+def _above(client: OperatorClient, version: VersionView, found: Voucher) -> list[Voucher]:
+    """What the halls above say of the same numbers, the nearest first."""
+    word = Hall.model_validate_json(json.dumps(found.says))
+    with tempfile.TemporaryDirectory() as folder:
+        skill = client.fetch_skill(version, None, Path(folder) / "skill")
+        return [
+            Voucher(
+                digest=found.digest,
+                kind="above",
+                signer=each.hall,
+                complaint=each.complaint,
+                says={"hall": each.hall, "version": each.version, "released": each.released},
+                sentence=each.in_words(),
+            )
+            for each in chain_of(skill.tensors, word)
+        ]
+
+
 def _complaint(attested: Attested, version: VersionView, key: VerifyKey | None) -> str:
     """What does not hold; `key`: whose word counts, None: whoever says that it signed."""
     if attested.subject != version.digest:
@@ -129,6 +154,9 @@ def _sentence(attested: Attested) -> str:
         case Release() as release:
             why = f": {release.reason}" if release.reason else ""
             return f"made {release.channel} by {release.by}{why}"
+        case Hall() as hall:
+            halls = f" under {len(hall.path)} others" if hall.path else ""
+            return f"has the numbers of v{hall.upper_version} of hall {hall.hall[:19]}{halls}"
         case Score() as score:
             who = f" by {score.by}" if score.by else ""
             return f"scored {score.score.score:.2f} in {score.score.episodes} episodes of {score.task}{who}"

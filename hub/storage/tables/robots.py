@@ -14,19 +14,21 @@ __all__ = ["EnrolmentTokenRow", "InterestRow", "NonceRow", "RobotRow"]
 
 
 class EnrolmentTokenRow(Base):
-    """A one-time token by hash; `robot_id` once it is used."""
+    """A one-time token by hash; `robot_id` once it is used; `hall_robots` as in `RobotRow`."""
 
     __tablename__ = "enrolment_tokens"
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     organisation: Mapped[str]
     expires_at: Mapped[datetime]
     robot_id: Mapped[str | None]
+    hall_robots: Mapped[int | None]
 
 
 class RobotRow(Base):
     """A robot and its public key; `lost_at` while it is missed, `closed_at` since it was withdrawn.
 
-    `abilities` is what it said that it serves, None before it did; `refusal` what it would not take last.
+    `abilities` is what it said that it serves, None before it did; `refusal` what it would not take last. Of
+    a hall, `hall_robots` is for how many robots its deltas may count at most; None: it is a robot.
     """
 
     __tablename__ = "robots"
@@ -46,6 +48,7 @@ class RobotRow(Base):
     closed_at: Mapped[datetime | None]
     abilities: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     refusal: Mapped[dict[str, Any] | None]
+    hall_robots: Mapped[int | None]
 
 
 class NonceRow(Base):

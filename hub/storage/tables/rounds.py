@@ -59,7 +59,8 @@ class RoundRow(Base):
 class DeltaRow(Base):
     """An admitted delta. One for each robot and round: that is what makes it count once.
 
-    `round_id` is the round in which it counts, `staleness` rounds after the one it was made for.
+    `round_id` is the round in which it counts, `staleness` rounds after the one it was made for; so many
+    `robots` are behind it, more than one of a hall.
     """
 
     __tablename__ = "deltas"
@@ -75,6 +76,7 @@ class DeltaRow(Base):
     signature: Mapped[str]
     received_at: Mapped[datetime] = mapped_column(index=True)
     staleness: Mapped[int] = mapped_column(default=0)
+    robots: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class AssignmentRow(Base):
