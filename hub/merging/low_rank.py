@@ -25,24 +25,29 @@ AT_ONCE = 2**15
 
 @dataclass(frozen=True)
 class Fold:
-    """A matrix as the product of (rows, terms) and (terms, columns), never made as a whole."""
+    """A matrix as a sum of weight * B A, never made as a whole."""
 
-    left: Array
-    right: Array
+    weights: Sequence[float]
+    factors: Sequence[Factors]
 
     def numbers(self, here: slice) -> Array:
         """These numbers of the flattened matrix."""
-        columns = self.right.shape[1]
-        first, last = here.start // columns, min(-(-here.stop // columns), len(self.left))
+        rows, columns = len(self.factors[0][0]), self.factors[0][1].shape[1]
+        first, last = here.start // columns, min(-(-here.stop // columns), rows)
         found = np.zeros((last - first, columns))
-        rows = max(1, AT_ONCE // columns)
-        term = np.empty((rows, columns))
-        for start in range(0, len(found), rows):
-            block = found[start : start + rows]
-            left = self.left[first + start : first + start + len(block)]
-            for number, right in enumerate(self.right):
-                block += np.multiply(left[:, number, None], right, out=term[: len(block)])
+        at_once = max(1, AT_ONCE // columns)
+        term = np.empty((at_once, columns))
+        for start in range(0, len(found), at_once):
+            self._add(found[start : start + at_once], first + start, term)
         return found.reshape(-1)[here.start - first * columns : here.stop - first * columns]
+
+    def _add(self, block: Array, start: int, term: Array) -> None:
+        """Rows from `start`, with room for a term as large as a block."""
+        for weight, (left, right) in zip(self.weights, self.factors, strict=True):
+            if weight:
+                scaled = weight * left[start : start + len(block)]
+                for number, row in enumerate(right):
+                    block += np.multiply(scaled[:, number, None], row, out=term[: len(block)])
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,5 @@ class Products:
         return inner_products(self.factors)
 
     def fold(self, weights: Array) -> Fold:
-        """Sum of weight * update; updates without a weight are left out."""
-        counted = [(w * b, a) for w, (b, a) in zip(weights, self.factors, strict=True) if w]
-        rows, columns = len(self.factors[0][0]), self.factors[0][1].shape[1]
-        return Fold(
-            np.concatenate([np.zeros((rows, 0)), *(left for left, _ in counted)], axis=1),
-            np.concatenate([np.zeros((0, columns)), *(right for _, right in counted)], axis=0),
-        )
+        """Sum of weight * update."""
+        return Fold(weights.tolist(), self.factors)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hub.merging import MergeError, choose_engine
-from hub.merging.low_rank import Fold, Products
+from hub.merging.low_rank import Products
 from hub.workers.merge_round import Received, check_low_rank, write_candidate
 from skills.delta import matrices_of_delta, norm, shapes_of_delta
 from skills.errors import ContractError
@@ -106,15 +106,23 @@ def test_the_order_in_which_deltas_come_does_not_matter() -> None:
     assert once.digest == again.digest
 
 
-@given(st.integers(1, 9), st.integers(1, 50), st.integers(0, 5), st.integers(0, 449), st.integers(1, 450))
+@given(
+    st.integers(1, 9),
+    st.integers(1, 50),
+    st.lists(st.integers(1, 3), min_size=1, max_size=4),
+    st.integers(0, 449),
+    st.integers(1, 450),
+)
 def test_any_stretch_of_a_fold_is_that_of_the_product(
-    rows: int, columns: int, terms: int, start: int, count: int
+    rows: int, columns: int, ranks: list[int], start: int, count: int
 ) -> None:
     rng = np.random.default_rng(rows)
-    fold = Fold(rng.standard_normal((rows, terms)), rng.standard_normal((terms, columns)))
+    factors = [(rng.standard_normal((rows, rank)), rng.standard_normal((rank, columns))) for rank in ranks]
+    weights = rng.uniform(0, 1, len(ranks))
+    fold = Products(factors).fold(weights)
     start %= rows * columns
     here = slice(start, min(start + count, rows * columns))
-    expected = (fold.left @ fold.right).ravel()
+    expected = np.sum([w * (b @ a) for w, (b, a) in zip(weights, factors, strict=True)], axis=0).ravel()
     np.testing.assert_allclose(fold.numbers(here), expected[here], atol=1e-12)
     whole = fold.numbers(slice(0, rows * columns))
     assert np.array_equal(fold.numbers(here), whole[here])  # however it is cut
