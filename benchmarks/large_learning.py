@@ -36,14 +36,14 @@ from skills.networks.transformer import Transformer
 from skills.policy import Policy
 from skills.skill import Skill
 
-__all__ = ["Found", "learn_sixth", "sizes"]
+__all__ = ["learning", "of_seed", "table"]
 
 Array = NDArray[np.float32]
 TRADES = ("iron-cloth", "place-part", "polish-surface", "hover-inspect", "insert-peg")
 SIXTH, MASTER = "weld-seam", "pd-look-ahead"
 FAMILIES = ("straight", "arc", "corner", "weave", "sloped")
 WIDTH, LAYERS, HISTORY = 128, 4, 8
-RANK, ROUNDS, STEPS = 8, 10, 12
+RANK, ROUNDS, STEPS, TRADE_STEPS = 8, 10, 12, 60
 LOW_RANK = LowRank(rank=RANK, matrices=("policy.*.attention.*", "policy.*.feed.*"))
 PLAN = TrainingPlan(low_rank=LOW_RANK, clip_norm=1e6)
 MERGE = MergePlan(step=1.0)
@@ -67,12 +67,25 @@ class Jobs:
 
 @dataclass(frozen=True)
 class Found:
-    """Success on the families to which robots are blind, and on those that they know, means over robots."""
+    """Success on the families to which robots are blind, and on those that they know, means over robots.
+
+    `sent` are bytes of a delta, `seconds` of a processor, measuring included.
+    """
 
     who: str
     blind: float
     known: float
     sent: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What came of one: mean success of the trunk in its five trades, seconds of that, and the sixth."""
+
+    trades: float
+    seconds: float
+    found: tuple[Found, ...]
 
 
 def sizes(task: Task) -> Transformer:
@@ -123,17 +136,17 @@ def loss_of(net: TransformerNetwork, jobs: Jobs) -> Tensor:
     return (errors * jobs.real).sum() / jobs.real.sum()
 
 
-def drawn(jobs: Jobs, generator: torch.Generator) -> Iterator[Jobs]:
+def drawn(jobs: Jobs, generator: torch.Generator, size: int = MINIBATCH) -> Iterator[Jobs]:
     """Endless minibatches."""
     while True:
-        for rows in torch.randperm(len(jobs.seen), generator=generator).split(MINIBATCH):
+        for rows in torch.randperm(len(jobs.seen), generator=generator).split(size):
             yield jobs.of(rows)
 
 
-def trunk_of_five(seed: int, steps: int) -> Tensors:
-    """What the five trades have in common: the blocks, by the skill's names."""
+def trunk_of_five(seed: int) -> tuple[Tensors, float]:
+    """What the five trades have in common: the blocks, by the skill's names; and success in these trades."""
     torch.manual_seed(seed)
-    nets, streams = [], []
+    nets, streams, steps = [], [], TRADE_STEPS
     generator = torch.Generator().manual_seed(seed)
     for name in TRADES:
         task = load_task(name)
@@ -153,7 +166,14 @@ def trunk_of_five(seed: int, steps: int) -> Tensors:
             loss_of(net, next(stream)).backward()  # type: ignore[no-untyped-call]
         adam.step()
     inside = ("policy.norm", *(f"policy.{block}." for block in range(LAYERS)))
-    return {name: each for name, each in nets[0].tensors().items() if name.startswith(inside)}
+    common = {name: each for name, each in nets[0].tensors().items() if name.startswith(inside)}
+    done = []
+    for name, net in zip(TRADES, nets, strict=True):
+        task = load_task(name)
+        skill = first_of(net.tensors(), task, seed)
+        shop = fresh_workshop(task.file, task.file.embodiments[0], seed)
+        done.append(evaluate(Policy(skill), task, shop, 16, 77).score)
+    return common, float(np.mean(done))
 
 
 def shops_of(task: Task, seed: int) -> list[Workshop]:
@@ -195,15 +215,15 @@ def practised(base: Skill, jobs: Iterator[Jobs], number: int, rate: float) -> tu
     return EncodedDelta.from_bytes(data, shapes_of_delta(base.manifest, PLAN)), len(data)
 
 
-def federated(base: Skill, robots: Sequence[Jobs], seed: int) -> tuple[Skill, int]:
+def federated(base: Skill, robots: Sequence[Jobs], seed: int, size: int = MINIBATCH) -> tuple[Skill, int]:
     """The skill after all rounds of these robots, and bytes of a delta; of one, what it learns alone."""
     generator = torch.Generator().manual_seed(seed)
-    streams, size = [drawn(each, generator) for each in robots], 0
+    streams, sent = [drawn(each, generator, size) for each in robots], 0
     for number in range(ROUNDS):
         rate = RATE * (1 - 0.9 * number / ROUNDS)
         deltas = {}
         for robot, stream in enumerate(streams):
-            delta, size = practised(base, stream, robot, rate)
+            delta, sent = practised(base, stream, robot, rate)
             norm = delta.norms(matrices_of_delta(base.manifest, PLAN))["network"]
             deltas[f"{robot}"] = Received(1000, None, norm, 0, delta.tensors, base.digest)
         made = BytesIO()
@@ -220,34 +240,74 @@ def federated(base: Skill, robots: Sequence[Jobs], seed: int) -> tuple[Skill, in
             engine=ENGINE,
         )
         base = Skill.from_bytes(made.getvalue())
-    return base, size
+    return base, sent
 
 
-def learn_sixth(seed: int, trunk: Tensors) -> list[Found]:
-    """Lone robots, the guild, and one with everybody's jobs."""
-    task = load_task(SIXTH)
+def of_seed(seed: int) -> Seed:
+    """Lone robots, the guild, and one with everybody's jobs, who sees as many of them at each step."""
+    torch.set_num_threads(1)
+    began = time.process_time()
+    trunk, trades = trunk_of_five(seed)
+    taken, task = time.process_time() - began, load_task(SIXTH)
     shops = shops_of(task, seed)
     others = [[name for name in FAMILIES if name != blind] for blind in FAMILIES]
-    jobs = [
-        recorded(task, with_seams(shop, known), JOBS, seed) for shop, known in zip(shops, others, strict=True)
-    ]
-    base = first_of(trunk, task, seed)
-
-    def scores(skills: Sequence[Skill]) -> tuple[float, float]:
-        policies = [Policy(skill) for skill in skills]
-        asked = list(zip(policies, shops, FAMILIES, others, strict=True))
-        blind = [evaluate(p, task, with_seams(s, [f]), EPISODES, 77).score for p, s, f, _ in asked]
-        known = [evaluate(p, task, with_seams(s, o), EPISODES, 78).score for p, s, _, o in asked]
-        print([f"{b:.2f}" for b in blind], [f"{k:.2f}" for k in known], flush=True)
-        return float(np.mean(blind)), float(np.mean(known))
-
-    found = []
-    for who in ("lone", "guild", "pooled"):
+    places = zip(shops, others, strict=True)
+    jobs = [recorded(task, with_seams(shop, known), JOBS, seed) for shop, known in places]
+    base, found = first_of(trunk, task, seed), []
+    for who in ("alone", "guild", "pooled"):
         started = time.process_time()
-        if who == "lone":
+        if who == "alone":
             made = [federated(base, [each], seed) for each in jobs]
+        elif who == "guild":
+            made = [federated(base, jobs, seed)] * len(jobs)
         else:
-            made = [federated(base, jobs if who == "guild" else [joined(jobs)], seed)] * len(jobs)
-        found.append(Found(who, *scores([skill for skill, _ in made]), made[0][1]))
-        print(who, found[-1], f"{time.process_time() - started:.0f} s", flush=True)
-    return found
+            made = [federated(base, [joined(jobs)], seed, len(jobs) * MINIBATCH)] * len(jobs)
+        policies = [Policy(skill) for skill, _ in made]
+        blind = [
+            evaluate(policy, task, with_seams(shop, [family]), EPISODES, 77).score
+            for policy, shop, family in zip(policies, shops, FAMILIES, strict=True)
+        ]
+        known = [
+            evaluate(policy, task, with_seams(shop, other), EPISODES, 78).score
+            for policy, shop, other in zip(policies, shops, others, strict=True)
+        ]
+        seconds = time.process_time() - started
+        found.append(Found(who, float(np.mean(blind)), float(np.mean(known)), made[0][1], seconds))
+        print(seed, found[-1], [f"{each:.2f}" for each in blind], flush=True)
+    return Seed(trades, taken, tuple(found))
+
+
+def table(seeds: Sequence[Seed]) -> list[str]:
+    """Lines of the page."""
+    network = sizes(load_task(SIXTH))
+    count = sum(int(np.prod(shape)) for shape in network.shapes().values())
+    sent = seeds[0].found[0].sent
+    trades = np.mean([seed.trades for seed in seeds])
+    robots = f"{len(FAMILIES)} robots, rank {RANK}, {ROUNDS} rounds of {STEPS} steps"
+    size = f"a delta has {sent / 1e3:.0f} kB, {sent / 4 / count:.1%} of the model"
+    lines = [
+        f"{network.in_words()}: {count / 1e6:.2f} million weights. {robots}; {size}.",
+        f"The trunk did {trades:.2f} of the jobs in its five trades.",
+        "",
+        "| seed | who | the family to which a robot is blind | families that it knows | processor seconds |",
+        "|---|---|---|---|---|",
+    ]
+    for number, seed in enumerate(seeds):
+        lines += [
+            f"| {number} | {each.who} | {each.blind:.2f} | {each.known:.2f} | {each.seconds:.0f} |"
+            for each in seed.found
+        ]
+    means = [np.mean([[s.found[i].blind, s.found[i].known] for s in seeds], axis=0) for i in range(3)]
+    for (blind, known), each in zip(means, seeds[0].found, strict=True):
+        lines.append(f"| mean | {each.who} | {blind:.2f} | {known:.2f} | |")
+    gain, share = means[1][0] - means[0][0], means[1][0] / means[2][0]
+    lines += [
+        "",
+        f"On the blind family the guild is {gain:+.2f} above lone robots, and {share:.2f} of pooled.",
+    ]
+    return lines
+
+
+def learning(seeds: int) -> list[str]:
+    """All of it, one seed after the other."""
+    return table([of_seed(seed) for seed in range(seeds)])
