@@ -184,7 +184,7 @@ def _weights(base: Skill, made: Skill, deltas: dict[str, EncodedDelta], names: l
 
     columns = np.stack([flat(decode(each.tensors[n]) for n in names) for each in deltas.values()], axis=1)
     moved = flat(made.tensors[n].astype(np.float64) - base.tensors[n] for n in names)
-    return np.linalg.lstsq(columns, moved, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(columns, moved, rcond=None)[0], np.float64)
 
 
 def wrong_means(seed: int = 0, size: int = 512) -> list[str]:
@@ -219,8 +219,8 @@ def measure(sizes: dict[str, int], root: Path) -> list[str]:
         "admission, s",
         "merge, s",
     )
-    size = f"{model / 4e6:.0f} million weights, {model / 1e6:.0f} MB in float32"
-    said = f"{size}; {ROBOTS} robots, rank {RANK}, rule {MERGE.rule_in_words()}."
+    weights = f"{model / 4e6:.0f} million weights, {model / 1e6:.0f} MB in float32"
+    said = f"{weights}; {ROBOTS} robots, rank {RANK}, rule {MERGE.rule_in_words()}."
     lines = [said, "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in PLANS:
         for old in root.glob("*.delta"):

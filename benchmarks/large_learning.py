@@ -139,14 +139,15 @@ def loss_of(net: TransformerNetwork, jobs: Jobs) -> Tensor:
 def drawn(jobs: Jobs, generator: torch.Generator, size: int = MINIBATCH) -> Iterator[Jobs]:
     """Endless minibatches."""
     while True:
-        for rows in torch.randperm(len(jobs.seen), generator=generator).split(size):
+        for rows in torch.randperm(len(jobs.seen), generator=generator).split(size):  # type: ignore[no-untyped-call]
             yield jobs.of(rows)
 
 
 def trunk_of_five(seed: int) -> tuple[Tensors, float]:
     """What the five trades have in common: the blocks, by the skill's names; and success in these trades."""
     torch.manual_seed(seed)
-    nets, streams, steps = [], [], TRADE_STEPS
+    nets: list[TransformerNetwork] = []
+    streams, steps = [], TRADE_STEPS
     generator = torch.Generator().manual_seed(seed)
     for name in TRADES:
         task = load_task(name)

@@ -101,8 +101,7 @@ def factors_of(tensors: Mapping[str, Encoded], matrices: Parameters, base: str) 
     found = {}
     for name, (_, columns) in matrices.items():
         left, sent = decode(tensors[name + B]), tensors.get(name + A)
-        frozen = sent is None
-        right = first_factor(base, name, (left.shape[1], columns)) if frozen else decode(sent)
+        right = first_factor(base, name, (left.shape[1], columns)) if sent is None else decode(sent)
         for each, suffix in ((left, B), (right, A)):
             if not np.abs(each).max(initial=0.0) <= WEIGHT_LIMIT:
                 raise ArtefactError(

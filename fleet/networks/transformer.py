@@ -83,14 +83,15 @@ class _Block(nn.Module):
         """
         query, key, value = self.attention_read(norm(token, self.attention_norm)).chunk(3, -1)
         both = torch.cat((known, torch.stack((key, value), 1)), 2)
-        heads = (self._apart(each) for each in (query, both[:, 0], both[:, 1]))
-        heard = functional.scaled_dot_product_attention(*heads, attn_mask=near)
+        asked, keys, values = (self._apart(each) for each in (query, both[:, 0], both[:, 1]))
+        heard = functional.scaled_dot_product_attention(asked, keys, values, attn_mask=near)
         token = token + self.attention_write(heard.transpose(1, 2).flatten(2))
         wide = torch.relu(self.feed_wide(norm(token, self.feed_norm)))
         return token + self.feed_narrow(wide), both
 
     def _apart(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+        jobs, steps, _ = tokens.shape
+        return tokens.reshape(jobs, steps, self._heads, -1).transpose(1, 2)
 
 
 def norm(token: Tensor, gain: Tensor) -> Tensor:

@@ -50,8 +50,8 @@ def sent(training: TrainingPlan, count: int, seed: int) -> list[Tensors]:
 def expanded(training: TrainingPlan, tensors: Tensors, base: str) -> Tensors:
     """The same with products in the place of factors."""
     matrices = matrices_of_delta(BASE.manifest, training)
-    products = {n: b @ a for n, (b, a) in factors_of(tensors, matrices, base).items()}
-    return {n: products.get(n, tensors.get(n)) for n in products | tensors if n[: -len(A)] not in matrices}
+    products: Tensors = {n: b @ a for n, (b, a) in factors_of(tensors, matrices, base).items()}
+    return products | {n: each for n, each in tensors.items() if n[: -len(A)] not in matrices}
 
 
 def merged(
