@@ -83,6 +83,7 @@ class Found:
 class Seed:
     """What came of one: mean success of the trunk in its five trades, seconds of that, and the sixth."""
 
+    number: int
     trades: float
     seconds: float
     found: tuple[Found, ...]
@@ -275,7 +276,7 @@ def of_seed(seed: int) -> Seed:
         seconds = time.process_time() - started
         found.append(Found(who, float(np.mean(blind)), float(np.mean(known)), made[0][1], seconds))
         print(seed, found[-1], [f"{each:.2f}" for each in blind], flush=True)
-    return Seed(trades, taken, tuple(found))
+    return Seed(seed, trades, taken, tuple(found))
 
 
 def table(seeds: Sequence[Seed]) -> list[str]:
@@ -293,9 +294,9 @@ def table(seeds: Sequence[Seed]) -> list[str]:
         "| seed | who | the family to which a robot is blind | families that it knows | processor seconds |",
         "|---|---|---|---|---|",
     ]
-    for number, seed in enumerate(seeds):
+    for seed in seeds:
         lines += [
-            f"| {number} | {each.who} | {each.blind:.2f} | {each.known:.2f} | {each.seconds:.0f} |"
+            f"| {seed.number} | {each.who} | {each.blind:.2f} | {each.known:.2f} | {each.seconds:.0f} |"
             for each in seed.found
         ]
     means = [np.mean([[s.found[i].blind, s.found[i].known] for s in seeds], axis=0) for i in range(3)]

@@ -30,5 +30,6 @@ def test_a_part_of_the_page_is_written_in_its_place(tmp_path: Path) -> None:
 def test_the_guild_is_held_to_lone_robots_and_to_everybodys_jobs() -> None:
     blind = {"alone": 0.5, "guild": 0.8, "pooled": 0.8}
     found = tuple(Found(who, score, 0.9, 1000, 1.0) for who, score in blind.items())
-    said = table([Seed(0.4, 2.0, found)] * 2)
+    said = table([Seed(7, 0.4, 2.0, found)] * 2)
+    assert said.count("| 7 | guild | 0.80 | 0.90 | 1 |") == 2
     assert said[-1] == "On the blind family the guild is +0.30 above lone robots, and 1.00 of pooled."
