@@ -76,7 +76,7 @@ def train_alone(
     from fleet.twin import TwinPlace  # noqa: PLC0415
 
     # Nobody to share with: the critic is part of what is learned, where the network has one.
-    alone = plan.model_copy(update={"variates": False, "moments": False, "share": "all"})
+    alone = plan.model_copy(update={"variates": False, "moments": False, "share": "all", "low_rank": None})
     trainer = TwinPlace(task, workshop, seed=seed).trainer(skill.manifest.network, alone)
     rates = [plan.rate_of_round(number, rounds) for number in range(1, rounds + 1)]
     weights, report = train_locally(trainer, skill, rates, plan.iterations, on_iteration=on_iteration)

@@ -25,11 +25,14 @@ def train_locally(
     rates: Iterable[float],
     iterations: int,
     *,
+    digest: str = "",
     proximal: float = 0.0,
     on_iteration: Callable[[TrainingReport], None] | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> tuple[Tensors, TrainingReport]:
     """Train from `base`, so many iterations at each learning rate in turn, with one Adam.
+
+    `digest` says how factors begin, where the trainer has some.
 
     Returns:
         The weights, and what all iterations together did.
@@ -39,7 +42,7 @@ def train_locally(
         ContractError: The environment gave numbers that are not finite.
         RobotError, StoppedError: See `fleet.place`.
     """
-    trainer.take(base.tensors)
+    trainer.take(base.tensors, digest)
     reports = [
         trainer.train(iterations, rate, proximal=proximal, on_iteration=on_iteration, on_step=on_step)
         for rate in rates
@@ -85,11 +88,12 @@ def practise(
         start,
         [assignment.learning_rate],
         plan.iterations,
+        digest=base.digest,
         proximal=plan.proximal,
         on_iteration=on_iteration,
         on_step=on_step,
     )
-    network = {name: tensor for name, tensor in weights.items() if not is_carried(name)}
+    network = {name: each for name, each in weights.items() if name in base.tensors and not is_carried(name)}
     change = norm(subtract(network, {name: base.tensors[name] for name in network}))
     header = DeltaHeader(
         base=base.digest,

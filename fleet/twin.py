@@ -29,6 +29,7 @@ from fleet.training.report import TrainingReport
 from fleet.training.sampler import MakeEnv, vectorise
 from fleet.training.trainer import Trainer
 from skills.container import Tensors
+from skills.messages.low_rank import LowRank
 from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import Assignment
 from skills.messages.training import Algorithm
@@ -40,7 +41,7 @@ from skills.skill import Skill
 __all__ = ["PARALLEL", "Options", "OwnPlace", "TwinPlace", "learner_of"]
 
 Stopped = Callable[[], bool]
-Key = tuple[str, Network, Algorithm, tuple[str, ...], str]
+Key = tuple[str, Network, Algorithm, tuple[str, ...], str, LowRank | None]
 """What a trainer is for: campaign, network, learner, what versions carry, what robots share."""
 
 PARALLEL = 32  # simulations at once in training
@@ -111,7 +112,7 @@ class _Home(ABC):
         Another campaign or learner begins with a new one, as after a restart: nothing of the last is in it.
         """
         learner = learner_of(plan, self._task, self._batch_steps)
-        key = (campaign, network, learner, plan.carries, plan.share)
+        key = (campaign, network, learner, plan.carries, plan.share, plan.low_rank)
         if self._built is None or self._built[0] != key:
             found = make_trainer(
                 self._make_env, network, learner, seed=self._seed, teacher=self._master, **_shared(plan)
@@ -271,6 +272,7 @@ def _shared(plan: TrainingPlan) -> dict[str, Any]:
         "shares_critic": plan.share == "all",
         "variates": plan.variates,
         "moments": plan.moments,
+        "low_rank": plan.low_rank,
     }
 
 

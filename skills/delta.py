@@ -1,7 +1,8 @@
 """A delta: what a robot learned, as child - base, with its provenance; one file.
 
 Beside the network's weights it has what the round's plan asks for (`skills.parts`), in the same form: what is
-the robot's now less what the base carries, nothing less where it carries nothing.
+the robot's now less what the base carries, nothing less where it carries nothing. Of matrices that the plan
+names it has factors instead (`skills.low_rank`).
 
 Arithmetic is float64, so that `apply(base, subtract(child, base)) == child` bit for bit whenever
 a base number is less than 2**28 times its child (always, for weights). Whether a delta is welcome
@@ -45,6 +46,7 @@ from skills.container import (
 from skills.document import Parameters
 from skills.errors import ArtefactError
 from skills.files import Blob
+from skills.low_rank import A, B, chosen, factor_shapes, factors_of, product_norm
 from skills.manifest import Digest, Manifest
 from skills.messages.plans import TrainingPlan
 from skills.parts import CRITIC, TRAINING, by_part, carried_shapes, is_carried, network_of, policy_of
@@ -58,6 +60,8 @@ __all__ = [
     "apply",
     "clip",
     "learned",
+    "length",
+    "matrices_of_delta",
     "norm",
     "shapes_of_delta",
     "subtract",
@@ -207,12 +211,24 @@ class EncodedDelta:
         check_finite(floats, "delta")
         return cls(header, tensors)
 
-    def norms(self) -> dict[str, float]:
-        """Euclidean norm of each part (`skills.parts.part_of`); a piece at a time is expanded."""
-        return {
+    def norms(self, matrices: Parameters | None = None) -> dict[str, float]:
+        """Euclidean norm of each part (`skills.parts.part_of`); a piece at a time is expanded.
+
+        Args:
+            matrices: See `matrices_of_delta`: of these, the norm of what their factors make.
+
+        Raises:
+            ArtefactError: See `skills.low_rank.factors_of`.
+        """
+        matrices = matrices or {}
+        factors = factors_of(self.tensors, matrices, self.header.base)
+        products = product_norm(factors.values())
+        rest = {n: t for n, t in self.tensors.items() if not _is_factor(n, matrices)}
+        found = {
             part: hypot(*(_length(piece) for each in tensors.values() for piece in decoded_pieces(each)))
-            for part, tensors in by_part(self.tensors).items()
+            for part, tensors in by_part(rest).items()
         }
+        return found | {"network": hypot(found.get("network", 0.0), products)}
 
 
 def unpacked_limit(shapes: Parameters) -> int:
@@ -223,8 +239,21 @@ def unpacked_limit(shapes: Parameters) -> int:
 def shapes_of_delta(base: Manifest, plan: TrainingPlan) -> Parameters:
     """Which tensors a delta of such a round has, and their shapes."""
     network = base.network.shapes()
-    shared = policy_of(network) if plan.share == "policy" else network
-    return shared | carried_shapes(network, plan.carries)
+    return factor_shapes(_shared(base, plan), plan.low_rank) | carried_shapes(network, plan.carries)
+
+
+def matrices_of_delta(base: Manifest, plan: TrainingPlan) -> Parameters:
+    """Of which matrices such a delta has factors, with their own shapes.
+
+    Raises:
+        ContractError: See `skills.low_rank.chosen`.
+    """
+    return chosen(_shared(base, plan), plan.low_rank)
+
+
+def _shared(base: Manifest, plan: TrainingPlan) -> Parameters:
+    network = base.network.shapes()
+    return policy_of(network) if plan.share == "policy" else network
 
 
 def learned(
@@ -235,7 +264,8 @@ def learned(
     The network's part is scaled down to the plan's `clip_norm`; what is carried has its length by itself.
 
     Args:
-        child: Weights, and with variates what the robot found of each carried tensor; others are left out.
+        child: Weights, and with variates what the robot found of each carried tensor, and of matrices
+            that the plan names both factors; others are left out.
         base: What it began with.
         plan: The round's.
 
@@ -246,8 +276,26 @@ def learned(
     nothing = np.zeros(())
     before = {name: base.tensors.get(name, np.broadcast_to(nothing, shape)) for name, shape in shapes.items()}
     found = subtract({name: child[name] for name in shapes if name in child}, before)
-    network = clip(LazyTensors(network_of(shapes), found.__getitem__), plan.clip_norm)
-    return LazyTensors(shapes, lambda name: found[name] if is_carried(name) else network[name])
+    matrices = matrices_of_delta(base.manifest, plan)
+    whole = length(LazyTensors(network_of(shapes), found.__getitem__), child, matrices)
+    factor = plan.clip_norm / whole if whole > plan.clip_norm else 1.0
+    kept = {name + A for name in matrices}  # B alone makes the product shorter
+    return LazyTensors(shapes, lambda n: found[n] if is_carried(n) or n in kept else found[n] * factor)
+
+
+def length(
+    network: Mapping[str, NDArray[Any]], child: Mapping[str, NDArray[Any]], matrices: Parameters
+) -> float:
+    """Euclidean norm of a delta's network, of products where it has factors.
+
+    Args:
+        network: What is sent of it.
+        child: Has both factors of each matrix.
+        matrices: See `matrices_of_delta`.
+    """
+    pairs = [tuple(child[name + each].astype(np.float64) for each in (B, A)) for name in matrices]
+    rest = LazyTensors((n for n in network if not _is_factor(n, matrices)), network.__getitem__)
+    return hypot(norm(rest), product_norm((left, right) for left, right in pairs))
 
 
 def subtract(
@@ -300,6 +348,10 @@ def _check_parts(names: Iterable[str], shapes: Parameters) -> None:
                 remedy="Send what the assignment's training plan says; an older Zunft may not know it.",
                 code="wrong_shape",
             )
+
+
+def _is_factor(name: str, matrices: Parameters) -> bool:
+    return name.endswith((A, B)) and name[: -len(A)] in matrices
 
 
 def _shapes(tensors: Mapping[str, Shaped]) -> Parameters:

@@ -32,6 +32,7 @@ def test_generated_pages_are_current(name: str) -> None:
         *(f"docs/tasks/{name}.md" for name in bundle_names()),
         "docs/tutorials/publish-a-task.md",
         "docs/format.md",
+        "docs/large.md",
         "docs/learning.md",
         "docs/operations.md",
         "docs/publishing.md",

@@ -13,12 +13,17 @@ from typing import Any
 from fleet.networks.base import TorchNetwork
 from fleet.networks.gru import GruNetwork
 from fleet.networks.mlp import MlpNetwork
+from fleet.networks.transformer import TransformerNetwork
 from skills.errors import ContractError
 from skills.networks.base import Network
 
 __all__ = ["torch_network"]
 
-OWN: dict[str, Callable[[Any], TorchNetwork]] = {"gru": GruNetwork, "mlp": MlpNetwork}
+OWN: dict[str, Callable[[Any], TorchNetwork]] = {
+    "gru": GruNetwork,
+    "mlp": MlpNetwork,
+    "transformer": TransformerNetwork,
+}
 
 
 def torch_network(network: Network) -> TorchNetwork:

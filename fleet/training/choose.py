@@ -12,6 +12,7 @@ from fleet.training.sac import SacTrainer
 from fleet.training.sampler import MakeEnv
 from fleet.training.trainer import Trainer
 from skills.errors import ContractError
+from skills.messages.low_rank import LowRank
 from skills.messages.training import Algorithm, Ppo, Sac
 from skills.networks.base import Network
 from skills.player import Player
@@ -28,6 +29,7 @@ def make_trainer(
     shares_critic: bool = True,
     variates: bool = False,
     moments: bool = False,
+    low_rank: LowRank | None = None,
     teacher: Callable[[], Player | Episodes | None] = lambda: None,
 ) -> Trainer:
     """The trainer of an algorithm; what all of them take is explained in `SkillTrainer`.
@@ -42,6 +44,7 @@ def make_trainer(
         "shares_critic": shares_critic,
         "variates": variates,
         "moments": moments,
+        "low_rank": low_rank,
     }
     if isinstance(algorithm, Ppo):
         return PpoTrainer(make_env, network, algorithm, **common)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from fleet.networks.base import TorchNetwork
 from fleet.training.adam import PlainAdam
+from fleet.training.factors import LearnedFactors
 from fleet.training.moments import HeldMoments
 from fleet.training.variates import Correction
 
@@ -40,6 +41,7 @@ class SkillLearner(TorchLearner):  # type: ignore[misc]
         proximal: FedProx's mu.
         correction: Control variates, where the campaign has them.
         held: Steps with the guild's moments, where it has sent any; Adam moves the other parameters.
+        factors: Of matrices that move by a product of low rank alone, where the campaign has them.
         figures: Sums over the steps since they were last emptied, and their `count`.
     """
 
@@ -47,6 +49,7 @@ class SkillLearner(TorchLearner):  # type: ignore[misc]
     proximal: float = 0.0
     correction: Correction | None = None
     held: HeldMoments | None = None
+    factors: LearnedFactors | None = None
 
     def build(self) -> None:
         """See RLlib."""
@@ -108,6 +111,8 @@ class SkillLearner(TorchLearner):  # type: ignore[misc]
         """One step; the gradients are where `backward` put them."""
         if self.held is not None:
             self.held.step(next(iter(self.optimizers)).param_groups[0]["lr"])
+        if self.factors is not None:
+            self.factors.step(next(iter(self.optimizers)).param_groups[0]["lr"])
         for optimizer in self.optimizers:
             optimizer.step()
 

@@ -17,6 +17,7 @@ from gymnasium.vector import VectorEnv
 from ray.rllib.core import DEFAULT_MODULE_ID
 from torch import Tensor, nn
 
+from fleet.training.factors import LearnedFactors
 from fleet.training.learner import SkillLearner
 from fleet.training.moments import HeldMoments, next_moments
 from fleet.training.report import TrainingReport
@@ -25,6 +26,7 @@ from fleet.training.trainer import Trainer
 from fleet.training.variates import Correction, OwnVariates
 from skills.container import Tensors
 from skills.delta import clip
+from skills.messages.low_rank import LowRank
 from skills.messages.training import Imitation, Ppo, Sac
 from skills.networks.base import Network
 from skills.parts import TRAINING, is_training, network_of, policy_of
@@ -49,6 +51,7 @@ class SkillTrainer(Trainer, Generic[Settings]):
         variates: Whether gradients are corrected by control variates, which then travel, too.
         moments: Whether the guild's moments of gradients, once it has some, take the place of Adam's, and
             what this robot has for them travels; needs `variates`.
+        low_rank: Of which matrices factors are learned in the place of all numbers.
 
     Raises:
         ContractError: Environment and network do not fit together.
@@ -64,8 +67,10 @@ class SkillTrainer(Trainer, Generic[Settings]):
         shares_critic: bool = True,
         variates: bool = False,
         moments: bool = False,
+        low_rank: LowRank | None = None,
     ) -> None:
         super().__init__(seed)
+        self._low_rank = low_rank
         self._settings, self._network = settings, network
         self._shares_critic, self._variates, self._holds = shares_critic, variates, moments
         self._own = OwnVariates()
@@ -91,12 +96,8 @@ class SkillTrainer(Trainer, Generic[Settings]):
         """What collects; at first with the network's own exploration."""
         return Sampler(env, self._net, seed)
 
-    def take(self, tensors: Tensors) -> None:
-        """Begin a round from a skill's tensors; what is private stays.
-
-        Raises:
-            ArtefactError: They do not belong to the network.
-        """
+    def take(self, tensors: Tensors, base: str = "") -> None:
+        """See `Trainer.take`."""
         guild = network_of(tensors)
         if not self._shares_critic:
             kept = self._net.tensors()
@@ -108,14 +109,18 @@ class SkillTrainer(Trainer, Generic[Settings]):
                 optimizer.state.clear()
         if self._variates:
             self._correct(tensors)
+        if self._low_rank:
+            self._learner.factors = LearnedFactors(self._guilds(), self._low_rank, base)
 
     def shared(self) -> Tensors:
-        """See `Trainer.shared`; with control variates they are this robot's c_i of this round."""
-        weights = {
-            name: tensor
-            for name, tensor in self._net.tensors().items()
-            if self._shares_critic or not is_training(name)
-        }
+        """See `Trainer.shared`; with control variates they are this robot's c_i of this round.
+
+        Factors stand beside the matrices that they are of.
+        """
+        guild = self._guilds()
+        weights = {name: tensor for name, tensor in self._net.tensors().items() if name in guild}
+        if self._learner.factors is not None:
+            return weights | self._learner.factors.tensors()
         correction = self._learner.correction
         if correction is None:
             return weights
@@ -169,13 +174,14 @@ class SkillTrainer(Trainer, Generic[Settings]):
             self._learner.take_figures(),
         )
 
+    def _guilds(self) -> dict[str, nn.Parameter]:
+        """All parameters that the guild has, by the skill's names."""
+        named = self._net.by_name()
+        return {name: each for name, each in named.items() if self._shares_critic or not is_training(name)}
+
     def _at_home(self) -> dict[str, nn.Parameter]:
         """All parameters that are not the guild's."""
-        guild = {
-            id(weight)
-            for name, weight in self._net.by_name().items()
-            if self._shares_critic or not is_training(name)
-        }
+        guild = {id(weight) for weight in self._guilds().values()}
         named = self._learner.named_parameters()
         return {name: weight for name, weight in named.items() if id(weight) not in guild}
 

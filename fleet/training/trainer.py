@@ -35,8 +35,12 @@ class Trainer(ABC):
         )
 
     @abstractmethod
-    def take(self, tensors: Tensors) -> None:
+    def take(self, tensors: Tensors, base: str = "") -> None:
         """Begin a round from a skill's tensors; what is private stays.
+
+        Args:
+            tensors: The skill's.
+            base: Its digest, from which factors begin (`skills.low_rank`) where the campaign has some.
 
         Raises:
             ArtefactError: They do not belong to the network.

@@ -223,7 +223,7 @@ def _check_content(delta: EncodedDelta, found: Welcome, robot: Principal) -> flo
     for name, figure in header.metrics.items():
         if not math.isfinite(figure):
             raise ArtefactError("this metric is no finite number.", where=f"delta.metrics.{name}")
-    norms = delta.norms()
+    norms = delta.norms(facts.matrices)
     length = norms.pop("network")
     if length > facts.training.clip_norm * NORM_ALLOWANCE:
         raise ArtefactError(

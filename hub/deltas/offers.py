@@ -29,7 +29,7 @@ from hub.storage.record import record_many
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow
-from skills.delta import shapes_of_delta
+from skills.delta import matrices_of_delta, shapes_of_delta
 from skills.document import Parameters
 from skills.errors import ConflictError, ForbiddenError, ZunftError
 from skills.manifest import Manifest
@@ -75,6 +75,7 @@ class RoundFacts:
 
     Attributes:
         shapes: Of the tensors that its deltas have.
+        matrices: Of which they have factors, with shapes of their own.
     """
 
     round_id: str
@@ -83,6 +84,7 @@ class RoundFacts:
     base: str
     order: CampaignRequest
     shapes: Parameters
+    matrices: Parameters
 
     @property
     def training(self) -> TrainingPlan:
@@ -202,14 +204,16 @@ class Offers:
         new = [each for each, facts in found.items() if facts is None]
         if new:
             for row, campaign in session.execute(statements.OPENED, {"rounds": new}).all():
-                order = order_of(campaign)
+                order, manifest = order_of(campaign), _manifest(session, row.base)
+                training = order.training_of(row.number)
                 facts = RoundFacts(
                     round_id=row.round_id,
                     campaign_id=row.campaign_id,
                     number=row.number,
                     base=row.base,
                     order=order,
-                    shapes=_shapes_of(session, row.base, order.training_of(row.number)),
+                    shapes=shapes_of_delta(manifest, training),
+                    matrices=matrices_of_delta(manifest, training),
                 )
                 found[row.round_id] = self._facts.keep(row.round_id, facts)
         return {each: facts for each, facts in found.items() if facts is not None}
@@ -333,7 +337,7 @@ def _check_first(scene: _Scene, facts: RoundFacts, counting: RoundRow, offer: Of
 
 
 def _check_network(session: Session, facts: RoundFacts, counting: RoundRow) -> None:
-    if _shapes_of(session, counting.base, facts.training) != facts.shapes:
+    if shapes_of_delta(_manifest(session, counting.base), facts.training) != facts.shapes:
         raise ConflictError(
             f"round {counting.round_id} improves another network than round {facts.round_id} did.",
             where="delta.base",
@@ -425,9 +429,9 @@ def _values(made: DeltaRow) -> dict[str, Any]:
     return {column.key: getattr(made, column.key) for column in DeltaRow.__table__.columns}
 
 
-def _shapes_of(session: Session, base: str, training: TrainingPlan) -> Parameters:
+def _manifest(session: Session, base: str) -> Manifest:
     row = session.scalars(statements.BASE, {"digest": base}).one()
-    return shapes_of_delta(Manifest.model_validate(row.manifest), training)
+    return Manifest.model_validate(row.manifest)
 
 
 def _state_at(row: RoundRow, now: datetime) -> RoundState:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.merging.chain import Chain, make_chain
+from hub.merging.combination import Combination, WeightedSum
 from hub.merging.engine import Engine, choose_engine
 from hub.merging.errors import MergeError
+from hub.merging.low_rank import Fold, Products
 from hub.merging.stack import Stack, Update, find_bad_number
 from skills.document import Parameters
 
@@ -29,10 +31,12 @@ class Merged:
     Attributes:
         tensors: The merged update; float32, or float64 if an input is.
         gram: (n, n) inner products of the updates that count, in their order; None where the rule needs none.
+        folds: The matrices that were given as products.
     """
 
     tensors: dict[str, NDArray[Any]]
     gram: NDArray[np.float64] | None
+    folds: dict[str, Fold]
 
 
 def merge_arrays(
@@ -75,11 +79,23 @@ def merge(
     engine: Engine,
     shapes: Parameters | None = None,
     root: Update | Sequence[float] | None = None,
+    products: Mapping[str, Products] | None = None,
 ) -> Merged:
     """Run a chain over updates; see `merge_arrays`.
 
+    Args:
+        updates: See `merge_arrays`.
+        weights: See there.
+        chain: Clipping, mixing and rule.
+        engine: What computes.
+        shapes: Of the updates' tensors; None: the first one's.
+        root: See there.
+        products: Matrices of the updates that are products of factors: part of each update, as if they were
+            made, for lengths and distances, too.
+
     Raises:
-        MergeError, ArtefactError: See `merge_arrays`.
+        MergeError: Also where the rule looks at single numbers, which products do not show.
+        ArtefactError: See `merge_arrays`.
     """
     rows = list(updates)
     shares, counted = _shares(weights, len(rows))
@@ -89,14 +105,28 @@ def merge(
     if isinstance(root, Mapping):
         rows.append(root)
     stack = Stack.of(rows, shapes)
-    gram = _gram(engine, stack) if chain.needs_gram else None
+    matrices = {name: each.of(counted) for name, each in (products or {}).items()}
+    gram = _gram(engine, stack, matrices.values()) if chain.needs_gram or matrices else None
     combination = chain.rule.solve(chain.facts(stack, shares, gram, factors))
     tensors, finite = engine.combine(stack, combination)
     if not finite:
         _refuse_bad_numbers(stack)
         lower, _ = engine.combine(stack, combination.scaled(1 / HEADROOM))
         tensors = {name: _mended(tensor, lower[name]) for name, tensor in tensors.items()}
-    return Merged(tensors, None if gram is None else gram[: len(shares), : len(shares)])
+    folds = _folded(matrices, combination)
+    return Merged(tensors, None if gram is None else gram[: len(shares), : len(shares)], folds)
+
+
+def _folded(matrices: Mapping[str, Products], combination: Combination) -> dict[str, Fold]:
+    if not matrices:
+        return {}
+    if not isinstance(combination, WeightedSum):
+        raise MergeError(
+            "this rule looks at single numbers, and products of factors are never made.",
+            where="rule",
+            remedy="Choose one that weighs whole updates, such as mean, geometric-median or krum.",
+        )
+    return {name: each.fold(combination.factors) for name, each in matrices.items()}
 
 
 def _shares(weights: Sequence[float] | None, count: int) -> tuple[NDArray[np.float64], list[int]]:
@@ -147,10 +177,12 @@ def _root_factors(
     return factors[counted]
 
 
-def _gram(engine: Engine, stack: Stack) -> NDArray[np.float64]:
+def _gram(engine: Engine, stack: Stack, matrices: Iterable[Products]) -> NDArray[np.float64]:
     gram = np.zeros((len(stack), len(stack)))
     for chunk in engine.grams(stack):
         gram += chunk
+    for each in matrices:
+        gram += each.gram()
     if not np.isfinite(gram).all():
         _refuse_bad_numbers(stack)
         raise MergeError(

@@ -36,7 +36,7 @@ from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rounds import CampaignRow
 from hub.storage.tables.skills import SkillRow
 from hub.tasks.sources import advised
-from hub.workers.merge_round import chain_of
+from hub.workers.merge_round import chain_of, check_low_rank
 from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.manifest import Manifest
@@ -85,9 +85,10 @@ class Campaigns:
             NotFoundError: No such skill, or it has no version to start from.
             ForbiddenError: It is another organisation's, or as many campaigns as may are running.
             ConflictError: A campaign for this skill is running.
-            ContractError: This hub does not know the task.
+            ContractError: This hub does not know the task, or the skill has no such matrices.
             CodecError: A plan names an unknown codec.
-            MergeError: The rule does not take these options, needs a larger quorum, or is none for variates.
+            MergeError: The rule does not take these options, needs a larger quorum, or is none for variates
+                or factors.
         """
         with self._database.write() as session:
             row = self.enter(session, request, by=by)
@@ -101,7 +102,10 @@ class Campaigns:
         now = self._clock()
         skill = own_skill(session, request.skill, by)
         base = resolve(session, skill.name, str(request.base or "base"), by)
-        self._check_task(session, Manifest.model_validate(base.manifest), skill.organisation)
+        manifest = Manifest.model_validate(base.manifest)
+        self._check_task(session, manifest, skill.organisation)
+        for phase in request.stretches:
+            check_low_rank(manifest, phase.training, request.merge)
         owner = hold(session, skill.organisation)[skill.organisation]
         running = _running(session, request.skill)
         if running is not None:

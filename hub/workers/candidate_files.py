@@ -6,13 +6,14 @@ What robots' deltas merge to, part by part, comes from `hub.workers.merge_round`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import hypot, prod
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hub.merging.low_rank import Fold
 from hub.merging.optimiser import Optimiser
 from skills.bounds import bounded
 from skills.container import PIECE, Spec, Tensors, TensorWriter, check_shapes, unpack
@@ -81,6 +82,15 @@ class CandidateFiles:
             self._write(name, here, _cut(mean, [name], here)[name].astype(np.float64))
         return norm(mean)
 
+    def fold(self, folds: Mapping[str, Fold], step: float) -> float:
+        """Add so many times the merged matrices, a piece at a time; their length."""
+        lengths = []
+        for name, here in self._pieces(folds):
+            change = step * folds[name].numbers(here)
+            self._write(name, here, change)
+            lengths.append(norm({name: change}))
+        return hypot(*lengths)
+
     def keep_rest(self) -> None:
         """Whatever nobody sent stays the base's."""
         for name, here in self._pieces(list(self._left)):
@@ -89,8 +99,9 @@ class CandidateFiles:
     def _pieces(self, names: Iterable[str]) -> Iterator[tuple[str, slice]]:
         for name in names:
             del self._left[name]
-            for start in range(0, prod(self._shapes[name]), PIECE):
-                yield name, slice(start, start + PIECE)
+            size = prod(self._shapes[name])
+            for start in range(0, size, PIECE):
+                yield name, slice(start, min(start + PIECE, size))
 
     def _write(self, name: str, here: slice, change: NDArray[Any]) -> None:
         base = _cut(self._base, [name], here).get(name, np.zeros(1, SINGLE))

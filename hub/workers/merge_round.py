@@ -12,24 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.merging import Chain, Engine, Merged, make_chain, merge
+from hub.merging import Chain, Engine, Merged, MergeError, make_chain, merge
+from hub.merging.low_rank import Products
 from hub.merging.optimiser import Adaptive, Optimiser, ServerMomentum
 from hub.merging.stack import Update
 from hub.workers.candidate_files import CandidateFiles
 from hub.workers.weights import weight_of
-from skills.delta import norm, shapes_of_delta
+from skills.delta import matrices_of_delta, norm, shapes_of_delta
+from skills.document import Parameters
 from skills.files import Blob
+from skills.low_rank import A, B, factors_of
 from skills.manifest import Manifest
 from skills.messages.plans import MergePlan, TrainingPlan
 from skills.parts import by_part, network_of
 from skills.skill import Skill
 
-__all__ = ["Received", "chain_of", "length_of_sum", "write_candidate"]
+__all__ = ["Received", "chain_of", "check_low_rank", "length_of_sum", "write_candidate"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Received:
         staleness: Rounds that it came late.
         tensors: Its numbers, as they lie in its file.
         robots: How many are behind it.
+        base: Digest of what it was made from, which says how factors began.
     """
 
     samples: int
@@ -51,6 +56,7 @@ class Received:
     staleness: int
     tensors: Update
     robots: int = 1
+    base: str = ""
 
 
 def write_candidate(
@@ -93,7 +99,10 @@ def write_candidate(
     received = [deltas[digest] for digest in sorted(deltas)]
     weights = [weight_of(each.samples, each.staleness, plan, training, each.robots) for each in received]
     factors = None if root is None else [root[digest] for digest in sorted(deltas)]
-    parts = by_part(shapes_of_delta(base.manifest, training))
+    matrices = matrices_of_delta(base.manifest, training)
+    replaced = {name + each for name in matrices for each in (B, A)}
+    sent = shapes_of_delta(base.manifest, training)
+    parts = by_part({name: shape for name, shape in sent.items() if name not in replaced})
     files = CandidateFiles(
         skill,
         state,
@@ -106,8 +115,9 @@ def write_candidate(
     chain, metrics = chain_of(plan), {}
     for part, shapes in parts.items():
         updates = [{name: each.tensors[name] for name in shapes} for each in received]
-        merged = merge(updates, weights, chain, engine=engine, shapes=shapes, root=factors)
-        length, gram = _take(files, part, merged)
+        products = _products(received, matrices) if part == "network" else {}
+        merged = merge(updates, weights, chain, engine=engine, shapes=shapes, root=factors, products=products)
+        length, gram = _take(files, part, merged, plan)
         del merged  # as large as the part; the cosine sums the deltas once more
         if part == "network":
             metrics = {"norm": length, **_cosine(received, gram, engine)}
@@ -147,10 +157,49 @@ def length_of_sum(updates: Sequence[Update], factors: Sequence[float], engine: E
     return norm(mean) * sum(factors)
 
 
-def _take(files: CandidateFiles, part: str, merged: Merged) -> tuple[float, NDArray[np.float64] | None]:
-    """Write what a part was merged to; how far it moved, and the Gram matrix."""
+def _take(
+    files: CandidateFiles, part: str, merged: Merged, plan: MergePlan
+) -> tuple[float, NDArray[np.float64] | None]:
+    """Write what a part was merged to; how far it moved, and the Gram matrix.
+
+    Matrices whose factors were sent move by the plan's step alone: a server optimiser with a state would keep
+    as many numbers as they have.
+    """
     change = files.step if part == "network" else files.move
-    return change(merged.tensors), merged.gram
+    return hypot(change(merged.tensors), files.fold(merged.folds, plan.step)), merged.gram
+
+
+def _products(received: Sequence[Received], matrices: Parameters) -> dict[str, Products]:
+    """The matrices of which robots sent factors."""
+    each = [factors_of(delta.tensors, matrices, delta.base) for delta in received]
+    return {name: Products([factors[name] for factors in each]) for name in matrices}
+
+
+def check_low_rank(base: Manifest, training: TrainingPlan, plan: MergePlan) -> None:
+    """Refuse an order of factors that cannot be merged as it says.
+
+    Raises:
+        MergeError: Rule or optimiser need more than factors tell.
+        ContractError: No such matrices.
+    """
+    if not matrices_of_delta(base, training):
+        return
+    rule = chain_of(plan).rule
+    if rule.needs_numbers or rule.needs_root:
+        why = "tries each delta in the gate" if rule.needs_root else "looks at single numbers of each delta"
+        raise MergeError(
+            f"{plan.rule} {why}, and with low_rank robots send factors of them.",
+            where="merge.rule",
+            remedy="Order mean, or a rule of distances: krum, multi-krum, mda, geometric-median, "
+            "centred-clipping; clip and mixing go with each.",
+        )
+    if plan.optimiser != "momentum" or plan.momentum:
+        raise MergeError(
+            f"{plan.optimiser_in_words()} keeps a number for each weight of the matrices, and with low_rank "
+            "nobody should have to.",
+            where="merge.optimiser",
+            remedy="Order momentum 0, with any step.",
+        )
 
 
 def _manifest(

@@ -99,13 +99,15 @@ class Merger:
             )
 
     def _open(self, deltas: Sequence[DeltaPart], shapes: Parameters) -> dict[str, Received]:
+        opened = {each.digest: self._spool.open(each.digest, each.size, shapes) for each in deltas}
         return {
             each.digest: Received(
                 samples=each.samples,
                 success=each.success,
                 norm=each.norm,
                 staleness=each.staleness,
-                tensors=self._spool.open(each.digest, each.size, shapes).tensors,
+                tensors=opened[each.digest].tensors,
+                base=opened[each.digest].header.base,
                 robots=each.robots,
             )
             for each in deltas

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from skills.manifest import Name
 from skills.messages.base import Finite, Message, Whole
 from skills.messages.leaderboards import Draw
+from skills.messages.low_rank import LowRank
 from skills.messages.training import Algorithm, Imitation, Ppo
 from skills.parts import CARRIED, Carried
 
@@ -55,6 +56,7 @@ class TrainingPlan(Message):
             their gradients that is their own does not pull at what all share (SCAFFOLD).
         moments: Whether robots begin a round with the hub's moments of gradients; needs `variates`.
         share: Whether the critic stays at home (`policy`): robots whose rewards differ need one of their own.
+        low_rank: Of which matrices robots send factors; None: of none.
     """
 
     learner: Algorithm | None = None
@@ -67,9 +69,13 @@ class TrainingPlan(Message):
     variates: bool = False
     moments: bool = False
     share: Literal["all", "policy"] = "all"
+    low_rank: LowRank | None = Field(default=None, exclude_if=lambda plan: plan is None)
 
     @model_validator(mode="after")
-    def _moments_are_of_variates(self) -> TrainingPlan:
+    def _fits_together(self) -> TrainingPlan:
+        if self.low_rank and self.variates:
+            msg = "variates are gradients of whole matrices, of which robots with low_rank send factors alone"
+            raise ValueError(msg)
         if self.moments and not self.variates:
             msg = "moments are made of variates: order these, too"
             raise ValueError(msg)
@@ -106,7 +112,8 @@ class TrainingPlan(Message):
         """What robots send on one line: `policy, control variates`."""
         network = ["policy"] if self.share == "policy" else ["policy", "critic"]
         variates = ["control variates"] if self.variates else []
-        return ", ".join([*network, *variates, *(["moments"] if self.moments else [])])
+        factors = [self.low_rank.in_words()] if self.low_rank else []
+        return ", ".join([*network, *variates, *(["moments"] if self.moments else []), *factors])
 
     def rate_of_round(self, number: int, rounds: int) -> float:
         """The rate of round `number` (from 1) of `rounds`: a straight line from first to last."""

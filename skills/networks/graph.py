@@ -21,7 +21,7 @@ class Node:
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict[str, int]
+    attributes: dict[str, int | tuple[int, ...]]
 
 
 @dataclass
@@ -36,12 +36,12 @@ class Graph:
         self.constants[name] = np.asarray(numbers, order="C")
         return name
 
-    def apply(self, operator: str, *inputs: str, name: str = "", **attributes: int) -> str:
+    def apply(self, operator: str, *inputs: str, name: str = "", **attributes: int | tuple[int, ...]) -> str:
         """One operator with one output; returns its name."""
         return self.split(operator, *inputs, count=1, name=name, **attributes)[0]
 
     def split(
-        self, operator: str, *inputs: str, count: int, name: str = "", **attributes: int
+        self, operator: str, *inputs: str, count: int, name: str = "", **attributes: int | tuple[int, ...]
     ) -> tuple[str, ...]:
         """One operator with so many outputs; returns their names."""
         first = name or f"{operator.lower()}.{len(self.nodes)}"

@@ -16,10 +16,11 @@ from skills.kinds import known_kinds
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
+from skills.networks.transformer import Transformer
 
 __all__ = ["AnyNetwork", "known_networks"]
 
-OWN: tuple[type[Network], ...] = (Gru, Mlp)
+OWN: tuple[type[Network], ...] = (Gru, Mlp, Transformer)
 
 
 @lru_cache(maxsize=1)

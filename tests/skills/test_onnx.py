@@ -19,6 +19,7 @@ from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
 from skills.networks.registry import known_networks
+from skills.networks.transformer import Transformer
 from skills.onnx_file import OPSET, onnx_file
 from skills.onnx_policy import OnnxPolicy
 from skills.policy import Policy
@@ -29,6 +30,7 @@ from tests.skills.taught import taught
 
 KINDS: list[Network] = [
     Gru(inputs=5, outputs=2, memory=64, hidden=64),
+    Transformer(inputs=5, outputs=2),
     Mlp(inputs=5, outputs=2, hidden=(64, 64), activation="relu", history=4),
     Mlp(inputs=5, outputs=2, hidden=(64, 64)),
     Mlp(inputs=5, outputs=2, hidden=()),
@@ -43,7 +45,9 @@ def words(network: Network) -> str:
 def loud(network: Network, seed: int = 0) -> Skill:
     """Untrained, but its action head, which begins near zero, as loud as its other layers."""
     tensors = network.initial(np.random.default_rng(seed), log_std=-1, first_layer=1)
-    head = {name: each * 100 for name, each in tensors.items() if each.ndim == 2 and len(each) == 2}
+    # What a norm lets through is longer than what comes out of tanh.
+    by = 30 if isinstance(network, Transformer) else 100
+    head = {name: each * by for name, each in tensors.items() if each.ndim == 2 and len(each) == 2}
     return Skill(small_manifest(network=network), tensors | head)
 
 
@@ -150,6 +154,7 @@ def networks_for(task: Any) -> list[Network]:
         Mlp(**sizes, hidden=(128,)),
         Mlp(**sizes, hidden=(128,), history=2),
         Gru(**sizes, memory=64, hidden=128),
+        Transformer(**sizes, width=32, layers=1, hidden=64, history=4),
     ]
 
 

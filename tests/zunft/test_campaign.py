@@ -16,6 +16,7 @@ from fleet.client import OperatorClient
 from hub.settings import Settings
 from skills.errors import RequestError, ZunftError
 from skills.messages.campaigns import CampaignRequest, CampaignView, Phase
+from skills.messages.low_rank import LowRank
 from skills.messages.plans import MergePlan, TrainingPlan
 from skills.messages.training import Imitation, Ppo
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, tiny_skill
@@ -108,6 +109,16 @@ def test_unlike_robots_can_be_asked_for_variates_and_moments_and_are_shown_so(ha
     assert "policy, control variates, moments" in shown.output
 
 
+def test_factors_can_be_asked_for_and_are_shown_so(hall: Hall) -> None:
+    plan_of("--low-rank", "1")
+    order = hall.get("/campaigns")[0]["order"]
+    assert TrainingPlan.model_validate(order["training"]) == TrainingPlan(low_rank=LowRank(rank=1))
+    assert order["merge"]["momentum"] == 0  # whatever the task advises: momentum has no factors
+    hall.turn()
+    shown = run("show", hall.get("/campaigns")[0]["campaign_id"])
+    assert "policy, critic, factors of rank 1" in shown.output
+
+
 def test_what_is_not_said_is_as_the_task_advises_and_the_order_says_all(hall: Hall, tmp_path: Path) -> None:
     ok(hall.publish(new_skill("swing-load", seed=0)))
     advice = load_task("swing-load").file.training.order()
@@ -143,6 +154,9 @@ def test_starting_says_what_was_ordered() -> None:
     [
         ("--moments", "training: moments are made of variates: order these, too"),
         ("--variates --rule ties", "a control variate is a mean, and ties makes none"),
+        ("--low-rank 1 --variates", "training: variates are gradients of whole matrices"),
+        ("--low-rank 1 --rule median", "median looks at single numbers of each delta"),
+        ("--low-rank 1 --optimiser adam", "adam, learning rate 0.01 keeps a number for each weight"),
         ("--rule krum", "options.byzantine: rule krum needs the option 'byzantine'"),
         ("--rule krum --option byzantine=1", "needs 5 updates or more, not 2"),
         ("--rule median --option trim=.2", "rule median has no option 'trim'"),

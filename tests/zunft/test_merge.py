@@ -36,8 +36,16 @@ def refused(*arguments: object) -> str:
 def files(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"{name}.skill" for name in "abc"]
     for seed, path in enumerate(paths):
-        tiny_skill(version=seed + 1, seed=seed).save(path)
+        related(seed).save(path)
     return paths
+
+
+def related(seed: int) -> Skill:
+    """A skill that learned something of its own, from a start that all of them have."""
+    start, other = tiny_skill(version=seed + 1), tiny_skill(seed=seed)
+    return Skill(
+        start.manifest, {n: t + np.float32(0.1) * other.tensors[n] for n, t in start.tensors.items()}
+    )
 
 
 def merged(tmp_path: Path, *arguments: object) -> Skill:
@@ -67,6 +75,19 @@ def test_task_arithmetic_adds_what_was_learned_since_the_base(files: list[Path],
     for name, tensor in found.tensors.items():
         learned = tensors(a)[name] + tensors(b)[name] - 2 * tensors(c)[name]
         np.testing.assert_allclose(tensor, tensors(c)[name] + 0.5 * learned, rtol=1e-5, atol=1e-6)
+
+
+def test_skills_of_unrelated_lineages_are_merged_only_by_force(files: list[Path], tmp_path: Path) -> None:
+    stranger, output = tmp_path / "stranger.skill", tmp_path / "out.skill"
+    tiny_skill(seed=1).save(stranger)
+    said = refused(files[0], stranger, "-o", output)
+    assert "file 2" in said
+    assert "began from another network" in said
+    assert not output.exists()
+    found = merged(tmp_path, files[0], stranger, "--force")
+    for name, tensor in found.tensors.items():
+        expected = (tensors(files[0])[name] + tensors(stranger)[name]) / 2
+        np.testing.assert_allclose(tensor, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_the_result_says_where_it_comes_from(files: list[Path], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from zunft.commands.order_options import (
     ArmMargin,
     Contributions,
     Deadline,
+    LowRankOption,
     Margin,
     MaxStaleness,
     Mixing,
@@ -38,6 +39,7 @@ from zunft.commands.order_options import (
     Share,
     Target,
     Variates,
+    low_rank_said,
     read_order,
     said,
 )
@@ -75,6 +77,7 @@ def start(
     variates: Variates = None,
     moments: Moments = None,
     share: Share = None,
+    low_rank: LowRankOption = None,
     ahead: Ahead = False,
     learner: Learner = "",
     knob: Knobs = None,
@@ -95,10 +98,12 @@ def start(
     """Start a campaign; what is not said is done as the skill's task advises."""
     options = parse_options(option) if rule or option else None  # they are a rule's own
     merge = said(rule=rule, options=options, clip=clip, mixing=mixing, optimiser=optimiser)
-    merge |= said(max_staleness=max_staleness)
+    factors, plain = low_rank_said(low_rank)
+    merge |= said(max_staleness=max_staleness) | plain
     gate = said(margin=margin, arm_margin=arm_margin, alpha=alpha, power=power, most=most_episodes)
     gate |= said(on_weak_arm=on_weak_arm)
     learns = said(learner=read_learner(learner, knob), variates=variates, moments=moments, share=share)
+    learns |= factors
     ends = said(rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline, ahead=ahead)
     ends |= said(release=release)
     client, remedy = connect(hub, token), "See --help."

@@ -23,7 +23,7 @@ Knobs = Annotated[
     typer.Option("--knob", help="NAME=VALUE of the learner, such as discount=.98."),
 ]
 Network = Annotated[
-    str, typer.Option(help="Its kind: mlp, or gru, which remembers; else as the task advises.")
+    str, typer.Option(help="Its kind: mlp, or gru and transformer, which remember; else as the task advises.")
 ]
 Sizes = Annotated[
     list[str] | None,

@@ -65,6 +65,7 @@ def files(
             "Default: the first file."
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Merge skills of unrelated lineages, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Merge skill files into one."""
@@ -75,7 +76,8 @@ def files(
     chain = make_chain(rule, parse_options(option), clip=clip)
     loaded = [_load(path) for path in skills]
     start = _load(base) if base else loaded[0]
-    merged = merge_skills(loaded, start, chain, weight or None, engine=choose_engine("cpu"))
+    engine = choose_engine("cpu")
+    merged = merge_skills(loaded, start, chain, weight or None, engine=engine, unrelated=force)
     merged.save(output)
     name = f"{merged.manifest.name} v{merged.manifest.version}"
     said = f"{output}: {name}, {rule} of {len(loaded)} skills, {merged.digest}"

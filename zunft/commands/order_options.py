@@ -20,6 +20,7 @@ __all__ = [
     "ArmMargin",
     "Contributions",
     "Deadline",
+    "LowRankOption",
     "Margin",
     "MaxStaleness",
     "Mixing",
@@ -36,6 +37,7 @@ __all__ = [
     "Share",
     "Target",
     "Variates",
+    "low_rank_said",
     "read_order",
     "said",
 ]
@@ -51,6 +53,12 @@ MaxStaleness = Annotated[int | None, typer.Option(help="How many rounds late a d
 Variates = Annotated[bool | None, typer.Option(help="Robots that are unlike share control variates, too.")]
 Moments = Annotated[
     bool | None, typer.Option(help="And the moments of gradients; needs --variates or --teach.")
+]
+LowRankOption = Annotated[
+    int | None,
+    typer.Option(
+        "--low-rank", min=1, max=1024, help="Send factors of so low a rank of each matrix; docs/large.md."
+    ),
 ]
 Share = Annotated[
     Literal["all", "policy"] | None, typer.Option(help="Whether the critic is shared or stays at home.")
@@ -106,6 +114,11 @@ OrderFile = Annotated[
     Path | None,
     typer.Option(help="A JSON file with fields of a campaign request, instead of the options above."),
 ]
+
+
+def low_rank_said(rank: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields of training and of merging for factors of this rank: a server's momentum has no factors."""
+    return ({"low_rank": {"rank": rank}}, {"momentum": 0.0}) if rank else ({}, {})
 
 
 def said(**fields: Any) -> dict[str, Any]:

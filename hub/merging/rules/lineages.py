@@ -58,6 +58,7 @@ class Ties(Rule):
         survives="0",
         weights=True,
     )
+    needs_numbers: ClassVar = True
     averages: ClassVar = False
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class Dare(Rule):
         survives="0",
         weights=True,
     )
+    needs_numbers: ClassVar = True
     averages: ClassVar = False
 
     def __post_init__(self) -> None:

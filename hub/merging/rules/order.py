@@ -29,6 +29,7 @@ class Median(Rule):
         survives="f < n/2",
         weights=False,
     )
+    needs_numbers: ClassVar = True
 
     def __post_init__(self) -> None:
         check_byzantine(self.byzantine)
@@ -58,6 +59,7 @@ class TrimmedMean(Rule):
         survives="f ≤ ⌊trim·n⌋, trim < ½",
         weights=False,
     )
+    needs_numbers: ClassVar = True
 
     def __post_init__(self) -> None:
         check_option(holds=0 <= self.trim < 0.5, option="trim", value=self.trim, bounds="0 <= trim < 0.5")

@@ -83,6 +83,8 @@ class Rule(ABC):
     card: ClassVar[Card]
     needs_gram: ClassVar[bool] = False
     needs_root: ClassVar[bool] = False
+    needs_numbers: ClassVar[bool] = False
+    """Whether it looks at single numbers; else it weighs whole updates."""
     averages: ClassVar[bool] = True
     """Whether what it makes of numbers lies among them, or between them and zero."""
 

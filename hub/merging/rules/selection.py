@@ -103,6 +103,7 @@ class Bulyan(Rule):
         survives="f ≤ (n - 3)/4",
         weights=False,
     )
+    needs_numbers: ClassVar = True
     needs_gram: ClassVar = True
 
     def __post_init__(self) -> None:

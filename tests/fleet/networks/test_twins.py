@@ -19,6 +19,7 @@ from skills.manifest import Channel, Contract, Manifest
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
+from skills.networks.transformer import Transformer
 from skills.policy import Policy
 from skills.skill import Skill
 
@@ -103,6 +104,7 @@ def test_torch_and_numpy_give_the_same_action(network: Mlp, seed: int, scale: fl
 remembering: list[Network] = [
     Gru(inputs=6, outputs=3, memory=16, hidden=8),
     Mlp(inputs=6, outputs=3, hidden=(16,), history=4),
+    Transformer(inputs=6, outputs=3, width=16, layers=3, heads=4, hidden=24, history=4),
 ]
 
 

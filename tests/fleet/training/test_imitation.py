@@ -18,6 +18,7 @@ from skills.messages.training import Imitation
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
+from skills.networks.transformer import Transformer
 from skills.player import Player
 from skills.policy import Policy
 from tests.fleet.networks.test_twins import skill_of
@@ -29,6 +30,7 @@ NETWORKS: list[Network] = [
     PLAIN,
     Mlp(inputs=OBSERVATION, outputs=ACTION, hidden=(16, 16), history=3),
     Gru(inputs=OBSERVATION, outputs=ACTION, memory=16, hidden=16),
+    Transformer(inputs=OBSERVATION, outputs=ACTION, width=16, layers=1, heads=2, hidden=16, history=4),
 ]
 
 

@@ -15,6 +15,7 @@ from skills.messages.training import Ppo
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
+from skills.networks.transformer import Transformer
 from tests.fleet.toys import ACTION, OBSERVATION, KnownPoints, PointCopies
 
 NETWORK = Mlp(inputs=OBSERVATION, outputs=ACTION, hidden=(16, 16))
@@ -82,6 +83,7 @@ def test_another_kind_of_autoreset_is_refused() -> None:
 REMEMBERING = [
     Gru(inputs=OBSERVATION, outputs=ACTION, memory=16, hidden=16),
     Mlp(inputs=OBSERVATION, outputs=ACTION, hidden=(16, 16), history=3),
+    Transformer(inputs=OBSERVATION, outputs=ACTION, width=16, layers=1, heads=2, hidden=16, history=4),
 ]
 
 

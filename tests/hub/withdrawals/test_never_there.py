@@ -27,11 +27,15 @@ PLANS: dict[str, dict[str, Any]] = {
     "unlike": {"momentum": 0.5, "step": 3.0},
     "hanging": {"rule": "trimmed-mean", "options": {"trim": 0.2}, "optimiser": "adam"},
     "taught": {"momentum": 0.5},
+    "factors": {"rule": "geometric-median", "clip": 2.0},
+    "frozen": {"max_staleness": 1},
 }
 TAUGHT = {"variates": True, "moments": True, "learner": {"algorithm": "imitation"}}
 ORDERS: dict[str, dict[str, Any]] = {
     "unlike": {"training": {"variates": True, "share": "policy"}},
     "hanging": {"training": {"variates": True, "moments": True}},
+    "factors": {"training": {"low_rank": {"rank": 1}, "clip_norm": 1000}},
+    "frozen": {"training": {"low_rank": {"rank": 1, "frozen_a": True}, "clip_norm": 1000}},
     "taught": {"rounds": 1, "training": TAUGHT, "then": [{"rounds": 1, "training": {"variates": True}}]},
 }
 ROUNDS = 2

@@ -14,16 +14,18 @@ from skills.manifest import Manifest
 from skills.networks.base import Network
 from skills.networks.gru import Gru
 from skills.networks.mlp import Mlp
+from skills.networks.transformer import Transformer
 from skills.policy import Policy
 from skills.skill import Skill
 from tests.skills.samples import small_manifest, small_skill
 
 KINDS: list[Network] = [
     Gru(inputs=5, outputs=2, memory=8, hidden=4),
+    Transformer(inputs=5, outputs=2, width=8, layers=2, heads=2, hidden=16, history=3),
     Mlp(inputs=5, outputs=2, hidden=(8,), history=3),
     Mlp(inputs=5, outputs=2, hidden=(8,)),
 ]
-REMEMBERING = KINDS[:2]
+REMEMBERING = KINDS[:3]
 
 
 def skill_with(network: Network, seed: int = 0) -> Skill:
@@ -57,7 +59,7 @@ def test_a_network_without_history_is_written_as_before_there_was_one() -> None:
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
     document = json.loads(small_skill().manifest.model_dump_json())
     document["network"]["kind"] = "lstm"
-    with pytest.raises(ValueError, match="no network of kind 'lstm' here; known are gru, mlp"):
+    with pytest.raises(ValueError, match="no network of kind 'lstm' here; known are gru, mlp, transformer"):
         Manifest.model_validate(document)
 
 
