@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations, Kept
-from hub.catalogue.catalogue import Catalogue, add_version, make_stable, resolve
+from hub.catalogue.catalogue import Catalogue, add_version, resolve
 from hub.catalogue.channels import best_before, is_fit, kept_on, least_of, stable_of
+from hub.catalogue.moves import make_stable
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
@@ -41,6 +42,7 @@ from hub.storage.regions import region_of
 from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.tasks.sources import task_source
+from hub.tuf.own_keys import key_of
 from hub.workers.job import GateJob, Jobs, MergeJob
 from skills.errors import TooLargeError, ZunftError
 from skills.messages.rollouts import RolloutRequest
@@ -271,7 +273,7 @@ class RoundSteps:
     def _roll_out(self, session: Session, campaign: CampaignRow) -> str:
         """Bring the last version that passed to robots ring by ring, where that was ordered; in words."""
         version, order = _passed_last(session, campaign), order_of(campaign)
-        if version is None:
+        if version is None or order.release != "canary":
             return ""
         request = RolloutRequest(
             skill=campaign.skill, version=version.number, rings=order.rings, reason=campaign.campaign_id
@@ -321,8 +323,8 @@ class RoundSteps:
 
 
 def _passed_last(session: Session, campaign: CampaignRow) -> VersionRow | None:
-    """What the next round begins from and is held to, in a campaign whose versions wait for a roll-out."""
-    if order_of(campaign).release != "canary":
+    """What the next round begins from and is held to, where versions wait for a roll-out or for a key."""
+    if order_of(campaign).release != "canary" and not key_of(session, campaign.skill):
         return None
     passed = [row.candidate for row in rounds_of(session, campaign.campaign_id) if row.state == "published"]
     found = select(VersionRow).where(VersionRow.digest.in_(passed[-1:]), VersionRow.withdrawn_at.is_(None))
