@@ -114,23 +114,24 @@ class SignedGuild:
         kept: dict[str, int] | None = None,
         signers: dict[str, Signer] | None = None,
         hub_moves: bool = False,
-        rings: Sequence[TargetFile] = (),
+        more: Sequence[TargetFile] = (),
     ) -> None:
         """Sign what there is, as the next state; `signers` may be a thief's.
 
-        `hub_moves`: the hub's keys move the stable channel, also where that is an organisation's own to do.
+        `hub_moves`: the hub's keys move the stable channel, also where that is an organisation's own to do;
+        `more`: rings, or tasks.
         """
         self.number += 1
         self.counter = counter or self.counter + 1
         signers, now = signers or self.online, self._now
         names = {view.skill for view in versions.values()}
-        targets = [*(_target_of(view) for view in versions.values()), *rings]
+        targets = [*(_target_of(view) for view in versions.values()), *more]
         if stable and (hub_moves or not self.own):
             note = Pointer(version=stable, counter=self.counter, lowest=lowest, kept=kept or {})
             path = channel_target(versions[stable].skill, "stable")
             targets.append(target(path, digest_of(b""), 0, note.model_dump(mode="json")))
         key = signers[TARGETS].public_key
-        below = {ROLE: (key, [skill_pattern(name) for name in names])}
+        below = {ROLE: (key, [*(skill_pattern(name) for name in names), "task-*/*"])}
         metas = {}
         if self.own:
             role, number = release_role(versions[stable].skill), Metadata.from_bytes(self.own).signed.version

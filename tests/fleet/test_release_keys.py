@@ -147,7 +147,7 @@ def test_a_ring_by_the_hub_is_refused(hub: LyingHub, robot: SmallRobot) -> None:
         target(channel_target("follow", name), digest_of(b""), 0, note.model_dump(mode="json"))
         for name, note in notes.items()
     ]
-    serve(hub, hub.guild.own, rings=targets)
+    serve(hub, hub.guild.own, more=targets)
     robot.agent.step()
     assert "rings for follow" in robot.said[-1].text
     assert in_use(robot) == 1
