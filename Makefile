@@ -39,7 +39,7 @@ conformance: $(INSTALLED)  ## Run the TUF project's conformance suite against th
 	@command -v faketime >/dev/null || { echo "This needs faketime: apt-get install faketime."; exit 1; }
 	@test -x $(SUITE)/bin/pytest || { $(PYTHON) -m venv $(SUITE) && $(SUITE)/bin/pip install --quiet $(CONFORMANCE); }
 	@printf '#!/bin/sh\nexec "%s/$(BIN)/python" -m fleet.tuf_client "$$@"\n' "$(CURDIR)" > $(SUITE)/client && chmod +x $(SUITE)/client
-	$(SUITE)/bin/pytest -q --pyargs tuf_conformance --entrypoint "$(CURDIR)/$(SUITE)/client"
+	cd $(SUITE) && bin/pytest -q -c /dev/null --rootdir . lib/python*/site-packages/tuf_conformance --entrypoint "$(CURDIR)/$(SUITE)/client"
 
 results: $(INSTALLED)   ## Run what is missing of the learning experiments, and write docs/results.md (hours; QUICK=--quick: minutes)
 	$(BIN)/python -W ignore -m benchmarks.learning $(QUICK)

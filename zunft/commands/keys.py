@@ -30,7 +30,7 @@ def ceremony(
     as_json: Json = False,
 ) -> None:
     """Begin a new hub with a root whose keys never lie beside it; then give each key to somebody else."""
-    from hub.tuf.ceremony import hold_ceremony  # noqa: PLC0415 - other commands do without the hub's modules
+    from hub.operations.ceremony import hold_ceremony  # noqa: PLC0415 - other commands do without the hub's modules
     from skills.files import keep_private  # noqa: PLC0415
 
     keep_private()
@@ -48,7 +48,7 @@ def ceremony(
 )
 def show(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Show which root holds, which keys it names, and where root keys lie that should not."""
-    from hub.tuf.ceremony import show_root  # noqa: PLC0415 - as above
+    from hub.operations.ceremony import show_root  # noqa: PLC0415 - as above
 
     state = show_root(hub_settings(data_dir=data_dir))
     rows = {
@@ -136,7 +136,7 @@ def rotate(
 ) -> None:
     """Make the next root of trust; robots follow it by themselves, also those that were away."""
     from hub.attestations.gate_key import replace_gate_key  # noqa: PLC0415 - as above
-    from hub.tuf.ceremony import install_signed, rotate  # noqa: PLC0415
+    from hub.operations.ceremony import install_signed, rotate  # noqa: PLC0415
     from hub.tuf.keys import ROOT_KEYS  # noqa: PLC0415
     from skills.files import keep_private  # noqa: PLC0415
 
@@ -182,7 +182,7 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign the next root, on a machine that need be neither the hub nor online."""
-    from hub.tuf.ceremony import sign_draft  # noqa: PLC0415 - as above
+    from hub.operations.ceremony import sign_draft  # noqa: PLC0415 - as above
 
     sign_draft(draft, key)
     tell({"signed": draft, "key": key}, f"{draft} is signed by {key}.", as_json=as_json)

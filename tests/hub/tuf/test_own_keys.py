@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from hub.operations.ceremony import rotate
 from hub.settings import Settings
-from hub.tuf.ceremony import rotate
 from hub.tuf.keys import ROOT_KEYS
 from skills.messages.base import API
 from skills.messages.skills import ReleaseView
@@ -21,7 +21,7 @@ from skills.signing import SigningKey
 from skills.targets import channel_target
 from tests.fleet.small_robot import small_skill
 from tests.hub.conftest import ADMIN, Hall, ok, small_settings
-from tests.hub.tuf.test_ceremony import again, in_use, joined, running
+from tests.hub.operations.test_ceremony import again, in_use, joined, running
 from tests.hub.tuf.test_repository import roles, targets
 from zunft.cli import app
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 
 from hub.access.hub_key import replace_key, signing_key
+from hub.attestations.gate_key import gate_key
 from hub.settings import Settings
 from hub.storage.database import existing_database, open_database
 from hub.storage.record import take_turn
@@ -63,6 +64,7 @@ def hold_ceremony(settings: Settings, root_keys: Path, now: datetime) -> RootSta
     with open_database(settings.database) as database:
         database.migrate()
         key = signing_key(settings, database)
+        gate_key(settings, database, now, in_process=False)  # so that the first root names it
         with database.write() as session:
             take_turn(session)
             begin(session, key, root_keys, now)
