@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.api.rate_limits import Buckets, address_key
+from hub.api.rate_limits import address_key
+from hub.buckets import Buckets
 from hub.settings import Settings
 from hub.storage.spool import SpoolFile
 from skills.messages.base import API
