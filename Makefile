@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test chaos fuzz results others rollout check format browser clean help
+.PHONY: demo test chaos fuzz conformance results others rollout check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -30,6 +30,16 @@ fuzz: $(INSTALLED)   ## Look for requests and files that the hub cannot take (ab
 		|| echo "Atheris has no wheel for this Python: skipped."
 	@! $(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m tests.skills.fuzz_files $(FUZZ_SECONDS) .fuzz
+
+# The suite pins other versions of what the robot is made of: it gets an environment of its own, kept for the next time.
+CONFORMANCE ?= https://github.com/theupdateframework/tuf-conformance/archive/refs/tags/v2.4.0.tar.gz
+SUITE := .conformance
+
+conformance: $(INSTALLED)  ## Run the TUF project's conformance suite against the robot's updater (ten minutes; needs `faketime`)
+	@command -v faketime >/dev/null || { echo "This needs faketime: apt-get install faketime."; exit 1; }
+	@test -x $(SUITE)/bin/pytest || { $(PYTHON) -m venv $(SUITE) && $(SUITE)/bin/pip install --quiet $(CONFORMANCE); }
+	@printf '#!/bin/sh\nexec "%s/$(BIN)/python" -m fleet.tuf_client "$$@"\n' "$(CURDIR)" > $(SUITE)/client && chmod +x $(SUITE)/client
+	cd $(SUITE) && bin/pytest -q -c /dev/null --rootdir . lib/python*/site-packages/tuf_conformance --entrypoint "$(CURDIR)/$(SUITE)/client"
 
 results: $(INSTALLED)   ## Run what is missing of the learning experiments, and write docs/results.md (hours; QUICK=--quick: minutes)
 	$(BIN)/python -W ignore -m benchmarks.learning $(QUICK)

@@ -132,14 +132,14 @@ class Adoption:
     def _pointed(self, trusted: Trusted, memory: Memory) -> Pointer | None:
         """Where this robot is pointed; None: nowhere."""
         identity = self._bench.identity()
-        found, remembered = followed(trusted, self._skill, identity, memory)
+        found, key, remembered = followed(trusted, self._skill, identity, memory)
         if found is None:
             return None
         pointer = found.on(identity.embodiment)
-        if reason := behind(pointer, trusted.root, memory.seen):
+        if reason := behind(pointer, trusted.root, key, memory.seen):
             raise DistrustError(reason, kind="rolled_back", version=pointer.version)
-        seen = Seen(root=trusted.root, counter=pointer.counter, lowest=pointer.lowest)
-        if memory.seen and memory.seen.root == seen.root:
+        seen = Seen(root=trusted.root, counter=pointer.counter, lowest=pointer.lowest, key=key)
+        if memory.seen and (memory.seen.root == seen.root or memory.seen.key == key != ""):
             seen = seen.model_copy(update={"lowest": max(seen.lowest, memory.seen.lowest)})
         if (seen, remembered) != (memory.seen, memory):
             self._bench.keep_memory(self._skill, remembered.model_copy(update={"seen": seen}))

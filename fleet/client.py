@@ -276,13 +276,18 @@ class OperatorClient(RolloutOrders):
         *,
         reason: str = "",
         lowest: int | None = None,
+        key: str = "",
+        signed: str = "",
     ) -> ReleaseView:
-        """Release a version, or roll back to it; where it has to be measured first, ask `release` later."""
+        """Release a version, or roll back to it; where it has to be measured first, ask `release` later.
+
+        `key`, `signed`: see `ChannelMove`.
+        """
         return self.connection.ask(
             ReleaseView,
             "PUT",
             f"{paths.skill(name)}/channels/{channel}",
-            ChannelMove(version=version, reason=reason, lowest=lowest),
+            ChannelMove(version=version, reason=reason, lowest=lowest, key=key, signed=signed),
         )
 
     def release(self, name: str, release_id: str) -> ReleaseView:

@@ -73,7 +73,8 @@ def tune_stable(bench: RobotFolder, settings: RobotSettings, own_env: Env | None
     task = find_task(bench, hub, settings.skill)
     place = _place(bench, own_env, task, settings, lambda: False)
     needs = Needs(settings.skill, place.contract, place.task_digest)
-    stable = vouched_version(hub, settings.skill, embodiment=bench.identity().embodiment)
+    embodiment, seen = bench.identity().embodiment, bench.memory(settings.skill).seen
+    stable = vouched_version(hub, settings.skill, embodiment=embodiment, seen=seen)
     needs.check(stable.manifest)
     Vouching.by_owner(bench, hub).check(stable)
     guild = pull_skill(bench, hub, stable, needs)

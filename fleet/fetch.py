@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet.client import HubClient
-from fleet.robot_folder import RobotFolder
+from fleet.release_keys import stable_pointer
+from fleet.robot_folder import RobotFolder, Seen
 from fleet.sync import check_fit
 from fleet.updater import DistrustError, Trusted
 from skills.errors import ArtefactError, NotFoundError
@@ -104,9 +105,11 @@ def pointed_version(client: HubClient, trusted: Trusted, skill: str, number: int
 
 
 def vouched_version(
-    client: HubClient, skill: str, ref: str = "stable", *, embodiment: str = ""
+    client: HubClient, skill: str, ref: str = "stable", *, embodiment: str = "", seen: Seen | None = None
 ) -> VersionView:
     """What a number or a channel stands for by the guild's word, for a robot; `base` is the hub's to say.
+
+    `seen`: what the robot remembers of the stable channel, and by whose key it is moved.
 
     Raises:
         NotFoundError: The guild points nowhere.
@@ -119,7 +122,11 @@ def vouched_version(
     elif ref == "base":
         number = client.version(skill, ref).version
     else:
-        pointer = trusted.pointer(skill, ref)
+        pointer, _ = (
+            stable_pointer(trusted, skill, embodiment, seen)
+            if ref == "stable"
+            else (trusted.pointer(skill, ref), "")
+        )
         if pointer is None:
             raise NotFoundError(f"{skill} has no {ref[:64]} version.", where="ref")
         number = pointer.on(embodiment).version

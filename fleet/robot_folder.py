@@ -92,11 +92,15 @@ class SkillInUse(_Document):
 
 
 class Seen(_Document):
-    """The furthest that a channel was seen, and under which root: a new one ends what a thief said."""
+    """The furthest that a channel was seen, and under which root: a new one ends what a thief said.
+
+    `key`: the organisation's own that released it; empty for the hub's.
+    """
 
     root: int
     counter: int
     lowest: int
+    key: str = ""
 
 
 class Memory(_Document):

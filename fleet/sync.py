@@ -128,20 +128,22 @@ def check_fit(manifest: Manifest, *, skill: str, contract: Contract, task_digest
         )
 
 
-def behind(pointer: Pointer, root: int, seen: Seen | None) -> str:
+def behind(pointer: Pointer, root: int, key: str, seen: Seen | None) -> str:
     """Why a channel must not be followed to where it points; empty where it may be.
 
     An operator's rollback is a later move that names an older version. What was seen under an older root
-    counts no more: a new root ends what a thief of the keys said, however high he counted.
+    counts no more: a new root ends what a thief of the keys said, however high he counted. What an
+    organisation's own key said holds under any root.
 
     Args:
         pointer: What is signed now.
         root: Version of the root that it was verified by.
+        key: The organisation's own that signed it; empty for the hub's.
         seen: The furthest that was seen.
     """
     if pointer.version < pointer.lowest:
         return f"version {pointer.version} is below {pointer.lowest}, and nothing below that is safe."
-    if seen is None or root > seen.root:
+    if seen is None or (root > seen.root and not (key and key == seen.key)):
         return ""
     if pointer.counter < seen.counter:
         return f"this is move {pointer.counter} of the channel, and {seen.counter} was seen already."

@@ -8,7 +8,7 @@ be true. What a robot makes of a version that was vouched for is `fleet.fetch`'s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,21 +16,30 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from tuf.api import exceptions
-from tuf.api.metadata import Metadata, Root, TargetFile, Timestamp
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater
 
 from fleet.connection import NOT_MODIFIED, Connection
 from skills.container import digest_of
-from skills.errors import ArtefactError, ForbiddenError, HubUnreachableError, NotFoundError, ZunftError
+from skills.errors import (
+    ArtefactError,
+    ForbiddenError,
+    HubUnreachableError,
+    NotFoundError,
+    SignatureError,
+    ZunftError,
+)
 from skills.files import write_atomically
 from skills.manifest import Digest
 from skills.messages.base import API
 from skills.messages.robots import RefusalCode, RootOfTrust
+from skills.release_keys import SignedRelease, named_keys, read_release, release_role
 from skills.rings import RolloutNote
 from skills.signing import VerifyKey, root_statement
 from skills.targets import (
     GATE_KEY_FIELD,
     ROLLOUT,
+    NamedKey,
     Pointer,
     TaskNote,
     VersionNote,
@@ -121,7 +130,8 @@ class Guild:
                 bootstrap=self.first_root.read_bytes(),
             )
             updater.refresh()
-        return Trusted(updater, fetcher, self._root_version())
+        root = self._root()
+        return Trusted(updater, fetcher, root.version, self.folder, _named_keys(root))
 
     def gate_key(self) -> str:
         """Whose word on what the gate found counts, by the newest verified root; empty: it names none."""
@@ -157,16 +167,45 @@ class Trusted:
 
     Attributes:
         root: Version of the root of trust, by which who may sign what is known.
+        folder: Where the metadata lie.
+        named_keys: By hidden name, whose key the root names for a skill's releases.
     """
 
     updater: Updater
     fetcher: _Fetcher
     root: int
+    folder: Path
+    named_keys: Mapping[str, NamedKey]
 
     def pointer(self, skill: str, channel: str) -> Pointer | None:
         """Where a channel points; None: nowhere."""
         target = self.target(channel_target(skill, channel))
         return None if target is None else _note(Pointer, target)
+
+    def release(self, skill: str) -> SignedRelease | None:
+        """What an organisation's own key says of the stable channel; None: this skill's is the hub's to say.
+
+        Raises:
+            DistrustError: There is such a key, and it has not signed what is here, or too long ago.
+        """
+        role = release_role(skill)
+        top: Metadata[Targets] = Metadata.from_file(str(self.folder / f"{Targets.type}.json"))
+        delegations = top.signed.delegations
+        if delegations is None or role not in (delegations.roles or {}):
+            return None
+        self.target(channel_target(skill, "stable"))
+        try:
+            found = read_release((self.folder / f"{role}.json").read_bytes(), skill)
+        except (OSError, ArtefactError, SignatureError) as error:
+            raise DistrustError(
+                f"the release of {skill} is not by its organisation's key: {error}"
+            ) from error
+        if found.expires < datetime.now(UTC):
+            raise DistrustError(
+                f"the organisation of {skill} has signed nothing since {found.expires:%Y-%m-%d}.",
+                kind="expired",
+            )
+        return found
 
     def rollout(self, skill: str) -> RolloutNote | None:
         """The rings of the roll-out that is under way; None where there is none."""
@@ -286,6 +325,13 @@ def _ended(timestamp: bytes | None) -> str:
     """When the newest word ended; what has expired was verified before."""
     found: Metadata[Timestamp] = Metadata.from_bytes(timestamp or b"")
     return f"{min(found.signed.expires, datetime.now(UTC)):%Y-%m-%d %H:%M} UTC"
+
+
+def _named_keys(root: Root) -> Mapping[str, NamedKey]:
+    try:
+        return named_keys(root.unrecognized_fields)
+    except ArtefactError as error:
+        raise DistrustError(str(error)) from error
 
 
 def _vouched(target: TargetFile, note: type[VersionNote | TaskNote]) -> Vouched:

@@ -78,7 +78,13 @@ def use_skill(
     """
     name, _, ref = reference.partition("@")
     task = find_task(bench, client, name)
-    version = vouched_version(client, name, ref or "stable", embodiment=bench.identity().embodiment)
+    version = vouched_version(
+        client,
+        name,
+        ref or "stable",
+        embodiment=bench.identity().embodiment,
+        seen=bench.memory(name).seen,
+    )
     env = GuardedEnv(load_env(own_env, task), task.contract, bench) if own_env else None
     own = task if env else None
     client.tell_abilities(abilities_of(bench.identity().embodiment, own, kept_tasks(bench)))

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import structlog
 
+from hub.buckets import Buckets
+
 __all__ = ["LineBudget", "configure_logging"]
 
 LONGEST = 2000
@@ -28,17 +30,10 @@ class LineBudget(logging.Filter):
         self, rate: float = 1.0, burst: int = 50, timer: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__()
-        self._rate = rate
-        self._burst = burst
-        self._timer = timer
-        self._left: dict[str, tuple[float, float]] = {}
+        self._lines = Buckets(rate, burst, timer)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is written."""
-        now = self._timer()
-        left, at = self._left.get(record.name, (float(self._burst), now))
-        left = min(self._burst, left + (now - at) * self._rate)
-        self._left[record.name] = (max(0.0, left - 1), now)
         message = record.getMessage()
         if len(message) > LONGEST:
             record.msg, record.args = message[:LONGEST] + " ...", ()
@@ -47,7 +42,7 @@ class LineBudget(logging.Filter):
             if len(trace) > 2 * LONGEST:
                 cut = f"{trace[:LONGEST]} ... {trace[-LONGEST:]}"
                 record.msg, record.args, record.exc_info = f"{message[:LONGEST]}\n{cut}", (), None
-        return left >= 1
+        return self._lines.take(record.name) == 0
 
 
 def configure_logging(level: str) -> None:

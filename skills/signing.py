@@ -56,7 +56,15 @@ class VerifyKey:
         Raises:
             SignatureError: It is no public key.
         """
-        return _spell(_public_key(self.text).public_bytes_raw())
+        return _spell(self.raw())
+
+    def raw(self) -> bytes:
+        """Its 32 bytes.
+
+        Raises:
+            SignatureError: It is no public key.
+        """
+        return _public_key(self.text).public_bytes_raw()
 
     def verify(self, signature: str, statement: bytes) -> None:
         """Check a base64 signature.

@@ -18,10 +18,13 @@ from skills.manifest import Digest, Manifest, Name
 __all__ = [
     "GATE_KEY_FIELD",
     "ROLLOUT",
+    "HandedOn",
+    "NamedKey",
     "Pointer",
     "TaskNote",
     "VersionNote",
     "channel_target",
+    "hidden_name",
     "manifest_digest",
     "skill_pattern",
     "skill_target",
@@ -66,6 +69,8 @@ class Pointer(_Note):
         lowest: No version below this is safe any more.
         kept: Embodiments on which that version failed, and the older one that their robots stay with.
         stopped: Versions whose roll-out was rolled back: who uses one goes to `version` without a trial.
+        fixed: Digests of the versions that it names, by number, where an organisation's own key signed it:
+            the hub's key then cannot say that another file is that version.
     """
 
     version: int = Field(ge=1)
@@ -73,35 +78,50 @@ class Pointer(_Note):
     lowest: int = Field(ge=1)
     kept: dict[Name, int] = Field(default_factory=dict, exclude_if=lambda it: not it)
     stopped: tuple[int, ...] = Field(default=(), exclude_if=lambda versions: not versions)
+    fixed: dict[int, Digest] = Field(default_factory=dict, exclude_if=lambda it: not it)
 
     def on(self, embodiment: str) -> Pointer:
         """The same for robots of one embodiment."""
         return self.model_copy(update={"version": self.kept.get(embodiment, self.version)})
 
 
+class HandedOn(_Note):
+    """A key, and the signature of the one before it on that; the first has none."""
+
+    key: str = Field(max_length=128)
+    signature: str = Field(default="", max_length=128)
+
+
+class NamedKey(_Note):
+    """What a root says of a skill's key, to whoever has seen none since that one; empty: the hub's."""
+
+    key: str = Field(max_length=128)
+    since: int = Field(ge=1)
+
+
 def skill_pattern(name: str) -> str:
     """Fits all targets of a skill."""
-    return f"skill-{_hidden(name)}/*"
+    return f"skill-{hidden_name(name)}/*"
 
 
 def skill_target(name: str, number: int) -> str:
     """A version of a skill."""
-    return f"skill-{_hidden(name)}/v{number}"
+    return f"skill-{hidden_name(name)}/v{number}"
 
 
 def channel_target(name: str, channel: str) -> str:
     """A channel of a skill."""
-    return f"skill-{_hidden(name)}/{channel}"
+    return f"skill-{hidden_name(name)}/{channel}"
 
 
 def task_pattern(name: str) -> str:
     """Fits all targets of a task."""
-    return f"task-{_hidden(name)}/*"
+    return f"task-{hidden_name(name)}/*"
 
 
 def task_target(name: str, number: int) -> str:
     """A version of a task."""
-    return f"task-{_hidden(name)}/v{number}"
+    return f"task-{hidden_name(name)}/v{number}"
 
 
 def manifest_digest(manifest: Manifest) -> Digest:
@@ -122,5 +142,6 @@ def trusted_root(token: str) -> Digest | None:
     return f"sha256:{digest}" if is_digest else None
 
 
-def _hidden(name: str) -> str:
+def hidden_name(name: str) -> str:
+    """How a skill or task is named in what everybody reads."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -5,12 +5,13 @@ All of them are coroutines: a dependency that is none takes a trip to a thread w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from hub.access.authenticator import Signed
@@ -18,7 +19,7 @@ from hub.access.principal import Principal
 from hub.api.cookies import SESSION, Browser
 from hub.api.signed import note_known, note_stranger, signed_request
 from hub.services import Services
-from skills.errors import UnauthorizedError
+from skills.errors import SignatureError, UnauthorizedError
 from skills.messages.tokens import Scope
 from skills.messages.users import Role
 from skills.proof import INPUT
@@ -41,6 +42,7 @@ __all__ = [
     "UserReads",
     "bring",
     "count_stranger",
+    "count_wrong",
     "known",
     "login",
     "reader",
@@ -163,6 +165,21 @@ async def count_stranger(request: Request) -> None:
         TooManyRequestsError: More requests than are allowed.
     """
     note_stranger(request)
+
+
+async def count_wrong(request: Request) -> AsyncIterator[None]:
+    """Of a route whose credentials are in its body: who has wrong ones, or none, is counted once that shows.
+
+    So strangers keep out nobody of their address who has right ones, and what they cost is a look-up.
+
+    Raises:
+        TooManyRequestsError: More requests than are allowed.
+    """
+    try:
+        yield
+    except (UnauthorizedError, SignatureError, RequestValidationError):
+        note_stranger(request)
+        raise
 
 
 Caller = Annotated[Principal | None, Depends(caller)]

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
-from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_stranger
+from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_wrong
 from hub.api.errors import refusals
 from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
 from hub.api.permissions import OWN_LISTED, heeds
@@ -79,7 +79,7 @@ def create_enrolment_tokens(
     "/robots",
     status_code=201,
     responses=refusals(401, 403, 409, 413),
-    dependencies=[Depends(count_stranger)],
+    dependencies=[Depends(count_wrong)],
 )
 def enrol(request: EnrolmentBody, services: ServicesDep) -> Enrolled:
     """Join with a one-time token and a public key; asked again with both, the answer is the same."""

@@ -6,14 +6,13 @@ Signing in at an issuer goes through the browser's address bar, see `hub.api.log
 from __future__ import annotations
 
 import structlog
-from fastapi import Response
+from fastapi import Depends, Response
 
 from hub.api.cookies import SESSION
-from hub.api.deps import BrowserDep, ServicesDep, UserReads
+from hub.api.deps import BrowserDep, ServicesDep, UserReads, count_wrong
 from hub.api.errors import refusals
 from hub.api.examples import SessionBody
 from hub.api.routers import noun_router
-from hub.api.signed import note_stranger
 from skills.errors import UnauthorizedError
 from skills.messages.users import UserView
 
@@ -28,20 +27,17 @@ log = structlog.get_logger("zunft.sign_in")
     "/sessions",
     status_code=201,
     responses=refusals(401, 403, 413),
+    dependencies=[Depends(count_wrong)],
 )
 def open_session(
     request: SessionBody, response: Response, services: ServicesDep, browser: BrowserDep
 ) -> UserView:
-    """Sign in with a token: the session's secret is in a cookie that no script can read.
-
-    Wrong ones are counted for their address, after they were looked at: they keep no right one out.
-    """
+    """Sign in with a token: the session's secret is in a cookie that no script can read."""
     browser.check_line()
     browser.check_origin()
     try:
         secret, user = services.access.sign_in.with_token(request.token, instead_of=browser.read(SESSION))
     except UnauthorizedError as error:
-        note_stranger(browser.request)
         log.warning("sign_in.refused", code=error.code, reason=error.message)
         remedy = "See that it is whole, or ask an admin for a new one."
         raise UnauthorizedError(error.message, where="token", remedy=remedy, code=error.code) from error

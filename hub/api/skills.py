@@ -134,11 +134,18 @@ def move_channel(
 ) -> ReleaseView:
     """Point a channel at a version: a release or a rollback; `Location` says where to ask what became of it.
 
-    What was measured is released at once. What becomes stable for the first time is measured before.
+    What was measured is released at once. What becomes stable for the first time is measured before. Where
+    the organisation's own key releases, the answer is what to sign, and the next question brings that.
     """
-    words, lowest = move.reason.strip(), move.lowest
     release = services.catalogue.releases.move(
-        name, channel, move.version, by=operator, words=words, lowest=lowest
+        name,
+        channel,
+        move.version,
+        by=operator,
+        words=move.reason.strip(),
+        lowest=move.lowest,
+        key=move.key,
+        signed=move.signed,
     )
     response.headers["Location"] = f"{API}/skills/{name}/releases/{release.release_id}"
     return release
@@ -152,7 +159,7 @@ def list_releases(name: str, services: ServicesDep, viewer: Reader) -> list[Rele
 
 @router.get("/skills/{name}/releases/{release_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
 def show_release(name: str, release_id: str, services: ServicesDep, viewer: Reader) -> ReleaseView:
-    """What became of a release: `queued`, `measuring`, `released`, or `refused` with the reason."""
+    """What became of a release: `queued`, `measuring`, `unsigned`, `released`, or `refused` and why."""
     return services.catalogue.releases.release(name, release_id, viewer)
 
 

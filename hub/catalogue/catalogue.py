@@ -7,7 +7,6 @@ store of its owner's region before its row is in the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
@@ -18,6 +17,7 @@ from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen, seen_skills
 from hub.attestations.keeping import Attestations, Kept
 from hub.catalogue.channels import ask_release, base_of, is_fit, stable_of
+from hub.catalogue.moves import make_candidate, make_stable
 from hub.catalogue.publishing import add_skill, check_origin, check_succession, owner_for
 from hub.catalogue.skill_views import (
     SKILL_ORDERS,
@@ -35,23 +35,23 @@ from hub.organisations.quotas import check_room, check_uploads, hold, keep
 from hub.storage.database import Database
 from hub.storage.discards import Discards
 from hub.storage.paging import page_of
-from hub.storage.record import HUB, note, record, take_turn
+from hub.storage.record import note, record, take_turn
 from hub.storage.regions import Stores, region_of
 from hub.storage.spool import SpoolFile
 from hub.storage.stored_file import StoredFile
 from hub.storage.tables.people import OrganisationRow
-from hub.storage.tables.scores import ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
-from hub.tuf.contents import mark, next_counter
+from hub.tuf.contents import mark
+from hub.tuf.own_keys import show_to
 from skills.errors import ConflictError, NotFoundError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.lists import Page, SkillQuery, VersionQuery
-from skills.messages.skills import ChannelName, GateReport, SkillView, VersionView, Visibility
+from skills.messages.skills import GateReport, SkillView, VersionView, Visibility
 from skills.signing import skill_statement
 from skills.skill import Skill
 from skills.targets import manifest_digest
 
-__all__ = ["Catalogue", "add_version", "find_skill", "make_candidate", "make_stable", "own_skill", "resolve"]
+__all__ = ["Catalogue", "add_version", "find_skill", "own_skill", "resolve"]
 
 
 class Catalogue:
@@ -224,6 +224,7 @@ class Catalogue:
                 take_turn(session)  # before the skill's row is locked
                 row.visibility, row.updated_at = visibility, now
                 session.flush()
+                show_to(session, row)
                 mark(session, row.organisation)
                 dismiss_others(session, row)
                 note(session, "skill.shown", now, by=by.actor, subject=name, visibility=visibility)
@@ -350,100 +351,9 @@ def add_version(
     return version
 
 
-def make_candidate(session: Session, name: str, number: int, now: datetime, *, by: str = HUB) -> None:
-    """Have the candidate be this version, and tell listeners."""
-    _point(session, name, "candidate", number, now, by)
-
-
-def make_stable(
-    session: Session,
-    attestations: Attestations,
-    version: VersionRow,
-    now: datetime,
-    *,
-    reason: str,
-    by: str = HUB,
-) -> None:
-    """Have this version be the stable one, attest who did it and why, and tell listeners.
-
-    Raises:
-        ConflictError: Nothing becomes stable that no gate found fit for it, or that is no longer safe.
-    """
-    name, number, before = version.skill, version.number, stable_of(session, version.skill)
-    if not is_fit(version):
-        raise ConflictError(
-            f"v{number} of {name} was never measured, or did not reach the skill's minimum.",
-            where="version",
-            remedy=f"Have it measured: zunft skill release {name} {number}.",
-            code="unmeasured",
-        )
-    failed_on = version.gate.get("failed_on", ()) if version.gate else ()
-    if not _point(session, name, "stable", number, now, by, failed_on):
-        return
-    record(session, "version.published", now, skill=name, version=number, digest=version.digest)
-    attestations.release(session, version, "stable", before, now, by=by, reason=reason)
-    want_score(session, version, now)
-
-
-def _point(
-    session: Session,
-    name: str,
-    channel: ChannelName,
-    number: int,
-    now: datetime,
-    by: str,
-    failed_on: Iterable[str] = (),
-) -> bool:
-    """Move a channel and have that signed; whether it was elsewhere before.
-
-    Robots of embodiments that the version failed on stay with what the channel named for them.
-    """
-    take_turn(session)  # before any row is locked: whoever has the turn may want it, too
-    row = session.get(ChannelRow, (name, channel))
-    if row is not None and row.number == number:
-        return False
-    if row is None:
-        row = ChannelRow(skill=name, name=channel, number=number, counter=0, lowest=1, kept={})
-        session.add(row)
-    else:
-        row.kept = {arm: row.kept.get(arm, row.number) for arm in failed_on}
-    if number < row.lowest:
-        raise ConflictError(
-            f"v{number} of {name} is below v{row.lowest}, and nothing below that is safe any more.",
-            where="version",
-            remedy="Choose a newer version.",
-            code="below_lowest",
-        )
-    row.number, row.counter = number, next_counter(row.counter, now)
-    skill = session.get_one(SkillRow, name)
-    skill.updated_at = now
-    session.flush()
-    mark(session, skill.organisation)
-    record(session, "channel.moved", now, skill=name, channel=channel, version=number)
-    note(session, "channel.moved", now, by=by, subject=name, channel=channel, version=number)
-    return True
-
-
 def _version_of(session: Session, digest: str) -> VersionRow | None:
     return session.scalar(select(VersionRow).where(VersionRow.digest == digest))
 
 
 def _skill_view(session: Session, row: SkillRow) -> SkillView:
     return skill_views(session, session.execute(one_skill(row.name)).all())[0]
-
-
-def want_score(session: Session, version: VersionRow, now: datetime) -> None:
-    """Have a version scored, once, however often it becomes stable."""
-    if session.get(ScoreRow, version.digest) is not None:
-        return
-    row = ScoreRow(
-        digest=version.digest,
-        skill=version.skill,
-        number=version.number,
-        task=version.manifest["task"],
-        state="waiting",
-        reason="",
-        wanted_at=now,
-    )
-    session.add(row)
-    session.flush()

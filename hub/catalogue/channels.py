@@ -1,6 +1,6 @@
 """What a channel may point at, what a round begins from, and releases that wait to be measured.
 
-Inside the caller's transaction. Moving a channel is `hub.catalogue.catalogue.make_stable`, measuring
+Inside the caller's transaction. Moving a channel is `hub.catalogue.moves.make_stable`, measuring
 `hub.catalogue.releases`.
 """
 
@@ -16,9 +16,24 @@ from hub.storage.record import record
 from hub.storage.tables.rounds import RoundRow
 from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.workers.job import Least
+from skills.errors import ConflictError
 from skills.messages.skills import ChannelName
 
-__all__ = ["ask_release", "base_of", "best_before", "is_fit", "kept_on", "least_of", "stable_of"]
+__all__ = [
+    "UNSIGNED",
+    "ask_release",
+    "base_of",
+    "best_before",
+    "is_fit",
+    "kept_on",
+    "least_of",
+    "must_be_safe",
+    "stable_of",
+    "wait_for_key",
+]
+
+UNSIGNED = "It waits for its organisation's key: zunft skill release NAME VERSION --key FILE."
+"""Why a version is not stable that may be."""
 
 
 def stable_of(session: Session, skill: str) -> VersionRow | None:
@@ -86,6 +101,7 @@ def ask_release(
     by: str,
     words: str = "",
     if_none: bool = False,
+    key: str = "",
 ) -> ReleaseRow:
     """Have a version measured so that the channel may point at it; one that waits already is the same.
 
@@ -97,12 +113,14 @@ def ask_release(
         by: Who asks.
         words: Why, as whoever asks typed it.
         if_none: Whether it is to take the place of no other version.
+        key: The organisation's own under which it is to be released.
     """
     wanted = ReleaseRow.skill == version.skill, ReleaseRow.number == version.number
-    waiting = ReleaseRow.channel == channel, ReleaseRow.state == "queued"
+    waiting = ReleaseRow.channel == channel, ReleaseRow.state.in_(("queued", "unsigned"))
     known = session.scalar(select(ReleaseRow).where(*wanted, *waiting))
     if known is not None:
         known.if_none, known.words = known.if_none and if_none, words or known.words
+        known.key = key or known.key
         return known
     row = ReleaseRow(
         release_id=f"r-{secrets.token_hex(6)}",
@@ -115,8 +133,34 @@ def ask_release(
         state="queued",
         reason="",
         words=words,
+        key=key,
     )
     session.add(row)
     session.flush()
     record(session, "release.queued", now, skill=row.skill, version=row.number, release_id=row.release_id)
     return row
+
+
+def must_be_safe(channel: ChannelRow | None, number: int) -> None:
+    """Hold a version to the lowest that is safe.
+
+    Raises:
+        ConflictError: It is below.
+    """
+    if channel is not None and number < channel.lowest:
+        raise ConflictError(
+            f"v{number} of {channel.skill} is below v{channel.lowest}, and nothing below is safe any more.",
+            where="version",
+            remedy="Choose a newer version.",
+            code="below_lowest",
+        )
+
+
+def wait_for_key(session: Session, version: VersionRow, now: datetime, *, by: str, words: str) -> None:
+    """Have a version that may be stable wait for its organisation's own key, and say so."""
+    must_be_safe(session.get(ChannelRow, (version.skill, "stable")), version.number)
+    row = ask_release(session, version, "stable", now, by=by, words=words)
+    if row.state == "unsigned":
+        return
+    row.state, row.reason = "unsigned", UNSIGNED
+    record(session, "release.unsigned", now, skill=row.skill, version=row.number, release_id=row.release_id)

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, select, update
 from sqlalchemy.orm import Session
 
 from hub.access.principal import Principal, Viewer
 from hub.attestations.keeping import Attestations, Kept, has_gate
-from hub.catalogue.catalogue import find_skill, make_candidate, make_stable, own_skill, resolve
-from hub.catalogue.channels import ask_release, is_fit, stable_of
+from hub.catalogue.catalogue import find_skill, own_skill, resolve
+from hub.catalogue.channels import ask_release, is_fit, stable_of, wait_for_key
+from hub.catalogue.moves import make_candidate, make_stable
 from hub.catalogue.objections import must_have_reason, objection
 from hub.catalogue.skill_views import version_view
 from hub.clock import Clock
@@ -30,12 +31,14 @@ from hub.storage.tables.halls import SharedRow
 from hub.storage.tables.skills import ChannelRow, ReleaseRow, SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.tuf.contents import mark
+from hub.tuf.own_keys import draft_of, key_of
 from hub.workers.job import GateJob, Jobs, Least
-from skills.errors import ConflictError, NotFoundError, ZunftError
+from skills.errors import ConflictError, NotFoundError, RequestError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.halls import SharePlan
 from skills.messages.plans import GatePlan
 from skills.messages.skills import ChannelName, GateReport, ReleaseView, VersionView
+from skills.signing import VerifyKey
 
 __all__ = ["Releaser", "Releases"]
 
@@ -62,6 +65,8 @@ class Releases:
         by: Principal,
         words: str = "",
         lowest: int | None = None,
+        key: str = "",
+        signed: str = "",
     ) -> ReleaseView:
         """Have a channel point at a version: at once, or when the gate has measured it and signed that.
 
@@ -72,8 +77,11 @@ class Releases:
             by: Who asks.
             words: Why, for the attestation.
             lowest: No version below this is safe any more, once the channel points there.
+            key: The organisation's own under which it is to be released.
+            signed: What that signed.
 
         Raises:
+            ArtefactError, SignatureError: What was signed is no such release, or by no key that may.
             NotFoundError: No such skill or version.
             ForbiddenError: It is another organisation's.
             ConflictError: It was withdrawn; or something speaks against it, and nobody says why all the same.
@@ -91,12 +99,15 @@ class Releases:
                 )
             if channel == "stable":
                 must_have_reason(version_view(session, version), _stable(session, name), words)
-            row = ask_release(session, version, channel, now, by=by.actor, words=words)
+            if channel != "stable" and (key or signed):
+                raise RequestError("only the stable channel is released with a key.", where="channel")
+            key = VerifyKey(key).canonical().text if key else ""
+            row = ask_release(session, version, channel, now, by=by.actor, words=words, key=key)
             if channel != "stable" or (is_fit(version) and has_gate(session, version)):
-                _finish(session, self.attestations, row, version, "", now)
-            if lowest is not None:
+                _finish(session, self.attestations, row, version, "", now, signed=signed)
+            if lowest is not None and row.state == "released" and not signed:
                 _raise_lowest(session, version, channel, lowest)
-            return _view(row)
+            return _view(session, row, now)
 
     def release(self, name: str, release_id: str, viewer: Viewer) -> ReleaseView:
         """One of them.
@@ -109,7 +120,7 @@ class Releases:
             row = session.get(ReleaseRow, release_id)
             if row is None or row.skill != name:
                 raise NotFoundError(f"{name} has no release {release_id[:64]!r}.", where="release_id")
-            return _view(row)
+            return _view(session, row, self.clock())
 
     def releases(self, name: str, viewer: Viewer) -> list[ReleaseView]:
         """The newest first.
@@ -121,7 +132,7 @@ class Releases:
             find_skill(session, name, viewer)
             theirs = select(ReleaseRow).where(ReleaseRow.skill == name)
             newest = theirs.order_by(ReleaseRow.asked_at.desc(), ReleaseRow.number.desc()).limit(NEWEST)
-            return [_view(row) for row in session.scalars(newest)]
+            return [_view(session, row, self.clock()) for row in session.scalars(newest)]
 
 
 class Releaser(QueueWorker[ReleaseRow]):
@@ -223,8 +234,10 @@ def _finish(
     version: VersionRow,
     reason: str,
     now: datetime,
+    *,
+    signed: str = "",
 ) -> None:
-    """Move the channel, if it may point there."""
+    """Move the channel, if it may point there; where that takes the organisation's key, wait for it."""
     may_move = version.withdrawn_at is None and (row.channel != "stable" or is_fit(version))
     if may_move and row.if_none and stable_of(session, row.skill) is not None:
         may_move, reason = False, "Another version became stable meanwhile; an operator may release this one."
@@ -233,14 +246,38 @@ def _finish(
     elif may_move and row.channel == "stable" and not row.words and row.asked_by != HUB:
         against = objection(version_view(session, version), _stable(session, row.skill))
         may_move, reason = not against, f"{against} Release it with a reason." if against else reason
+    if may_move and not signed and _takes_key(session, row):
+        wait_for_key(session, version, now, by=row.asked_by, words=row.words or "")
+        return
     row.state, row.finished_at = "released" if may_move else "refused", now
     row.reason = reason[:REASON_LENGTH]
     if may_move and row.channel == "stable":
-        make_stable(session, attestations, version, now, reason=row.words or "", by=row.asked_by)
+        words = row.words or ""
+        make_stable(session, attestations, version, now, reason=words, by=row.asked_by, signed=signed)
+        _drop_others(session, row)
     elif may_move:
         make_candidate(session, row.skill, row.number, now, by=row.asked_by)
     else:
         record(session, "release.refused", now, skill=row.skill, version=row.number, reason=row.reason)
+
+
+def _takes_key(session: Session, row: ReleaseRow) -> bool:
+    """Whether the channel moves by an organisation's own key alone; one that is there already stays."""
+    if row.channel != "stable" or row.key:
+        return bool(row.key)
+    stable = stable_of(session, row.skill)
+    return bool(key_of(session, row.skill)) and (stable is None or stable.number != row.number)
+
+
+def _drop_others(session: Session, row: ReleaseRow) -> None:
+    """What waits for the key of an organisation that has released another version waits no more."""
+    others = ReleaseRow.skill == row.skill, ReleaseRow.state == "unsigned", ReleaseRow.number != row.number
+    said = {
+        "state": "refused",
+        "reason": f"v{row.number} was released instead.",
+        "finished_at": row.finished_at,
+    }
+    session.execute(update(ReleaseRow).where(*others).values(said))
 
 
 def _stable(session: Session, skill: str) -> VersionView | None:
@@ -265,7 +302,12 @@ def _raise_lowest(session: Session, version: VersionRow, channel: ChannelName, l
     mark(session, session.get_one(SkillRow, version.skill).organisation)
 
 
-def _view(row: ReleaseRow) -> ReleaseView:
+def _view(session: Session, row: ReleaseRow, now: datetime) -> ReleaseView:
+    draft = None
+    if row.state == "unsigned":
+        version = session.get_one(VersionRow, (row.skill, row.number))
+        failed_on = version.gate.get("failed_on", ()) if version.gate else ()
+        draft = draft_of(session, version, now, tuple(failed_on))
     return ReleaseView.model_validate(
         {
             "release_id": row.release_id,
@@ -277,5 +319,6 @@ def _view(row: ReleaseRow) -> ReleaseView:
             "gate": row.gate,
             "asked_at": row.asked_at,
             "finished_at": row.finished_at,
+            "draft": draft,
         }
     )

@@ -21,7 +21,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from hub.api.rate_limits import Buckets, address_key
+from hub.api.rate_limits import address_key
+from hub.buckets import Buckets
 from hub.services import Services
 from hub.settings import Settings
 from skills.messages.base import API

@@ -17,6 +17,7 @@ SENTENCES = {
     "channel.moved": "v{version} of {skill} became {channel}",
     "delta.admitted": "A delta for {skill} arrived",
     "release.queued": "v{version} of {skill} waits to be measured for its release",
+    "release.unsigned": "v{version} of {skill} waits for its organisation's key",
     "release.refused": "v{version} of {skill} was not released: {reason}",
     "robot.enrolled": "A robot joined ({embodiment})",
     "robot.lost": "A robot is missed ({embodiment})",

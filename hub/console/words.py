@@ -133,6 +133,8 @@ def release_in_words(release: ReleaseView | None) -> str:
         return ""
     if release.state == "refused":
         return f"v{release.version} did not become {release.channel}. {release.reason}"
+    if release.state == "unsigned":
+        return f"v{release.version} is measured. {release.reason}"
     return f"v{release.version} is measured before it becomes {release.channel}."
 
 

@@ -89,10 +89,12 @@ class Enrolment:
             ForbiddenError: The organisation has as many robots as it may; or it is a hall that is above.
         """
         request = request.model_copy(update={"public_key": VerifyKey(request.public_key).canonical().text})
-        with self._database.write() as session:
-            token = session.get(EnrolmentTokenRow, hash_token(request.token), with_for_update=True)
-            if token is None:
+        name = hash_token(request.token)
+        with self._database.read() as session:
+            if session.get(EnrolmentTokenRow, name) is None:  # strangers wait for no one's turn to write
                 raise _refusal("this enrolment token is unknown.")
+        with self._database.write() as session:
+            token = session.get_one(EnrolmentTokenRow, name, with_for_update=True)
             if token.robot_id is not None:
                 return self._repeat(session, token.robot_id, request.public_key)
             if token.expires_at < self._clock():

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from hub.access.principal import Principal, Viewer
 from hub.access.visibility import seen_skills
 from hub.attestations.keeping import Attestations
-from hub.catalogue.catalogue import make_stable, resolve
+from hub.catalogue.catalogue import resolve
 from hub.catalogue.channels import stable_of
+from hub.catalogue.moves import make_stable
 from hub.rollouts.facts import state_of
 from hub.rollouts.membership import fixed_rings
 from hub.rollouts.states import WIDENING, RolloutEvent, next_state
@@ -25,6 +26,7 @@ from hub.storage.record import note, record, take_turn
 from hub.storage.tables.rollouts import RolloutRow, RolloutStepRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.tuf.contents import mark, next_counter
+from hub.tuf.own_keys import key_of
 from skills.errors import ConflictError, NotFoundError
 from skills.messages.rollouts import ENDED, UNENDED, RolloutRequest
 
@@ -69,6 +71,13 @@ def begin(session: Session, request: RolloutRequest, now: datetime, *, by: Princ
             f"{request.skill} has no stable version to begin from.",
             where="skill",
             remedy=f"Release the first one to everybody: zunft skill release {request.skill}.",
+        )
+    if key_of(session, request.skill):
+        raise ConflictError(
+            f"{request.skill} is released with its organisation's own key, and the hub's signs rings.",
+            where="skill",
+            remedy=f"Release it to all: zunft skill release {request.skill} {version.number} --key FILE.",
+            code="released_with_a_key",
         )
     if version.withdrawn_at is not None or version.number == stable.number:
         raise ConflictError(

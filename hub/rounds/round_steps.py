@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations, Kept
-from hub.catalogue.catalogue import Catalogue, add_version, make_stable, resolve
+from hub.catalogue.catalogue import Catalogue, add_version, resolve
 from hub.catalogue.channels import best_before, is_fit, kept_on, least_of, stable_of
+from hub.catalogue.moves import make_stable
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
@@ -41,7 +42,8 @@ from hub.storage.regions import region_of
 from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.tasks.sources import task_source
-from hub.workers.job import GateJob, Jobs, MergeJob
+from hub.tuf.own_keys import key_of
+from hub.workers.job import GateJob, Jobs, MergeJob, MergeResult
 from skills.errors import TooLargeError, ZunftError
 from skills.messages.rollouts import RolloutRequest
 from skills.messages.rounds import FINAL, RoundState
@@ -147,13 +149,13 @@ class RoundSteps:
             with held.commit() as session:
                 current = _still(session, row, "merging")
                 if current is None:
+                    self._let_go(session, job.region, made, kept)
                     return True
                 # Before the look at numbers: other processes publish, too.
                 hold(session, session.get_one(SkillRow, campaign.skill).organisation)
                 if next_number(session, campaign.skill) != number:
                     # Somebody published meanwhile: the next turn makes one with the number after that.
-                    discard(session, job.region, made.digest, self._clock())
-                    kept.drop(session, self._clock())
+                    self._let_go(session, job.region, made, kept)
                     return True
                 now, signature = self._clock(), self._catalogue.sign(made.digest)
                 version = add_version(
@@ -167,10 +169,15 @@ class RoundSteps:
                 if order_of(campaign).ahead and row.number < order_of(campaign).rounds_in_all:
                     self._open_round(session, campaign.campaign_id, row.number + 1, made.digest)
         except TooLargeError:
-            for each in (made.digest, kept.attested.digest):
+            for each in _files(made, kept):
                 self._discards.add(job.region, each)
             raise
         return True
+
+    def _let_go(self, session: Session, region: str, made: MergeResult, kept: Kept) -> None:
+        """Have files deleted later that no row came to name; ones that a row names stay."""
+        for each in _files(made, kept):
+            discard(session, region, each, self._clock())
 
     def examine(self, held: Held[CampaignRow], campaign: CampaignRow, row: RoundRow) -> bool:
         """Gating: measure the candidate against the stable version, or else its base; publish it or not.
@@ -327,12 +334,17 @@ class RoundSteps:
 
 
 def _passed_last(session: Session, campaign: CampaignRow) -> VersionRow | None:
-    """What the next round begins from and is held to, in a campaign that makes nothing stable by itself."""
-    if order_of(campaign).release == "stable":
+    """What the next round begins from and is held to, where passing makes nothing stable by itself."""
+    if order_of(campaign).release == "stable" and not key_of(session, campaign.skill):
         return None
     passed = [row.candidate for row in rounds_of(session, campaign.campaign_id) if row.state == "published"]
     found = select(VersionRow).where(VersionRow.digest.in_(passed[-1:]), VersionRow.withdrawn_at.is_(None))
     return session.scalar(found)
+
+
+def _files(made: MergeResult, kept: Kept) -> list[str]:
+    """What a merge has put into the store."""
+    return [each for each in (made.digest, made.optimiser_after, kept.attested.digest) if each]
 
 
 def _still(session: Session, row: RoundRow, state: RoundState) -> RoundRow | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, tuple_
 from sqlalchemy.orm import Session
 from tuf.api.metadata import TargetFile
 
@@ -17,7 +17,7 @@ from hub.storage.record import take_turn
 from hub.storage.tables.attestations import AttestationRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
-from hub.storage.tables.tuf import MetadataRoleRow
+from hub.storage.tables.tuf import MetadataRoleRow, MetadataRow
 from hub.tuf.metadata import TARGETS, role_of, target
 from hub.tuf.rings import ring_targets, stopped_versions
 from skills.container import digest_of
@@ -32,11 +32,13 @@ from skills.targets import (
     task_target,
 )
 
-__all__ = ["attestations_of", "mark", "next_counter", "patterns_of", "targets_of"]
+__all__ = ["attestations_of", "enter_file", "mark", "next_counter", "patterns_of", "targets_of"]
 
 NEWEST = 10_000
 """Versions of an organisation that it vouches for: robots read 5 MB of a role at most."""
 MOST_ATTESTED = 2
+KEPT = 4
+"""Versions of a role's metadata that are kept for whoever is just reading them; of the root all."""
 
 
 def mark(session: Session, organisation: str) -> None:
@@ -51,6 +53,16 @@ def mark(session: Session, organisation: str) -> None:
             row.changed = True
     session.get_one(MetadataRoleRow, TARGETS).changed = True
     session.flush()
+
+
+def enter_file(session: Session, row: MetadataRoleRow, version: int, body: bytes) -> None:
+    """Add a role's next file, and forget those that nobody can be reading any more."""
+    row.version = version
+    session.add(MetadataRow(role=row.role, version=version, body=body.decode(), digest=digest_of(body)))
+    session.flush()
+    its = MetadataRow.role == row.role
+    newest = select(MetadataRow.version).where(its).order_by(MetadataRow.version.desc()).limit(KEPT)
+    session.execute(delete(MetadataRow).where(its, MetadataRow.version.not_in(newest.scalar_subquery())))
 
 
 def next_counter(counter: int, now: datetime) -> int:
@@ -73,14 +85,20 @@ def patterns_of(session: Session) -> dict[str, list[str]]:
 
 
 def targets_of(session: Session, organisation: str, *, shown: bool) -> Iterator[TargetFile]:
-    """What an organisation vouches for: versions, where channels point, and tasks."""
+    """What an organisation vouches for: versions, where channels point, and tasks.
+
+    Where the stable channel points of a skill that its own key releases is that key's to say (`own_keys`).
+    """
     yield from _versions(session, organisation, shown=shown)
     channels = (
         select(ChannelRow)
         .join(SkillRow, SkillRow.name == ChannelRow.skill)
         .where(SkillRow.organisation == organisation, _is_shown(SkillRow, shown=shown))
     )
-    rows = session.scalars(channels).all()
+    own = select(MetadataRoleRow.skill).where(MetadataRoleRow.key != "")
+    rows = session.scalars(
+        channels.where(or_(ChannelRow.name != "stable", ChannelRow.skill.not_in(own)))
+    ).all()
     stopped = stopped_versions(session, [row.skill for row in rows])
     for row in rows:
         bad = tuple(each for each in stopped.get(row.skill, ()) if each != row.number)

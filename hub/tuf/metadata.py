@@ -28,7 +28,8 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from skills.targets import GATE_KEY_FIELD
+from skills.release_keys import RELEASE_KEYS_FIELD
+from skills.targets import GATE_KEY_FIELD, NamedKey
 
 __all__ = [
     "LIFETIMES",
@@ -93,12 +94,18 @@ def make_root(
     root_keys: Sequence[Key],
     online: Mapping[str, Key],
     gate_key: str | None = None,
+    release_keys: Mapping[str, NamedKey] | None = None,
 ) -> Root:
-    """Who may sign what; `online` has a key for each role of `ONLINE`, `gate_key` is told to robots."""
+    """Who may sign what; `online` has a key for each role of `ONLINE`.
+
+    Robots are told `gate_key`, and `release_keys` for skills whose organisation has lost its own.
+    """
     keys = {key.keyid: key for key in (*root_keys, *online.values())}
     roles = {role: Role([key.keyid], 1) for role, key in online.items()}
     roles[ROOT] = Role([key.keyid for key in root_keys], THRESHOLD)
-    more = {GATE_KEY_FIELD: gate_key} if gate_key else {}
+    more: dict[str, Any] = {GATE_KEY_FIELD: gate_key} if gate_key else {}
+    if release_keys:
+        more[RELEASE_KEYS_FIELD] = {skill: named.model_dump() for skill, named in release_keys.items()}
     expires = expiry(ROOT, now)
     return Root(
         version, expires=expires, keys=keys, roles=roles, consistent_snapshot=True, unrecognized_fields=more
@@ -109,18 +116,21 @@ def make_targets(
     version: int,
     now: datetime,
     targets: Iterable[TargetFile] = (),
-    patterns: Mapping[str, Sequence[str]] | None = None,
-    key: Key | None = None,
+    below: Mapping[str, tuple[Key, Sequence[str]]] | None = None,
 ) -> Targets:
-    """What a role vouches for, and with `patterns` and `key` which roles stand under it, for which names."""
+    """What a role vouches for, and which roles stand under it, by which key and for which names.
+
+    Of two for the same name the first counts.
+    """
     found = Targets(version, expires=expiry(TARGETS, now), targets={each.path: each for each in targets})
-    if patterns and key is not None:
-        roles = {
-            name: DelegatedRole(name, [key.keyid], 1, terminating=True, paths=[*paths])
-            for name, paths in patterns.items()
-            if paths
-        }
-        found.delegations = Delegations({key.keyid: key}, roles) if roles else None
+    roles = {
+        name: DelegatedRole(name, [key.keyid], 1, terminating=True, paths=[*paths])
+        for name, (key, paths) in (below or {}).items()
+        if paths
+    }
+    if below and roles:
+        keys = {key.keyid: key for name, (key, _) in below.items() if name in roles}
+        found.delegations = Delegations(keys, roles)
     return found
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from securesystemslib.signer import Signer
-from sqlalchemy import delete, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed
 
@@ -25,7 +25,7 @@ from hub.storage.database import Database, SettingsError
 from hub.storage.record import take_turn
 from hub.storage.tables.events import HubRow
 from hub.storage.tables.tuf import MetadataRoleRow, MetadataRow
-from hub.tuf.contents import next_counter, patterns_of, targets_of
+from hub.tuf.contents import enter_file, next_counter, patterns_of, targets_of
 from hub.tuf.keys import online_signers, public_keys
 from hub.tuf.metadata import (
     ONLINE,
@@ -40,7 +40,7 @@ from hub.tuf.metadata import (
     meta_of,
     sign,
 )
-from skills.container import digest_of
+from hub.tuf.own_keys import own_roles
 from skills.errors import NotFoundError
 from skills.messages.robots import RootOfTrust
 from skills.signing import SigningKey
@@ -49,8 +49,6 @@ __all__ = ["Repository", "SignedFile", "newest_root"]
 
 FILE = re.compile(r"(?P<version>[0-9]{1,12})\.(?P<role>[a-z0-9-]{1,64})\.json", re.ASCII)
 TIMESTAMP_FILE = f"{TIMESTAMP}.json"
-KEPT = 4
-"""Versions of a role's metadata that are kept for whoever is just reading them; of the root all."""
 PART = 2
 """Metadata are signed anew when this part of their time is over."""
 
@@ -162,15 +160,15 @@ class _Signing:
             select(MetadataRoleRow).where(mine).order_by(MetadataRoleRow.role)
         ).all()
         for row in below:
-            if self._is_due(row):
+            if not row.skill and self._is_due(row):
                 self._organisation(row)
         rows = {role: self._session.get_one(MetadataRoleRow, role) for role in ONLINE}
         if self._is_due(rows[TARGETS]):
-            key, patterns = self._signers[TARGETS].public_key, patterns_of(self._session)
-            self._keep(
-                rows[TARGETS], TARGETS, lambda version: make_targets(version, self._now, (), patterns, key)
-            )
-        files = {row.role: self._meta(row) for row in (*below, rows[TARGETS])}
+            key = self._signers[TARGETS].public_key
+            theirs = {role: (key, patterns) for role, patterns in patterns_of(self._session).items()}
+            roles = {**own_roles(self._session), **theirs}
+            self._keep(rows[TARGETS], TARGETS, lambda version: make_targets(version, self._now, (), roles))
+        files = {row.role: self._meta(row) for row in (*below, rows[TARGETS]) if row.version}
         self._keep(rows[SNAPSHOT], SNAPSHOT, lambda version: make_snapshot(version, self._now, files))
         newest = self._meta(rows[SNAPSHOT])
         self._keep(rows[TIMESTAMP], TIMESTAMP, lambda version: make_timestamp(version, self._now, newest))
@@ -185,17 +183,8 @@ class _Signing:
     def _keep(self, row: MetadataRoleRow, signer: str, make: Callable[[int], Signed]) -> None:
         version = next_counter(row.version, self._now)
         body = sign(make(version), self._signers[signer])
-        row.version, row.changed = version, False
-        row.due_at = self._now + lifetime(row.role) / PART
-        self._session.add(
-            MetadataRow(role=row.role, version=version, body=body.decode(), digest=digest_of(body))
-        )
-        self._session.flush()
-        its = MetadataRow.role == row.role
-        newest = select(MetadataRow.version).where(its).order_by(MetadataRow.version.desc()).limit(KEPT)
-        self._session.execute(
-            delete(MetadataRow).where(its, MetadataRow.version.not_in(newest.scalar_subquery()))
-        )
+        row.changed, row.due_at = False, self._now + lifetime(row.role) / PART
+        enter_file(self._session, row, version, body)
 
     def _meta(self, row: MetadataRoleRow) -> MetaFile:
         body = self._session.get_one(MetadataRow, (row.role, row.version)).body

@@ -6,6 +6,7 @@ moved to where a thief of the hub is not. `zunft keys` is this with options.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -24,11 +25,13 @@ from hub.storage.tables.tuf import MetadataRoleRow, MetadataRow
 from hub.tuf.contents import mark
 from hub.tuf.keys import ROOT_KEYS, make_root_keys, online_signers, public_keys, root_signers
 from hub.tuf.metadata import ONLINE, ROOT, THRESHOLD, make_root, sign, with_signature
+from hub.tuf.own_keys import follow_root
 from hub.tuf.repository import newest_root
 from skills.container import digest_of
 from skills.errors import ArtefactError, ConflictError
-from skills.signing import SigningKey, root_statement
-from skills.targets import GATE_KEY_FIELD
+from skills.release_keys import named_keys
+from skills.signing import SigningKey, VerifyKey, root_statement
+from skills.targets import GATE_KEY_FIELD, NamedKey, hidden_name
 
 __all__ = ["add_signature", "begin", "ensure_root", "install", "next_root", "read_root", "signatures_missing"]
 
@@ -78,15 +81,27 @@ def begin(session: Session, key: SigningKey, folder: Path, now: datetime) -> Non
 
 
 def next_root(
-    session: Session, key: SigningKey, now: datetime, root_keys: list[Signer] | None = None
+    session: Session,
+    key: SigningKey,
+    now: datetime,
+    root_keys: list[Signer] | None = None,
+    release_keys: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The root that would follow, with this hub's and gate's keys and perhaps other root keys, unsigned."""
+    """The root that would follow, with this hub's and gate's keys, unsigned.
+
+    Perhaps it has other root keys, and names keys by skill in place of those that organisations have lost.
+    """
     known = _root(newest_root(session).body.encode())
     keys: list[Key] = [known.keys[each] for each in known.roles[ROOT].keyids]
     if root_keys:
         keys = [signer.public_key for signer in root_keys]
     online, gate_key = public_keys(online_signers(key)), session.get_one(HubRow, 1).gate_key
-    return sign(make_root(known.version + 1, now, keys, online, gate_key))
+    version, named = known.version + 1, named_keys(known.unrecognized_fields)
+    for skill, text in (release_keys or {}).items():
+        named[hidden_name(skill)] = NamedKey(
+            key=VerifyKey(text).canonical().text if text else "", since=version
+        )
+    return sign(make_root(version, now, keys, online, gate_key, named))
 
 
 def add_signature(body: bytes, signer: Signer) -> bytes:
@@ -128,6 +143,7 @@ def install(session: Session, body: bytes, now: datetime) -> Root:
             f"{missing} more of the root's keys have to sign this.",
             remedy="Use zunft keys sign FILE --key PEM.",
         )
+    follow_root(session, named_keys(root.unrecognized_fields), root.version, now)
     _keep(session, root.version, body, now)
     return root
 
@@ -143,7 +159,7 @@ def _keep(session: Session, version: int, body: bytes, now: datetime) -> None:
     session.flush()
     for organisation in session.scalars(select(OrganisationRow.name)).all():
         mark(session, organisation)
-    session.execute(update(MetadataRoleRow).values(changed=True))
+    session.execute(update(MetadataRoleRow).where(MetadataRoleRow.skill == "").values(changed=True))
     note(session, "root.made", now, by=HUB, subject=f"root {version}", digest=digest_of(body))
 
 

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations, Kept
-from hub.catalogue.catalogue import add_version, make_stable
+from hub.catalogue.catalogue import add_version
 from hub.catalogue.channels import is_fit, kept_on, least_of
+from hub.catalogue.moves import make_stable
 from hub.catalogue.publishing import next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold, keep

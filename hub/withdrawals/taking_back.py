@@ -15,8 +15,8 @@ from sqlalchemy import and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.attestations.keeping import Attestations
-from hub.catalogue.catalogue import make_candidate, make_stable
 from hub.catalogue.channels import is_fit
+from hub.catalogue.moves import make_candidate, make_stable
 from hub.merging import MergeError
 from hub.organisations.quotas import hold, keep
 from hub.rounds.journal import deltas_of, enter_state, order_of, state_of
@@ -30,6 +30,7 @@ from hub.storage.tables.scores import ConfirmationRow, ScoreRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.uploads import UploadRow
 from hub.tuf.contents import mark
+from hub.tuf.own_keys import key_of
 from hub.withdrawals.lineage import Link, chain_to, touched_by
 from hub.withdrawals.plan import Blob, Plan, Remaining
 from hub.workers.merge_round import chain_of
@@ -189,6 +190,9 @@ class _Lineage:
                 make_candidate(session, self.name, number, now)
             else:
                 version = session.get_one(VersionRow, (self.name, number))
+                if key_of(session, self.name):  # points nowhere until the organisation has signed where
+                    session.delete(row)
+                    session.flush()
                 make_stable(session, attestations, version, now, reason=ENDED)
         stable = session.get(ChannelRow, (self.name, "stable"))
         if stable is not None:

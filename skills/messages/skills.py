@@ -9,6 +9,7 @@ from pydantic import Field
 
 from skills.manifest import Digest, Manifest, Name
 from skills.messages.base import Message
+from skills.targets import HandedOn, Pointer
 
 __all__ = [
     "ChannelMove",
@@ -16,6 +17,7 @@ __all__ = [
     "Compared",
     "GateReport",
     "MinimumChange",
+    "ReleaseDraft",
     "ReleaseState",
     "ReleaseView",
     "ScoreView",
@@ -29,7 +31,8 @@ __all__ = [
 ChannelName = Literal["candidate", "stable"]
 
 
-ReleaseState = Literal["queued", "measuring", "released", "refused"]
+ReleaseState = Literal["queued", "measuring", "unsigned", "released", "refused"]
+"""`unsigned`: measured, and waits for the key of the organisation, which alone releases the skill."""
 
 
 Visibility = Literal["private", "organisation", "guild"]
@@ -186,11 +189,30 @@ class ChannelMove(Message):
     Attributes:
         reason: Why; it goes into the attestation, which everybody reads who sees the skill.
         lowest: No version below this is safe any more: robots refuse it, whoever signs it. It never falls.
+        key: The organisation's own public key under which it is to be released; the answer then says what is
+            to be signed with it.
+        signed: That, signed: the first such key of a skill is the skill's from then on.
     """
 
     version: int = Field(ge=1, le=1_000_000_000)
     reason: str = Field(default="", max_length=500)
     lowest: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    key: str = Field(default="", max_length=128, exclude_if=lambda it: not it)
+    signed: str = Field(default="", max_length=64_000, exclude_if=lambda it: not it)
+
+
+class ReleaseDraft(Message):
+    """What an organisation's own key has to sign for the stable channel to move (docs/format.md).
+
+    Attributes:
+        pointer: Where the channel is to point; `lowest` may be raised.
+        version: Of the metadata.
+        keys: That released the skill so far, each named by the one before.
+    """
+
+    pointer: Pointer
+    version: int = Field(ge=1)
+    keys: tuple[HandedOn, ...] = ()
 
 
 class ReleaseView(Message):
@@ -199,6 +221,7 @@ class ReleaseView(Message):
     Attributes:
         reason: Why it was refused, or what the measurement said.
         gate: What was measured for it; None where nothing had to be.
+        draft: What has to be signed, while it is `unsigned`.
     """
 
     release_id: str
@@ -210,3 +233,4 @@ class ReleaseView(Message):
     gate: GateReport | None = None
     asked_at: datetime
     finished_at: datetime | None = None
+    draft: ReleaseDraft | None = Field(default=None, exclude_if=lambda it: it is None)

@@ -14,7 +14,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
+from tuf.api.metadata import TargetFile
 
+from hub.tuf.metadata import target
 from skills.attestations import Decision, Figures, Gate, Release, attest, read_attestation
 from skills.container import digest_of
 from skills.delta import Delta
@@ -26,6 +28,7 @@ from skills.messages.plans import GatePlan, TrainingPlan
 from skills.messages.robots import Enrolled, Refusal, RootOfTrust
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView
+from skills.messages.tasks import TaskVersionView, TaskView
 from skills.proof import RequestProof
 from skills.signing import (
     SigningKey,
@@ -36,6 +39,7 @@ from skills.signing import (
     skill_statement,
 )
 from skills.skill import Skill
+from skills.targets import TaskNote, task_target
 from tests.signed_guild import SignedGuild
 
 Fault = Literal[
@@ -72,13 +76,15 @@ class LyingHub:
     guild: SignedGuild = field(default_factory=SignedGuild)
     signed: tuple[object, ...] = ()
     frozen: bool = False
+    tasks: dict[int, TaskVersionView] = field(default_factory=dict)
+    archives: dict[int, bytes] = field(default_factory=dict)
 
     def metadata(self, name: str) -> bytes | None:
         """A signed file; unless frozen, what was changed is signed when the timestamp is asked for."""
-        state = (*self.versions.values(), self.stable)
+        state = (*self.versions.values(), *self.tasks.values(), self.stable)
         if name == "timestamp.json" and not self.frozen and state != self.signed:
             self.signed = state
-            self.guild.publish(self.versions, self.stable)
+            self.guild.publish(self.versions, self.stable, more=[*map(_task_target, self.tasks.values())])
         return self.guild.files.get(name)
 
     def publish(
@@ -171,6 +177,11 @@ def listed_as(envelope: bytes) -> AttestationView:
     )
 
 
+def _task_target(view: TaskVersionView) -> TargetFile:
+    note = TaskNote(bundle=view.bundle).model_dump(mode="json")
+    return target(task_target(view.task, view.version), view.digest, view.size, note)
+
+
 @contextmanager
 def serve(hub: LyingHub) -> Iterator[LyingHub]:
     """Run the hub on a free port."""
@@ -242,6 +253,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         if path == "/robots":
             return self._enrol(json.loads(body))
+        if path.startswith("/tasks/"):
+            return self._task(path)
         if "/versions/" in path or path == "/gate-key":
             return self._show(path)
         if path.startswith("/tuf/"):
@@ -269,6 +282,25 @@ class _Handler(BaseHTTPRequestHandler):
         if number not in hub.versions:
             return self._refuse(404, ErrorDetail(code="not_found", message="no such version."))
         return 200, hub.versions[number].model_dump_json().encode()
+
+    def _task(self, path: str) -> tuple[int, bytes]:
+        hub, (name, *rest) = self.hub, path.split("/")[2:]
+        if rest:
+            number = int(rest[1])
+            return 200, hub.archives[number] if rest[2:] else hub.tasks[number].model_dump_json().encode()
+        view = TaskView(
+            name=name,
+            organisation="guild",
+            visibility="guild",
+            title="",
+            summary="",
+            licence="",
+            state="listed",
+            latest=max(hub.tasks),
+            versions=tuple(hub.tasks),
+            updated_at=datetime.now(UTC),
+        )
+        return 200, view.model_dump_json().encode()
 
     def _vouch(self, path: str) -> tuple[int, bytes]:
         if path == "/gate-key":

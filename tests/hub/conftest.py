@@ -43,6 +43,7 @@ from skills.messages.rounds import Assignment, RoundView
 from skills.messages.skills import GateReport, ReleaseView, ScoreView, VersionView, Visibility
 from skills.networks.mlp import Mlp
 from skills.parts import is_carried
+from skills.release_keys import sign_release
 from skills.signing import SigningKey, delta_statement
 from skills.skill import Skill
 from tests.eventually import eventually
@@ -280,6 +281,20 @@ class Hall:
             return view if view.finished_at else None
 
         return eventually(ended, "the end of a release")
+
+    def release_with(self, key: SigningKey, number: int, name: str = "reach") -> ReleaseView:
+        """Release a version with its organisation's own key, as `zunft skill release --key` does."""
+        path = f"{API}/skills/{name}/channels/stable"
+        move = {"version": number, "key": key.public.text}
+        asked = ok(self.client.put(path, json=move, headers=self.operator))
+        self.services.catalogue.releaser.work()
+        shown = ok(self.client.get(asked.headers["location"], headers=self.operator)).json()
+        draft = ReleaseView.model_validate(shown).draft
+        assert draft is not None, shown
+        now = datetime.now(UTC)
+        body = sign_release(key, name, draft.pointer, version=draft.version, now=now, before=draft.keys)
+        move = {"version": number, "signed": body.decode()}
+        return ReleaseView.model_validate(ok(self.client.put(path, json=move, headers=self.operator)).json())
 
     def organisation(self, name: str, **settings: Any) -> None:
         ok(self.post("/organisations", {"name": name, **settings}))

@@ -13,7 +13,7 @@ from fleet.client import OperatorClient
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, ok, small_settings, tiny_skill
 from tests.zunft.test_campaign import _Within
 from zunft.cli import app
-from zunft.commands import skill
+from zunft.commands import release, skill
 
 RUNNER = CliRunner()
 
@@ -22,8 +22,11 @@ RUNNER = CliRunner()
 def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     found = Hall(small_settings(tmp_path), StubGate(), Hands())
     ok(found.publish(tiny_skill()))
-    monkeypatch.setattr(skill, "connect", lambda hub, token: OperatorClient.open(hub, token, _Within(found)))
-    monkeypatch.setattr(skill, "sleep", lambda _: found.services.catalogue.releaser.work())
+    for module in (skill, release):
+        monkeypatch.setattr(
+            module, "connect", lambda hub, token: OperatorClient.open(hub, token, _Within(found))
+        )
+    monkeypatch.setattr(release, "sleep", lambda _: found.services.catalogue.releaser.work())
     yield found
     found.close()
 

@@ -1,4 +1,4 @@
-"""`zunft keys`: the guild's root of trust. All work on a hub's settings or on files, without HTTP."""
+"""`zunft keys`: the guild's root of trust, and organisations' own keys. All without HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ceremony(
     as_json: Json = False,
 ) -> None:
     """Begin a new hub with a root whose keys never lie beside it; then give each key to somebody else."""
-    from hub.tuf.ceremony import hold_ceremony  # noqa: PLC0415 - other commands do without the hub's modules
+    from hub.operations.ceremony import hold_ceremony  # noqa: PLC0415 - other commands do without the hub's modules
     from skills.files import keep_private  # noqa: PLC0415
 
     keep_private()
@@ -48,7 +48,7 @@ def ceremony(
 )
 def show(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Show which root holds, which keys it names, and where root keys lie that should not."""
-    from hub.tuf.ceremony import show_root  # noqa: PLC0415 - as above
+    from hub.operations.ceremony import show_root  # noqa: PLC0415 - as above
 
     state = show_root(hub_settings(data_dir=data_dir))
     rows = {
@@ -70,9 +70,32 @@ def show(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command(
+    epilog="Examples: [bold]zunft keys make release.pem[/]; [bold]zunft keys make release.pem --json[/]"
+)
+def make(
+    file: Annotated[Path, typer.Argument(help="Where the new key goes; keep it where the hub is not.")],
+    as_json: Json = False,
+) -> None:
+    """Make a key with which an organisation releases its skills itself: zunft skill release --key FILE."""
+    from skills.errors import ConflictError  # noqa: PLC0415 - as above
+    from skills.signing import SigningKey  # noqa: PLC0415
+
+    if file.exists():
+        raise ConflictError("there is such a file.", where=str(file), remedy="Name another one.")
+    text = SigningKey.load_or_create(file).public.text
+    tell(
+        {"file": file, "key": text},
+        f"{file}: {text}",
+        "Keep a copy apart. The first zunft skill release NAME VERSION --key FILE names it for that skill.",
+        as_json=as_json,
+    )
+
+
+@app.command(
     epilog="Examples: the hub's key was stolen: "
     "[bold]zunft keys rotate --hub-key --root-keys /media/stick[/]; "
     "the gate's: [bold]zunft keys rotate --gate-key --root-keys /media/stick[/]; "
+    "an organisation lost its own: [bold]zunft keys rotate --release-key weld-seam=ed25519:...[/]; "
     "with keys elsewhere: [bold]zunft keys rotate --draft next-root.json[/], then "
     "[bold]zunft keys sign[/] twice, then [bold]zunft keys rotate --signed next-root.json --json[/]"
 )
@@ -97,6 +120,14 @@ def rotate(
     new_root_keys: Annotated[
         Path | None, typer.Option(help="Folder for three new keys of the root, in place of the old ones.")
     ] = None,
+    release_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SKILL=KEY",
+            help="The public key that releases a skill from now on, in place of one that its organisation "
+            "has lost; SKILL= gives it back to the hub. Repeat it.",
+        ),
+    ] = None,
     draft: Annotated[Path, typer.Option(help="Where the next root goes: to be signed, or kept.")] = DRAFT,
     signed: Annotated[
         Path | None, typer.Option(help="A draft that enough keys have signed: it holds.")
@@ -105,7 +136,7 @@ def rotate(
 ) -> None:
     """Make the next root of trust; robots follow it by themselves, also those that were away."""
     from hub.attestations.gate_key import replace_gate_key  # noqa: PLC0415 - as above
-    from hub.tuf.ceremony import install_signed, rotate  # noqa: PLC0415
+    from hub.operations.ceremony import install_signed, rotate  # noqa: PLC0415
     from hub.tuf.keys import ROOT_KEYS  # noqa: PLC0415
     from skills.files import keep_private  # noqa: PLC0415
 
@@ -118,7 +149,13 @@ def rotate(
         beside = settings.data_dir / ROOT_KEYS
         keys = root_keys or ([beside] if beside.is_dir() else [])
         done = rotate(
-            settings, now, root_keys=keys, draft=draft, new_hub_key=hub_key, new_root_keys=new_root_keys
+            settings,
+            now,
+            root_keys=keys,
+            draft=draft,
+            new_hub_key=hub_key,
+            new_root_keys=new_root_keys,
+            release_keys=_by_skill(release_key or []),
         )
     said = (
         f"Root {done.version} holds, and all is signed anew. Keep {done.file} with the root's keys: after an "
@@ -145,7 +182,18 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign the next root, on a machine that need be neither the hub nor online."""
-    from hub.tuf.ceremony import sign_draft  # noqa: PLC0415 - as above
+    from hub.operations.ceremony import sign_draft  # noqa: PLC0415 - as above
 
     sign_draft(draft, key)
     tell({"signed": draft, "key": key}, f"{draft} is signed by {key}.", as_json=as_json)
+
+
+def _by_skill(named: list[str]) -> dict[str, str]:
+    from skills.errors import RequestError  # noqa: PLC0415 - as above
+
+    found = dict(each.partition("=")[::2] for each in named if "=" in each)
+    if len(found) != len(named):
+        raise RequestError(
+            "this names no skill and its key.", where="--release-key", remedy="SKILL=ed25519:..."
+        )
+    return found

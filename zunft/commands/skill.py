@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from time import sleep
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -15,10 +14,8 @@ from skills.errors import RequestError
 from skills.fits import RobotFit, fit_of
 from skills.messages.lists import FitQuery, Page, SkillQuery, VersionQuery
 from skills.messages.skills import (
-    ChannelMove,
     ChannelName,
     MinimumChange,
-    ReleaseView,
     ScoreView,
     SkillView,
     Visibility,
@@ -39,17 +36,24 @@ from zunft.commands.explain import explain
 from zunft.commands.export import export
 from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
-from zunft.commands.output import err, facts, table, tell
+from zunft.commands.output import facts, table, tell
+from zunft.commands.release import release
 from zunft.commands.vouch import vouch
 from zunft.new_skill import new_skill, read_network
 
 __all__ = ["app"]
 
-LOOK_SECONDS = 0.5
-
 app = typer.Typer(no_args_is_help=True)
 app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
 app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
+app.command(
+    "release",
+    epilog="Examples: [bold]zunft skill release weld-seam 6[/] - back to version 6; "
+    "[bold]zunft skill release weld-seam 9 --lowest 8[/] - and never again to 7 or older; "
+    "[bold]zunft skill release weld-seam 9 --key release.pem[/] - with your organisation's own key "
+    "(zunft keys make), and from then on with no other; "
+    "[bold]zunft skill release weld-seam 10 --key new.pem --old-key release.pem --json[/]",
+)(release)
 app.command(
     "export", epilog="Example: [bold]zunft skill export weld-seam@stable --onnx -o weld-seam.onnx[/]"
 )(export)
@@ -243,45 +247,6 @@ def pull(
     tell({"file": output, **version.model_dump()}, said, as_json=as_json)
 
 
-@app.command(
-    epilog="Examples: [bold]zunft skill release weld-seam 6[/] - back to version 6; "
-    "[bold]zunft skill release weld-seam 9 --lowest 8[/] - and never again to 7 or older"
-)
-def release(
-    name: str,
-    version: int,
-    token: Token,
-    hub: Hub = DEFAULT_HUB,
-    channel: Annotated[str, typer.Option(help="Which channel to move.")] = "stable",
-    reason: Annotated[
-        str, typer.Option(help="Why: it stands in the attestation, and robots may ask for it.")
-    ] = "",
-    lowest: Annotated[
-        int | None, typer.Option(help="No version below this is safe any more; robots refuse it for good.")
-    ] = None,
-    wait: Annotated[bool, typer.Option(help="Wait until it is measured, and say what came of it.")] = True,
-    as_json: Json = False,
-) -> None:
-    """Point a channel at a version: a release or a rollback; what was never measured is measured first."""
-    if channel not in get_args(ChannelName):
-        raise RequestError(
-            f"no channel {channel!r}.", remedy=f"Use one of {', '.join(get_args(ChannelName))}."
-        )
-    move = request(ChannelMove, {"version": version, "reason": reason, "lowest": lowest})
-    client = connect(hub, token)
-    release = client.move_channel(
-        name, cast("ChannelName", channel), move.version, reason=move.reason, lowest=move.lowest
-    )
-    if wait:
-        with err.status(f"The hub measures {name} v{version} ..."):
-            while release.state in {"queued", "measuring"}:
-                sleep(LOOK_SECONDS)
-                release = client.release(name, release.release_id)
-    tell(release, _outcome(release), as_json=as_json)
-    if release.state == "refused":
-        raise typer.Exit(1)
-
-
 @app.command(epilog="Example: [bold]zunft skill minimum weld-seam 0.8[/]")
 def minimum(
     name: str,
@@ -357,15 +322,6 @@ def fits(
     columns = ("robot", "embodiment", "runs it", "difference")
     shown = table(columns, rows, keys=2) if rows else "No robots here: zunft token create."
     tell_page(page, shown, as_json=as_json)
-
-
-def _outcome(release: ReleaseView) -> str:
-    what = f"{release.skill} v{release.version}"
-    if release.state == "released":
-        return f"{release.skill}: {release.channel} is now v{release.version}"
-    if release.state == "refused":
-        return f"{what} did not become {release.channel}: {release.reason}"
-    return f"{what} is {release.state}: it becomes {release.channel} once it was measured"
 
 
 def _share(text: str) -> float | None:

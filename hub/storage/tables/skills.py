@@ -82,7 +82,8 @@ class ChannelRow(Base):
 class ReleaseRow(Leased, Base):
     """Somebody wants a channel to point at a version. Whoever measures that version holds the lease.
 
-    `if_none`: only as long as the channel points at nothing. `words`: why, as somebody typed it.
+    `if_none`: only as long as the channel points at nothing. `words`: why, as somebody typed it. `key`: the
+    organisation's own under which it is to be released, where that is said before the skill has one.
     """
 
     __tablename__ = "releases"
@@ -96,5 +97,6 @@ class ReleaseRow(Leased, Base):
     state: Mapped[str] = mapped_column(index=True)
     reason: Mapped[str] = mapped_column(String(2000))
     words: Mapped[str | None] = mapped_column(String(500))
+    key: Mapped[str] = mapped_column(default="", server_default="")
     gate: Mapped[dict[str, Any] | None]
     finished_at: Mapped[datetime | None]

@@ -13,9 +13,11 @@ __all__ = ["MetadataRoleRow", "MetadataRow"]
 
 
 class MetadataRoleRow(Base):
-    """A role that the hub signs for, and whether what it describes has changed since.
+    """A role, and whether what it describes has changed since.
 
-    `organisation` is empty for those of the hub itself; `shown` whether everybody may read it.
+    `organisation` is empty for those of the hub itself; `shown` whether everybody may read it. One with a
+    `skill` holds that skill's stable pointer and is signed by the organisation's own `key`; where that is
+    empty the hub's word counts again, and the role stands for nothing.
     """
 
     __tablename__ = "metadata_roles"
@@ -25,6 +27,8 @@ class MetadataRoleRow(Base):
     version: Mapped[int] = mapped_column(default=0)
     changed: Mapped[bool] = mapped_column(default=True)
     due_at: Mapped[datetime | None]
+    skill: Mapped[str] = mapped_column(default="", server_default="")
+    key: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class MetadataRow(Base):

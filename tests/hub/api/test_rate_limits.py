@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.api.rate_limits import Buckets, address_key
+from hub.api.rate_limits import address_key
+from hub.buckets import Buckets
 from hub.settings import Settings
 from hub.storage.spool import SpoolFile
 from skills.messages.base import API
+from skills.signing import SigningKey
 from tests.hub.conftest import Hall, Hands, Robot, StubGate, ok
 
 
@@ -108,6 +110,20 @@ def test_strangers_share_the_bucket_of_their_address(
     # Whoever proves who it is does not pay for strangers behind the same address; health is for everybody.
     ok(slow_hall.client.get(f"{API}/robots", headers=slow_hall.operator))
     ok(slow_hall.client.get("/healthz"))
+
+
+def test_guesses_at_enrolment_write_nothing_and_keep_nobody_out_who_has_a_token(
+    slow_hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = ok(slow_hall.post("/enrolment-tokens", {})).json()[0]["token"]
+    key = SigningKey.generate().public.text
+    guess = {"token": "ze_guessed-and-long-enough", "name": "a", "embodiment": "ur5e", "public_key": key}
+    with monkeypatch.context() as nothing_written:
+        nothing_written.setattr(slow_hall.services.storage.database, "write", None)
+        answers = [slow_hall.client.post(f"{API}/robots", json=guess) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [401] * 4 + [429]
+    for _ in range(6):  # repeated with the same key it is the same robot, and nobody's guess
+        ok(slow_hall.client.post(f"{API}/robots", json={**guess, "token": token}))
 
 
 def test_robots_have_buckets_of_their_own(slow_hall: Hall) -> None:

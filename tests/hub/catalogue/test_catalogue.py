@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hub.access.principal import THE_HUB
-from hub.catalogue.catalogue import make_stable, resolve
+from hub.catalogue.catalogue import resolve
+from hub.catalogue.moves import make_stable
 from hub.storage.objects import StoreError
 from skills.container import pack
 from skills.errors import ConflictError, ContractError

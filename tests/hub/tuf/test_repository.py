@@ -12,7 +12,7 @@ from sqlalchemy import event
 from tuf.api.metadata import Metadata, Targets
 
 from hub.settings import Settings
-from hub.tuf.repository import KEPT
+from hub.tuf.contents import KEPT
 from skills.messages.base import API
 from skills.targets import channel_target, skill_pattern, skill_target
 from tests.hub.conftest import Hall, Hands, Headers, StubGate, ok, tiny_skill

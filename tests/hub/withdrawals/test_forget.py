@@ -14,6 +14,7 @@ from hub.storage.tables.rounds import DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
 from skills.errors import ContractError, NotFoundError
 from skills.messages.base import API
+from skills.signing import SigningKey
 from skills.skill import Skill
 from tests.hub.conftest import Hall, Robot, ok, random_tensors, tiny_skill
 from tests.hub.leaderboards.samples import enter_score
@@ -387,4 +388,19 @@ def test_what_fails_for_good_is_said_and_can_be_asked_for_again(
     assert (again.state, again.reason, again.deltas) == ("done", "", 1)
     with hall.services.storage.database.read() as session:
         assert session.scalar(text("SELECT count(*) FROM withdrawals")) == 1
+    must_be_sound(hall)
+
+
+def test_where_a_key_releases_the_channel_points_nowhere_until_that_has_signed(
+    hall: Hall, robots: list[Robot]
+) -> None:
+    train(hall, robots)
+    key = SigningKey.generate()
+    assert hall.release_with(key, 4).state == "released"
+    forget(hall, robots[0])
+    assert hall.get("/skills/reach")["stable"] is None
+    waiting = [each["version"] for each in hall.get("/skills/reach/releases") if each["state"] == "unsigned"]
+    assert sorted(waiting) == [1, 7]
+    assert hall.release_with(key, 7).state == "released"
+    assert hall.version("stable").version == 7
     must_be_sound(hall)

@@ -8,21 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tuf.api.metadata import Metadata, Root
 
 from fleet.membership import connect
 from fleet.robot_folder import RobotFolder
 from fleet.trust import Vouching
 from hub.attestations.gate_key import replace_gate_key
 from hub.operations.backup import back_up
+from hub.operations.ceremony import hold_ceremony, install_signed, rotate, show_root, sign_draft
 from hub.operations.restore import restore
 from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
 from hub.storage.database import SettingsError
-from hub.tuf.ceremony import hold_ceremony, install_signed, rotate, show_root, sign_draft
 from hub.tuf.keys import ROOT_KEYS, online_signers
 from skills.attestations import Gate
 from skills.errors import ConflictError
 from skills.signing import SigningKey
+from skills.targets import GATE_KEY_FIELD
 from tests.eventually import eventually
 from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_skill
 from tests.hub.conftest import Hall, Hands, StubGate, ok, small_settings
@@ -135,7 +137,10 @@ def test_root_keys_that_never_lay_beside_the_hub_sign_elsewhere(tmp_path: Path, 
     assert hold_ceremony(settings, stick, now).beside == ()
     with pytest.raises(ConflictError, match="has a root"):
         hold_ceremony(settings, tmp_path / "other", now)
-    open_services(settings).close()
+    services = open_services(settings)
+    first = Metadata[Root].from_bytes(services.tuf.repository.first_root().root.encode()).signed
+    assert first.unrecognized_fields[GATE_KEY_FIELD] == services.attestations.vouchers.gate_key.text
+    services.close()
     assert not (settings.data_dir / ROOT_KEYS).exists()
     assert rotate(settings, now, root_keys=[], draft=draft).missing == 2
     with pytest.raises(ConflictError, match="2 more"):

@@ -5,7 +5,7 @@ On the hub's settings, without HTTP. What a root is and who must sign it is `hub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 
 from hub.access.hub_key import replace_key, signing_key
+from hub.attestations.gate_key import gate_key
 from hub.settings import Settings
 from hub.storage.database import existing_database, open_database
 from hub.storage.record import take_turn
@@ -63,6 +64,7 @@ def hold_ceremony(settings: Settings, root_keys: Path, now: datetime) -> RootSta
     with open_database(settings.database) as database:
         database.migrate()
         key = signing_key(settings, database)
+        gate_key(settings, database, now, in_process=False)  # so that the first root names it
         with database.write() as session:
             take_turn(session)
             begin(session, key, root_keys, now)
@@ -95,6 +97,7 @@ def rotate(
     draft: Path,
     new_hub_key: bool = False,
     new_root_keys: Path | None = None,
+    release_keys: Mapping[str, str] | None = None,
 ) -> Rotation:
     """Make the next root; it holds at once where enough keys are at hand, else its file waits for them.
 
@@ -105,9 +108,10 @@ def rotate(
         draft: Where the next root is written to, also one that holds at once.
         new_hub_key: Whether the hub's own key was stolen, and with it all that signs daily.
         new_root_keys: A folder for new keys of the root.
+        release_keys: By skill, the key that releases it from now on, whatever it was; empty: the hub's.
 
     Raises:
-        NotFoundError: There is no hub.
+        NotFoundError: There is no hub, or no such skill.
         ConflictError: There are keys where new ones are to be.
     """
     old = _set_aside(settings, now) if new_hub_key else None
@@ -117,7 +121,7 @@ def rotate(
         key = signing_key(settings, database)
         with database.write() as session:
             take_turn(session)
-            body = next_root(session, key, now, fresh)
+            body = next_root(session, key, now, fresh, release_keys)
             for signer in (*signers, *(fresh or ())):
                 body = add_signature(body, signer)
             version, missing = read_root(session)[0].version + 1, signatures_missing(session, body)
