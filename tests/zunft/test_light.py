@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import venv
 from collections.abc import Iterator
 from dataclasses import dataclass

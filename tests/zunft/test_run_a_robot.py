@@ -74,7 +74,7 @@ class Shell:
 def shell(folder: Path, environment: Mapping[str, str]) -> Iterator[Shell]:
     """Everything that was started in it is ended with it."""
     process = subprocess.Popen(
-        ["bash"],
+        ["/bin/bash"],
         cwd=folder,
         env=environment,
         stdin=subprocess.PIPE,
@@ -102,7 +102,7 @@ def shell(folder: Path, environment: Mapping[str, str]) -> Iterator[Shell]:
 
 
 def surroundings(wheels: Path, hub: int) -> dict[str, str]:
-    """A bare environment: this Python, a package index that is a folder, and two cores that others want, too."""
+    """A bare environment: this Python, and a package index that is a folder."""
     plain = {
         name: text for name, text in os.environ.items() if not name.startswith(("ZUNFT", "PYTHON", "VIRTUAL"))
     }

@@ -1,4 +1,4 @@
-"""The package as it is published: a wheel, built from a copy of the tree, for building leaves things behind."""
+"""The package as it is published: a wheel, built from a copy of the tree, where building leaves things."""
 
 from __future__ import annotations
 
