@@ -41,7 +41,7 @@ rollout: $(INSTALLED)  ## Roll a bad version out to 200 robots and a good one ba
 	$(BIN)/python -W ignore -m benchmarks.rollout
 	$(BIN)/python -m tools.make_docs
 
-onnx: $(INSTALLED)     ## Compare skills with their ONNX files on all tasks, and write benchmarks/results/onnx.md
+onnx: $(INSTALLED)     ## Compare skills with their ONNX files on all tasks, and print how far apart they are
 	$(BIN)/python -W ignore -m benchmarks.onnx
 
 check: $(INSTALLED)  ## Lint, types and the import rules
