@@ -31,6 +31,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/tasks.md",
         *(f"docs/tasks/{name}.md" for name in bundle_names()),
         "docs/tutorials/publish-a-task.md",
+        "docs/tutorials/run-a-robot.md",
         "docs/format.md",
         "docs/large.md",
         "docs/learning.md",

@@ -16,6 +16,7 @@ from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.channels import is_fit
 from hub.clock import Clock
 from hub.queue.leased_queue import Held, LeasedQueue
+from hub.rollouts.claims import ClaimBook
 from hub.rollouts.facts import seen_of, state_of
 from hub.rollouts.journal import enter
 from hub.rollouts.states import Due, due
@@ -63,6 +64,7 @@ class RolloutEngine:
         self._catalogue = catalogue
         self._queue = queue
         self._clock = clock
+        self._book = ClaimBook()
 
     def run_once(self) -> bool:
         """Take each roll-out on of which something has become and nobody is at work; True when any moved."""
@@ -76,7 +78,16 @@ class RolloutEngine:
         now = self._clock()
         with self._database.read() as session:
             rows = session.scalars(queued(session).order_by(RolloutRow.created_at, RolloutRow.rollout_id))
-            return [row.rollout_id for row in rows.all() if _is_due(session, row, now)]
+            all_of_them = rows.all()
+            self._book.keep({row.rollout_id for row in all_of_them})
+            return [row.rollout_id for row in all_of_them if self._is_due(session, row, now)]
+
+    def _is_due(self, session: Session, row: RolloutRow, now: datetime) -> bool:
+        """By what is remembered of reports; the step itself reads all of them."""
+        if row.state == "measuring":
+            return True
+        seen, _ = seen_of(session, row, now, self._book.by_ring(session, row, now))
+        return due(state_of(row), seen, now) is not None
 
     def _step(self, held: Held[RolloutRow]) -> None:
         if held.row.state == "measuring":
@@ -119,10 +130,6 @@ class RolloutEngine:
 def queued(_: Session) -> Select[RolloutRow]:
     """Roll-outs that have not ended."""
     return select(RolloutRow).where(RolloutRow.state.in_(UNENDED))
-
-
-def _is_due(session: Session, row: RolloutRow, now: datetime) -> bool:
-    return row.state == "measuring" or due(state_of(row), seen_of(session, row, now)[0], now) is not None
 
 
 def _found(session: Session, row: RolloutRow, now: datetime) -> tuple[Due | None, dict[str, float]]:

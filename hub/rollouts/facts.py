@@ -8,17 +8,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import get_args
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.catalogue.channels import stable_of
-from hub.rollouts.evidence import Claim, Figures, claim_of, figures_of, verdict_of
+from hub.rollouts.claims import Claims
+from hub.rollouts.evidence import Claim, Figures, figures_of, verdict_of
 from hub.rollouts.membership import asking, notes_of, place_of
 from hub.rollouts.states import Seen
-from hub.storage.tables.robots import RobotRow
-from hub.storage.tables.rollouts import ReportRow, RolloutRow
+from hub.storage.tables.rollouts import RolloutRow
 from hub.storage.tables.skills import VersionRow
-from skills.messages.reports import Report
 from skills.messages.rollouts import RolloutPlan, RolloutState
 
 __all__ = ["claims_of", "members_of", "plan_of", "seen_of", "state_of"]
@@ -36,10 +34,19 @@ def plan_of(row: RolloutRow) -> RolloutPlan:
     return RolloutPlan.model_validate(row.plan)
 
 
-def seen_of(session: Session, row: RolloutRow, now: datetime) -> tuple[Seen, Figures]:
-    """What is known now: of all rings that have the new version, and of the one that is watched."""
+def seen_of(
+    session: Session, row: RolloutRow, now: datetime, by_ring: list[list[Claim]] | None = None
+) -> tuple[Seen, Figures]:
+    """What is known now: of all rings that have the new version, and of the one that is watched.
+
+    Args:
+        session: Where to read.
+        row: The roll-out.
+        now: The time.
+        by_ring: What robots say, where that is known; else all of it is read.
+    """
     plans, place = plan_of(row).rings, min(row.ring, len(row.fixed["rings"]) - 1)
-    by_ring = claims_of(session, row)
+    by_ring = claims_of(session, row, now) if by_ring is None else by_ring
     claims = [each for ring in by_ring for each in ring]
     figures, stable = figures_of(claims), stable_of(session, row.skill)
     opened_at, robots = _opened(row, place), len(by_ring[place]) or 1
@@ -61,18 +68,11 @@ def seen_of(session: Session, row: RolloutRow, now: datetime) -> tuple[Seen, Fig
     return seen, figures
 
 
-def claims_of(session: Session, row: RolloutRow) -> list[list[Claim]]:
-    """By ring, what robots say that use the new version and are to use it."""
-    notes = notes_of(row)
-    found: list[list[Claim]] = [[] for _ in notes]
-    theirs = ReportRow.skill == row.skill, ReportRow.version == row.new
-    rows = select(RobotRow, ReportRow.said).join(ReportRow, ReportRow.robot_id == RobotRow.robot_id)
-    for robot, said in session.execute(rows.where(*theirs, RobotRow.closed_at.is_(None))):
-        place = place_of(row, notes, robot)
-        if place is not None and row.fixed["opened"][place]:
-            report = Report.model_validate(said)
-            found[place].append(claim_of(robot.embodiment, report, row.old, row.new))
-    return found
+def claims_of(session: Session, row: RolloutRow, now: datetime) -> list[list[Claim]]:
+    """By ring, what robots say that use the new version and are to use it: all of them read."""
+    all_of_them = Claims()
+    all_of_them.read(session, row, now)
+    return all_of_them.by_ring(row)
 
 
 def members_of(session: Session, row: RolloutRow) -> list[int]:

@@ -40,14 +40,14 @@ def rollout_line(row: RolloutRow) -> RolloutView:
 
 def rollout_view(session: Session, row: RolloutRow, now: datetime) -> RolloutView:
     """One with what its robots say, and its journal."""
-    counts, claims = members_of(session, row), claims_of(session, row)
+    counts, claims = members_of(session, row), claims_of(session, row, now)
     rings = [
         ring.model_copy(
             update={"robots": many, "using": said.using, "done": said.done, "failed": said.failed}
         )
         for ring, many, said in zip(_rings(row), counts, map(figures_of, claims), strict=True)
     ]
-    words = waits(state_of(row), seen_of(session, row, now)[0], now) if row.state in UNENDED else ""
+    words = waits(state_of(row), seen_of(session, row, now, claims)[0], now) if row.state in UNENDED else ""
     steps = select(RolloutStepRow).where(RolloutStepRow.rollout_id == row.rollout_id)
     shown = [
         StepView.model_validate(

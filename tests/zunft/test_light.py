@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import subprocess
-import sys
 import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +18,10 @@ from skills.extras import EXTRAS
 from skills.messages.lists import RobotQuery
 from skills.messages.robots import EnrolmentTokenRequest
 from tests.eventually import eventually
+from tests.zunft.wheels import PIP, ROOT, build_wheel
 from zunft.hub_process import HubProcess, run_hub
 from zunft.new_skill import new_skill
 
-ROOT = Path(__file__).parents[2]
 LARGEST = 150 * 1024**2
 NOT_OURS = {"pip", "setuptools", "pkg_resources", "_distutils_hack"}
 """What a new environment has before anything is installed; `setuptools` up to Python 3.11."""
@@ -76,23 +74,13 @@ class Light:
 @pytest.fixture(scope="module")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
     folder = tmp_path_factory.mktemp("light")
-    source = folder / "source"  # building leaves things behind
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".*", "benchmarks", "tests", "docs", "demo-output")
-    )
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    built = subprocess.run(
-        [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    built = build_wheel(folder)
     _skip_without_index(built)
     (wheel,) = folder.glob("zunft-*.whl")
     venv.create(folder / "venv", with_pip=True)
     light = Light(folder / "venv" / "bin" / "python", folder)
     installed = subprocess.run(
-        [str(light.python), *pip[1:], "install", "--constraint", str(ROOT / "constraints.txt"), str(wheel)],
+        [str(light.python), *PIP[1:], "install", "--constraint", str(ROOT / "constraints.txt"), str(wheel)],
         capture_output=True,
         text=True,
         check=False,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011_release_keys"
-down_revision = "0006_rollouts"
+revision = "0008_release_keys"
+down_revision = "0007_halls"
 branch_labels = None
 depends_on = None
 
