@@ -240,7 +240,9 @@ def table(caption: str, columns: Sequence[str]) -> Element:
         caption: What the table holds, for screen readers.
         columns: Headings, as `later` marked them; `cell` repeats them where a phone stacks the cells.
     """
-    with block("div", "scroll"), block("table", "stacks"):
+    # Whoever has only keys scrolls a wide table by focusing what it stands in.
+    around = described(block("div", "scroll"), tabindex="0", role="group", aria_label=caption)
+    with around, block("table", "stacks"):
         text("caption", caption, "visually-hidden")
         with block("thead"), block("tr"):
             for column in columns:

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from hub.console.elements import link, text
 from hub.console.frame import frame, refuse, viewer_of
-from hub.console.language import _
+from hub.console.language import TAGS, _, spoken
 from skills.errors import NotFoundError
 
 __all__ = ["failed", "page"]
@@ -23,8 +23,9 @@ async def page(request: Request, rest: str) -> None:
     )
 
 
-def failed(_: Exception) -> None:
+def failed(_error: Exception) -> None:
     """Say that the hub failed; its log has the reason."""
+    ui.context.client.page.language = TAGS[spoken()]
     with frame(_("Not available"), None):
         text("h1", _("This page failed"))
         text("p", _("The fault is the hub's, not yours; its log says more. Try again in a moment."), "lead")

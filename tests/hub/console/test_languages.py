@@ -36,7 +36,8 @@ def _key(message: Message) -> str:
     return message.id if isinstance(message.id, str) else "\n".join(message.id)
 
 
-def _forms(said: str | tuple[str, ...] | list[str]) -> list[str]:
+def _forms(message: Message) -> list[str]:
+    said = message.string or ""
     return [said] if isinstance(said, str) else list(said)
 
 
@@ -49,7 +50,7 @@ def test_a_catalogue_has_every_sentence_of_the_console(path: Path) -> None:
     wanted = {_key(each) for each in said() if each.id}
     known = messages(path)
     assert wanted == set(known), "run: python -m tools.make_catalogues"
-    assert [key for key, each in known.items() if each.fuzzy or not all(_forms(each.string))] == []
+    assert [key for key, each in known.items() if each.fuzzy or not all(_forms(each))] == []
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
@@ -57,7 +58,7 @@ def test_a_translation_names_what_the_sentence_names(path: Path) -> None:
     names = re.compile(r"{\w+}")
     for key, each in messages(path).items():
         wanted = set(names.findall(key))
-        assert all(set(names.findall(form)) == wanted for form in _forms(each.string)), key
+        assert all(set(names.findall(form)) == wanted for form in _forms(each)), key
 
 
 def test_nothing_that_people_read_is_left_out_of_the_catalogues() -> None:
