@@ -176,3 +176,19 @@ def test_who_speaks_no_other_language_hears_english() -> None:
         assert _("Sign in") == "Anmelden"
         assert _("a name of a robot") == "a name of a robot"
         assert _("") == ""
+
+
+def test_a_page_that_fails_says_so_and_whose_fault_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object) -> None:
+        raise RuntimeError("a secret of the hub's")
+
+    monkeypatch.setattr("hub.console.pages.start.read_start", fail)
+    with hub_with_pages(tmp_path) as client:
+        answer = client.get("/", headers={"Accept-Language": "de"})
+        assert answer.status_code == 500
+        assert '<html lang="de">' in answer.text
+        assert "Diese Seite ist fehlgeschlagen" in answer.text
+        assert "secret" not in answer.text
+        assert "masthead" in answer.text
