@@ -29,22 +29,26 @@ GRAVE = {"serious", "critical"}
 TASK = bundle_names()[0]
 
 
+Look = Literal["light", "dark"]
+LOOKS: tuple[Look, ...] = ("light", "dark")
+
+
 @dataclass(frozen=True)
 class Way:
     """How somebody looks at a page."""
 
-    look: Literal["light", "dark"]
+    look: Look
     language: str
     width: int
 
     @property
     def opposite(self) -> Way:
         """Everything the other way round."""
-        look: Literal["light", "dark"] = "light" if self.look == "dark" else "dark"
+        look: Look = "light" if self.look == "dark" else "dark"
         return Way(look, "de" if self.language == "en" else "en", 390 if self.width == 1440 else 1440)
 
 
-WAYS = [Way(*each) for each in product(("light", "dark"), ("en", "de"), (1440, 390))]
+WAYS = [Way(look, language, width) for look, language, width in product(LOOKS, ("en", "de"), (1440, 390))]
 PATHS = (
     "/",
     "/skills",
