@@ -17,6 +17,7 @@ EXTRAS = {
     "hub": (
         "alembic",
         "authlib",
+        "babel",
         "fastapi",
         "httptools",
         "joserfc",

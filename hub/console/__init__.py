@@ -114,9 +114,12 @@ class Console(BaseRoute):
         if self._builds is not None and not scope["path"].startswith(ASSETS):
             wait = self._builds.take(address)
         if wait:
-            said = f"Too many pages for one address: ask again in {wait:.1f} s."
-            headers = {"Retry-After": str(math.ceil(wait))}
-            await PlainTextResponse(said, status_code=429, headers=headers)(scope, receive, send)
+            refusal = PlainTextResponse(
+                f"Too many pages for one address: ask again in {wait:.1f} s.",
+                status_code=429,
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+            await refusal(scope, receive, send)
             return
         await self._pages(scope, receive, send)
 

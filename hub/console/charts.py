@@ -1,4 +1,4 @@
-"""The console's charts: catalogue models in, ECharts option dictionaries out. Pure.
+"""The console's charts: catalogue models in, ECharts option dictionaries out.
 
 Colours are middle tones that stand 3:1 against the light and the dark ground; text takes its colour
 from `theme.css`, because charts are drawn as SVG. Every number shown here also stands in a table.
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hub.console.language import _
 from hub.console.words import percent, score_in_words, short_digest, state_in_words
 from skills.messages.campaigns import CampaignView
 from skills.messages.rounds import RoundView
@@ -119,14 +120,14 @@ def campaign_chart(campaign: CampaignView) -> Options:
         for entry in gates
     ]
     return _figure() | {
-        "legend": {"data": ["candidate", "stable before"], "right": 8, "top": 0, "itemGap": 24},
+        "legend": {"data": [_("candidate"), _("stable before")], "right": 8, "top": 0, "itemGap": 24},
         "grid": {"left": 8, "right": 16, "top": 32, "bottom": 8, "containLabel": True},
         "xAxis": _category_axis([str(number) for number in range(1, total + 1)]),
         "yAxis": _success_axis(),
         "series": [
             *_band(candidates),
-            _line("candidate", [_round_point(entry) for entry in gates]),
-            _line("stable before", current)
+            _line(_("candidate"), [_round_point(entry) for entry in gates]),
+            _line(_("stable before"), current)
             | {
                 "color": EMBER,
                 "lineStyle": {"type": "dashed", "width": 1.5},
@@ -227,7 +228,7 @@ def _round_point(entry: RoundView | None) -> Options | None:
     if entry is None or entry.gate is None:
         return None
     said = f"{state_in_words(entry.state)}, {score_in_words(entry.gate.candidate)}"
-    point = _point(_hundred(entry.gate.candidate.score), f"round {entry.number}", said)
+    point = _point(_hundred(entry.gate.candidate.score), _("round {number}", number=entry.number), said)
     return point | ({} if entry.gate.passed else {"itemStyle": _ring()})
 
 

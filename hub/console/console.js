@@ -1,9 +1,15 @@
-// Light and dark by choice, kept in this browser; copy buttons; and what a page asks the hub to do, which goes to
+// Light and dark and the language by choice, kept in this browser; copy buttons; and what a page asks the hub to do, which goes to
 // its API with the session's cookie. Nothing is sent anywhere else.
 (() => {
   const root = document.documentElement;
   const stored = localStorage.getItem("zunft-theme");
   if (stored) root.dataset.theme = stored;
+
+  // The words of this file stand in the page, where it is not English; names in braces are filled in.
+  function say(words, named = {}) {
+    const known = JSON.parse(document.querySelector("[data-words]")?.dataset.words ?? "{}");
+    return (known[words] ?? words).replace(/{(\w+)}/g, (_, name) => named[name]);
+  }
 
   function isDark() {
     const chosen = root.dataset.theme;
@@ -39,7 +45,7 @@
       const known = { ...words, ...each, number: index + 1 };
       const line = template.replace(/{(\w+)}/g, (_, name) => known[name]);
       const code = Object.assign(element("code", "", line), { tabIndex: 0 });
-      const button = Object.assign(element("button", "quiet", "Copy"), { type: "button", ariaLabel: `Copy: ${line}` });
+      const button = Object.assign(element("button", "quiet", say("Copy")), { type: "button", ariaLabel: say("Copy: {line}", { line }) });
       button.dataset.does = "copy";
       const frame = element("div", "command", "");
       frame.append(code, button);
@@ -80,12 +86,12 @@
     const refusal = element("p", "refusal", "");
     refusal.setAttribute("role", "alert");
     const yes = element("button", "primary", button.textContent);
-    const no = element("button", "quiet", "Cancel");
+    const no = element("button", "quiet", say("Cancel"));
     const row = element("div", "acts", "");
     row.append(no, yes);
     const asked = button.dataset.question.split("\n").map((line) => element("p", "", line));
     const { confirm, reason } = button.dataset;
-    const typed = confirm || reason ? typing(confirm ? `Type ${confirm} to go on` : "Why, for the record") : null;
+    const typed = confirm || reason ? typing(confirm ? say("Type {confirm} to go on", { confirm }) : say("Why, for the record")) : null;
     if (typed) {
       asked.push(typed.label);
       const isRight = () => (confirm ? typed.input.value === confirm : typed.input.value.trim().length > 4);
@@ -145,9 +151,14 @@
       localStorage.setItem("zunft-theme", root.dataset.theme);
       return;
     }
+    if (button.dataset.does === "language") {
+      document.cookie = `zunft-language=${button.dataset.to}; path=/; max-age=31536000; SameSite=Lax`;
+      location.reload();
+      return;
+    }
     await copy(button.parentElement.querySelector("code").textContent);
     const label = button.textContent;
-    button.textContent = "Copied";
+    button.textContent = say("Copied");
     setTimeout(() => { button.textContent = label; }, 1600);
   });
 })();

@@ -15,7 +15,8 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from hub.console.charts import Options
-from hub.console.words import NO_SCORE, interval, percent, score_in_words, state_in_words
+from hub.console.language import _
+from hub.console.words import ago, exactly, interval, no_score, percent, score_in_words, state_in_words
 from skills.messages.skills import ScoreView
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Entries",
     "Entry",
     "FigureRow",
+    "Moment",
     "Success",
     "Track",
     "block",
@@ -37,6 +39,7 @@ __all__ = [
     "section",
     "table",
     "text",
+    "time_cell",
 ]
 
 Model = TypeVar("Model")
@@ -101,7 +104,7 @@ class Track:
     def show(self, done: int, total: int, *, ended: bool) -> None:
         """`done` of `total`."""
         described(
-            self._track, aria_valuenow=str(done), aria_valuemax=str(total), aria_label="Rounds that ended"
+            self._track, aria_valuenow=str(done), aria_valuemax=str(total), aria_label=_("Rounds that ended")
         )
         self._track.classes(replace="track ended" if ended else "track")
         self._fill.style(replace=f"width: {100 * done / total:.1f}%")
@@ -111,8 +114,8 @@ class Success:
     """A success rate as number, and as a dot with its interval on a scale from 0 to 100 %."""
 
     def __init__(self) -> None:
-        with block("div", "success") as self._frame:
-            self._number = text("span", NO_SCORE, "number")
+        with block("div", "success") as self.element:
+            self._number = text("span", no_score(), "number")
             with described(block("span", "span"), role="img") as self._span:
                 self._band = block("span", "band")
                 self._dot = block("span", "dot")
@@ -120,9 +123,9 @@ class Success:
 
     def show(self, score: ScoreView | None) -> None:
         """Another score, or none."""
-        self._number.text = percent(score.score) if score else NO_SCORE
+        self._number.text = percent(score.score) if score else no_score()
         self._interval.text = interval(score) if score else ""
-        self._frame.classes(replace="success" if score else "success none")
+        self.element.classes(replace="success" if score else "success none")
         described(self._span, aria_label=score_in_words(score))
         self._span.set_visibility(score is not None)
         if score:
@@ -131,15 +134,27 @@ class Success:
             self._dot.style(replace=f"left: {score.score:.2%}")
 
 
+class Moment:
+    """How long ago something was; the moment itself is a tooltip."""
+
+    def __init__(self, classes: str = "number") -> None:
+        self.element = text("time", "", classes)
+
+    def show(self, moment: datetime | None, now: datetime, *, never: str = "") -> None:
+        """Another moment; what is said where there is none."""
+        self.element.text = ago(moment, now) if moment else never
+        described(self.element, title=exactly(moment) if moment else "")
+
+
 class FigureRow:
-    """A row of key figures: name, value, and an aside in small print."""
+    """A row of key figures: name, value, and an aside in small print; names as `later` marked them."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._values: dict[str, tuple[TextElement, TextElement]] = {}
         with block("dl", "figures") as self.element:
             for name in names:
                 with block("div"):
-                    text("dt", name)
+                    text("dt", _(name))
                     with block("dd"):
                         self._values[name] = (text("span"), text("span", "", "aside"))
 
@@ -156,7 +171,10 @@ class Command:
         with block("div", "command"):
             described(text("code", line), tabindex="0")
             described(
-                text("button", "Copy", "quiet"), type="button", data_does="copy", aria_label=f"Copy: {line}"
+                text("button", _("Copy"), "quiet"),
+                type="button",
+                data_does="copy",
+                aria_label=_("Copy: {line}", line=line),
             )
 
 
@@ -220,13 +238,15 @@ def table(caption: str, columns: Sequence[str]) -> Element:
 
     Args:
         caption: What the table holds, for screen readers.
-        columns: Headings; `cell` repeats them where a phone stacks the cells.
+        columns: Headings, as `later` marked them; `cell` repeats them where a phone stacks the cells.
     """
-    with block("div", "scroll"), block("table", "stacks"):
+    # Whoever has only keys scrolls a wide table by focusing what it stands in.
+    around = described(block("div", "scroll"), tabindex="0", role="group", aria_label=caption)
+    with around, block("table", "stacks"):
         text("caption", caption, "visually-hidden")
         with block("thead"), block("tr"):
             for column in columns:
-                described(text("th", column), scope="col")
+                described(text("th", _(column)), scope="col")
         return block("tbody")
 
 
@@ -239,6 +259,12 @@ def number_cell(label: str, classes: str = "") -> TextElement:
     """A cell with one figure; `minor` leaves it out on a phone."""
     with cell(label, classes):
         return text("span", "", "number")
+
+
+def time_cell(label: str, classes: str = "") -> Moment:
+    """A cell with a moment."""
+    with cell(label, classes):
+        return Moment()
 
 
 def pairs(rows: Mapping[str, str]) -> None:

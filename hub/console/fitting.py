@@ -5,30 +5,34 @@ from __future__ import annotations
 from datetime import datetime
 
 from hub.console.elements import Entries, block, cell, section, table, text
-from hub.console.words import plural
+from hub.console.language import _, later
+from hub.console.words import count, plural
 from skills.fits import RobotFit
 
 __all__ = ["FitSection"]
 
-COLUMNS = ("Robot", "Embodiment", "Runs it", "Why not")
+COLUMNS = (later("Robot"), later("Embodiment"), later("Runs it"), later("Why not"))
 
 
 class FitSection:
     """A count, and a line for each robot; nothing for whoever sees no robots."""
 
     def __init__(self) -> None:
-        with section("Robots that can run it", "section card") as self._section:
+        with section(_("Robots that can run it"), "section card") as self._section:
             self._count = text("p", "", "note")
-            body = table("Robots and whether they can run it", COLUMNS)
+            body = table(_("Robots and whether they can run it"), COLUMNS)
             self._robots = Entries[RobotFit](body, lambda each: each.robot_id, FitRow)
 
     def show(self, found: tuple[RobotFit, ...], version: int, now: datetime) -> None:
         """These robots, held to this version."""
         self._section.set_visibility(bool(found))
         able = sum(each.fits == "yes" for each in found)
-        self._count.text = (
-            f"{able} of {plural(len(found), 'robot')} of yours can run v{version}, by what they have told of "
-            "themselves. Load the page again to ask again."
+        self._count.text = _(
+            "{able} of {robots} of yours can run v{version}, by what they have told of themselves. "
+            "Load the page again to ask again.",
+            able=count(able),
+            robots=plural(len(found), "robot"),
+            version=version,
         )
         self._robots.show(found, now)
 
@@ -38,13 +42,13 @@ class FitRow:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Robot", "head"):
+            with cell(_("Robot"), "head"):
                 self._name = text("span", "", "name")
-            with cell("Embodiment"):
+            with cell(_("Embodiment")):
                 self._embodiment = text("span")
-            with cell("Runs it"):
+            with cell(_("Runs it")):
                 self._fits = text("span")
-            with cell("Why not"):
+            with cell(_("Why not")):
                 self._why = text("span")
 
     def show(self, robot: RobotFit, now: datetime) -> None:  # noqa: ARG002 - every entry is told the time

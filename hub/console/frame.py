@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,15 +12,17 @@ from typing import TypeVar
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
+from nicegui.element import Element
 
 from hub.access.principal import Viewer
 from hub.api.cookies import SESSION, Browser
 from hub.api.login import login_page
 from hub.console.acting import Act
 from hub.console.elements import block, described, link, text
+from hub.console.language import LANGUAGES, _, spoken
 from hub.console.places import places_of
 from hub.console.reading import SCOPE_KEY
-from hub.console.theme import MARK
+from hub.console.theme import MARK, words_of_script
 from hub.services import Services
 from skills.errors import UnauthorizedError, ZunftError
 from skills.messages.base import API
@@ -66,21 +69,41 @@ def address_of(request: Request) -> str:
 def frame(title: str, viewer: Viewer) -> Iterator[None]:
     """Masthead, main part and foot; the caller fills the main part."""
     ui.page_title(f"{title} \u00b7 Zunft")
-    link("Skip to content", "#content", "skip")
-    with block("header", "masthead"), described(block("nav"), aria_label="Main"):
+    link(_("Skip to content"), "#content", "skip")
+    with _masthead(), described(block("nav"), aria_label=_("Main")):
         with described(block("a", "wordmark"), href="/"):
             ui.html(MARK, sanitize=False)
             text("span", "Zunft")
         with block("div", "places"):
             for name, address in places_of(viewer):
-                link(name, address, "quiet")
+                link(_(name), address, "quiet")
         _who(viewer)
-        described(text("button", "Light or dark", "quiet"), type="button", data_does="theme")
+        _languages()
+        described(text("button", _("Light or dark"), "quiet"), type="button", data_does="theme")
     with described(block("div", "content"), id="content"):
         yield
     with block("footer", "foot"):
-        text("span", "Figures refresh by themselves.")
-        link("API description", "/openapi.json")
+        text("span", _("Figures refresh by themselves."))
+        link(_("API description"), "/openapi.json")
+
+
+def _masthead() -> Element:
+    """It carries what console.js says, where that is not English."""
+    found = block("header", "masthead")
+    return found if spoken() == "en" else described(found, data_words=json.dumps(words_of_script()))
+
+
+def _languages() -> None:
+    """The others that the console speaks, each by its own name; `console.js` keeps the choice."""
+    for language, name in LANGUAGES.items():
+        if language != spoken():
+            described(
+                text("button", name, "quiet"),
+                type="button",
+                data_does="language",
+                data_to=language,
+                lang=language,
+            )
 
 
 def _who(viewer: Viewer) -> None:
@@ -88,10 +111,10 @@ def _who(viewer: Viewer) -> None:
     here = ui.context.client.request.url.path
     if viewer is None:
         if here != "/login":
-            link("Sign in", login_page(goal=here), "quiet")
+            link(_("Sign in"), login_page(goal=here), "quiet")
         return
-    described(text("span", viewer.name, "person"), title=f"{viewer.role}, {viewer.organisation}")
-    Act("Sign out", "DELETE", f"{API}/sessions/current", goal="/")
+    described(text("span", viewer.name, "person"), title=f"{_(viewer.role)}, {viewer.organisation}")
+    Act(_("Sign out"), "DELETE", f"{API}/sessions/current", goal="/")
 
 
 async def live(
@@ -132,7 +155,7 @@ async def live(
         if still != viewer:
             ui.navigate.reload()  # signed out, or somebody else by now: another page
         elif isinstance(found, ZunftError):
-            notice.text = f"These figures are no longer fresh: {found}"
+            notice.text = _("These figures are no longer fresh: {error}", error=found)
         else:
             show(found, datetime.now(UTC))
             notice.text = ""
@@ -144,8 +167,8 @@ async def live(
 def refuse(error: ZunftError, viewer: Viewer) -> None:
     """A page that says why there is none, with the status that the API would have."""
     ui.context.client.status_code = error.status
-    with frame("Not found" if error.status == 404 else "Not available", viewer):
-        text("h1", "Nothing here under this name" if error.status == 404 else "Not available")
+    with frame(_("Not found") if error.status == 404 else _("Not available"), viewer):
+        text("h1", _("Nothing here under this name") if error.status == 404 else _("Not available"))
         said = error.message[:1].upper() + error.message[1:]
         text("p", f"{said} {error.remedy}", "lead")
-        link("All skills and campaigns", "/")
+        link(_("All skills and campaigns"), "/")

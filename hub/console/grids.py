@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
-from hub.console.elements import Badge, Entries, block, cell, described, link, table, text
+from hub.console.elements import Badge, Entries, Moment, block, cell, described, link, table, text
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 
 __all__ = ["Choice", "Column", "Pager", "Search", "chips", "crumbs", "filters", "grid"]
@@ -30,17 +31,21 @@ class Column(Generic[Model]):
     """One column of a grid.
 
     Attributes:
-        label: Its heading.
+        label: Its heading, as `later` marked it.
         say: What a cell says.
         look: How it says it; a `badge` is a state.
+        at: The moment that a cell tells of in place of `say`; None: never.
+        never: What is said then, as `later` marked it.
         target: Where a cell leads.
         aside: What stands below in small print.
         minor: Left out on a phone.
     """
 
     label: str
-    say: Callable[[Model, datetime], str]
+    say: Callable[[Model, datetime], str] = lambda _model, _now: ""
     look: Look = "plain"
+    at: Callable[[Model], datetime | None] | None = None
+    never: str = ""
     target: Callable[[Model], str] | None = None
     aside: Callable[[Model, datetime], str] | None = None
     minor: bool = False
@@ -67,11 +72,14 @@ class _Cell(Generic[Model]):
     def __init__(self, column: Column[Model], *, is_first: bool) -> None:
         self._column = column
         self._badge: Badge | None = None
+        self._moment: Moment | None = None
         self._text: TextElement | None = None
         self._aside: TextElement | None = None
         classes = "head" if is_first else "minor" if column.minor else ""
-        with cell(column.label, classes):
-            if column.look == "badge":
+        with cell(_(column.label), classes):
+            if column.at is not None:
+                self._moment = Moment()
+            elif column.look == "badge":
                 self._badge = Badge()
             elif column.target is not None:
                 self._text = link("", "/", _classes(column.look))
@@ -82,6 +90,8 @@ class _Cell(Generic[Model]):
 
     def show(self, model: Model, now: datetime) -> None:
         column = self._column
+        if self._moment is not None and column.at is not None:
+            self._moment.show(column.at(model), now, never=_(column.never))
         if self._badge is not None:
             said = column.say(model, now)
             self._badge.show(said)
@@ -100,7 +110,7 @@ def _classes(look: Look) -> str:
 
 @dataclass(frozen=True)
 class Search:
-    """A filter that is typed; `kind` and `step` are HTML's."""
+    """A filter that is typed, with a label that `later` marked; `kind` and `step` are HTML's."""
 
     label: str
     name: str
@@ -110,12 +120,12 @@ class Search:
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter that is chosen: what each value is called, and what it is called to choose none."""
+    """A filter that is chosen: what each value is called, and none of them; words as `later` marked them."""
 
     label: str
     name: str
     values: Mapping[str, str]
-    none: str = "any"
+    none: str = later("any")
 
 
 def filters(path: str, asked: Asked, *fields: Search | Choice) -> None:
@@ -123,11 +133,11 @@ def filters(path: str, asked: Asked, *fields: Search | Choice) -> None:
     with described(block("form", "form filters"), method="get", action=path, role="search"):
         for field in fields:
             with block("label"):
-                text("span", field.label)
+                text("span", _(field.label))
                 _input(field, asked.get(field.name, ""))
-        described(text("button", "Show", "secondary"), type="submit")
+        described(text("button", _("Show"), "secondary"), type="submit")
         if any(asked.get(field.name) for field in fields):
-            link("Show all", path, "quiet")
+            link(_("Show all"), path, "quiet")
 
 
 def _input(field: Search | Choice, value: str) -> None:
@@ -138,7 +148,7 @@ def _input(field: Search | Choice, value: str) -> None:
         return
     with described(block("select"), name=field.name):
         for each, said in {"": field.none, **field.values}.items():
-            option = described(text("option", said), value=each)
+            option = described(text("option", _(said)), value=each)
             if each == value:
                 described(option, selected="selected")
 
@@ -146,11 +156,11 @@ def _input(field: Search | Choice, value: str) -> None:
 def chips(path: str, asked: Asked, name: str, values: Mapping[str, str]) -> dict[str, TextElement]:
     """One filter as a row of links, of which one is chosen; returns them by value."""
     found = {}
-    with described(block("nav", "chips"), aria_label="Filter"):
+    with described(block("nav", "chips"), aria_label=_("Filter")):
         for value, said in values.items():
             rest = {key: each for key, each in asked.items() if key not in {name, "cursor"}}
             address = _address(path, {**rest, name: value})
-            found[value] = link(said, address, "chip")
+            found[value] = link(_(said), address, "chip")
             if asked.get(name, "") == value:
                 described(found[value], aria_current="true")
     return found
@@ -161,10 +171,10 @@ class Pager:
 
     def __init__(self, path: str, asked: Asked) -> None:
         self._path, self._asked = path, {key: each for key, each in asked.items() if key != "cursor"}
-        with described(block("nav", "pager"), aria_label="Pages") as self._element:
-            first = link("First page", _address(path, self._asked), "quiet")
+        with described(block("nav", "pager"), aria_label=_("Pages")) as self._element:
+            first = link(_("First page"), _address(path, self._asked), "quiet")
             first.set_visibility("cursor" in asked)
-            self._next = link("Next page", path, "quiet")
+            self._next = link(_("Next page"), path, "quiet")
         self._is_first = "cursor" not in asked
 
     def show(self, cursor: str | None) -> None:
@@ -177,7 +187,7 @@ class Pager:
 
 def crumbs(*places: tuple[str, str]) -> Element:
     """The way here: names and addresses."""
-    with described(block("nav", "crumbs"), aria_label="Breadcrumb") as found:
+    with described(block("nav", "crumbs"), aria_label=_("Breadcrumb")) as found:
         for number, (name, address) in enumerate(places):
             if number:
                 text("span", " / ")

@@ -5,36 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.console.language import _, later
 from skills.messages.events import Event
 
 __all__ = ["address_of", "in_words"]
 
 SENTENCES = {
-    "campaign.started": "A campaign for {skill} began",
-    "campaign.stopped": "The campaign for {skill} was stopped",
-    "campaign.finished": "The campaign for {skill} ended",
-    "campaign.failed": "The campaign for {skill} failed",
-    "channel.moved": "v{version} of {skill} became {channel}",
-    "delta.admitted": "A delta for {skill} arrived",
-    "release.queued": "v{version} of {skill} waits to be measured for its release",
-    "release.unsigned": "v{version} of {skill} waits for its organisation's key",
-    "release.refused": "v{version} of {skill} was not released: {reason}",
-    "robot.enrolled": "A robot joined ({embodiment})",
-    "robot.lost": "A robot is missed ({embodiment})",
-    "robot.returned": "A robot is back ({embodiment})",
-    "robot.withdrawn": "A robot was forgotten",
-    "round.open": "Round {number} for {skill} opened",
-    "round.merging": "Round {number} for {skill} is merged",
-    "round.gating": "Round {number} for {skill} is measured",
-    "round.published": "Round {number} for {skill} made a new stable version",
-    "round.rejected": "The candidate of round {number} for {skill} was rejected: {reason}",
-    "round.failed": "Round {number} for {skill} failed: {reason}",
-    "task.listed": "The task {task} was checked and listed",
-    "task.refused": "The task {task} did not pass its check",
-    "version.added": "v{version} of {skill} was added",
-    "version.published": "v{version} of {skill} was published",
-    "version.refused": "A robot would not take v{version} of {about}: {reason}",
-    "version.withdrawn": "v{version} of {skill} was withdrawn",
+    "campaign.started": later("A campaign for {skill} began"),
+    "campaign.stopped": later("The campaign for {skill} was stopped"),
+    "campaign.finished": later("The campaign for {skill} ended"),
+    "campaign.failed": later("The campaign for {skill} failed"),
+    "channel.moved": later("v{version} of {skill} became {channel}"),
+    "delta.admitted": later("A delta for {skill} arrived"),
+    "release.queued": later("v{version} of {skill} waits to be measured for its release"),
+    "release.unsigned": later("v{version} of {skill} waits for its organisation's key"),
+    "release.refused": later("v{version} of {skill} was not released: {reason}"),
+    "robot.enrolled": later("A robot joined ({embodiment})"),
+    "robot.lost": later("A robot is missed ({embodiment})"),
+    "robot.returned": later("A robot is back ({embodiment})"),
+    "robot.withdrawn": later("A robot was forgotten"),
+    "round.open": later("Round {number} for {skill} opened"),
+    "round.merging": later("Round {number} for {skill} is merged"),
+    "round.gating": later("Round {number} for {skill} is measured"),
+    "round.published": later("Round {number} for {skill} made a new stable version"),
+    "round.rejected": later("The candidate of round {number} for {skill} was rejected: {reason}"),
+    "round.failed": later("Round {number} for {skill} failed: {reason}"),
+    "task.listed": later("The task {task} was checked and listed"),
+    "task.refused": later("The task {task} did not pass its check"),
+    "version.added": later("v{version} of {skill} was added"),
+    "version.published": later("v{version} of {skill} was published"),
+    "version.refused": later("A robot would not take v{version} of {about}: {reason}"),
+    "version.withdrawn": later("v{version} of {skill} was withdrawn"),
 }
 """By kind; names in braces are the event's own data."""
 
@@ -46,7 +47,7 @@ class _Known(dict[str, Any]):
 
 def in_words(event: Event) -> str:
     """One sentence; a kind that is new to the console is said by its name."""
-    return SENTENCES.get(event.kind, event.kind).format_map(_Known(event.data)).removesuffix(": ")
+    return _(SENTENCES.get(event.kind, event.kind)).format_map(_Known(event.data)).removesuffix(": ")
 
 
 def address_of(event: Event) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hub.access.principal import Viewer
+from hub.console.language import later
 
 __all__ = ["places_of"]
 
-FOR_ALL = (("Skills", "/skills"), ("Tasks", "/tasks"))
-FOR_OPERATORS = (("Robots", "/robots"), ("People", "/people"))
-FOR_ADMINS = (("Audit", "/audit"),)
+FOR_ALL = ((later("Skills"), "/skills"), (later("Tasks"), "/tasks"))
+FOR_OPERATORS = ((later("Robots"), "/robots"), (later("People"), "/people"))
+FOR_ADMINS = ((later("Audit"), "/audit"),)
 
 
 def places_of(viewer: Viewer) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from hub.catalogue.objections import objection
 from hub.console.acting import Act
-from hub.console.words import plural, score_in_words
+from hub.console.language import _
+from hub.console.words import count, plural, score_in_words
 from skills.fits import RobotFit
 from skills.messages.base import API
 from skills.messages.skills import VersionView
@@ -23,7 +24,7 @@ class ReleaseButton:
 
     def __init__(self, version: VersionView) -> None:
         path = f"{API}/skills/{quote(version.skill)}/channels/stable"
-        self._act = Act("Make stable", "PUT", path, question="?", body={"version": version.version})
+        self._act = Act(_("Make stable"), "PUT", path, question="?", body={"version": version.version})
 
     def show(self, version: VersionView, stable: VersionView | None, robots: Sequence[RobotFit]) -> None:
         """The version beside the one that is stable now, and the viewer's robots."""
@@ -40,8 +41,15 @@ class ReleaseButton:
 
 
 def _question(version: VersionView, stable: VersionView | None) -> str:
-    instead = f" instead of v{stable.version}" if stable else ""
-    return f"Make v{version.version} the stable version{instead}? Robots take it at their next look."
+    if stable is None:
+        return _(
+            "Make v{version} the stable version? Robots take it at their next look.", version=version.version
+        )
+    return _(
+        "Make v{version} the stable version instead of v{stable}? Robots take it at their next look.",
+        version=version.version,
+        stable=stable.version,
+    )
 
 
 def _scores(version: VersionView, stable: VersionView | None) -> list[str]:
@@ -51,12 +59,16 @@ def _scores(version: VersionView, stable: VersionView | None) -> list[str]:
 
 def _gate(version: VersionView) -> str:
     if version.gate is None:
-        return "It was never measured, so the gate does that first."
-    return f"The gate let it pass. {version.gate.reason}" if version.gate.passed else ""
+        return _("It was never measured, so the gate does that first.")
+    return _("The gate let it pass. {reason}", reason=version.gate.reason) if version.gate.passed else ""
 
 
 def _whom(robots: Sequence[RobotFit]) -> str:
     if not robots:
         return ""
     able = sum(each.fits == "yes" for each in robots)
-    return f"{able} of {plural(len(robots), 'robot')} of yours can run this skill."
+    return _(
+        "{able} of {robots} of yours can run this skill.",
+        able=count(able),
+        robots=plural(len(robots), "robot"),
+    )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from importlib.resources import files
 
-__all__ = ["MARK", "head_html"]
+from hub.console.language import _
+
+__all__ = ["MARK", "head_html", "words_of_script"]
 
 MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" aria-hidden="true">'
@@ -18,6 +22,14 @@ MARK = (
 
 def head_html() -> str:
     """What goes into the head of each page."""
-    here = files("hub.console")
-    style, script = ((here / name).read_text("utf-8") for name in ("theme.css", "console.js"))
-    return f"<style>{style}</style><script>{script}</script>"
+    return f"<style>{_read('theme.css')}</style><script>{_read('console.js')}</script>"
+
+
+def words_of_script() -> dict[str, str]:
+    """What console.js says, in the language of who looks, by what stands there in English."""
+    return {words: _(words) for words in re.findall(r'\bsay\("([^"]+)"', _read("console.js"))}
+
+
+@cache
+def _read(name: str) -> str:
+    return (files("hub.console") / name).read_text("utf-8")

@@ -1,20 +1,28 @@
-"""Figures as people read them: percent, intervals, bytes, times, states. Pure; the clock is passed in."""
+"""Figures as people read them: percent, intervals, bytes, times, states, in the reader's language."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal, format_percent
+
+from hub.console.language import _, later, locale, several
 from skills.messages.campaigns import CampaignView
 from skills.messages.skills import ReleaseView, ScoreView
 from skills.messages.tasks import FindingView
 
 __all__ = [
-    "NO_SCORE",
     "ago",
     "amount",
     "count",
+    "exactly",
+    "figure",
     "finding_in_words",
     "interval",
+    "no_score",
     "percent",
     "plural",
     "points",
@@ -23,49 +31,81 @@ __all__ = [
     "release_in_words",
     "score_in_words",
     "short_digest",
+    "signed",
     "state_in_words",
 ]
 
 STATES = {
-    "open": "collecting",
-    "closing": "closing",
-    "merging": "merging",
-    "gating": "at the gate",
-    "published": "published",
-    "rejected": "rejected",
-    "failed": "failed",
-    "running": "running",
-    "finished": "finished",
-    "stopped": "stopped",
-    "checking": "being checked",
-    "listed": "listed",
-    "refused": "refused",
-    "new": "not heard of yet",
-    "withdrawn": "forgotten",
-    "requested": "asked for",
-    "working": "under way",
-    "worse": "worse in its own twin",
-    "does_not_fit": "does not fit it",
-    "rolled_back": "older than what it knows",
-    "expired": "what vouches for it is too old",
-    "not_what_was_signed": "not what was signed",
+    "open": later("collecting"),
+    "closing": later("closing"),
+    "merging": later("merging"),
+    "gating": later("at the gate"),
+    "published": later("published"),
+    "rejected": later("rejected"),
+    "failed": later("failed"),
+    "running": later("running"),
+    "finished": later("finished"),
+    "stopped": later("stopped"),
+    "checking": later("being checked"),
+    "listed": later("listed"),
+    "refused": later("refused"),
+    "new": later("not heard of yet"),
+    "online": later("online"),
+    "away": later("away"),
+    "lost": later("lost"),
+    "withdrawn": later("forgotten"),
+    "requested": later("asked for"),
+    "working": later("under way"),
+    "worse": later("worse in its own twin"),
+    "does_not_fit": later("does not fit it"),
+    "rolled_back": later("older than what it knows"),
+    "expired": later("what vouches for it is too old"),
+    "not_what_was_signed": later("not what was signed"),
+    "stable": later("stable"),
+    "candidate": later("candidate"),
+    "passed": later("passed"),
+    "guild": later("guild"),
+    "organisation": later("organisation"),
+    "private": later("private"),
+    "researcher": later("researcher"),
+    "operator": later("operator"),
+    "admin": later("admin"),
 }
-NO_SCORE = "not measured"
+Noun = Literal["campaign", "delta", "episode", "iteration", "robot", "round", "task", "thing", "version"]
+NOUNS: dict[Noun, Callable[[int], str]] = {
+    "campaign": lambda n: several("{n} campaign", "{n} campaigns", n, n=count(n)),
+    "delta": lambda n: several("{n} delta", "{n} deltas", n, n=count(n)),
+    "episode": lambda n: several("{n} episode", "{n} episodes", n, n=count(n)),
+    "iteration": lambda n: several("{n} iteration", "{n} iterations", n, n=count(n)),
+    "robot": lambda n: several("{n} robot", "{n} robots", n, n=count(n)),
+    "round": lambda n: several("{n} round", "{n} rounds", n, n=count(n)),
+    "task": lambda n: several("{n} task", "{n} tasks", n, n=count(n)),
+    "thing": lambda n: several("{n} thing", "{n} things", n, n=count(n)),
+    "version": lambda n: several("{n} version", "{n} versions", n, n=count(n)),
+}
+"""What is counted here. Another noun is another line, so that every language has both of its forms."""
+ONE_DECIMAL = "#,##0.0"
+SHARE = "#,##0.0 %"
 
 
 def percent(share: float) -> str:
     """A share in [0, 1] as a percentage with one decimal: `92.3 %`."""
-    return f"{share * 100:.1f} %"
+    return format_percent(share, SHARE, locale())
 
 
 def points(share: float) -> str:
     """A difference of shares in percentage points: `12.3 points`."""
-    return f"{share * 100:.1f} points"
+    return _("{number} points", number=figure(share * 100, ONE_DECIMAL))
+
+
+def signed(share: float) -> str:
+    """A change of a share, with its sign: `+12.3 %`."""
+    return format_percent(share, f"+{SHARE};-{SHARE}", locale())
 
 
 def probability(chance: float) -> str:
-    """How likely something is, roughly: `2 %`, or `under 0.1 %`."""
-    return "under 0.1 %" if chance < 0.001 else f"{chance * 100:.1f} %"
+    """How likely something is, roughly: `2.0 %`, or `under 0.1 %`."""
+    return _("under {share}", share=percent(0.001)) if chance < 0.001 else percent(chance)
 
 
 def interval(score: ScoreView) -> str:
@@ -73,23 +113,36 @@ def interval(score: ScoreView) -> str:
     return f"{score.low * 100:.0f}\u2013{score.high * 100:.0f} %"
 
 
+def no_score() -> str:
+    """What stands in the place of a score where there is none."""
+    return _("not measured")
+
+
 def score_in_words(score: ScoreView | None) -> str:
     """A whole sentence for a screen reader or a tooltip."""
     if score is None:
-        return NO_SCORE
-    return (
-        f"{percent(score.score)} success, 95 % interval {interval(score)}, {count(score.episodes)} episodes"
+        return no_score()
+    return _(
+        "{share} success, 95 % interval {interval}, {count} episodes",
+        share=percent(score.score),
+        interval=interval(score),
+        count=count(score.episodes),
     )
 
 
 def count(number: int) -> str:
-    """A whole number with thousands set apart by a narrow space."""
-    return f"{number:,}".replace(",", "\u202f")
+    """A whole number with its thousands set apart."""
+    return format_decimal(number, locale=locale())
 
 
-def plural(number: int, noun: str) -> str:
+def figure(number: float, pattern: str = "#,##0.######") -> str:
+    """A number with decimals, by a pattern of CLDR's."""
+    return format_decimal(number, pattern, locale())
+
+
+def plural(number: int, noun: Noun) -> str:
     """A count with its noun: `1 robot`, `4 robots`."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+    return NOUNS[noun](number)
 
 
 def amount(size: int) -> str:
@@ -99,16 +152,20 @@ def amount(size: int) -> str:
         if value < 999.5:
             break
         value, unit = value / 1000, larger
-    return f"{value:.1f} {unit}" if unit != "B" and value < 9.95 else f"{value:.0f} {unit}"
+    return f"{figure(value, ONE_DECIMAL if unit != 'B' and value < 9.95 else '#,##0')} {unit}"
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """How long ago, or how long until, in the largest whole unit."""
-    seconds = (_aware(now) - _aware(moment)).total_seconds()
-    if abs(seconds) < 5:
-        return "just now"
-    text = _duration(abs(seconds))
-    return f"{text} ago" if seconds > 0 else f"in {text}"
+    """How long ago, or how long until, in the largest unit."""
+    passed = _aware(moment) - _aware(now)
+    if abs(passed.total_seconds()) < 5:
+        return _("just now")
+    return format_timedelta(passed, threshold=1, add_direction=True, format="short", locale=locale())
+
+
+def exactly(moment: datetime) -> str:
+    """The moment itself, to the second, in UTC."""
+    return format_datetime(_aware(moment), "long", locale=locale())
 
 
 def short_digest(digest: str) -> str:
@@ -117,25 +174,28 @@ def short_digest(digest: str) -> str:
 
 
 def state_in_words(state: str) -> str:
-    """What a round or campaign is doing."""
-    return STATES.get(state, state)
+    """What a round or campaign is doing, or another of the API's own words; an unknown one stays as it is."""
+    return _(STATES.get(state, state))
 
 
 def finding_in_words(finding: FindingView) -> str:
     """How a check ended; whoever passed with advice is not to overlook it."""
-    passed = "passed, with advice" if finding.remedy else "passed"
-    return passed if finding.passed else "failed"
+    passed = _("passed, with advice") if finding.remedy else _("passed")
+    return passed if finding.passed else _("failed")
 
 
 def release_in_words(release: ReleaseView | None) -> str:
     """What became of the last release, where it did not come about at once; empty otherwise."""
     if release is None or release.state == "released":
         return ""
+    channel = state_in_words(release.channel)
     if release.state == "refused":
-        return f"v{release.version} did not become {release.channel}. {release.reason}"
+        became = _("v{version} did not become {channel}.", version=release.version, channel=channel)
+        return f"{became} {release.reason}"
     if release.state == "unsigned":
-        return f"v{release.version} is measured. {release.reason}"
-    return f"v{release.version} is measured before it becomes {release.channel}."
+        measured = _("v{version} is measured.", version=release.version)
+        return f"{measured} {release.reason}"
+    return _("v{version} is measured before it becomes {channel}.", version=release.version, channel=channel)
 
 
 def progress(campaign: CampaignView) -> tuple[int, int]:
@@ -147,10 +207,3 @@ def progress(campaign: CampaignView) -> tuple[int, int]:
 def _aware(moment: datetime) -> datetime:
     # SQLite forgets time zones; the hub writes UTC.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"

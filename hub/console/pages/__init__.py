@@ -7,7 +7,9 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 from nicegui import app, ui
+from nicegui.language import Language
 
+from hub.console.language import TAGS, spoken
 from hub.console.pages import (
     audit,
     campaign,
@@ -27,32 +29,42 @@ from hub.console.pages import (
     tasks,
 )
 from hub.console.pictures import ADDRESS
+from hub.console.reader import Spoken
 from hub.console.theme import MARK, head_html
 
 __all__ = ["build", "is_running"]
+
+
+class Page(ui.page):
+    """A page in the language of who looks."""
+
+    def resolve_language(self) -> Language:
+        """For `<html lang>`, and for what NiceGUI itself says."""
+        return TAGS[spoken()]
 
 
 @cache
 def build() -> FastAPI:
     """NiceGUI's own app with all pages; start it by its lifespan."""
     ui.add_head_html(head_html(), shared=True)
-    ui.page("/")(start.page)
-    ui.page("/skills")(skills.page)
-    ui.page("/login")(login.page)
-    ui.page("/skills/{name}")(skill.page)
-    ui.page("/robots")(robots.page)
-    ui.page("/robots/join")(joining.page)
-    ui.page("/robots/{robot_id}")(robot.page)
-    ui.page("/skills/{name}/compare")(compare.page)
-    ui.page("/skills/{name}/explain")(explain.page)
-    ui.page("/tasks")(tasks.page)
-    ui.page("/tasks/{name}")(task.page)
-    ui.page("/campaigns/{campaign_id}")(campaign.page)
-    ui.page("/tasks/{name}/leaderboard")(leaderboard.page)
-    ui.page("/people")(people.page)
-    ui.page("/audit")(audit.page)
+    app.add_middleware(Spoken)
+    Page("/")(start.page)
+    Page("/skills")(skills.page)
+    Page("/login")(login.page)
+    Page("/skills/{name}")(skill.page)
+    Page("/robots")(robots.page)
+    Page("/robots/join")(joining.page)
+    Page("/robots/{robot_id}")(robot.page)
+    Page("/skills/{name}/compare")(compare.page)
+    Page("/skills/{name}/explain")(explain.page)
+    Page("/tasks")(tasks.page)
+    Page("/tasks/{name}")(task.page)
+    Page("/campaigns/{campaign_id}")(campaign.page)
+    Page("/tasks/{name}/leaderboard")(leaderboard.page)
+    Page("/people")(people.page)
+    Page("/audit")(audit.page)
     app.add_static_files(ADDRESS, str(files("hub.console.pictures")), max_cache_age=86_400)
-    ui.page("/{rest:path}")(missing.page)
+    Page("/{rest:path}")(missing.page)
     app.on_page_exception(missing.failed)
     ui.run_with(
         FastAPI(),  # takes the settings; requests come straight from `hub.console.Console`

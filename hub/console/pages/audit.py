@@ -13,9 +13,10 @@ from hub.access.principal import Viewer
 from hub.console.elements import Command, block, link, section, text
 from hub.console.frame import frame, live, reading_of
 from hub.console.grids import Column, Pager, Search, filters, grid
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.people import AuditPage, AuditReader
-from hub.console.words import ago, count
+from hub.console.words import count
 from hub.events.audit import ChainFinding
 from skills.messages.events import AuditEntry
 
@@ -27,16 +28,16 @@ def _details(entry: AuditEntry, _: datetime) -> str:
 
 
 ENTRIES: tuple[Column[AuditEntry], ...] = (
-    Column("Number", lambda each, _: str(each.number), look="number"),
-    Column("Who", lambda each, _: each.actor, look="name"),
-    Column("What", lambda each, _: each.action),
-    Column("To what", lambda each, _: each.subject, aside=_details),
-    Column("When", lambda each, now: ago(each.at, now), look="number"),
+    Column(later("Number"), lambda each, _: str(each.number), look="number"),
+    Column(later("Who"), lambda each, _: each.actor, look="name"),
+    Column(later("What"), lambda each, _: each.action),
+    Column(later("To what"), lambda each, _: each.subject, aside=_details),
+    Column(later("When"), at=lambda each: each.at),
 )
 FIELDS = (
-    Search("Who, such as user:maria", "actor"),
-    Search("What, such as channel.moved", "action"),
-    Search("To what", "subject"),
+    Search(later("Who, such as user:maria"), "actor"),
+    Search(later("What, such as channel.moved"), "action"),
+    Search(later("To what"), "subject"),
 )
 
 
@@ -46,29 +47,31 @@ async def page(request: Request) -> RedirectResponse | None:
     return await live(request, AuditReader(reading_of(request), asked), partial(_build, asked))
 
 
-def _build(asked: Asked, viewer: Viewer, _: AuditPage) -> Callable[[AuditPage, datetime], None]:
-    with frame("Audit", viewer):
-        text("h1", "Audit")
-        text("p", "Each entry is chained to the one before: none can be changed or left out unseen.", "lead")
+def _build(asked: Asked, viewer: Viewer, _first: AuditPage) -> Callable[[AuditPage, datetime], None]:
+    with frame(_("Audit"), viewer):
+        text("h1", _("Audit"))
+        text(
+            "p", _("Each entry is chained to the one before: none can be changed or left out unseen."), "lead"
+        )
         filters("/audit", asked, *FIELDS)
         with block("section", "card"):
-            rows = grid("Entries, newest first", ENTRIES, lambda each: each.number)
+            rows = grid(_("Entries, newest first"), ENTRIES, lambda each: each.number)
             pager = Pager("/audit", asked)
-        with section("Does the chain hold?", "section card"):
+        with section(_("Does the chain hold?"), "section card"):
             holds = text("p")
-            check = link("Follow it from its first entry", "/audit?verify=yes", "secondary")
+            check = link(_("Follow it from its first entry"), "/audit?verify=yes", "secondary")
             Command("zunft audit verify")
 
     def show(found: AuditPage, now: datetime) -> None:
         rows.show(found.entries.items, now)
         pager.show(found.entries.next)
         check.set_visibility(found.chain is None)
-        holds.text = _in_words(found.chain) if found.chain else "Not looked at yet; it may take a while."
+        holds.text = _in_words(found.chain) if found.chain else _("Not looked at yet; it may take a while.")
 
     return show
 
 
 def _in_words(chain: ChainFinding) -> str:
     if chain.broken_at is not None:
-        return f"Broken at entry {chain.broken_at}: {chain.reason}."
-    return f"All {count(chain.entries)} entries hold, up to {chain.head[:16]}."
+        return _("Broken at entry {entry}: {reason}.", entry=chain.broken_at, reason=chain.reason)
+    return _("All {entries} entries hold, up to {head}.", entries=count(chain.entries), head=chain.head[:16])

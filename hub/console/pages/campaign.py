@@ -29,13 +29,15 @@ from hub.console.elements import (
     section,
     table,
     text,
+    time_cell,
 )
 from hub.console.frame import frame, live, reading_of
+from hub.console.language import _, later
 from hub.console.reading import CampaignPage, may_operate, read_campaign
 from hub.console.words import (
-    ago,
     amount,
     count,
+    figure,
     interval,
     percent,
     plural,
@@ -51,16 +53,16 @@ from skills.messages.rounds import RoundView
 __all__ = ["page"]
 
 COLUMNS = (
-    "Round",
-    "Candidate, 95 % interval",
-    "Gate",
-    "Deltas",
-    "Steps",
-    "Received",
-    "Hub time",
-    "Opened",
+    later("Round"),
+    later("Candidate, 95 % interval"),
+    later("Gate"),
+    later("Deltas"),
+    later("Steps"),
+    later("Received"),
+    later("Hub time"),
+    later("Opened"),
 )
-GAINS = ("Round", "Delta", "Gain in return")
+GAINS = (later("Round"), later("Delta"), later("Gain in return"))
 MOST_GAINS = 64
 
 Gain = tuple[int, str, float]
@@ -74,27 +76,27 @@ async def page(request: Request, campaign_id: str) -> RedirectResponse | None:
 
 def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
     order = first.campaign.order
-    with frame(f"Campaign for {order.skill}", viewer):
-        with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-            link("Skills", "/skills")
+    with frame(_("Campaign for {skill}", skill=order.skill), viewer):
+        with described(block("nav", "crumbs"), aria_label=_("Breadcrumb")):
+            link(_("Skills"), "/skills")
             text("span", " / ")
             link(order.skill, f"/skills/{order.skill}")
         with block("div", "titled"):
-            text("h1", f"Campaign for {order.skill}")
+            text("h1", _("Campaign for {skill}", skill=order.skill))
             badge = Badge()
             may_act = may_operate(viewer, first.owner)
             stop = _stop_button(first.campaign.campaign_id) if may_act else None
         now_line = NowLine()
-        figures = FigureRow(("Rounds", "Published", "Best candidate", "Received"))
-        with section("Learning curve", "section card"):
-            curve = Chart("The first candidate appears here when the first round has been measured.")
-        with section("Rounds", "section card"):
-            body = table("Rounds of this campaign, newest first", COLUMNS)
+        figures = FigureRow((later("Rounds"), later("Published"), later("Best candidate"), later("Received")))
+        with section(_("Learning curve"), "section card"):
+            curve = Chart(_("The first candidate appears here when the first round has been measured."))
+        with section(_("Rounds"), "section card"):
+            body = table(_("Rounds of this campaign, newest first"), COLUMNS)
             rounds = Entries[RoundView](body, _round_key, ShownRound)
-        with section("What each delta was good for", "section card") as good_for:
-            body = table("Gain in mean return by each delta, newest round first, the least first", GAINS)
+        with section(_("What each delta was good for"), "section card") as good_for:
+            body = table(_("Gain in mean return by each delta, newest round first, the least first"), GAINS)
             gains = Entries[Gain](body, _gain_key, ShownGain)
-        with section("The order", "section card"):
+        with section(_("The order"), "section card"):
             pairs(_order_in_words(order))
 
     def show(found: CampaignPage, now: datetime) -> None:
@@ -114,8 +116,8 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
 
 
 def _stop_button(campaign_id: str) -> Act:
-    question = "Stop this campaign? What it published stays; the round under way gives no candidate."
-    return Act("Stop campaign", "POST", f"{API}/campaigns/{quote(campaign_id)}/stop", question=question)
+    question = _("Stop this campaign? What it published stays; the round under way gives no candidate.")
+    return Act(_("Stop campaign"), "POST", f"{API}/campaigns/{quote(campaign_id)}/stop", question=question)
 
 
 class NowLine:
@@ -138,14 +140,18 @@ class NowLine:
         self._track.show(done, total, ended=not running)
         self._badge.element.set_visibility(running and last is not None)
         if last is None or not running:
-            self._round.text = f"{done} of {total} rounds"
+            self._round.text = _("{done} of {total} rounds", done=done, total=total)
             self._waiting.text = campaign.reason or campaign.waiting_for
             self._arrived.text = ""
             return
-        self._round.text = f"Round {last.number} of {total}"
+        self._round.text = _("Round {number} of {total}", number=last.number, total=total)
         self._badge.show(last.state)
         self._waiting.text = campaign.waiting_for
-        self._arrived.text = f"{plural(last.deltas, 'delta')} so far: {count(last.samples)} steps"
+        self._arrived.text = _(
+            "{deltas} so far: {samples} steps",
+            deltas=plural(last.deltas, "delta"),
+            samples=count(last.samples),
+        )
 
 
 class ShownRound:
@@ -153,16 +159,19 @@ class ShownRound:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Round", "head"), block("span", "line"):
+            with cell(_("Round"), "head"), block("span", "line"):
                 self._number = text("span", "", "name number")
                 self._badge = Badge()
-            with cell("Candidate"):
+            with cell(_("Candidate")):
                 self._candidate = Success()
-            with cell("Gate", "wide"):
+            with cell(_("Gate"), "wide"):
                 self._reason = text("span", "", "note")
-            self._deltas, self._steps = number_cell("Deltas"), number_cell("Steps", "minor")
-            self._received, self._merge = number_cell("Received", "minor"), number_cell("Hub time", "minor")
-            self._opened = number_cell("Opened")
+            self._deltas, self._steps = number_cell(_("Deltas")), number_cell(_("Steps"), "minor")
+            self._received, self._merge = (
+                number_cell(_("Received"), "minor"),
+                number_cell(_("Hub time"), "minor"),
+            )
+            self._opened = time_cell(_("Opened"))
 
     def show(self, entry: RoundView, now: datetime) -> None:
         """The round as it is now."""
@@ -173,7 +182,7 @@ class ShownRound:
         self._deltas.text, self._steps.text = _deltas(entry), count(entry.samples)
         self._received.text = amount(entry.bytes)
         self._merge.text = _seconds(entry)
-        self._opened.text = ago(entry.opened_at, now)
+        self._opened.show(entry.opened_at, now)
 
 
 class ShownGain:
@@ -181,10 +190,10 @@ class ShownGain:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            self._round = number_cell("Round")
-            with cell("Delta"):
+            self._round = number_cell(_("Round"))
+            with cell(_("Delta")):
                 self._delta = text("code", "", "mono")
-            self._gain = number_cell("Gain in return")
+            self._gain = number_cell(_("Gain in return"))
 
     def show(self, entry: Gain, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
         """As it was measured."""
@@ -217,26 +226,38 @@ def _show_figures(figures: FigureRow, campaign: CampaignView) -> None:
         sum(entry.bytes for entry in campaign.rounds),
     )
     shown = len(campaign.rounds)
-    figures.show("Rounds", f"{done} of {total}", f"below: the last {shown}" if done > shown else "")
-    figures.show("Published", count(published), f"{count(rejected)} rejected at the gate")
     figures.show(
-        "Best candidate", percent(best.score) if best else "none yet", interval(best) if best else ""
+        "Rounds",
+        _("{done} of {total}", done=done, total=total),
+        _("below: the last {shown}", shown=shown) if done > shown else "",
+    )
+    figures.show(
+        "Published", count(published), _("{rejected} rejected at the gate", rejected=count(rejected))
+    )
+    figures.show(
+        "Best candidate", percent(best.score) if best else _("none yet"), interval(best) if best else ""
     )
     figures.show("Received", amount(size), plural(deltas, "delta"))
 
 
 def _order_in_words(order: CampaignRequest) -> dict[str, str]:
     merge, gate = order.merge, order.gate
-    full = plural(order.target, "delta") if order.target else "the deltas of all active robots"
-    late = f"{order.deadline_seconds:g} s with {plural(order.quorum, 'delta')}"
+    full = plural(order.target, "delta") if order.target else _("the deltas of all active robots")
     return {
-        "A round closes": f"with {full}, or after {late}",
+        _("A round closes"): _(
+            "with {full}, or after {seconds} s with {deltas}",
+            full=full,
+            seconds=figure(order.deadline_seconds),
+            deltas=plural(order.quorum, "delta"),
+        ),
         **_phases_in_words(order),
-        "Merge": merge.rule_in_words(),
-        "Server optimiser": merge.optimiser_in_words(),
-        "Late deltas": f"up to {plural(merge.max_staleness, 'round')}" if merge.max_staleness else "refused",
-        "Gate": gate.in_words(),
-        "Arms at the gate": ", ".join(gate.embodiments) or "those of the enrolled robots",
+        _("Merge"): merge.rule_in_words(),
+        _("Server optimiser"): merge.optimiser_in_words(),
+        _("Late deltas"): _("up to {rounds}", rounds=plural(merge.max_staleness, "round"))
+        if merge.max_staleness
+        else _("refused"),
+        _("Gate"): gate.in_words(),
+        _("Arms at the gate"): ", ".join(gate.embodiments) or _("those of the enrolled robots"),
     }
 
 
@@ -245,7 +266,7 @@ def _phases_in_words(order: CampaignRequest) -> dict[str, str]:
     if not order.then:
         return _training_in_words(order.training)
     return {
-        f"Rounds {each.first} to {each.last}": "; ".join(
+        _("Rounds {first} to {last}", first=each.first, last=each.last): "; ".join(
             f"{name}: {said}" for name, said in _training_in_words(each.training).items()
         )
         for each in order.stretches
@@ -253,12 +274,20 @@ def _phases_in_words(order: CampaignRequest) -> dict[str, str]:
 
 
 def _training_in_words(training: TrainingPlan) -> dict[str, str]:
-    rate = f"{training.learning_rate:g} falling to {training.final_learning_rate:g}"
     return {
-        "Each robot trains": f"{plural(training.iterations, 'iteration')}, learning rate {rate}",
-        "They learn": training.learner_in_words(),
-        "Robots send": training.sent_in_words(),
-        "Deltas": f"codec {training.codec}, norm at most {training.clip_norm:g}",
+        _("Each robot trains"): _(
+            "{iterations}, learning rate {first} falling to {last}",
+            iterations=plural(training.iterations, "iteration"),
+            first=figure(training.learning_rate),
+            last=figure(training.final_learning_rate),
+        ),
+        _("They learn"): training.learner_in_words(),
+        _("Robots send"): training.sent_in_words(),
+        _("Deltas"): _(
+            "codec {codec}, norm at most {norm}",
+            codec=training.codec,
+            norm=figure(training.clip_norm),
+        ),
     }
 
 
@@ -268,12 +297,14 @@ def _curve(campaign: CampaignView) -> Options | None:
 
 def _curve_in_words(campaign: CampaignView) -> str:
     lines = [
-        f"round {entry.number}: {score_in_words(entry.gate.candidate)}"
+        _("round {number}", number=entry.number) + f": {score_in_words(entry.gate.candidate)}"
         for entry in campaign.rounds
         if entry.gate
     ]
-    return "Success of each round's candidate. " + (
-        "; ".join(lines[-12:]) or "No round has been measured yet"
+    return (
+        _("Success of each round's candidate.")
+        + " "
+        + ("; ".join(lines[-12:]) or _("No round has been measured yet"))
     )
 
 
@@ -283,14 +314,15 @@ def _why_ungated(entry: RoundView) -> str:
 
 
 def _deltas(entry: RoundView) -> str:
-    odd = {"late": entry.late, "missing": int(entry.metrics.get("missing", 0))}
-    words = ", ".join(f"{count(number)} {word}" for word, number in odd.items() if number)
-    return f"{count(entry.deltas)} ({words})" if words else count(entry.deltas)
+    missing = int(entry.metrics.get("missing", 0))
+    late = [_("{number} late", number=count(entry.late))] if entry.late else []
+    odd = [*late, _("{number} missing", number=count(missing))] if missing else late
+    return f"{count(entry.deltas)} ({', '.join(odd)})" if odd else count(entry.deltas)
 
 
 def _seconds(entry: RoundView) -> str:
     spent = [entry.metrics[name] for name in ("merge_seconds", "gate_seconds") if name in entry.metrics]
-    return f"{sum(spent):.1f} s" if spent else ""
+    return f"{figure(sum(spent), '#,##0.0')} s" if spent else ""
 
 
 def _round_key(entry: RoundView) -> str:

@@ -14,12 +14,27 @@ from hub.access.principal import Viewer
 from hub.console.elements import Entries, Success, block, cell, number_cell, section, table, text
 from hub.console.frame import frame, live, reading_of
 from hub.console.grids import Choice, Column, crumbs, filters, grid
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.compare import ArmPair, ComparePage, read_comparison
-from hub.console.words import NO_SCORE, ago, amount, count, interval, percent, points, short_digest
+from hub.console.words import (
+    ago,
+    amount,
+    count,
+    interval,
+    no_score,
+    percent,
+    points,
+    short_digest,
+    signed,
+    state_in_words,
+)
 from skills.messages.skills import Compared, VersionView
 
 __all__ = ["page"]
+
+VERDICTS = (later("not worse"), later("worse"), later("open"))
+"""What a gate finds, in the API's words."""
 
 Fact = tuple[str, str, str]
 
@@ -38,23 +53,30 @@ def _build(
     older, newer = f"v{first.left.version}", f"v{first.right.version}"
     choices = {str(number): f"v{number}" for number in first.numbers}
     shown = {"left": str(first.left.version), "right": str(first.right.version), **asked}
-    with frame(f"{name}: {older} and {newer}", viewer):
-        crumbs(("Skills", "/skills"), (name, here))
-        text("h1", f"{older} and {newer}")
+    with frame(_("{name}: {older} and {newer}", name=name, older=older, newer=newer), viewer):
+        crumbs((_("Skills"), "/skills"), (name, here))
+        text("h1", _("{older} and {newer}", older=older, newer=newer))
         filters(
             f"{here}/compare",
             shown,
-            Choice("One version", "left", choices, none="the one before"),
-            Choice("Another", "right", choices, none="the newest"),
+            Choice(later("One version"), "left", choices, none=later("the one before")),
+            Choice(later("Another"), "right", choices, none=later("the newest")),
         )
-        with section("On the same jobs", "section card"):
+        with section(_("On the same jobs"), "section card"):
             paired = text("p")
-        with section("Arm by arm", "section card") as by_arm:
-            columns = ("Arm", f"Success of {older}", f"Success of {newer}", "Difference")
-            arms = Entries[ArmPair](table("Arms", columns), lambda each: each.arm, ArmRow)
-            text("p", "Each at its own gate: jobs may differ, so small differences say little.", "note step")
-        with section("What they are", "section card"):
-            facts = grid("Facts", _columns(older, newer), lambda each: each[0])
+        with section(_("Arm by arm"), "section card") as by_arm:
+            columns = (
+                _("Arm"),
+                _("Success of {older}", older=older),
+                _("Success of {newer}", newer=newer),
+                _("Difference"),
+            )
+            arms = Entries[ArmPair](table(_("Arms"), columns), lambda each: each.arm, ArmRow)
+            text(
+                "p", _("Each at its own gate: jobs may differ, so small differences say little."), "note step"
+            )
+        with section(_("What they are"), "section card"):
+            facts = grid(_("Facts"), _columns(older, newer), lambda each: each[0])
 
     def show(found: ComparePage, now: datetime) -> None:
         paired.text = _in_words(found.paired, older, newer)
@@ -70,13 +92,13 @@ class ArmRow:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Arm", "head"):
+            with cell(_("Arm"), "head"):
                 self._arm = text("span", "", "name")
-            with cell("Earlier"):
+            with cell(_("Earlier")):
                 self._left = Success()
-            with cell("Later"):
+            with cell(_("Later")):
                 self._right = Success()
-            self._difference = number_cell("Difference")
+            self._difference = number_cell(_("Difference"))
 
     def show(self, pair: ArmPair, _now: datetime) -> None:
         """Both scores on it."""
@@ -85,18 +107,25 @@ class ArmRow:
         self._right.show(pair.right)
         both = pair.left is not None and pair.right is not None
         self._difference.text = (
-            f"{pair.right.score - pair.left.score:+.1%}" if both and pair.left and pair.right else ""
+            signed(pair.right.score - pair.left.score) if both and pair.left and pair.right else ""
         )
 
 
 def _in_words(paired: Compared | None, older: str, newer: str) -> str:
     if paired is None:
-        return f"No gate held {newer} to {older} job by job."
+        return _("No gate held {newer} to {older} job by job.", newer=newer, older=older)
     difference = (paired.wins - paired.losses) / paired.jobs
-    return (
-        f"Of {count(paired.jobs)} jobs that both faced, {newer} alone succeeded in {count(paired.wins)}, "
-        f"{older} alone in {count(paired.losses)}: {points(difference)} apart, which says {newer} is "
-        f"{paired.verdict}; {paired.in_words()}."
+    return _(
+        "Of {jobs} jobs that both faced, {newer} alone succeeded in {wins}, {older} alone in {losses}: "
+        "{difference} apart, which says {newer} is {verdict}; {details}.",
+        jobs=count(paired.jobs),
+        newer=newer,
+        wins=count(paired.wins),
+        older=older,
+        losses=count(paired.losses),
+        difference=points(difference),
+        verdict=_(paired.verdict),
+        details=paired.in_words(),
     )
 
 
@@ -110,16 +139,18 @@ def _columns(older: str, newer: str) -> tuple[Column[Fact], ...]:
 
 def _facts(left: VersionView, right: VersionView, now: datetime) -> list[Fact]:
     lines: dict[str, Callable[[VersionView], str]] = {
-        "Success": lambda each: (
-            f"{percent(each.score.score)} ({interval(each.score)})" if each.score else NO_SCORE
+        _("Success"): lambda each: (
+            f"{percent(each.score.score)} ({interval(each.score)})" if each.score else no_score()
         ),
-        "Gate": lambda each: ("passed" if each.gate.passed else "rejected") if each.gate else NO_SCORE,
-        "Origin": lambda each: each.origin,
-        "Round": lambda each: each.round_id or "",
-        "Robots that contributed": lambda each: count(each.contributors),
-        "Steps behind it": lambda each: count(each.samples),
-        "Size": lambda each: amount(each.size),
-        "Digest": lambda each: short_digest(each.digest),
-        "Made": lambda each: ago(each.created_at, now),
+        _("Gate"): lambda each: (
+            state_in_words("passed" if each.gate.passed else "rejected") if each.gate else no_score()
+        ),
+        _("Origin"): lambda each: each.origin,
+        _("Round"): lambda each: each.round_id or "",
+        _("Robots that contributed"): lambda each: count(each.contributors),
+        _("Steps behind it"): lambda each: count(each.samples),
+        _("Size"): lambda each: amount(each.size),
+        _("Digest"): lambda each: short_digest(each.digest),
+        _("Made"): lambda each: ago(each.created_at, now),
     }
     return [(label, say(left), say(right)) for label, say in lines.items()]

@@ -15,6 +15,7 @@ from hub.console.acting import form
 from hub.console.elements import Command, block, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Column, crumbs, grid
+from hub.console.language import _, later
 from hub.console.queries.explain import ExplainPage, read_explanation
 from hub.console.reading import may_operate
 from hub.console.words import count, percent, points, probability
@@ -24,16 +25,21 @@ from skills.messages.causes import Cause
 __all__ = ["page"]
 
 CAUSES: tuple[Column[Cause], ...] = (
-    Column("Where it fails more", lambda each, _: each.in_words(), look="name"),
-    Column("Success there", lambda each, _: percent(each.success), look="number"),
-    Column("Elsewhere", lambda each, _: percent(each.elsewhere), look="number"),
+    Column(later("Where it fails more"), lambda each, _now: each.in_words(), look="name"),
+    Column(later("Success there"), lambda each, _now: percent(each.success), look="number"),
+    Column(later("Elsewhere"), lambda each, _now: percent(each.elsewhere), look="number"),
     Column(
-        "Lower by, 95 % interval",
-        lambda each, _: f"{points(each.effect)} ({points(each.low)} to {points(each.high)})",
+        later("Lower by, 95 % interval"),
+        lambda each, _now: _(
+            "{effect} ({low} to {high})",
+            effect=points(each.effect),
+            low=points(each.low),
+            high=points(each.high),
+        ),
         look="number",
     ),
-    Column("By chance", lambda each, _: probability(each.chance), look="number"),
-    Column("Episodes there", lambda each, _: count(each.episodes), look="number", minor=True),
+    Column(later("By chance"), lambda each, _now: probability(each.chance), look="number"),
+    Column(later("Episodes there"), lambda each, _now: count(each.episodes), look="number", minor=True),
 )
 
 
@@ -47,35 +53,41 @@ async def page(request: Request, name: str) -> RedirectResponse | None:
 def _build(address: str, viewer: Viewer, first: ExplainPage) -> Callable[[ExplainPage, datetime], None]:
     name, version = first.skill.name, first.version.version
     here = f"/skills/{quote(name)}"
-    with frame(f"Why {name} v{version} fails", viewer):
-        crumbs(("Skills", "/skills"), (name, here))
-        text("h1", f"Why v{version} fails")
+    with frame(_("Why {name} v{version} fails", name=name, version=version), viewer):
+        crumbs((_("Skills"), "/skills"), (name, here))
+        text("h1", _("Why v{version} fails", version=version))
         lead = text("p", "", "lead")
-        with section("What goes with failure", "section card") as known:
-            causes = grid("Figures, the surest first", CAUSES, lambda each: each.figure)
+        with section(_("What goes with failure"), "section card") as known:
+            causes = grid(_("Figures, the surest first"), CAUSES, lambda each: each.figure)
             text(
                 "p",
-                "Chance counts every part that was looked at. What goes with failure need not cause it; "
-                "figures of robots differ by robot.",
+                _(
+                    "Chance counts every part that was looked at. What goes with failure need not cause it; "
+                    "figures of robots differ by robot."
+                ),
                 "note step",
             )
-        with section("Find out", "section card") as unknown:
-            text("p", "A worker runs the version on many held-out robots and jobs; about a minute.", "note")
+        with section(_("Find out"), "section card") as unknown:
+            text(
+                "p", _("A worker runs the version on many held-out robots and jobs; about a minute."), "note"
+            )
             if may_operate(viewer, first.skill.organisation):
                 path = f"{API}/skills/{quote(name)}/versions/{version}/causes"
-                with block("div", "step"), form(path, "Measure", goal=f"{here}/explain?version={version}"):
+                with block("div", "step"), form(path, _("Measure"), goal=f"{here}/explain?version={version}"):
                     pass
-        with section("From a terminal", "section card"):
+        with section(_("From a terminal"), "section card"):
             Command(f"zunft skill explain {name}@{version} --hub {address}")
 
     def show(found: ExplainPage, now: datetime) -> None:
         told = found.explanation
         known.set_visibility(told is not None and bool(told.causes))
         unknown.set_visibility(told is None)
-        lead.text = "Nobody has measured this yet."
+        lead.text = _("Nobody has measured this yet.")
         if told is not None:
-            lead.text = (
-                f"{percent(told.success)} success in {count(told.episodes)} episodes on held-out robots."
+            lead.text = _(
+                "{success} success in {episodes} episodes on held-out robots.",
+                success=percent(told.success),
+                episodes=count(told.episodes),
             )
             causes.show(told.causes, now)
 

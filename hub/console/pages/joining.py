@@ -15,6 +15,7 @@ from hub.console.acting import field, form
 from hub.console.elements import Command, block, described, link, section, text
 from hub.console.frame import frame, hub_address, refuse, viewer_of
 from hub.console.grids import crumbs
+from hub.console.language import _
 from hub.console.queries.robots import operator_of
 from skills.errors import ForbiddenError, UnauthorizedError
 from skills.messages.base import API
@@ -36,24 +37,26 @@ async def page(request: Request) -> RedirectResponse | None:
         refuse(error, viewer)
         return None
     address = hub_address(request)
-    with frame("Let robots in", viewer):
-        crumbs(("Robots", "/robots"))
-        text("h1", "Let robots in")
-        text("p", "Each robot joins with a token of its own, which works once.", "lead")
+    with frame(_("Let robots in"), viewer):
+        crumbs((_("Robots"), "/robots"))
+        text("h1", _("Let robots in"))
+        text("p", _("Each robot joins with a token of its own, which works once."), "lead")
         with (
-            section("1. Make tokens", "section card"),
-            form(f"{API}/enrolment-tokens", "Make tokens", goal="", tells=LINE.format(hub=address)),
+            section(_("1. Make tokens"), "section card"),
+            form(f"{API}/enrolment-tokens", _("Make tokens"), goal="", tells=LINE.format(hub=address)),
         ):
-            field("How many robots", "count", type="number", value="1", min="1", max="100")
-            field("Their name", "name", value="robot", maxlength="50", data_local="")
-            field("Their arm", "arm", value="ur5e", maxlength="64", data_local="")
-            field("Good for, in seconds", "valid_seconds", type="number", value=DAY, min="60", max="31536000")
-        with section("2. On each robot, once", "section card"):
-            text("p", "A line for each robot, with its token, appears here. It is shown only now.", "note")
+            field(_("How many robots"), "count", type="number", value="1", min="1", max="100")
+            field(_("Their name"), "name", value="robot", maxlength="50", data_local="")
+            field(_("Their arm"), "arm", value="ur5e", maxlength="64", data_local="")
+            field(
+                _("Good for, in seconds"), "valid_seconds", type="number", value=DAY, min="60", max="31536000"
+            )
+        with section(_("2. On each robot, once"), "section card"):
+            text("p", _("A line for each robot, with its token, appears here. It is shown only now."), "note")
             described(block("div", "told"), data_told="")
-        with section("3. Let it work", "section card"):
-            text("p", "It practises when a campaign asks it to, and takes new stable versions.", "note")
+        with section(_("3. Let it work"), "section card"):
+            text("p", _("It practises when a campaign asks it to, and takes new stable versions."), "note")
             Command("zunft robot run")
         with block("p", "section"):
-            link("See the fleet", "/robots", "secondary")
+            link(_("See the fleet"), "/robots", "secondary")
     return None

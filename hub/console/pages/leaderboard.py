@@ -27,22 +27,32 @@ from hub.console.elements import (
     section,
     table,
     text,
+    time_cell,
 )
 from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.language import _, later
 from hub.console.reading import read_leaderboard
-from hub.console.words import ago, count, plural, score_in_words
+from hub.console.words import count, figure, plural, score_in_words
 from skills.messages.base import API
 from skills.messages.leaderboards import BoardEntry, ControllerKind, ControllerScore, Leaderboard, Unscored
 from skills.messages.skills import ScoreView
 
 __all__ = ["page"]
 
-COLUMNS = ("Skill", "Success, 95 % interval", "Mean return", "Organisation", "Episodes", "Scored", "Replay")
-BY_HAND = ("Controller", "Success, 95 % interval", "It")
+COLUMNS = (
+    later("Skill"),
+    later("Success, 95 % interval"),
+    later("Mean return"),
+    later("Organisation"),
+    later("Episodes"),
+    later("Scored"),
+    later("Replay"),
+)
+BY_HAND = (later("Controller"), later("Success, 95 % interval"), later("It"))
 KINDS: dict[ControllerKind, str] = {
-    "fixed": "acts on what it observes now",
-    "adaptive": "remembers",
-    "told": "is told what no robot knows",
+    "fixed": later("acts on what it observes now"),
+    "adaptive": later("remembers"),
+    "told": later("is told what no robot knows"),
 }
 BEST = 12
 """Skills in a chart; all are in the table."""
@@ -59,40 +69,42 @@ async def page(request: Request, name: str) -> RedirectResponse | None:
 
 def _build(address: str, viewer: Viewer, first: Leaderboard) -> Callable[[Leaderboard, datetime], None]:
     task, plan = first.task, first.plan
-    with frame(f"Leaderboard of {task}", viewer):
-        with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-            link("Tasks", "/tasks")
+    with frame(_("Leaderboard of {task}", task=task), viewer):
+        with described(block("nav", "crumbs"), aria_label=_("Breadcrumb")):
+            link(_("Tasks"), "/tasks")
             text("span", f" / {task}")
-        text("h1", f"Leaderboard of {task}")
-        text("p", "Measured by this hub, each skill in the same workshops that no robot trained in.", "lead")
-        figures = FigureRow(("Skills", "Robots", "Episodes"))
-        with section("Scores", "section card"):
-            nothing = text("p", "No skill of this task has been scored yet.", "blank")
+        text("h1", _("Leaderboard of {task}", task=task))
+        text(
+            "p", _("Measured by this hub, each skill in the same workshops that no robot trained in."), "lead"
+        )
+        figures = FigureRow((later("Skills"), later("Robots"), later("Episodes")))
+        with section(_("Scores"), "section card"):
+            nothing = text("p", _("No skill of this task has been scored yet."), "blank")
             with block("div") as scores:
-                body = table(f"Scores of skills at {task}, best first", COLUMNS)
+                body = table(_("Scores of skills at {task}, best first", task=task), COLUMNS)
                 entries = Entries[BoardEntry](body, _entry_key, partial(EntryRow, task))
         with block("div", "section") as waiting:
             lines = Entries[Unscored](waiting, _unscored_key, UnscoredLine)
-        with section("Written by hand", "section card") as by_hand:
-            text("p", "What the task's own controllers do on the same jobs.", "note")
-            body = table(f"Scores of controllers at {task}, best first", BY_HAND)
+        with section(_("Written by hand"), "section card") as by_hand:
+            text("p", _("What the task's own controllers do on the same jobs."), "note")
+            body = table(_("Scores of controllers at {task}, best first", task=task), BY_HAND)
             controllers = Entries[ControllerScore](body, _controller_key, ControllerLine)
-        with section("Robot by robot"):
+        with section(_("Robot by robot")):
             cards = Entries[Arm](block("div", "cards"), _arm_key, ArmCard)
-        with section("Repeat a score", "section card"):
-            text("p", "Measures on your machine, and says whether the digits are the same.", "note")
+        with section(_("Repeat a score"), "section card"):
+            text("p", _("Measures on your machine, and says whether the digits are the same."), "note")
             Command(f"zunft task score NAME@stable --hub {address}")
-            text("p", "The same table in a terminal.", "note step")
+            text("p", _("The same table in a terminal."), "note step")
             Command(f"zunft task leaderboard {task} --hub {address}")
             with block("details", "step"):
-                text("summary", f"Seeds, all drawn from {plan.seed}")
+                text("summary", _("Seeds, all drawn from {seed}", seed=plan.seed))
                 pairs(_seeds(first))
 
     def show(board: Leaderboard, now: datetime) -> None:
         arms = _arms(board)
         figures.show("Skills", count(len(board.entries)))
         figures.show("Robots", count(len(arms)))
-        figures.show("Episodes", count(plan.episodes), "on each robot")
+        figures.show("Episodes", count(plan.episodes), _("on each robot"))
         nothing.set_visibility(not board.entries)
         scores.set_visibility(bool(board.entries))
         entries.show(board.entries, now)
@@ -110,16 +122,16 @@ class EntryRow:
     def __init__(self, task: str) -> None:
         self._task = task
         with block("tr") as self.element:
-            with cell("Skill", "head"):
+            with cell(_("Skill"), "head"):
                 with block("span", "line"):
                     self._name, self._version = link("", "/", "name"), text("span", "", "number note")
                 self._confirmed = text("span", "", "note")
-            with cell("Success"):
+            with cell(_("Success")):
                 self._success = Success()
-            self._return, self._owner = number_cell("Mean return"), number_cell("Organisation")
-            self._episodes, self._scored = number_cell("Episodes", "minor"), number_cell("Scored")
-            with cell("Replay"):
-                self._replay = link("Download", "/")
+            self._return, self._owner = number_cell(_("Mean return")), number_cell(_("Organisation"))
+            self._episodes, self._scored = number_cell(_("Episodes"), "minor"), time_cell(_("Scored"))
+            with cell(_("Replay")):
+                self._replay = link(_("Download"), "/")
 
     def show(self, entry: BoardEntry, now: datetime) -> None:
         """The score as it is now."""
@@ -128,10 +140,10 @@ class EntryRow:
         described(self._name, href=f"/skills/{quote(entry.skill)}")
         self._success.show(score)
         self._confirmed.text = entry.confirmed_in_words()
-        self._return.text = "" if score.mean_return is None else f"{score.mean_return:.2f}"
+        self._return.text = "" if score.mean_return is None else figure(score.mean_return, "#,##0.00")
         self._owner.text, self._episodes.text = entry.organisation, count(score.episodes)
-        self._scored.text = ago(entry.scored_at, now)
-        described(self._scored, title=entry.made_with)
+        self._scored.show(entry.scored_at, now)
+        described(self._success.element, title=entry.made_with)
         path = f"{API}/tasks/{quote(self._task)}/leaderboard/{quote(entry.skill)}/replay"
         described(
             self._replay,
@@ -146,16 +158,16 @@ class ControllerLine:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Controller", "head"):
+            with cell(_("Controller"), "head"):
                 self._name = text("span", "", "name")
-            with cell("Success"):
+            with cell(_("Success")):
                 self._success = Success()
-            with cell("It"):
+            with cell(_("It")):
                 self._kind = text("span", "", "note")
 
     def show(self, each: ControllerScore, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
         """The score as it is now."""
-        self._name.text, self._kind.text = each.name, KINDS[each.kind]
+        self._name.text, self._kind.text = each.name, _(KINDS[each.kind])
         self._success.show(each.score)
 
 
@@ -168,7 +180,11 @@ class UnscoredLine:
 
     def show(self, each: Unscored, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
         """As it is now."""
-        why = f"cannot be measured: {each.reason}" if each.state == "failed" else "waits to be measured."
+        why = (
+            _("cannot be measured: {reason}", reason=each.reason)
+            if each.state == "failed"
+            else _("waits to be measured.")
+        )
         self._said.text = f"{each.skill} v{each.version} {why}"
 
 
@@ -178,7 +194,7 @@ class ArmCard:
     def __init__(self) -> None:
         with block("section", "card") as self.element:
             self._title = text("h3")
-            self._chart = Chart("No score.")
+            self._chart = Chart(_("No score."))
 
     def show(self, arm: Arm, now: datetime) -> None:  # noqa: ARG002 - an entry is shown at a time
         """The scores as they are now."""
@@ -199,10 +215,12 @@ def _arms(board: Leaderboard) -> list[Arm]:
 
 def _seeds(board: Leaderboard) -> dict[str, str]:
     rows = {
-        f"Workshop {draw.workshop}": f"jobs {draw.jobs}, {plural(draw.episodes, 'episode')} on each robot"
+        _("Workshop {number}", number=draw.workshop): _(
+            "jobs {jobs}, {episodes} on each robot", jobs=draw.jobs, episodes=plural(draw.episodes, "episode")
+        )
         for draw in board.seeds
     }
-    return {**rows, "Task": board.task_digest or "not known here"}
+    return {**rows, _("Task"): board.task_digest or _("not known here")}
 
 
 def _entry_key(entry: BoardEntry) -> str:

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from hub.console.elements import link, text
 from hub.console.frame import frame, refuse, viewer_of
+from hub.console.language import TAGS, _, spoken
 from skills.errors import NotFoundError
 
 __all__ = ["failed", "page"]
@@ -17,13 +18,16 @@ __all__ = ["failed", "page"]
 async def page(request: Request, rest: str) -> None:
     """Say that there is nothing at this address."""
     viewer = await asyncio.to_thread(viewer_of, request)
-    refuse(NotFoundError(f"there is no page /{rest[:64]}.", remedy="See what there is."), viewer)
+    refuse(
+        NotFoundError(_("there is no page /{rest}.", rest=rest[:64]), remedy=_("See what there is.")), viewer
+    )
 
 
-def failed(_: Exception) -> None:
+def failed(_error: Exception) -> None:
     """Say that the hub failed; its log has the reason."""
-    with frame("Not available", None):
-        text("h1", "This page failed")
-        text("p", "The fault is the hub's, not yours; its log says more. Try again in a moment.", "lead")
-        link("Back to the start", "/", "secondary step")
+    ui.context.client.page.language = TAGS[spoken()]
+    with frame(_("Not available"), None):
+        text("h1", _("This page failed"))
+        text("p", _("The fault is the hub's, not yours; its log says more. Try again in a moment."), "lead")
+        link(_("Back to the start"), "/", "secondary step")
     ui.context.client.status_code = 500

@@ -14,47 +14,48 @@ from hub.console.acting import choice, field, form
 from hub.console.elements import Command, block, described, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, filters, grid
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.people import PeoplePage, read_people
-from hub.console.words import ago, amount, count
+from hub.console.words import amount, count, state_in_words
 from skills.messages.base import API
 from skills.messages.organisations import OrganisationView
 from skills.messages.users import UserView
 
 __all__ = ["page"]
 
-ROLES = {"researcher": "researcher: publishes", "operator": "operator: runs robots and campaigns"}
+ROLES = {
+    "researcher": later("researcher: publishes"),
+    "operator": later("operator: runs robots and campaigns"),
+}
 PEOPLE: tuple[Column[UserView], ...] = (
-    Column("Name", lambda each, _: each.name, look="name"),
-    Column("Role", lambda each, _: each.role),
-    Column("Organisation", lambda each, _: each.organisation),
-    Column("Signs in", lambda each, _: each.issuer or "with a token"),
-    Column(
-        "Token ends",
-        lambda each, now: ago(each.expires_at, now) if each.expires_at else "never",
-        look="number",
-    ),
+    Column(later("Name"), lambda each, _now: each.name, look="name"),
+    Column(later("Role"), lambda each, _now: state_in_words(each.role)),
+    Column(later("Organisation"), lambda each, _now: each.organisation),
+    Column(later("Signs in"), lambda each, _now: each.issuer or _("with a token")),
+    Column(later("Token ends"), at=lambda each: each.expires_at, never=later("never")),
 )
 
 
 def _used(name: str) -> Callable[[OrganisationView, datetime], str]:
     show = amount if name.endswith("bytes") else count
 
-    def say(each: OrganisationView, _: datetime) -> str:
+    def say(each: OrganisationView, _now: datetime) -> str:
         most = getattr(each.quotas, name)
-        return show(getattr(each.use, name)) + (f" of {show(most)}" if most is not None else "")
+        used = show(getattr(each.use, name))
+        return used if most is None else _("{used} of {most}", used=used, most=show(most))
 
     return say
 
 
 ORGANISATIONS: tuple[Column[OrganisationView], ...] = (
-    Column("Organisation", lambda each, _: each.name, look="name"),
-    Column("People", lambda each, _: count(each.users), look="number"),
-    Column("Robots", _used("robots"), look="number"),
-    Column("Storage", _used("storage_bytes"), look="number"),
-    Column("Uploads in an hour", _used("uploads_per_hour"), look="number"),
-    Column("Campaigns", _used("campaigns"), look="number"),
-    Column("Its skills are seen by", lambda each, _: each.visibility),
+    Column(later("Organisation"), lambda each, _now: each.name, look="name"),
+    Column(later("People"), lambda each, _now: count(each.users), look="number"),
+    Column(later("Robots"), _used("robots"), look="number"),
+    Column(later("Storage"), _used("storage_bytes"), look="number"),
+    Column(later("Uploads in an hour"), _used("uploads_per_hour"), look="number"),
+    Column(later("Campaigns"), _used("campaigns"), look="number"),
+    Column(later("Its skills are seen by"), lambda each, _now: state_in_words(each.visibility)),
 )
 
 
@@ -66,30 +67,30 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(
-    address: str, asked: Asked, viewer: Viewer, _: PeoplePage
+    address: str, asked: Asked, viewer: Viewer, _first: PeoplePage
 ) -> Callable[[PeoplePage, datetime], None]:
-    with frame("People", viewer):
-        text("h1", "People")
+    with frame(_("People"), viewer):
+        text("h1", _("People"))
         filters(
             "/people",
             asked,
-            Search("Name", "text"),
-            Choice("Role", "role", {each: each for each in (*ROLES, "admin")}),
+            Search(later("Name"), "text"),
+            Choice(later("Role"), "role", {each: state_in_words(each) for each in (*ROLES, "admin")}),
         )
         with block("section", "card"):
-            people = grid("People", PEOPLE, lambda each: each.name)
+            people = grid(_("People"), PEOPLE, lambda each: each.name)
             pager = Pager("/people", asked)
-        with section("Invite a colleague", "section card"):
-            text("p", "Whoever opens the link signs in by it. It is shown only now.", "note")
+        with section(_("Invite a colleague"), "section card"):
+            text("p", _("Whoever opens the link signs in by it. It is shown only now."), "note")
             tells = f"{address}/login#{{token}}"
-            with form(f"{API}/colleagues", "Invite", goal="", tells=tells):
-                field("Name", "name", maxlength="64")
-                choice("Role", "role", ROLES, "researcher")
-                field("Good for, in days", "valid_days", type="number", value="30", min="1", max="3650")
+            with form(f"{API}/colleagues", _("Invite"), goal="", tells=tells):
+                field(_("Name"), "name", maxlength="64")
+                choice(_("Role"), "role", {each: _(said) for each, said in ROLES.items()}, "researcher")
+                field(_("Good for, in days"), "valid_days", type="number", value="30", min="1", max="3650")
             described(block("div", "told"), data_told="")
             Command("zunft user invite NAME --role researcher")
-        with section("Organisations and what they use", "section card"):
-            organisations = grid("Organisations", ORGANISATIONS, lambda each: each.name)
+        with section(_("Organisations and what they use"), "section card"):
+            organisations = grid(_("Organisations"), ORGANISATIONS, lambda each: each.name)
 
     def show(found: PeoplePage, now: datetime) -> None:
         people.show(found.people.items, now)

@@ -16,6 +16,7 @@ from hub.console.elements import Badge, Command, FigureRow, block, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Column, crumbs, grid
 from hub.console.happenings import in_words
+from hub.console.language import _, later
 from hub.console.queries.robots import RobotPage, read_robot
 from hub.console.reading import may_operate
 from hub.console.words import ago, amount, count, plural, state_in_words
@@ -25,7 +26,7 @@ from skills.messages.robots import Contribution
 
 __all__ = ["page"]
 
-FORGET = (
+FORGET = later(
     "Forget {name} for good? Its deltas are deleted, and every version that learned from it is made again "
     "without it or taken back. There is no way back."
 )
@@ -40,23 +41,23 @@ async def page(request: Request, robot_id: str) -> RedirectResponse | None:
 def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPage, datetime], None]:
     robot = first.robot
     with frame(robot.name, viewer):
-        crumbs(("Robots", "/robots"))
+        crumbs((_("Robots"), "/robots"))
         with block("div", "titled"):
             text("h1", robot.name)
             badge = Badge()
             forget = _forget(first) if may_operate(viewer, robot.organisation) else None
-        figures = FigureRow(("Arm", "Organisation", "Last seen", "Joined"))
-        with section("Would not take", "section card warned") as refused:
+        figures = FigureRow((later("Arm"), later("Organisation"), later("Last seen"), later("Joined")))
+        with section(_("Would not take"), "section card warned") as refused:
             refusal, why = text("p"), text("p", "", "note")
-        with section("Forgotten", "section card") as gone:
+        with section(_("Forgotten"), "section card") as gone:
             withdrawn, changed = text("p"), text("p", "", "note")
             retry = _retry(robot.robot_id) if may_operate(viewer, robot.organisation) else None
-        with section("What it sent", "section card") as sent:
-            contributions = grid("Contributions, newest first", SENT, lambda each: each.round_id)
-        nothing_sent = text("p", "It has sent nothing that counted yet.", "blank")
-        with section("What happened", "section card"):
-            events = grid("Events, newest first", EVENTS, lambda each: each.id)
-        with section("From a terminal", "section card"):
+        with section(_("What it sent"), "section card") as sent:
+            contributions = grid(_("Contributions, newest first"), SENT, lambda each: each.round_id)
+        nothing_sent = text("p", _("It has sent nothing that counted yet."), "blank")
+        with section(_("What happened"), "section card"):
+            events = grid(_("Events, newest first"), EVENTS, lambda each: each.id)
+        with section(_("From a terminal"), "section card"):
             Command(f"zunft robot list --text {robot.robot_id} --hub {address}")
             Command(f"zunft robot forget {robot.robot_id} --dry-run --hub {address}")
 
@@ -71,7 +72,9 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         gone.set_visibility(withdrawal is not None)
         if withdrawal is not None:
             deltas = plural(withdrawal.deltas, "delta")
-            withdrawn.text = f"{state_in_words(withdrawal.state)}: {deltas} deleted"
+            withdrawn.text = _(
+                "{state}: {deltas} deleted", state=state_in_words(withdrawal.state), deltas=deltas
+            )
             changed.text = withdrawal.reason or ", ".join(each.skill for each in withdrawal.skills)
             if retry is not None:
                 retry.element.set_visibility(withdrawal.state == "failed")
@@ -89,37 +92,39 @@ def _show_figures(figures: FigureRow, found: RobotPage, now: datetime) -> None:
     robot = found.robot
     figures.show("Arm", robot.embodiment, robot.robot_id)
     figures.show("Organisation", robot.organisation)
-    lost = f"missed since {ago(robot.lost_at, now)}" if robot.lost_at else ""
-    figures.show("Last seen", ago(robot.last_seen_at, now) if robot.last_seen_at else "never", lost)
+    lost = _("missed since {lost_at}", lost_at=ago(robot.lost_at, now)) if robot.lost_at else ""
+    figures.show("Last seen", ago(robot.last_seen_at, now) if robot.last_seen_at else _("never"), lost)
     figures.show("Joined", ago(robot.enrolled_at, now))
 
 
 def _forget(first: RobotPage) -> Act:
     robot = first.robot
     path = f"{API}/robots/{quote(robot.robot_id)}/withdrawal"
-    question = FORGET.format(name=robot.name)
-    return Act("Forget robot", "POST", path, question=question, body={}, confirm=robot.name, is_grave=True)
+    question = _(FORGET, name=robot.name)
+    return Act(_("Forget robot"), "POST", path, question=question, body={}, confirm=robot.name, is_grave=True)
 
 
 def _retry(robot_id: str) -> Act:
-    return Act("Try again", "POST", f"{API}/robots/{quote(robot_id)}/withdrawal", body={})
+    return Act(_("Try again"), "POST", f"{API}/robots/{quote(robot_id)}/withdrawal", body={})
 
 
 SENT: tuple[Column[Contribution], ...] = (
     Column(
-        "Round",
-        lambda each, _: f"{each.skill}, round {each.number}",
+        later("Round"),
+        lambda each, _now: _("{skill}, round {number}", skill=each.skill, number=each.number),
         look="name",
         target=lambda each: f"/campaigns/{each.campaign_id}",
     ),
-    Column("Steps", lambda each, _: count(each.samples), look="number"),
-    Column("Size", lambda each, _: amount(each.size), look="number"),
+    Column(later("Steps"), lambda each, _now: count(each.samples), look="number"),
+    Column(later("Size"), lambda each, _now: amount(each.size), look="number"),
     Column(
-        "Late by", lambda each, _: plural(each.staleness, "round") if each.staleness else "", look="number"
+        later("Late by"),
+        lambda each, _now: plural(each.staleness, "round") if each.staleness else "",
+        look="number",
     ),
-    Column("Received", lambda each, now: ago(each.received_at, now), look="number"),
+    Column(later("Received"), at=lambda each: each.received_at),
 )
 EVENTS: tuple[Column[Event], ...] = (
-    Column("What", lambda each, _: in_words(each)),
-    Column("When", lambda each, now: ago(each.at, now), look="number"),
+    Column(later("What"), lambda each, _now: in_words(each)),
+    Column(later("When"), at=lambda each: each.at),
 )

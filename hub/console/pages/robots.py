@@ -13,15 +13,22 @@ from hub.access.principal import Viewer
 from hub.console.elements import block, described, empty, link, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, chips, filters, grid
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.robots import FleetPage, read_fleet
-from hub.console.words import ago, count, plural
+from hub.console.words import count, plural
 from skills.messages.robots import RobotCounts, RobotView
 
 __all__ = ["page"]
 
-STATES = {"": "all", "online": "online", "away": "away", "lost": "lost", "new": "not heard of yet"}
-REFUSING = {"true": "something", "false": "nothing"}
+STATES = {
+    "": later("all"),
+    "online": later("online"),
+    "away": later("away"),
+    "lost": later("lost"),
+    "new": later("not heard of yet"),
+}
+REFUSING = {"true": later("something"), "false": later("nothing")}
 
 
 async def page(request: Request) -> RedirectResponse | None:
@@ -32,39 +39,39 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(
-    address: str, asked: Asked, _viewer: Viewer, _: FleetPage
+    address: str, asked: Asked, _viewer: Viewer, _first: FleetPage
 ) -> Callable[[FleetPage, datetime], None]:
-    with frame("Robots", _viewer):
+    with frame(_("Robots"), _viewer):
         with block("div", "titled"):
-            text("h1", "Robots")
-            described(text("a", "Let robots in", "primary apart"), href="/robots/join")
+            text("h1", _("Robots"))
+            described(text("a", _("Let robots in"), "primary apart"), href="/robots/join")
         lead = text("p", "", "lead")
         states = chips("/robots", asked, "state", STATES)
         filters(
             "/robots",
             asked,
-            Search("Name or id", "text"),
-            Search("Arm", "embodiment"),
-            Search("Organisation", "organisation"),
-            Choice("Refuses", "refusing", REFUSING),
+            Search(later("Name or id"), "text"),
+            Search(later("Arm"), "embodiment"),
+            Search(later("Organisation"), "organisation"),
+            Choice(later("Refuses"), "refusing", REFUSING),
         )
         with block("section", "card") as listed:
-            rows = grid("Robots", COLUMNS, lambda robot: robot.robot_id)
+            rows = grid(_("Robots"), COLUMNS, lambda robot: robot.robot_id)
             pager = Pager("/robots", asked)
         nothing = empty(
-            "Let robots in",
-            "A robot joins with a one-time token and one command; then it proves itself by its own key.",
+            _("Let robots in"),
+            _("A robot joins with a one-time token and one command; then it proves itself by its own key."),
             f"zunft token create --count 4 --hub {address} --token TOKEN",
         )
         with nothing:
-            link("Do it from here", "/robots/join", "primary step")
-        nobody = text("p", "No robot is like that.", "blank")
+            link(_("Do it from here"), "/robots/join", "primary step")
+        nobody = text("p", _("No robot is like that."), "blank")
 
     def show(found: FleetPage, now: datetime) -> None:
         lead.text = fleet_in_words(found.counts)
         for state, chip in states.items():
             number = getattr(found.counts, state) if state else found.counts.robots
-            chip.text = f"{STATES[state]} {count(number)}"
+            chip.text = f"{_(STATES[state])} {count(number)}"
         listed.set_visibility(bool(found.robots.items))
         nothing.set_visibility(not found.counts.robots)
         nobody.set_visibility(bool(found.counts.robots and not found.robots.items))
@@ -77,11 +84,15 @@ def _build(
 def fleet_in_words(counts: RobotCounts) -> str:
     """Who is there, in a sentence."""
     if not counts.robots:
-        return "No robot has joined yet."
-    parts = [f"{count(counts.online)} online", f"{count(counts.away)} away"]
-    parts += [f"{count(counts.lost)} lost"] if counts.lost else []
-    refusing = f"; {plural(counts.refusing, 'robot')} would not take a version" if counts.refusing else ""
-    return f"{plural(counts.robots, 'robot')}: {', '.join(parts)}{refusing}."
+        return _("No robot has joined yet.")
+    numbers = {"online": counts.online, "away": counts.away, "lost": counts.lost}
+    parts = [
+        f"{count(number)} {_(STATES[each])}" for each, number in numbers.items() if number or each != "lost"
+    ]
+    said = f"{plural(counts.robots, 'robot')}: {', '.join(parts)}"
+    if not counts.refusing:
+        return f"{said}."
+    return _("{said}; {robots} would not take a version.", said=said, robots=plural(counts.refusing, "robot"))
 
 
 def _refused(robot: RobotView, _now: datetime) -> str:
@@ -95,20 +106,16 @@ def _why(robot: RobotView, _now: datetime) -> str:
 
 COLUMNS: tuple[Column[RobotView], ...] = (
     Column(
-        "Robot",
+        later("Robot"),
         lambda robot, _: robot.name,
         look="name",
         target=lambda robot: f"/robots/{robot.robot_id}",
         aside=lambda robot, _: robot.robot_id,
     ),
-    Column("State", lambda robot, _: robot.state, look="badge"),
-    Column("Arm", lambda robot, _: robot.embodiment),
-    Column("Organisation", lambda robot, _: robot.organisation, minor=True),
-    Column(
-        "Last seen",
-        lambda robot, now: ago(robot.last_seen_at, now) if robot.last_seen_at else "never",
-        look="number",
-    ),
-    Column("Would not take", _refused, aside=_why),
+    Column(later("State"), lambda robot, _: robot.state, look="badge"),
+    Column(later("Arm"), lambda robot, _: robot.embodiment),
+    Column(later("Organisation"), lambda robot, _: robot.organisation, minor=True),
+    Column(later("Last seen"), at=lambda robot: robot.last_seen_at, never=later("never")),
+    Column(later("Would not take"), _refused, aside=_why),
 )
 """What robots report beside this, such as the version in use, is a line here."""

@@ -30,17 +30,20 @@ from hub.console.elements import (
     section,
     table,
     text,
+    time_cell,
 )
 from hub.console.fitting import FitSection
 from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.language import _, later
 from hub.console.reading import SkillPage, SkillReader, may_operate
 from hub.console.releasing import ReleaseButton
 from hub.console.words import (
-    NO_SCORE,
     ago,
     amount,
     count,
+    figure,
     interval,
+    no_score,
     percent,
     plural,
     release_in_words,
@@ -54,10 +57,19 @@ from skills.messages.skills import ScoreView, SkillView, VersionView
 
 __all__ = ["page"]
 
-COLUMNS = ("Version", "Success, 95 % interval", "Origin", "Robots", "Steps", "Size", "Digest", "Made")
+COLUMNS = (
+    later("Version"),
+    later("Success, 95 % interval"),
+    later("Origin"),
+    later("Robots"),
+    later("Steps"),
+    later("Size"),
+    later("Digest"),
+    later("Made"),
+)
 ORDER = (
-    ("Deltas at least", "quorum", 2, 100_000),
-    ("Seconds a round", "deadline_seconds", 600, 31_536_000),
+    (later("Deltas at least"), "quorum", 2, 100_000),
+    (later("Seconds a round"), "deadline_seconds", 600, 31_536_000),
 )
 """Label, field of the order, default and most; the rounds are as the task advises."""
 
@@ -75,30 +87,34 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         _crumbs()
         text("h1", name)
         summary = text("p", "", "lead")
-        figures = FigureRow(("Success", "Stable version", "Learned from", "Task"))
+        figures = FigureRow((later("Success"), later("Stable version"), later("Learned from"), later("Task")))
         with block("p", "section"):
             task = first.skill.task
-            link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard", "also")
-            link("Compare two versions", f"/skills/{quote(name)}/compare", "also")
-            link("Why it fails", f"/skills/{quote(name)}/explain", "also")
+            link(_("Leaderboard of {task}", task=task), f"/tasks/{quote(task)}/leaderboard", "also")
+            link(_("Compare two versions"), f"/skills/{quote(name)}/compare", "also")
+            link(_("Why it fails"), f"/skills/{quote(name)}/explain", "also")
         campaign = CampaignLine()
         with block("div", "section columns"):
-            success = _chart_card("Success against version", "No version has been measured yet.")
-            arms = _chart_card("Stable version, arm by arm", "The gate measures each arm when a round ends.")
+            success = _chart_card(_("Success against version"), _("No version has been measured yet."))
+            arms = _chart_card(
+                _("Stable version, arm by arm"), _("The gate measures each arm when a round ends.")
+            )
         order = _order(name, first.advice) if may_act else None
         _commands(address, name)
-        with section("Versions", "section card"):
+        with section(_("Versions"), "section card"):
             releasing = described(text("p", "", "note"), role="status")
-            body = table(f"Versions of {name}", (*COLUMNS, "Release") if may_act else COLUMNS)
+            body = table(
+                _("Versions of {name}", name=name), (*COLUMNS, later("Release")) if may_act else COLUMNS
+            )
             versions = Entries[tuple[VersionView, SkillPage]](
                 body, _version_key, partial(ShownVersion, may_act=may_act)
             )
         fitting = FitSection()
-        with section("Lineage", "section card"):
-            lineage = Chart("No version yet.", "chart low")
+        with section(_("Lineage"), "section card"):
+            lineage = Chart(_("No version yet."), "chart low")
             text(
                 "p",
-                "Left to right: each version and what it was made from. Rings were not published.",
+                _("Left to right: each version and what it was made from. Rings were not published."),
                 "note",
             )
         _contract(first.versions[0].manifest.contract if first.versions else None)
@@ -113,7 +129,10 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         success.show(_success_chart(found.versions), _success_in_words(found.versions))
         scores = _scores_by_arm(found.skill)
         arms.show(embodiment_chart(scores) if scores else None, _arms_in_words(scores))
-        lineage.show(lineage_chart(found.versions), f"Lineage of {plural(len(found.versions), 'version')}")
+        lineage.show(
+            lineage_chart(found.versions),
+            _("Lineage of {versions}", versions=plural(len(found.versions), "version")),
+        )
         versions.show(((version, found) for version in found.versions), now)
         releasing.text = release_in_words(found.release)
         fitting.show(found.fits, found.to_run, now)
@@ -137,7 +156,9 @@ class CampaignLine:
             last = running.rounds[-1] if running.rounds else None
             self._badge.show(last.state if last else "running")
             total = running.order.rounds_in_all
-            self._link.text = f"Round {last.number if last else 1} of {total} is under way"
+            self._link.text = _(
+                "Round {number} of {total} is under way", number=last.number if last else 1, total=total
+            )
             described(self._link, href=f"/campaigns/{running.campaign_id}")
 
 
@@ -146,18 +167,18 @@ class ShownVersion:
 
     def __init__(self, *, may_act: bool) -> None:
         with block("tr") as self.element:
-            with cell("Version", "head"), block("span", "line"):
+            with cell(_("Version"), "head"), block("span", "line"):
                 self._name = text("span", "", "name number")
                 self._badges = {name: Badge(name) for name in ("stable", "candidate", "rejected")}
                 self._arms = text("span", "", "note")
-            with cell("Success"):
+            with cell(_("Success")):
                 self._success = Success()
-            self._origin, self._robots = number_cell("Origin"), number_cell("Robots")
-            self._steps, self._size = number_cell("Steps", "minor"), number_cell("Size", "minor")
-            with cell("Digest"):
+            self._origin, self._robots = number_cell(_("Origin")), number_cell(_("Robots"))
+            self._steps, self._size = number_cell(_("Steps"), "minor"), number_cell(_("Size"), "minor")
+            with cell(_("Digest")):
                 self._digest = text("code", "", "mono")
-            self._made = number_cell("Made")
-            self._release = cell("Release", "acts") if may_act else None
+            self._made = time_cell(_("Made"))
+            self._release = cell(_("Release"), "acts") if may_act else None
             self._act: ReleaseButton | None = None
 
     def show(self, shown: tuple[VersionView, SkillPage], now: datetime) -> None:
@@ -180,25 +201,27 @@ class ShownVersion:
         self._steps.text, self._size.text = count(version.samples), amount(version.size)
         self._digest.text = short_digest(version.digest)
         described(self._digest, title=version.digest)
-        self._made.text = ago(version.created_at, now)
+        self._made.show(version.created_at, now)
 
 
 def _order(name: str, advice: CampaignPlan) -> Element:
     """A campaign for this skill, with what an operator most often sets; all else as its task advises."""
     fixed = {"skill": name, **advice.model_dump(mode="json", exclude={"rounds"})}
-    rounds = ("Rounds", "rounds", advice.rounds, 100_000)
-    with section("Start a campaign", "section card") as frame_:
-        text("p", "Robots practise this skill round by round, from its stable or newest version on.", "note")
-        text("p", f"As its task advises: {advice.in_words()}.", "note")
-        with form(f"{API}/campaigns", "Start", fixed=fixed, goal="/campaigns/{campaign_id}"):
+    rounds = (later("Rounds"), "rounds", advice.rounds, 100_000)
+    with section(_("Start a campaign"), "section card") as frame_:
+        text(
+            "p", _("Robots practise this skill round by round, from its stable or newest version on."), "note"
+        )
+        text("p", _("As its task advises: {advice}.", advice=advice.in_words()), "note")
+        with form(f"{API}/campaigns", _("Start"), fixed=fixed, goal="/campaigns/{campaign_id}"):
             for label, key, value, most in (rounds, *ORDER):
-                field(label, key, type="number", value=str(value), min="1", max=str(most))
+                field(_(label), key, type="number", value=str(value), min="1", max=str(most))
     return frame_
 
 
 def _crumbs() -> None:
-    with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-        link("Skills", "/skills")
+    with described(block("nav", "crumbs"), aria_label=_("Breadcrumb")):
+        link(_("Skills"), "/skills")
 
 
 def _chart_card(title: str, nothing: str) -> Chart:
@@ -211,26 +234,28 @@ def _show_figures(figures: FigureRow, skill: SkillView, now: datetime) -> None:
     stable = skill.stable
     score = stable.score if stable else None
     aside = f"{interval(score)}, {plural(score.episodes, 'episode')}" if score else ""
-    figures.show("Success", percent(score.score) if score else NO_SCORE, aside)
+    figures.show("Success", percent(score.score) if score else no_score(), aside)
     figures.show(
         "Stable version",
-        f"v{stable.version}" if stable else "none yet",
-        f"of {skill.versions}, {ago(skill.updated_at, now)}",
+        f"v{stable.version}" if stable else _("none yet"),
+        _("of {versions}, {ago}", versions=count(skill.versions), ago=ago(skill.updated_at, now)),
     )
-    learned = plural(stable.contributors, "robot") if stable and stable.contributors else "nobody yet"
-    figures.show("Learned from", learned, f"{count(stable.samples)} steps" if stable else "")
+    learned = plural(stable.contributors, "robot") if stable and stable.contributors else _("nobody yet")
+    figures.show(
+        "Learned from", learned, _("{samples} steps", samples=count(stable.samples)) if stable else ""
+    )
     figures.show("Task", skill.task)
 
 
 def _commands(address: str, name: str) -> None:
-    with section("Use it", "section card"):
-        text("p", "Let a robot in, with a one-time token from an operator.", "note")
+    with section(_("Use it"), "section card"):
+        text("p", _("Let a robot in, with a one-time token from an operator."), "note")
         Command(f"zunft robot join --hub {address} --token TOKEN --name NAME --embodiment ur5e")
-        text("p", "Run the skill on it: verified, and without torch or Ray.", "note step")
+        text("p", _("Run the skill on it: verified, and without torch or Ray."), "note step")
         Command(f"zunft robot use {name}")
-        text("p", "Or let it practise the skill and share what it learns.", "note step")
+        text("p", _("Or let it practise the skill and share what it learns."), "note step")
         Command(f"zunft robot run --skill {name}")
-        text("p", "Only take the file. The program checks its digest, curl does not.", "note step")
+        text("p", _("Only take the file. The program checks its digest, curl does not."), "note step")
         Command(f"zunft skill pull {name}@stable --hub {address} -o {name}.skill")
         Command(f"curl -fL {address}{API}/skills/{name}/versions/stable/file -o {name}.skill")
 
@@ -239,10 +264,10 @@ def _contract(contract: Contract | None) -> None:
     if contract is None:
         return
     with block("section", "section card"), block("details"):
-        text("summary", "What a robot must sense and obey")
+        text("summary", _("What a robot must sense and obey"))
         with block("div", "cards"):
-            _channels("Observation", contract.observation)
-            _channels(f"Action, {contract.control_hz:g} times a second", contract.action)
+            _channels(_("Observation"), contract.observation)
+            _channels(_("Action, {hertz} times a second", hertz=figure(contract.control_hz)), contract.action)
 
 
 def _channels(title: str, channels: tuple[Channel, ...]) -> Element:
@@ -262,12 +287,12 @@ def _scores_by_arm(skill: SkillView) -> dict[str, ScoreView]:
 
 def _success_in_words(versions: tuple[VersionView, ...]) -> str:
     lines = [f"v{version.version}: {score_in_words(version.score)}" for version in versions[:12]]
-    return "Success against version. " + "; ".join(lines)
+    return _("Success against version") + ": " + "; ".join(lines)
 
 
 def _arms_in_words(scores: dict[str, ScoreView]) -> str:
-    return (
-        "; ".join(f"{name}: {score_in_words(score)}" for name, score in scores.items()) or "Not measured yet"
+    return "; ".join(f"{name}: {score_in_words(score)}" for name, score in scores.items()) or _(
+        "Not measured yet"
     )
 
 

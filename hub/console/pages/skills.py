@@ -21,27 +21,45 @@ from hub.console.elements import (
     number_cell,
     table,
     text,
+    time_cell,
 )
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Pager, Search, filters
+from hub.console.language import _, later
 from hub.console.pictures import TaskPicture
 from hub.console.queries.asking import Asked
 from hub.console.queries.skills import read_skills
-from hub.console.words import ago, count
+from hub.console.words import count
 from skills.messages.lists import Page
 from skills.messages.skills import SkillView
 
 __all__ = ["page"]
 
-COLUMNS = ("Skill", "Task", "Stable", "Success, 95 % interval", "Robots", "Updated")
+COLUMNS = (
+    later("Skill"),
+    later("Task"),
+    later("Stable"),
+    later("Success, 95 % interval"),
+    later("Robots"),
+    later("Updated"),
+)
 FIELDS = (
-    Search("Words", "text"),
-    Search("Task", "task"),
-    Search("Measured on arm", "embodiment"),
-    Search("Organisation", "organisation"),
-    Choice("Has a version that is", "channel", {"stable": "stable", "candidate": "a candidate"}),
-    Search("Success at least, 0 to 1", "lowest_score", kind="number", step="0.01"),
-    Choice("Order", "sort", {"name": "by name", "updated": "newest first"}, none="best first"),
+    Search(later("Words"), "text"),
+    Search(later("Task"), "task"),
+    Search(later("Measured on arm"), "embodiment"),
+    Search(later("Organisation"), "organisation"),
+    Choice(
+        later("Has a version that is"),
+        "channel",
+        {"stable": later("stable"), "candidate": later("a candidate")},
+    ),
+    Search(later("Success at least, 0 to 1"), "lowest_score", kind="number", step="0.01"),
+    Choice(
+        later("Order"),
+        "sort",
+        {"name": later("by name"), "updated": later("newest first")},
+        none=later("best first"),
+    ),
 )
 
 
@@ -53,24 +71,26 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(
-    address: str, asked: Asked, viewer: Viewer, _: Page[SkillView]
+    address: str, asked: Asked, viewer: Viewer, _first: Page[SkillView]
 ) -> Callable[[Page[SkillView], datetime], None]:
-    with frame("Skills", viewer):
-        text("h1", "Skills")
+    with frame(_("Skills"), viewer):
+        text("h1", _("Skills"))
         text(
             "p",
-            "What robots have learned together. Best first means by what is certain: the lower end of the "
-            "interval of the stable version's success.",
+            _(
+                "What robots have learned together. Best first means by what is certain: the lower end of "
+                "the interval of the stable version's success."
+            ),
             "lead",
         )
         filters("/skills", asked, *FIELDS)
         with block("section", "card") as listed:
-            rows = Entries[SkillView](table("Skills", COLUMNS), lambda skill: skill.name, SkillRow)
+            rows = Entries[SkillView](table(_("Skills"), COLUMNS), lambda skill: skill.name, SkillRow)
             pager = Pager("/skills", asked)
-        nothing = text("p", "No skill is like that.", "blank")
+        nothing = text("p", _("No skill is like that."), "blank")
         first = empty(
-            "Publish a first skill",
-            "Robots need something to start from: an untrained network that fits the task.",
+            _("Publish a first skill"),
+            _("Robots need something to start from: an untrained network that fits the task."),
             "zunft skill new weld-seam -o weld-seam.skill",
             f"zunft skill publish weld-seam.skill --hub {address} --token TOKEN",
         )
@@ -91,15 +111,18 @@ class SkillRow:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Skill", "head"), block("div", "pictured"):
+            with cell(_("Skill"), "head"), block("div", "pictured"):
                 self._picture = TaskPicture()
                 with block("div"):
                     self._name = link("", "/", "name")
                     self._summary = text("span", "", "note below")
-            self._task, self._stable = number_cell("Task"), number_cell("Stable")
-            with cell("Success"):
+            self._task, self._stable = number_cell(_("Task")), number_cell(_("Stable"))
+            with cell(_("Success")):
                 self._success = Success()
-            self._robots, self._updated = number_cell("Robots", "minor"), number_cell("Updated", "minor")
+            self._robots, self._updated = (
+                number_cell(_("Robots"), "minor"),
+                time_cell(_("Updated"), "minor"),
+            )
 
     def show(self, skill: SkillView, now: datetime) -> None:
         """The skill as it is now."""
@@ -107,7 +130,7 @@ class SkillRow:
         self._picture.show(skill.task)
         self._name.text, self._summary.text, self._task.text = skill.name, skill.summary, skill.task
         described(self._name, href=f"/skills/{skill.name}")
-        self._stable.text = f"v{stable.version}" if stable else "none yet"
+        self._stable.text = f"v{stable.version}" if stable else _("none yet")
         self._success.show(stable.score if stable else None)
         self._robots.text = count(stable.contributors) if stable else "0"
-        self._updated.text = ago(skill.updated_at, now)
+        self._updated.show(skill.updated_at, now)

@@ -12,12 +12,24 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.beginning import FirstSteps
-from hub.console.elements import Badge, Entries, FigureRow, Track, block, described, link, section, text
+from hub.console.elements import (
+    Badge,
+    Entries,
+    FigureRow,
+    Moment,
+    Track,
+    block,
+    described,
+    link,
+    section,
+    text,
+)
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Column, grid
 from hub.console.happenings import address_of, in_words
+from hub.console.language import _, later
 from hub.console.queries.start import StartPage, read_start
-from hub.console.words import ago, amount, count, plural, progress
+from hub.console.words import amount, count, plural, progress
 from skills.messages.campaigns import CampaignView
 from skills.messages.events import Event
 from skills.messages.overview import Need, NeedKind
@@ -26,6 +38,15 @@ from skills.messages.rounds import RoundView
 
 __all__ = ["page"]
 
+SENTENCES: dict[NeedKind, str] = {
+    "candidate_rejected": later("The newest candidate of {about} was rejected."),
+    "release_refused": later("A version of {about} was not released."),
+    "campaign_failed": later("The campaign for {about} failed."),
+    "task_refused": later("The task {about} did not pass its check."),
+    "robots_lost": later("{number} of your robots are missed."),
+    "robots_refuse": later("{number} of your robots would not take a version."),
+    "quota": later("{about} has nearly used up what it may."),
+}
 NEEDS: dict[NeedKind, str] = {
     "candidate_rejected": "/skills/{about}",
     "release_refused": "/skills/{about}",
@@ -38,8 +59,8 @@ NEEDS: dict[NeedKind, str] = {
 """Where a person goes on."""
 
 HAPPENED: tuple[Column[Event], ...] = (
-    Column("What", lambda each, _: in_words(each), target=lambda each: address_of(each) or "/"),
-    Column("When", lambda each, now: ago(each.at, now), look="number"),
+    Column(later("What"), lambda each, _: in_words(each), target=lambda each: address_of(each) or "/"),
+    Column(later("When"), at=lambda each: each.at),
 )
 
 
@@ -51,17 +72,19 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(address: str, viewer: Viewer, first: StartPage) -> Callable[[StartPage, datetime], None]:
-    with frame("Start", viewer):
-        text("h1", "Today")
+    with frame(_("Start"), viewer):
+        text("h1", _("Today"))
         lead = text("p", "", "lead")
         steps = FirstSteps(address, viewer, first.tasks)
-        figures = FigureRow(("Robots online", "Away", "Lost", "Would not take a version"))
-        with section("Needs a person", "section card warned") as needed:
+        figures = FigureRow(
+            (later("Robots online"), later("Away"), later("Lost"), later("Would not take a version"))
+        )
+        with section(_("Needs a person"), "section card warned") as needed:
             needs = Entries[Need](block("ul", "needs"), _need_key, NeedLine)
-        with section("Campaigns under way") as running:
+        with section(_("Campaigns under way")) as running:
             cards = Entries[CampaignView](block("div", "cards"), _campaign_key, CampaignCard)
-        with section("What happened last", "section card") as past:
-            events = grid("Events, newest first", HAPPENED, lambda each: each.id)
+        with section(_("What happened last"), "section card") as past:
+            events = grid(_("Events, newest first"), HAPPENED, lambda each: each.id)
 
     def show(found: StartPage, now: datetime) -> None:
         seen = found.overview
@@ -82,15 +105,19 @@ def _build(address: str, viewer: Viewer, first: StartPage) -> Callable[[StartPag
 def _in_words(found: StartPage) -> str:
     seen = found.overview
     if not seen.begun.skill:
-        return "Nothing has been learned here yet."
-    busy = plural(len(seen.campaigns), "campaign") if seen.campaigns else "No campaign"
-    needs = f"{plural(len(seen.needs), 'thing')} for a person to look at" if seen.needs else "all is well"
-    return f"{busy} under way, {needs}." if seen.robots is not None else f"{busy} under way."
+        return _("Nothing has been learned here yet.")
+    busy = plural(len(seen.campaigns), "campaign") if seen.campaigns else _("No campaign")
+    if seen.robots is None:
+        return _("{busy} under way.", busy=busy)
+    if not seen.needs:
+        return _("{busy} under way, all is well.", busy=busy)
+    needs = plural(len(seen.needs), "thing")
+    return _("{busy} under way, {needs} for a person to look at.", busy=busy, needs=needs)
 
 
 def _show_robots(figures: FigureRow, counts: RobotCounts) -> None:
-    figures.show("Robots online", count(counts.online), f"of {count(counts.robots)}")
-    figures.show("Away", count(counts.away + counts.new), f"{count(counts.new)} not heard of yet")
+    figures.show("Robots online", count(counts.online), _("of {robots}", robots=count(counts.robots)))
+    figures.show("Away", count(counts.away + counts.new), _("{new} not heard of yet", new=count(counts.new)))
     figures.show("Lost", count(counts.lost))
     figures.show("Would not take a version", count(counts.refusing))
 
@@ -101,13 +128,14 @@ class NeedLine:
     def __init__(self) -> None:
         with block("li") as self.element:
             self._what = link("", "/", "name")
-            self._why, self._when = text("span", "", "note"), text("span", "", "note number")
+            self._why, self._when = text("span", "", "note"), Moment("note number")
 
     def show(self, need: Need, now: datetime) -> None:
         """It as it is now."""
-        self._what.text, self._why.text = need.in_words(), need.reason
+        self._what.text = _(SENTENCES[need.kind], about=need.about, number=count(need.number))
+        self._why.text = need.reason
         described(self._what, href=NEEDS[need.kind].format(about=quote(need.about)))
-        self._when.text = ago(need.at, now) if need.at else ""
+        self._when.show(need.at, now)
 
 
 class CampaignCard:
@@ -131,13 +159,18 @@ class CampaignCard:
         self._track.show(done, total, ended=False)
         last = campaign.rounds[-1] if campaign.rounds else None
         self._badge.show(last.state if last else campaign.state)
-        self._round.text = f"Round {last.number if last else 1} of {total}"
+        self._round.text = _("Round {number} of {total}", number=last.number if last else 1, total=total)
         self._waiting.text = campaign.waiting_for
         self._deltas.text = _arrived(last) if last else ""
 
 
 def _arrived(entry: RoundView) -> str:
-    return f"{plural(entry.deltas, 'delta')} so far: {count(entry.samples)} steps, {amount(entry.bytes)}"
+    return _(
+        "{deltas} so far: {samples} steps, {bytes}",
+        deltas=plural(entry.deltas, "delta"),
+        samples=count(entry.samples),
+        bytes=amount(entry.bytes),
+    )
 
 
 def _need_key(need: Need) -> tuple[str, str, str]:

@@ -26,16 +26,18 @@ from hub.console.elements import (
     section,
     table,
     text,
+    time_cell,
 )
 from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.language import _, later
 from hub.console.reading import TaskPage, read_task
-from hub.console.words import ago, amount, finding_in_words, short_digest
+from hub.console.words import amount, figure, finding_in_words, short_digest, state_in_words
 from skills.manifest import Channel
 from skills.messages.tasks import FindingView, TaskFacts, TaskVersionView
 
 __all__ = ["page"]
 
-CONTRACT = ("Channel", "Kind", "Size", "Unit", "Scale")
+CONTRACT = (later("Channel"), later("Kind"), later("Size"), later("Unit"), later("Scale"))
 
 
 async def page(request: Request, name: str) -> RedirectResponse | None:
@@ -47,36 +49,36 @@ async def page(request: Request, name: str) -> RedirectResponse | None:
 def _build(address: str, viewer: Viewer, first: TaskPage) -> Callable[[TaskPage, datetime], None]:
     name = first.task.name
     with frame(name, viewer):
-        with described(block("nav", "crumbs"), aria_label="Breadcrumb"):
-            link("Tasks", "/tasks")
+        with described(block("nav", "crumbs"), aria_label=_("Breadcrumb")):
+            link(_("Tasks"), "/tasks")
         text("h1", name)
         title, summary = text("p", "", "lead"), text("p", "")
-        figures = FigureRow(("Version", "Licence", "Organisation", "Robots"))
-        with section("What the checker found", "section card"):
-            body = table("Findings", ("Check", "Result", "Finding"))
+        figures = FigureRow((later("Version"), later("Licence"), later("Organisation"), later("Robots")))
+        with section(_("What the checker found"), "section card"):
+            body = table(_("Findings"), (_("Check"), _("Result"), _("Finding")))
             findings = Entries[FindingView](body, lambda each: each.check, FindingLine)
-        with section("Contract", "section card"):
-            body = table("What a robot senses and does", CONTRACT)
+        with section(_("Contract"), "section card"):
+            body = table(_("What a robot senses and does"), CONTRACT)
             contract = Entries[tuple[str, Channel]](body, lambda each: (each[0], each[1].name), ChannelLine)
-        with section("Get it", "section card"):
+        with section(_("Get it"), "section card"):
             Command(f"zunft task fetch {name} --hub {address}")
-            link("Leaderboard of its skills", f"/tasks/{name}/leaderboard")
-        with section("README", "section card") as about:
+            link(_("Leaderboard of its skills"), f"/tasks/{name}/leaderboard")
+        with section(_("README"), "section card") as about:
             readme = described(text("pre", ""), style="white-space: pre-wrap")
-        with section("Versions", "section card"):
-            columns = ("Version", "State", "Size", "Digest", "Published")
+        with section(_("Versions"), "section card"):
+            columns = (_("Version"), _("State"), _("Size"), _("Digest"), _("Published"))
             versions = Entries[TaskVersionView](
-                table(f"Versions of {name}", columns), lambda each: each.version, VersionLine
+                table(_("Versions of {name}", name=name), columns), lambda each: each.version, VersionLine
             )
 
     def show(found: TaskPage, now: datetime) -> None:
         newest = found.versions[0]
         title.text, summary.text, readme.text = newest.title, newest.summary, newest.readme
         about.set_visibility(bool(newest.readme))
-        figures.show("Version", f"v{newest.version}", newest.state)
+        figures.show("Version", f"v{newest.version}", state_in_words(newest.state))
         figures.show("Licence", newest.licence)
-        figures.show("Organisation", found.task.organisation, found.task.visibility)
-        figures.show("Robots", ", ".join(newest.facts.embodiments) if newest.facts else "not known yet")
+        figures.show("Organisation", found.task.organisation, state_in_words(found.task.visibility))
+        figures.show("Robots", ", ".join(newest.facts.embodiments) if newest.facts else _("not known yet"))
         findings.show(newest.findings, now)
         contract.show(_channels(newest.facts), now)
         versions.show(found.versions, now)
@@ -87,8 +89,8 @@ def _build(address: str, viewer: Viewer, first: TaskPage) -> Callable[[TaskPage,
 def _channels(facts: TaskFacts | None) -> list[tuple[str, Channel]]:
     if facts is None:
         return []
-    sensed = [("observation", each) for each in facts.contract.observation]
-    return sensed + [("action", each) for each in facts.contract.action]
+    sensed = [(_("observation"), each) for each in facts.contract.observation]
+    return sensed + [(_("action"), each) for each in facts.contract.action]
 
 
 class FindingLine:
@@ -96,10 +98,10 @@ class FindingLine:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Check", "head"):
+            with cell(_("Check"), "head"):
                 self._check = text("span", "", "name")
-            self._result = number_cell("Result")
-            with cell("Finding"):
+            self._result = number_cell(_("Result"))
+            with cell(_("Finding")):
                 self._text, self._remedy = text("span"), text("span", "", "note")
 
     def show(self, finding: FindingView, _now: datetime) -> None:
@@ -113,15 +115,15 @@ class ChannelLine:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Channel", "head"):
+            with cell(_("Channel"), "head"):
                 self._name = text("span", "", "name")
-            self._cells = [number_cell(label) for label in CONTRACT[1:]]
+            self._cells = [number_cell(_(label)) for label in CONTRACT[1:]]
 
     def show(self, entry: tuple[str, Channel], _now: datetime) -> None:
         """The channel."""
         kind, channel = entry
         self._name.text = channel.name
-        shown = (kind, str(channel.size), channel.unit, f"{channel.scale:g}")
+        shown = (kind, str(channel.size), channel.unit, figure(channel.scale))
         for place, content in zip(self._cells, shown, strict=True):
             place.text = content
 
@@ -131,17 +133,18 @@ class VersionLine:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Version", "head"):
+            with cell(_("Version"), "head"):
                 self._name = text("span", "", "name number")
-            with cell("State"):
+            with cell(_("State")):
                 self._state = Badge()
-            self._size, self._digest = number_cell("Size"), number_cell("Digest")
-            self._made = number_cell("Published")
+            self._size, self._digest = number_cell(_("Size")), number_cell(_("Digest"))
+            self._made = time_cell(_("Published"))
 
     def show(self, version: TaskVersionView, now: datetime) -> None:
         """The version as it is now."""
         self._name.text = f"v{version.version}"
         self._state.show(version.state)
-        self._size.text, self._made.text = amount(version.size), ago(version.created_at, now)
+        self._size.text = amount(version.size)
+        self._made.show(version.created_at, now)
         self._digest.text = short_digest(version.digest)
         described(self._digest, title=version.digest)

@@ -10,15 +10,35 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
-from hub.console.elements import Badge, Entries, block, cell, described, empty, link, number_cell, table, text
+from hub.console.elements import (
+    Badge,
+    Entries,
+    block,
+    cell,
+    described,
+    empty,
+    link,
+    number_cell,
+    table,
+    text,
+    time_cell,
+)
 from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.language import _, later
 from hub.console.reading import read_tasks
-from hub.console.words import ago, plural
+from hub.console.words import plural
 from skills.messages.tasks import TaskView
 
 __all__ = ["page"]
 
-COLUMNS = ("Task", "State", "Version", "Licence", "Organisation", "Updated")
+COLUMNS = (
+    later("Task"),
+    later("State"),
+    later("Version"),
+    later("Licence"),
+    later("Organisation"),
+    later("Updated"),
+)
 
 
 async def page(request: Request) -> RedirectResponse | None:
@@ -28,22 +48,24 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(
-    address: str, viewer: Viewer, _: tuple[TaskView, ...]
+    address: str, viewer: Viewer, _first: tuple[TaskView, ...]
 ) -> Callable[[tuple[TaskView, ...], datetime], None]:
-    with frame("Tasks", viewer):
-        text("h1", "Tasks")
+    with frame(_("Tasks"), viewer):
+        text("h1", _("Tasks"))
         lead = text("p", "", "lead")
         with block("section", "section card") as listed:
-            rows = Entries[TaskView](table("Tasks of this hub", COLUMNS), lambda each: each.name, TaskLine)
+            rows = Entries[TaskView](table(_("Tasks of this hub"), COLUMNS), lambda each: each.name, TaskLine)
         nothing = empty(
-            "Publish a task",
-            "A task is a folder of data. The hub checks it before it lists it.",
+            _("Publish a task"),
+            _("A task is a folder of data. The hub checks it before it lists it."),
             "zunft task new stack-bricks",
             f"zunft task publish ./stack-bricks --hub {address} --token TOKEN",
         )
 
     def show(found: tuple[TaskView, ...], now: datetime) -> None:
-        lead.text = f"{plural(len(found), 'task')} that fleets can practise, each checked by this hub."
+        lead.text = _(
+            "{tasks} that fleets can practise, each checked by this hub.", tasks=plural(len(found), "task")
+        )
         listed.set_visibility(bool(found))
         nothing.set_visibility(not found)
         rows.show(found, now)
@@ -56,13 +78,13 @@ class TaskLine:
 
     def __init__(self) -> None:
         with block("tr") as self.element:
-            with cell("Task", "head"):
+            with cell(_("Task"), "head"):
                 self._name = link("", "/", "name")
                 self._title = text("span", "", "note")
-            with cell("State"):
+            with cell(_("State")):
                 self._state = Badge()
-            self._version, self._licence = number_cell("Version"), number_cell("Licence")
-            self._owner, self._updated = number_cell("Organisation"), number_cell("Updated")
+            self._version, self._licence = number_cell(_("Version")), number_cell(_("Licence"))
+            self._owner, self._updated = number_cell(_("Organisation")), time_cell(_("Updated"))
 
     def show(self, task: TaskView, now: datetime) -> None:
         """The task as it is now."""
@@ -70,4 +92,5 @@ class TaskLine:
         described(self._name, href=f"/tasks/{task.name}")
         self._state.show(task.state)
         self._version.text, self._licence.text = f"v{task.versions[-1]}", task.licence
-        self._owner.text, self._updated.text = task.organisation, ago(task.updated_at, now)
+        self._owner.text = task.organisation
+        self._updated.show(task.updated_at, now)

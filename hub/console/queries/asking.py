@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from hub.console.language import _
 from skills.errors import RequestError
 from skills.messages.lists import ListQuery
 
@@ -33,5 +34,7 @@ def query_of(kind: type[Q], asked: Asked, *, rows: int = ROWS) -> Q:
     except ValidationError as error:
         where = str(error.errors()[0]["loc"][0])
         raise RequestError(
-            f"this list has no such {where}.", where=where, remedy="Begin again without filters."
+            _("this list has no such {where}.", where=where),
+            where=where,
+            remedy=_("Begin again without filters."),
         ) from error

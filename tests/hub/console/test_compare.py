@@ -45,7 +45,7 @@ def test_two_versions_stand_side_by_side(tmp_path: Path, address: str) -> None:
                 "compared": {**paired, "verdict": "not worse", "unseen": 0.03},
             }
         page = ok(client.get(address)).text
-        for words in ("v1 and v2", "+20.0%", "-30.0%", "v2 alone succeeded in 12", "v1 alone in 4"):
+        for words in ("v1 and v2", "+20.0 %", "-30.0 %", "v2 alone succeeded in 12", "v1 alone in 4"):
             assert words in page
 
 
