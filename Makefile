@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test chaos fuzz results others rollout check format browser clean help
+.PHONY: demo test thorough chaos fuzz results others rollout check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -16,6 +16,9 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (some
 
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+thorough: $(INSTALLED) ## Run the long forms of what `make test` has a shorter form of (some minutes)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m thorough
 
 chaos: $(INSTALLED)  ## Break hubs, robots, database and store for a quarter of an hour, and count what is lost
 	$(BIN)/python -m tests.chaos --faults 390 --rounds 50 --write
