@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test accessibility chaos fuzz conformance results others rollout onnx check format browser clean help
+.PHONY: demo test thorough accessibility chaos fuzz conformance results others rollout onnx check format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'

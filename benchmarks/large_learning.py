@@ -227,7 +227,7 @@ def federated(base: Skill, robots: Sequence[Jobs], seed: int, size: int = MINIBA
         for robot, stream in enumerate(streams):
             delta, sent = practised(base, stream, robot, rate)
             norm = delta.norms(matrices_of_delta(base.manifest, PLAN))["network"]
-            deltas[f"{robot}"] = Received(1000, None, norm, 0, delta.tensors, base.digest)
+            deltas[f"{robot}"] = Received(1000, None, norm, 0, delta.tensors, base=base.digest)
         made = BytesIO()
         write_candidate(
             made,

@@ -55,7 +55,12 @@ def upper(column: NDArray[np.float64] | NDArray[np.str_]) -> NDArray[np.bool_]:
 
 
 @pytest.mark.parametrize(
-    ("figure", "fails"), [("delay", greatest), ("embodiment", greatest), ("payload", upper)]
+    ("figure", "fails"),
+    [
+        ("delay", greatest),
+        pytest.param("embodiment", greatest, marks=pytest.mark.thorough),
+        pytest.param("payload", upper, marks=pytest.mark.thorough),
+    ],
 )
 def test_a_planted_cause_comes_first(
     figure: str, fails: Callable[[NDArray[np.float64] | NDArray[np.str_]], NDArray[np.bool_]]

@@ -64,7 +64,7 @@ def merged(
         state,
         BASE,
         {
-            f"sha256:{number:064x}": Received(100 + 50 * number, None, norm(whole), 0, each, base)
+            f"sha256:{number:064x}": Received(100 + 50 * number, None, norm(whole), 0, each, base=base)
             for number, (each, whole, base) in enumerate(zip(deltas, dense, bases, strict=True))
         },
         training,

@@ -50,6 +50,7 @@ def test_the_fast_demo_runs_the_whole_way(tmp_path: Path) -> None:
         assert CliRunner().invoke(app, again).exit_code == 0
 
 
+@pytest.mark.thorough  # shorter: tests/fleet/test_masters.py, and the demo above
 def test_where_masters_teach_they_are_the_lone_policies(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "zunft", "demo", "--fast", "--task", "swing-load"]
     finished = subprocess.run(
