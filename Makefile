@@ -17,6 +17,9 @@ demo: $(INSTALLED)   ## Install, then let four arms learn to weld together (some
 test: $(INSTALLED) browser   ## Install, then run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+thorough: $(INSTALLED) ## Run the long forms of what `make test` has a shorter form of (some minutes)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m thorough
+
 accessibility: $(INSTALLED) browser  ## Look at every page of the console in all looks, languages and widths with axe-core
 	ZUNFT_ALL_WAYS=yes $(BIN)/python -m pytest tests/hub/console/test_accessibility.py
 
