@@ -91,18 +91,17 @@ class Badge:
 
 
 class Track:
-    """How many of the ordered rounds have ended."""
+    """How much of something has come about, such as how many of the ordered rounds have ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "Rounds that ended") -> None:
+        self._label = label
         self._track = described(block("div", "track"), role="progressbar", aria_valuemin="0")
         with self._track:
             self._fill = block("div")
 
     def show(self, done: int, total: int, *, ended: bool) -> None:
         """`done` of `total`."""
-        described(
-            self._track, aria_valuenow=str(done), aria_valuemax=str(total), aria_label="Rounds that ended"
-        )
+        described(self._track, aria_valuenow=str(done), aria_valuemax=str(total), aria_label=self._label)
         self._track.classes(replace="track ended" if ended else "track")
         self._fill.style(replace=f"width: {100 * done / total:.1f}%")
 

@@ -22,7 +22,7 @@ from hub.console.queries.asking import Asked
 __all__ = ["Choice", "Column", "Pager", "Search", "chips", "crumbs", "filters", "grid"]
 
 Model = TypeVar("Model")
-Look = Literal["plain", "name", "number", "badge", "note", "mono"]
+Look = Literal["plain", "name", "number", "badge", "note", "mono", "warn"]
 
 
 @dataclass(frozen=True)

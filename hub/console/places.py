@@ -7,6 +7,7 @@ from hub.access.principal import Viewer
 __all__ = ["places_of"]
 
 FOR_ALL = (("Skills", "/skills"), ("Tasks", "/tasks"))
+FOR_KNOWN = (("Roll-outs", "/rollouts"),)
 FOR_OPERATORS = (("Robots", "/robots"), ("People", "/people"))
 FOR_ADMINS = (("Audit", "/audit"),)
 
@@ -17,4 +18,4 @@ def places_of(viewer: Viewer) -> tuple[tuple[str, str], ...]:
         return FOR_ALL
     operators = FOR_OPERATORS if viewer.may_act_as("operator", "read") else ()
     admins = FOR_ADMINS if viewer.may_act_as("admin", "administer") else ()
-    return FOR_ALL + operators + admins
+    return FOR_ALL + FOR_KNOWN + operators + admins

@@ -23,7 +23,9 @@ __all__ = [
     "release_in_words",
     "score_in_words",
     "short_digest",
+    "span",
     "state_in_words",
+    "until",
 ]
 
 STATES = {
@@ -40,6 +42,11 @@ STATES = {
     "checking": "being checked",
     "listed": "listed",
     "refused": "refused",
+    "measuring": "being measured",
+    "waiting": "waits for a word",
+    "paused": "paused",
+    "done": "everybody's",
+    "aborted": "rolled back",
     "new": "not heard of yet",
     "withdrawn": "forgotten",
     "requested": "asked for",
@@ -103,12 +110,20 @@ def amount(size: int) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """How long ago, or how long until, in the largest whole unit."""
+    """How long ago, in the largest whole unit; what clocks that differ put into the future is just now."""
     seconds = (_aware(now) - _aware(moment)).total_seconds()
-    if abs(seconds) < 5:
-        return "just now"
-    text = _duration(abs(seconds))
-    return f"{text} ago" if seconds > 0 else f"in {text}"
+    return "just now" if seconds < 5 else f"{_duration(seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """How long something takes, in the largest whole unit: `2 h`."""
+    return _duration(seconds)
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """How long there is left until then; what is over is said as `ago` says it."""
+    seconds = (_aware(moment) - _aware(now)).total_seconds()
+    return f"in {_duration(seconds)}" if seconds >= 1 else ago(moment, now)
 
 
 def short_digest(digest: str) -> str:

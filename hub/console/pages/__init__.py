@@ -20,6 +20,9 @@ from hub.console.pages import (
     people,
     robot,
     robots,
+    rolling,
+    rollout,
+    rollouts,
     skill,
     skills,
     start,
@@ -45,6 +48,9 @@ def build() -> FastAPI:
     ui.page("/robots/{robot_id}")(robot.page)
     ui.page("/skills/{name}/compare")(compare.page)
     ui.page("/skills/{name}/explain")(explain.page)
+    ui.page("/skills/{name}/rollout")(rolling.page)
+    ui.page("/rollouts")(rollouts.page)
+    ui.page("/rollouts/{rollout_id}")(rollout.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)

@@ -16,7 +16,7 @@ from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, filters, grid
 from hub.console.queries.asking import Asked
 from hub.console.queries.people import PeoplePage, read_people
-from hub.console.words import ago, amount, count
+from hub.console.words import amount, count, until
 from skills.messages.base import API
 from skills.messages.organisations import OrganisationView
 from skills.messages.users import UserView
@@ -31,7 +31,7 @@ PEOPLE: tuple[Column[UserView], ...] = (
     Column("Signs in", lambda each, _: each.issuer or "with a token"),
     Column(
         "Token ends",
-        lambda each, now: ago(each.expires_at, now) if each.expires_at else "never",
+        lambda each, now: until(each.expires_at, now) if each.expires_at else "never",
         look="number",
     ),
 )

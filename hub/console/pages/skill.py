@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 
 from hub.access.principal import Viewer
 from hub.console.acting import field, form
@@ -159,6 +160,7 @@ class ShownVersion:
             self._made = number_cell("Made")
             self._release = cell("Release", "acts") if may_act else None
             self._act: ReleaseButton | None = None
+            self._rollout: TextElement | None = None
 
     def show(self, shown: tuple[VersionView, SkillPage], now: datetime) -> None:
         """The version as it is now, on its page."""
@@ -167,7 +169,13 @@ class ShownVersion:
             if self._act is None:
                 with self._release:
                     self._act = ReleaseButton(version)
+                    here = f"/skills/{quote(version.skill)}/rollout?version={version.version}"
+                    self._rollout = link("Roll out", here, "quiet")
             self._act.show(version, found.skill.stable, found.fits)
+        if self._rollout is not None:
+            stable = found.skill.stable
+            is_ours = stable is None or stable.version == version.version or bool(version.withdrawn)
+            self._rollout.set_visibility(not is_ours)
         rejected = version.gate is not None and not version.gate.passed
         marks = {"rejected"} if rejected else set(version.channels)
         if "stable" in marks:
