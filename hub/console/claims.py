@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from hub.console.grids import Column
@@ -9,14 +11,23 @@ from hub.console.words import ago, count, percent
 from skills.messages.reports import FleetRobot, Use
 from skills.messages.rollouts import RolloutState
 
-__all__ = ["CLAIMS", "FLEET", "badge_of", "drift_in_words", "in_use", "jobs_in_words", "since"]
+__all__ = [
+    "CLAIMS",
+    "FLEET",
+    "badge_of",
+    "drift_in_words",
+    "guards_in_words",
+    "in_use",
+    "jobs_in_words",
+    "since",
+]
 
 CLAIMS = "What robots say of themselves; the hub has not seen it."
 
 
 def badge_of(state: RolloutState) -> str:
-    """A roll-out's state as badges say it: open is a round's word, too."""
-    return "running" if state == "open" else state
+    """A roll-out's state as badges say it, whose words are rounds', too."""
+    return {"open": "running", "done": "finished"}.get(state, state)
 
 
 def in_use(said: Use, _now: datetime | None = None) -> str:
@@ -46,6 +57,15 @@ def jobs_in_words(said: Use, _now: datetime | None = None) -> str:
     if tally is None or not tally.jobs:
         return ""
     return f"{count(tally.done)} done, {count(tally.failed)} failed ({percent(tally.done / tally.jobs)})"
+
+
+def guards_in_words(uses: Sequence[Use]) -> str:
+    """How often each guard objected, over all that was reported; empty where none did."""
+    objected: Counter[str] = Counter()
+    for each in uses:
+        objected.update(each.report.guards if each.report else {})
+    said = ", ".join(f"{name} {count(number)} times" for name, number in objected.items() if number)
+    return f"Guards that objected: {said}." if said else ""
 
 
 def _state(robot: FleetRobot, now: datetime) -> str:

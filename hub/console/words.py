@@ -45,7 +45,6 @@ STATES = {
     "measuring": "being measured",
     "waiting": "waits for a word",
     "paused": "paused",
-    "done": "everybody's",
     "aborted": "rolled back",
     "new": "not heard of yet",
     "withdrawn": "forgotten",

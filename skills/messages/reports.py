@@ -115,7 +115,7 @@ class Adoption(Message):
 
 
 class Use(Message):
-    """What one robot says of a skill that it asks for, beside what it is to use; fields as in `FleetRobot`."""
+    """What a robot says of a skill that it asks for, beside what it is to use; fields as in `FleetRobot`."""
 
     skill: str = ""
     wanted: int | None = None

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from nicegui import app, ui
 
 from hub.console.pages import (
+    adoption,
     audit,
     campaign,
     compare,
@@ -51,6 +52,7 @@ def build() -> FastAPI:
     ui.page("/skills/{name}/rollout")(rolling.page)
     ui.page("/rollouts")(rollouts.page)
     ui.page("/rollouts/{rollout_id}")(rollout.page)
+    ui.page("/skills/{name}/robots")(adoption.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)

@@ -10,16 +10,19 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
+from hub.console.claims import CLAIMS, drift_in_words, in_use, jobs_in_words, since
 from hub.console.elements import block, described, empty, link, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, chips, filters, grid
 from hub.console.queries.asking import Asked
 from hub.console.queries.robots import FleetPage, read_fleet
 from hub.console.words import ago, count, plural
+from skills.messages.reports import Use
 from skills.messages.robots import RobotCounts, RobotView
 
 __all__ = ["page"]
 
+Line = tuple[RobotView, tuple[Use, ...]]
 STATES = {"": "all", "online": "online", "away": "away", "lost": "lost", "new": "not heard of yet"}
 REFUSING = {"true": "something", "false": "nothing"}
 
@@ -49,7 +52,8 @@ def _build(
             Choice("Refuses", "refusing", REFUSING),
         )
         with block("section", "card") as listed:
-            rows = grid("Robots", COLUMNS, lambda robot: robot.robot_id)
+            rows = grid("Robots", COLUMNS, lambda line: line[0].robot_id)
+            text("p", CLAIMS, "note step")
             pager = Pager("/robots", asked)
         nothing = empty(
             "Let robots in",
@@ -68,7 +72,7 @@ def _build(
         listed.set_visibility(bool(found.robots.items))
         nothing.set_visibility(not found.counts.robots)
         nobody.set_visibility(bool(found.counts.robots and not found.robots.items))
-        rows.show(found.robots.items, now)
+        rows.show([(robot, found.uses.get(robot.robot_id, ())) for robot in found.robots.items], now)
         pager.show(found.robots.next)
 
     return show
@@ -84,31 +88,38 @@ def fleet_in_words(counts: RobotCounts) -> str:
     return f"{plural(counts.robots, 'robot')}: {', '.join(parts)}{refusing}."
 
 
-def _refused(robot: RobotView, _now: datetime) -> str:
-    said = robot.refusal
+def _refused(line: Line, _now: datetime) -> str:
+    said = line[0].refusal
     return f"{said.skill} v{said.version}" if said and said.version else said.skill if said else ""
 
 
-def _why(robot: RobotView, _now: datetime) -> str:
-    return robot.refusal.reason if robot.refusal else ""
+def _why(line: Line, _now: datetime) -> str:
+    return line[0].refusal.reason if line[0].refusal else ""
 
 
-COLUMNS: tuple[Column[RobotView], ...] = (
+def _each(say: Callable[[Use, datetime], str]) -> Callable[[Line, datetime], str]:
+    """Of all skills that a robot asks for, what it says of each."""
+    return lambda line, now: "; ".join(filter(None, (say(each, now) for each in line[1])))
+
+
+COLUMNS: tuple[Column[Line], ...] = (
     Column(
         "Robot",
-        lambda robot, _: robot.name,
+        lambda line, _: line[0].name,
         look="name",
-        target=lambda robot: f"/robots/{robot.robot_id}",
-        aside=lambda robot, _: robot.robot_id,
+        target=lambda line: f"/robots/{line[0].robot_id}",
+        aside=lambda line, _: line[0].robot_id,
     ),
-    Column("State", lambda robot, _: robot.state, look="badge"),
-    Column("Arm", lambda robot, _: robot.embodiment),
-    Column("Organisation", lambda robot, _: robot.organisation, minor=True),
+    Column("State", lambda line, _: line[0].state, look="badge"),
+    Column("Arm", lambda line, _: line[0].embodiment),
+    Column("Organisation", lambda line, _: line[0].organisation, minor=True),
     Column(
         "Last seen",
-        lambda robot, now: ago(robot.last_seen_at, now) if robot.last_seen_at else "never",
+        lambda line, now: ago(line[0].last_seen_at, now) if line[0].last_seen_at else "never",
         look="number",
     ),
+    Column("Uses", _each(lambda use, now: f"{use.skill} {in_use(use, now)}"), aside=_each(since)),
+    Column("Drift", _each(drift_in_words), look="warn"),
+    Column("Jobs with it", _each(jobs_in_words)),
     Column("Would not take", _refused, aside=_why),
 )
-"""What robots report beside this, such as the version in use, is a line here."""

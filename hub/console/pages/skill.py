@@ -14,6 +14,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from hub.access.principal import Viewer
 from hub.console.acting import field, form
+from hub.console.adopting import AdoptionSection
 from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
 from hub.console.elements import (
     Badge,
@@ -94,6 +95,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
             versions = Entries[tuple[VersionView, SkillPage]](
                 body, _version_key, partial(ShownVersion, may_act=may_act)
             )
+        adopting = AdoptionSection(name)
         fitting = FitSection()
         with section("Lineage", "section card"):
             lineage = Chart("No version yet.", "chart low")
@@ -117,6 +119,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         lineage.show(lineage_chart(found.versions), f"Lineage of {plural(len(found.versions), 'version')}")
         versions.show(((version, found) for version in found.versions), now)
         releasing.text = release_in_words(found.release)
+        adopting.show(found.adoption, now)
         fitting.show(found.fits, found.to_run, now)
 
     return show

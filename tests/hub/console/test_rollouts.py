@@ -154,6 +154,28 @@ def test_rings_show_the_robots_in_them_and_what_these_say(house: House, browser:
     house.services.rollouts.orders.order(rollout, ABORT, by=OLGA)
 
 
+def test_the_version_in_use_is_said_of_a_robot_and_of_a_skill(house: House, browser: Browser) -> None:
+    with looking_at(browser, f"{house.url}/skills/reach") as page:
+        house.sign_in(page)
+        used = page.get_by_role("table", name="Versions in use").get_by_role("row")
+        expect(used.nth(1)).to_contain_text("v21111")  # one robot, which should use another; one job of two
+        expect(used.nth(2)).to_contain_text("75.0 %")
+        used.nth(1).get_by_role("link").click()
+        robots = page.get_by_role("table", name="Robots that ask for the skill").get_by_role("row")
+        expect(robots).to_have_count(1 + 1)
+        expect(robots.nth(1)).to_contain_text("should use v1")
+        page.locator("select[name=drifts]").select_option("true")
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.get_by_role("link", name="cell-00").click()
+        uses = page.get_by_role("table", name="Skills that it asks for").get_by_role("row").nth(1)
+        for words in ("v2", "should use v1", "1 done, 1 failed (50.0 %)"):
+            expect(uses).to_contain_text(words)
+        page.goto(f"{house.url}/robots")
+        row = page.get_by_role("row").nth(1)
+        for words in ("reach v2", "should use v1", "1 done, 1 failed (50.0 %)"):
+            expect(row).to_contain_text(words)
+
+
 def test_who_may_not_act_finds_no_button_and_strangers_sign_in(house: House, browser: Browser) -> None:
     rollout = began(house)
     with looking_at(browser, f"{house.url}/rollouts/{rollout}", width=390) as page:
@@ -166,6 +188,11 @@ def test_who_may_not_act_finds_no_button_and_strangers_sign_in(house: House, bro
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.goto(f"{house.url}/skills/reach/rollout?version=2")
         expect(page.get_by_text("Operators of its organisation do this.")).to_be_visible()
+        page.goto(f"{house.url}/skills/reach/robots")
+        expect(page.get_by_role("heading", name="Not available")).to_be_visible()
+        page.goto(f"{house.url}/skills/reach")
+        expect(page.get_by_role("heading", name="Versions", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Adoption")).to_be_hidden()
         page.goto(f"{house.url}/rollouts")
         expect(page.get_by_text("1 version on the way to robots")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -164,4 +164,5 @@ def test_the_fleet_is_asked_by_ring_and_drift_and_adoption_is_counted(hall: Hall
     ok(order(hall, rollout, "abort"))
     assert hall.get("/rollouts/counts") == {"rollouts": 1, "under_way": 0, "prevented": 1}
     assert view(hall, rollout).prevented
-    assert hall.client.get(f"{API}/fleet?skill=reach&rollout=o-none", headers=hall.operator).status_code == 404
+    unknown = hall.client.get(f"{API}/fleet?skill=reach&rollout=o-none", headers=hall.operator)
+    assert unknown.status_code == 404
