@@ -40,6 +40,7 @@ from zunft.commands.export import export
 from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, facts, table, tell
+from zunft.commands.replay import replay
 from zunft.commands.vouch import vouch
 from zunft.new_skill import new_skill, read_network
 
@@ -49,6 +50,9 @@ LOOK_SECONDS = 0.5
 
 app = typer.Typer(no_args_is_help=True)
 app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
+app.command(
+    "replay", epilog="Example: [bold]zunft skill replay weld-seam@7 --embodiment ur5e -o film.json[/]"
+)(replay)
 app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
 app.command(
     "export", epilog="Example: [bold]zunft skill export weld-seam@stable --onnx -o weld-seam.onnx[/]"

@@ -19,6 +19,7 @@ from hub.console.pages import (
     login,
     missing,
     people,
+    replay,
     robot,
     robots,
     rolling,
@@ -53,6 +54,7 @@ def build() -> FastAPI:
     ui.page("/rollouts")(rollouts.page)
     ui.page("/rollouts/{rollout_id}")(rollout.page)
     ui.page("/skills/{name}/robots")(adoption.page)
+    ui.page("/skills/{name}/replay")(replay.page)
     ui.page("/tasks")(tasks.page)
     ui.page("/tasks/{name}")(task.page)
     ui.page("/campaigns/{campaign_id}")(campaign.page)

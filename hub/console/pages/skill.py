@@ -82,6 +82,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
             task = first.skill.task
             link(f"Leaderboard of {task}", f"/tasks/{quote(task)}/leaderboard", "also")
             link("Compare two versions", f"/skills/{quote(name)}/compare", "also")
+            link("See it move", f"/skills/{quote(name)}/replay", "also")
             link("Why it fails", f"/skills/{quote(name)}/explain", "also")
         campaign = CampaignLine()
         with block("div", "section columns"):
