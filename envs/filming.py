@@ -29,12 +29,12 @@ FRAMES_A_SECOND = 20.0
 FAILED = 3
 """So many failed episodes at most, beside the worst."""
 KINDS = {
-    mujoco.mjtGeom.mjGEOM_PLANE: "plane",
-    mujoco.mjtGeom.mjGEOM_SPHERE: "sphere",
-    mujoco.mjtGeom.mjGEOM_CAPSULE: "capsule",
-    mujoco.mjtGeom.mjGEOM_ELLIPSOID: "ellipsoid",
-    mujoco.mjtGeom.mjGEOM_CYLINDER: "cylinder",
-    mujoco.mjtGeom.mjGEOM_BOX: "box",
+    int(mujoco.mjtGeom.mjGEOM_PLANE): "plane",
+    int(mujoco.mjtGeom.mjGEOM_SPHERE): "sphere",
+    int(mujoco.mjtGeom.mjGEOM_CAPSULE): "capsule",
+    int(mujoco.mjtGeom.mjGEOM_ELLIPSOID): "ellipsoid",
+    int(mujoco.mjtGeom.mjGEOM_CYLINDER): "cylinder",
+    int(mujoco.mjtGeom.mjGEOM_BOX): "box",
 }
 
 
@@ -91,7 +91,7 @@ def _workshop(task: Task, embodiment: str, draw: Draw) -> Workshop:
 
 
 def _shape(model: mujoco.MjModel, number: int) -> Shape:
-    kind, position = KINDS.get(model.geom_type[number], "box"), model.geom_pos[number].copy()
+    kind, position = KINDS.get(int(model.geom_type[number]), "box"), model.geom_pos[number].copy()
     size, rotation = model.geom_size[number], model.geom_quat[number]
     if model.geom_type[number] == mujoco.mjtGeom.mjGEOM_MESH:
         centre, size = model.geom_aabb[number][:3], model.geom_aabb[number][3:]

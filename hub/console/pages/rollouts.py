@@ -23,7 +23,7 @@ from skills.messages.skills import SkillView, VersionView
 __all__ = ["page"]
 
 SHOWN: tuple[RolloutState, ...] = ("open", "waiting", "paused", "done", "stopped", "aborted")
-STATES = {"": "all", **{state: state_in_words(badge_of(state)) for state in SHOWN}}
+STATES: dict[str, str] = {"": "all"} | {each: state_in_words(badge_of(each)) for each in SHOWN}
 
 
 async def page(request: Request) -> RedirectResponse | None:

@@ -18,6 +18,7 @@ def test_a_version_is_recorded_once_and_then_known(hall: Hall) -> None:
     assert (found.version, found.task, found.measured) == (1, "weld-seam", 16)
     kinds = {kind for each in found.episodes for kind in each.kinds}
     assert kinds == {"best", "median", "worst", "failed"}
+    assert {"capsule", "box"} <= {shape.kind for shape in found.shapes}
     bodies = 1 + max(shape.body for shape in found.shapes)
     for each in found.episodes:
         assert all(len(pose) % 7 == 0 and len(pose) >= 7 * bodies for pose in each.poses)
