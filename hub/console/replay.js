@@ -152,7 +152,7 @@ class Player {
   }
 
   show(seconds) {
-    this.now = Math.min(seconds, this.end);
+    this.now = Math.max(0, Math.min(seconds, this.end)); // a frame may be of before the click
     this.slider.value = this.now;
     this.clock.textContent = `${this.now.toFixed(1)} s`;
     this.slider.setAttribute("aria-valuetext", this.clock.textContent);

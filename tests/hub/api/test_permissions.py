@@ -164,6 +164,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "name": things["skill"],
         "skill": things["skill"],
         "file": "timestamp.json",
+        "embodiment": "ur5e",
         "digest": things["attestation"] if "/attestations/" in path else things.get("root", "none"),
     }
     if "/leaderboard" in path:
