@@ -40,6 +40,8 @@ class Recording:
         values: Quantities by name, (steps, episodes); of several components their length.
         rewards: (steps, episodes).
         actions: Shares of their scales, (steps, episodes, size).
+        gained: Sum of rewards of each, (episodes,).
+        poses: Positions and quaternions, (steps, episodes, bodies, 7); no bodies unless filmed.
     """
 
     file: TaskFile
@@ -48,6 +50,8 @@ class Recording:
     values: dict[str, Floats]
     rewards: Floats
     actions: Floats
+    gained: Floats
+    poses: Floats
 
     @property
     def counted(self) -> int:
@@ -83,7 +87,14 @@ class Recording:
 
 
 def record(
-    policy: Player, task: Task, workshop: Workshop, episodes: int, seed: int, also: Sequence[str] = ()
+    policy: Player,
+    task: Task,
+    workshop: Workshop,
+    episodes: int,
+    seed: int,
+    also: Sequence[str] = (),
+    *,
+    filmed: bool = False,
 ) -> Recording:
     """Run `episodes` jobs at once, the same as `envs.evaluate.evaluate` runs.
 
@@ -94,6 +105,7 @@ def record(
         episodes: How many.
         seed: Of the jobs.
         also: Quantities to record beside those that conditions read.
+        filmed: Whether poses are recorded, too.
 
     Raises:
         ContractError: It is no bundle, does not compile or has no such quantity, or the actions do not fit.
@@ -103,20 +115,25 @@ def record(
     read, acted = env.quantities.lengths(names).read, env.quantities.view("action.last")
     reward = RewardOf(file.reward, env.quantities)
     lasted = np.zeros(episodes, np.int64)
-    values, rewards, actions = [], [], []
+    values, rewards, actions, poses = [], [], [], []
+    positions, rotations = env.cells.body_poses()
+    shown = slice(None) if filmed else slice(0)
 
     def watch(running: Mask) -> None:
         np.add(lasted, running, out=lasted)
         values.append(read())
         rewards.append(reward.now())
         actions.append(acted.copy())
+        poses.append(np.concatenate([positions[:, shown], rotations[:, shown]], axis=2).astype(np.float32))
 
-    success, _ = run_episodes(policy, env, watch)
+    success, gained = run_episodes(policy, env, watch)
     if not values:  # something sensed was no finite number from the start
         watch(np.zeros(episodes, np.bool_))
     columns = np.array(values).reshape(-1, episodes, len(names))
     by_name = {name: columns[:, :, number] for number, name in enumerate(names)}
-    return Recording(file, success, lasted, by_name, np.array(rewards), np.array(actions))
+    return Recording(
+        file, success, lasted, by_name, np.array(rewards), np.array(actions), gained, np.array(poses)
+    )
 
 
 def conditions_of(file: TaskFile) -> Iterator[tuple[Role, Condition]]:

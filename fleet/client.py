@@ -44,6 +44,7 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
+from skills.messages.replays import Film
 from skills.messages.reports import Report
 from skills.messages.robots import (
     Enrolled,
@@ -299,6 +300,11 @@ class OperatorClient(RolloutOrders):
     def explain(self, name: str, ref: str) -> Explanation:
         """Have the hub find what goes with a version's failures, and wait."""
         return self.connection.ask(Explanation, "POST", f"{paths.version(name, ref)}/causes")
+
+    def film(self, name: str, ref: str, embodiment: str) -> Film:
+        """Have the hub record episodes of a version, and wait."""
+        path = f"{paths.version(name, ref)}/films/{quote(embodiment, safe='')}"
+        return self.connection.ask(Film, "POST", path)
 
     def change_minimum(self, name: str, minimum: float | None) -> SkillView:
         """Say what the first stable version must reach; None: more than doing nothing."""

@@ -12,8 +12,8 @@ from hub.api.examples import RolloutBody, RolloutOrderBody, TagsBody
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.messages.lists import FleetQuery, Page, RolloutQuery
-from skills.messages.reports import FleetRobot, TagsChange
-from skills.messages.rollouts import RolloutView
+from skills.messages.reports import Adoption, FleetRobot, TagsChange, Use
+from skills.messages.rollouts import RolloutCounts, RolloutView
 
 __all__ = ["router"]
 
@@ -33,6 +33,12 @@ def list_rollouts(
 ) -> Page[RolloutView]:
     """Roll-outs that one sees, newest first, without what their robots say."""
     return services.rollouts.orders.rollouts(viewer, query)
+
+
+@router.get("/rollouts/counts", responses=refusals(401, 403))
+def count_rollouts(services: ServicesDep, viewer: AnyLogin) -> RolloutCounts:
+    """How many roll-outs one sees, how many are under way, and how many prevented an incident."""
+    return services.rollouts.orders.counts(viewer)
 
 
 @router.get("/rollouts/{rollout_id}", responses=refusals(401, 403, 404), openapi_extra=SEEN)
@@ -55,6 +61,23 @@ def list_fleet(
 ) -> Page[FleetRobot]:
     """Robots of one's organisation that ask for a skill, and what they say of themselves."""
     return services.rollouts.fleet.robots(viewer, query)
+
+
+@router.get("/robots/{robot_id}/uses", responses=refusals(401, 403, 404), openapi_extra=OURS)
+def list_uses(robot_id: str, services: ServicesDep, viewer: OperatorReads) -> list[Use]:
+    """By skill: which version a robot says that it uses, which one it is to use, and how its jobs went."""
+    services.robots.roster.robot(robot_id, viewer)
+    return list(services.rollouts.fleet.uses(viewer, [robot_id]).get(robot_id, ()))
+
+
+@router.get(
+    "/skills/{name}/adoption",
+    responses=refusals(401, 403, 404),
+    openapi_extra=heeds(unseen="404", others="yes"),
+)
+def show_adoption(name: str, services: ServicesDep, viewer: OperatorReads) -> list[Adoption]:
+    """By version: how many robots of one's organisation say that they use it, and how its jobs went."""
+    return list(services.rollouts.fleet.adoption(name, viewer))
 
 
 @router.put("/robots/{robot_id}/tags", responses=refusals(401, 403, 404, 413), openapi_extra=OURS)

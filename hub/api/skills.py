@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 
 from hub.api.bodies import FILE, File, take_in, takes
 from hub.api.deps import Operator, OperatorReads, Reader, Researcher, ServicesDep
@@ -15,13 +15,16 @@ from hub.api.files import file_answer
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.fits import RobotFit
+from skills.manifest import Name
 from skills.messages.base import API, BLOB
 from skills.messages.causes import Explanation
 from skills.messages.lists import FitQuery, Page, SkillQuery, VersionQuery
+from skills.messages.replays import Film
 from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
 
 __all__ = ["router"]
 
+EmbodimentName = Annotated[Name, Path(max_length=64)]
 router = noun_router("skills")
 
 
@@ -183,6 +186,28 @@ def change_visibility(
 def show_causes(name: str, ref: str, services: ServicesDep, viewer: Reader) -> Explanation:
     """What goes with this version's failures, once somebody has had it measured."""
     return services.catalogue.explanations.explanation(name, ref, viewer)
+
+
+@router.get(
+    "/skills/{name}/versions/{ref}/films/{embodiment}",
+    responses=refusals(401, 403, 404, 409),
+    openapi_extra=SEEN,
+)
+def show_film(name: str, ref: str, embodiment: EmbodimentName, services: ServicesDep, viewer: Reader) -> Film:
+    """Best, median, worst and failed episodes as poses and traces, once somebody had them recorded."""
+    return services.catalogue.films.film(name, ref, embodiment, viewer)
+
+
+@router.post(
+    "/skills/{name}/versions/{ref}/films/{embodiment}",
+    responses=refusals(401, 403, 404),
+    openapi_extra=OWN,
+)
+def make_film(
+    name: str, ref: str, embodiment: EmbodimentName, services: ServicesDep, operator: Operator
+) -> Film:
+    """Have a worker step the gate's first jobs again and record them; may take a minute."""
+    return services.catalogue.films.make(name, ref, embodiment, by=operator)
 
 
 @router.post("/skills/{name}/versions/{ref}/causes", responses=refusals(401, 403, 404), openapi_extra=OWN)

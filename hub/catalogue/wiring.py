@@ -8,6 +8,7 @@ from hub.attestations.keeping import Attestations
 from hub.catalogue.beginning import Beginnings
 from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.explaining import Explanations
+from hub.catalogue.filming import Films
 from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock
 from hub.settings import Settings
@@ -24,6 +25,7 @@ class CatalogueWing:
     skills: Catalogue
     beginnings: Beginnings
     explanations: Explanations
+    films: Films
     releases: Releases
     releaser: Releaser
 
@@ -41,6 +43,7 @@ def wire(
     return CatalogueWing(
         skills=skills,
         beginnings=Beginnings(database, skills, workers.jobs, storage.spool),
+        films=Films(database, workers.background, settings.data_dir / "films"),
         explanations=Explanations(database, workers.background, settings.data_dir / "explanations"),
         releases=Releases(database, attestations, clock),
         releaser=Releaser(

@@ -32,8 +32,8 @@ __all__ = ["Pages", "mount_console"]
 SOCKET = "/_nicegui_ws/"
 ASSETS = ("/_nicegui/", "/_pictures/", SOCKET)
 PAGES = re.compile(
-    r"/|/favicon\.ico|/login|/(skills|tasks|robots|people|audit)|/(skills|campaigns|tasks|robots)/[^/]+"
-    r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|explain)"
+    r"/|/favicon\.ico|/login|/(skills|tasks|robots|rollouts|people|audit)|/(skills|campaigns|tasks|robots|rollouts)/[^/]+"
+    r"|/tasks/[^/]+/leaderboard|/skills/[^/]+/(compare|explain|rollout|robots|replay)"
 )
 
 

@@ -15,7 +15,7 @@ from nicegui.element import Element
 
 from hub.console.elements import block, described, text
 
-__all__ = ["Act", "choice", "field", "form"]
+__all__ = ["Act", "check", "choice", "field", "form"]
 
 
 class Act:
@@ -74,7 +74,9 @@ def form(
     look: str = "primary",
     tells: str = "",
 ) -> Iterator[None]:
-    """Fields that are posted to the API as one JSON object; fill it with `field`.
+    """Fields that are posted to the API as one JSON object; fill it with `field`, `choice` and `check`.
+
+    A dot in a field's name leads into what is fixed: `rings.0.share`.
 
     Args:
         path: Of the API.
@@ -104,6 +106,14 @@ def field(label: str, name: str, **attributes: str) -> Element:
     with block("label"):
         text("span", label)
         return described(block("input"), name=name, required="", **attributes)
+
+
+def check(label: str, name: str) -> Element:
+    """A labelled box to be checked; sent as true or false."""
+    with block("label", "check"):
+        found = described(block("input"), name=name, type="checkbox")
+        text("span", label)
+        return found
 
 
 def choice(label: str, name: str, values: Mapping[str, str], chosen: str) -> Element:

@@ -120,6 +120,11 @@
     looking.observe(root, { childList: true, subtree: true });
   }
 
+  function valueOf(input) {
+    if (input.type === "checkbox") return input.checked;
+    return input.type === "number" ? input.valueAsNumber : input.value.trim();
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-does=act]");
     if (!form) return;
@@ -127,8 +132,10 @@
     const body = JSON.parse(form.dataset.body);
     const words = {};
     for (const input of form.querySelectorAll("input, select")) {
-      const target = "local" in input.dataset ? words : body;
-      target[input.name] = input.type === "number" ? input.valueAsNumber : input.value.trim();
+      const path = input.name.split(".");
+      const last = path.pop();
+      const target = path.reduce((within, key) => within[key], "local" in input.dataset ? words : body);
+      target[last] = valueOf(input);
     }
     attempt(form.querySelector("button"), form.querySelector(".refusal"), async () => {
       const made = await ask(form.dataset, body);

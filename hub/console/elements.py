@@ -15,8 +15,17 @@ from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from hub.console.charts import Options
-from hub.console.language import _
-from hub.console.words import ago, exactly, interval, no_score, percent, score_in_words, state_in_words
+from hub.console.language import _, later
+from hub.console.words import (
+    ago,
+    exactly,
+    interval,
+    no_score,
+    percent,
+    score_in_words,
+    state_in_words,
+    until,
+)
 from skills.messages.skills import ScoreView
 
 __all__ = [
@@ -94,18 +103,17 @@ class Badge:
 
 
 class Track:
-    """How many of the ordered rounds have ended."""
+    """How much of something has come about, such as how many of the ordered rounds have ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = later("Rounds that ended")) -> None:
+        self._label = _(label)
         self._track = described(block("div", "track"), role="progressbar", aria_valuemin="0")
         with self._track:
             self._fill = block("div")
 
     def show(self, done: int, total: int, *, ended: bool) -> None:
         """`done` of `total`."""
-        described(
-            self._track, aria_valuenow=str(done), aria_valuemax=str(total), aria_label=_("Rounds that ended")
-        )
+        described(self._track, aria_valuenow=str(done), aria_valuemax=str(total), aria_label=self._label)
         self._track.classes(replace="track ended" if ended else "track")
         self._fill.style(replace=f"width: {100 * done / total:.1f}%")
 
@@ -135,14 +143,15 @@ class Success:
 
 
 class Moment:
-    """How long ago something was; the moment itself is a tooltip."""
+    """How long ago something was, or how long until something `ahead`; the moment itself is a tooltip."""
 
-    def __init__(self, classes: str = "number") -> None:
+    def __init__(self, classes: str = "number", *, ahead: bool = False) -> None:
         self.element = text("time", "", classes)
+        self._say = until if ahead else ago
 
     def show(self, moment: datetime | None, now: datetime, *, never: str = "") -> None:
         """Another moment; what is said where there is none."""
-        self.element.text = ago(moment, now) if moment else never
+        self.element.text = self._say(moment, now) if moment else never
         described(self.element, title=exactly(moment) if moment else "")
 
 

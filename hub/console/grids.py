@@ -23,7 +23,7 @@ from hub.console.queries.asking import Asked
 __all__ = ["Choice", "Column", "Pager", "Search", "chips", "crumbs", "filters", "grid"]
 
 Model = TypeVar("Model")
-Look = Literal["plain", "name", "number", "badge", "note", "mono"]
+Look = Literal["plain", "name", "number", "badge", "note", "mono", "warn"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Column(Generic[Model]):
         say: What a cell says.
         look: How it says it; a `badge` is a state.
         at: The moment that a cell tells of in place of `say`; None: never.
+        ahead: It is to come.
         never: What is said then, as `later` marked it.
         target: Where a cell leads.
         aside: What stands below in small print.
@@ -45,6 +46,7 @@ class Column(Generic[Model]):
     say: Callable[[Model, datetime], str] = lambda _model, _now: ""
     look: Look = "plain"
     at: Callable[[Model], datetime | None] | None = None
+    ahead: bool = False
     never: str = ""
     target: Callable[[Model], str] | None = None
     aside: Callable[[Model, datetime], str] | None = None
@@ -78,7 +80,7 @@ class _Cell(Generic[Model]):
         classes = "head" if is_first else "minor" if column.minor else ""
         with cell(_(column.label), classes):
             if column.at is not None:
-                self._moment = Moment()
+                self._moment = Moment(ahead=column.ahead)
             elif column.look == "badge":
                 self._badge = Badge()
             elif column.target is not None:

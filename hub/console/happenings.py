@@ -24,6 +24,14 @@ SENTENCES = {
     "robot.lost": later("A robot is missed ({embodiment})"),
     "robot.returned": later("A robot is back ({embodiment})"),
     "robot.withdrawn": later("A robot was forgotten"),
+    "rollout.started": later("v{new} of {skill} is on its way to robots"),
+    "rollout.widened": later("v{new} of {skill} came to ring {ring}"),
+    "rollout.waiting": later("v{new} of {skill} waits for a word before the next ring"),
+    "rollout.paused": later("The roll-out of v{new} of {skill} was paused"),
+    "rollout.resumed": later("The roll-out of v{new} of {skill} goes on"),
+    "rollout.done": later("v{new} of {skill} reached all robots"),
+    "rollout.stopped": later("v{new} of {skill} was taken back from robots: {reason}"),
+    "rollout.aborted": later("v{new} of {skill} was rolled back: {reason}"),
     "round.open": later("Round {number} for {skill} opened"),
     "round.merging": later("Round {number} for {skill} is merged"),
     "round.gating": later("Round {number} for {skill} is measured"),
@@ -56,6 +64,8 @@ def address_of(event: Event) -> str:
     noun = event.kind.split(".", maxsplit=1)[0]
     if noun in {"campaign", "round"} and "campaign_id" in data:
         return f"/campaigns/{data['campaign_id']}"
+    if noun == "rollout" and "rollout_id" in data:
+        return f"/rollouts/{data['rollout_id']}"
     if event.kind in {"robot.lost", "robot.returned", "robot.enrolled", "version.refused"}:
         return f"/robots/{data['robot_id']}" if "robot_id" in data else ""
     if "task" in data and noun == "task":

@@ -20,6 +20,7 @@ from skills.messages.lists import (
     TaskVersionQuery,
     VersionQuery,
 )
+from skills.messages.reports import Adoption
 from skills.messages.skills import ReleaseView, SkillView, VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
 
@@ -52,6 +53,7 @@ class SkillPage:
         fits: The viewer's robots, held to the stable version, or without one to the newest.
         release: The newest one, if there was any.
         advice: What the task advises whoever may order a campaign now.
+        adoption: What the viewer's robots say they use, by version.
     """
 
     skill: SkillView
@@ -60,6 +62,7 @@ class SkillPage:
     fits: tuple[RobotFit, ...]
     release: ReleaseView | None
     advice: CampaignPlan
+    adoption: tuple[Adoption, ...]
 
     @property
     def to_run(self) -> int:
@@ -122,13 +125,19 @@ class SkillReader:
         campaigns = hub.rounds.campaigns.campaigns(viewer, CampaignQuery(skill=name)).items
         newest = next(iter(hub.catalogue.releases.releases(name, viewer)), None)
         skill = hub.catalogue.skills.skill(name, viewer)
-        page = SkillPage(skill, versions, campaigns, (), newest, self._advice(skill, viewer))
+        page = SkillPage(
+            skill, versions, campaigns, (), newest, self._advice(skill, viewer), self._adoption(viewer)
+        )
         return replace(page, fits=self._ask(page.to_run, viewer))
 
     def _advice(self, skill: SkillView, viewer: Viewer) -> CampaignPlan:
         if viewer is None or skill.candidate is None or not may_operate(viewer, skill.organisation):
             return CampaignPlan()
         return self._hub.rounds.campaigns.advice(skill.name, by=viewer)
+
+    def _adoption(self, viewer: Viewer) -> tuple[Adoption, ...]:
+        sees_robots = viewer is not None and viewer.may_act_as("operator", "read")
+        return self._hub.rollouts.fleet.adoption(self._name, viewer) if sees_robots else ()
 
     def _ask(self, version: int, viewer: Viewer) -> tuple[RobotFit, ...]:
         if not version or viewer is None or not viewer.may_act_as("operator", "read"):

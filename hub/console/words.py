@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from babel.dates import format_datetime, format_timedelta
@@ -32,7 +32,9 @@ __all__ = [
     "score_in_words",
     "short_digest",
     "signed",
+    "span",
     "state_in_words",
+    "until",
 ]
 
 STATES = {
@@ -49,6 +51,10 @@ STATES = {
     "checking": later("being checked"),
     "listed": later("listed"),
     "refused": later("refused"),
+    "measuring": later("being measured"),
+    "waiting": later("waits for a word"),
+    "paused": later("paused"),
+    "aborted": later("rolled back"),
     "new": later("not heard of yet"),
     "online": later("online"),
     "away": later("away"),
@@ -86,6 +92,8 @@ NOUNS: dict[Noun, Callable[[int], str]] = {
 """What is counted here. Another noun is another line, so that every language has both of its forms."""
 ONE_DECIMAL = "#,##0.0"
 SHARE = "#,##0.0 %"
+JUST_NOW = 5
+"""Seconds."""
 
 
 def percent(share: float) -> str:
@@ -156,16 +164,31 @@ def amount(size: int) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """How long ago, or how long until, in the largest unit."""
-    passed = _aware(moment) - _aware(now)
-    if abs(passed.total_seconds()) < 5:
+    """How long ago, in the largest unit; what clocks that differ put into the future is just now."""
+    passed = min(_aware(moment) - _aware(now), timedelta(0))
+    if passed.total_seconds() > -JUST_NOW:
         return _("just now")
-    return format_timedelta(passed, threshold=1, add_direction=True, format="short", locale=locale())
+    return _directed(passed)
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """How long there is left until then; what is over is said as `ago` says it."""
+    left = _aware(moment) - _aware(now)
+    return _directed(left) if left.total_seconds() >= 1 else ago(moment, now)
+
+
+def span(seconds: float) -> str:
+    """How long something takes, in the largest unit: `2 hr`."""
+    return format_timedelta(timedelta(seconds=seconds), threshold=1, format="short", locale=locale())
 
 
 def exactly(moment: datetime) -> str:
     """The moment itself, to the second, in UTC."""
     return format_datetime(_aware(moment), "long", locale=locale())
+
+
+def _directed(passed: timedelta) -> str:
+    return format_timedelta(passed, threshold=1, add_direction=True, format="short", locale=locale())
 
 
 def short_digest(digest: str) -> str:

@@ -26,7 +26,7 @@ from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.scores import SCORE_STATES, ScoreRow
 from hub.webhooks.arrears import dead_letters, oldest_undelivered
 from skills.messages.campaigns import CampaignView
-from skills.messages.rollouts import RolloutState
+from skills.messages.rollouts import PREVENTED, RolloutState
 from skills.messages.rounds import FINAL, RoundState
 
 __all__ = ["Standing"]
@@ -34,7 +34,6 @@ __all__ = ["Standing"]
 ROUND_STATES: tuple[str, ...] = get_args(RoundState)
 CAMPAIGN_STATES: tuple[str, ...] = get_args(CampaignView.model_fields["state"].annotation)
 ROLLOUT_STATES: tuple[str, ...] = get_args(RolloutState)
-PREVENTED = ("failed", "aborted")
 """Steps of a roll-out after which a version is not tried on more robots."""
 UNFINISHED = tuple(state for state in ROUND_STATES if state not in FINAL)
 

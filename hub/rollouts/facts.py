@@ -5,6 +5,7 @@ Inside the caller's transaction. A robot counts whose ring has the new version; 
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -51,7 +52,9 @@ def seen_of(
     figures, stable = figures_of(claims), stable_of(session, row.skill)
     opened_at, robots = _opened(row, place), len(by_ring[place]) or 1
     if not by_ring[place] and now >= opened_at + timedelta(seconds=plans[place].least_seconds):
-        robots = members_of(session, row)[place]  # of thousands only where it decides: nobody has spoken
+        robots = members_of(session, row)[
+            place
+        ].total()  # of thousands only where it decides: nobody has spoken
     version = session.get_one(VersionRow, (row.skill, row.new))
     seen = Seen(
         plan=plans[place],
@@ -75,13 +78,14 @@ def claims_of(session: Session, row: RolloutRow, now: datetime) -> list[list[Cla
     return all_of_them.by_ring(row)
 
 
-def members_of(session: Session, row: RolloutRow) -> list[int]:
-    """How many robots are in each ring."""
-    notes, found = notes_of(row), [0] * len(row.fixed["rings"])
+def members_of(session: Session, row: RolloutRow) -> list[Counter[str]]:
+    """How many robots of each embodiment are in each ring."""
+    notes = notes_of(row)
+    found: list[Counter[str]] = [Counter() for _ in notes]
     for robot in session.scalars(asking(row.skill)):
         place = place_of(row, notes, robot)
         if place is not None:
-            found[place] += 1
+            found[place][robot.embodiment] += 1
     return found
 
 

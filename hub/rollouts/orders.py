@@ -16,14 +16,14 @@ from hub.clock import Clock
 from hub.rollouts.facts import plan_of
 from hub.rollouts.journal import begin, enter, find_rollout
 from hub.rollouts.states import RolloutEvent
-from hub.rollouts.views import ROLLOUT_ORDER, listed_rollouts, rollout_line, rollout_view
+from hub.rollouts.views import ROLLOUT_ORDER, counts_of, listed_rollouts, rollout_line, rollout_view
 from hub.storage.database import Database
 from hub.storage.paging import page_of
 from hub.storage.record import note
 from hub.storage.tables.rollouts import RolloutRow
 from hub.storage.tables.skills import SkillRow
 from skills.messages.lists import Page, RolloutQuery
-from skills.messages.rollouts import RolloutOrder, RolloutRequest, RolloutView
+from skills.messages.rollouts import RolloutCounts, RolloutOrder, RolloutRequest, RolloutView
 
 __all__ = ["Rollouts"]
 
@@ -76,6 +76,11 @@ class Rollouts:
             return page_of(
                 session, found, ROLLOUT_ORDER, query, lambda rows: (rollout_line(row[0]) for row in rows)
             )
+
+    def counts(self, viewer: Viewer) -> RolloutCounts:
+        """How many roll-outs the viewer sees."""
+        with self.database.read() as session:
+            return counts_of(session, viewer)
 
     def rollout(self, rollout_id: str, viewer: Viewer) -> RolloutView:
         """One of them.

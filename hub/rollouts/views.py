@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import Viewer
 from hub.access.visibility import seen_skills
-from hub.rollouts.evidence import figures_of
+from hub.rollouts.evidence import Claim, figures_of
 from hub.rollouts.facts import claims_of, members_of, plan_of, seen_of, state_of
 from hub.rollouts.states import waits
 from hub.storage.paging import Order, Statement
 from hub.storage.tables.rollouts import RolloutRow, RolloutStepRow
 from skills.messages.lists import RolloutQuery
-from skills.messages.rollouts import UNENDED, RingView, RolloutView, StepView
+from skills.messages.rollouts import (
+    PREVENTED,
+    UNENDED,
+    RingArm,
+    RingView,
+    RolloutCounts,
+    RolloutView,
+    StepView,
+)
 
-__all__ = ["ROLLOUT_ORDER", "listed_rollouts", "rollout_line", "rollout_view"]
+__all__ = ["ROLLOUT_ORDER", "counts_of", "listed_rollouts", "rollout_line", "rollout_view"]
 
 ROLLOUT_ORDER = Order("rollouts", (RolloutRow.created_at, RolloutRow.rollout_id), descending=True)
 
@@ -33,6 +42,19 @@ def listed_rollouts(viewer: Viewer, query: RolloutQuery) -> Statement:
     return found
 
 
+def counts_of(session: Session, viewer: Viewer) -> RolloutCounts:
+    """How many there are of each kind."""
+    seen = select(func.count()).select_from(RolloutRow).where(RolloutRow.skill.in_(seen_skills(viewer)))
+    stopped = exists().where(
+        RolloutStepRow.rollout_id == RolloutRow.rollout_id, RolloutStepRow.event.in_(PREVENTED)
+    )
+    return RolloutCounts(
+        rollouts=session.scalar(seen) or 0,
+        under_way=session.scalar(seen.where(RolloutRow.state.in_(UNENDED))) or 0,
+        prevented=session.scalar(seen.where(stopped)) or 0,
+    )
+
+
 def rollout_line(row: RolloutRow) -> RolloutView:
     """One without what its robots say: for lists."""
     return _view(row, _rings(row))
@@ -41,12 +63,7 @@ def rollout_line(row: RolloutRow) -> RolloutView:
 def rollout_view(session: Session, row: RolloutRow, now: datetime) -> RolloutView:
     """One with what its robots say, and its journal."""
     counts, claims = members_of(session, row), claims_of(session, row, now)
-    rings = [
-        ring.model_copy(
-            update={"robots": many, "using": said.using, "done": said.done, "failed": said.failed}
-        )
-        for ring, many, said in zip(_rings(row), counts, map(figures_of, claims), strict=True)
-    ]
+    rings = [_told(*each) for each in zip(_rings(row), counts, claims, strict=True)]
     words = waits(state_of(row), seen_of(session, row, now, claims)[0], now) if row.state in UNENDED else ""
     steps = select(RolloutStepRow).where(RolloutStepRow.rollout_id == row.rollout_id)
     shown = [
@@ -64,6 +81,20 @@ def rollout_view(session: Session, row: RolloutRow, now: datetime) -> RolloutVie
         for each in session.scalars(steps.order_by(RolloutStepRow.number))
     ]
     return _view(row, rings, words, shown)
+
+
+def _told(ring: RingView, robots: Counter[str], claims: Sequence[Claim]) -> RingView:
+    """A ring with what its robots say, by embodiment, too."""
+    arms = [
+        RingArm(embodiment=arm, robots=robots[arm], **_sums([each for each in claims if each.arm == arm]))
+        for arm in sorted({*robots, *(each.arm for each in claims)})
+    ]
+    return ring.model_copy(update={"robots": robots.total(), "arms": tuple(arms), **_sums(claims)})
+
+
+def _sums(claims: Sequence[Claim]) -> dict[str, int]:
+    said = figures_of(claims)
+    return {"using": said.using, "done": said.done, "failed": said.failed}
 
 
 def _rings(row: RolloutRow) -> list[RingView]:

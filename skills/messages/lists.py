@@ -121,6 +121,9 @@ class FleetQuery(ListQuery):
     )
     lost: bool | None = None
     refused: bool = Field(default=False, description="Only those that would not take a version of it.")
+    drifts: bool = Field(default=False, description="Only those that use another version than they are to.")
+    rollout: Words = Field(default="", description="Whose rings are told; else of the one under way.")
+    ring: int | None = Field(default=None, ge=1, le=10, description="Only robots in this ring.")
 
 
 class RolloutQuery(ListQuery):

@@ -15,7 +15,7 @@ from skills.manifest import Name
 from skills.messages.base import Message
 from skills.messages.robots import Refusal
 
-__all__ = ["FIRST_JOBS", "FleetRobot", "Report", "Tag", "TagsChange", "Tally"]
+__all__ = ["FIRST_JOBS", "Adoption", "FleetRobot", "Report", "Tag", "TagsChange", "Tally", "Use"]
 
 FIRST_JOBS = 64
 """Outcomes of so many jobs are told one by one, the first ones of each version; of later ones the count."""
@@ -92,11 +92,59 @@ class TagsChange(Message):
     tags: tuple[Tag, ...] = Field(max_length=16)
 
 
-class FleetRobot(Message):
+class Adoption(Message):
+    """How many robots say that they use a version, and how their jobs with it went; 0: they use none.
+
+    Attributes:
+        drifting: Of these, how many are to use another one.
+        done: Jobs with it, also of robots that use another one by now.
+        failed: The same.
+    """
+
+    version: int
+    robots: int = 0
+    drifting: int = 0
+    done: int = 0
+    failed: int = 0
+
+    @property
+    def success(self) -> float | None:
+        """Share of the jobs that were done."""
+        jobs = self.done + self.failed
+        return self.done / jobs if jobs else None
+
+
+class Use(Message):
+    """What a robot says of a skill that it asks for, beside what it is to use; fields as in `FleetRobot`."""
+
+    skill: str = ""
+    wanted: int | None = None
+    heard_at: datetime | None = None
+    report: Report | None = None
+
+    @property
+    def drifts(self) -> bool:
+        """Whether it says that it uses another version than it is to use."""
+        return self.report is not None and self.wanted is not None and self.report.version != self.wanted
+
+    @property
+    def tally(self) -> Tally | None:
+        """How its jobs with the version in use went; None where it uses none."""
+        return self.report.tally(self.report.version) if self.report and self.report.version else None
+
+    @property
+    def success(self) -> float | None:
+        """Share of its jobs that were done with the version in use, as it says."""
+        tally = self.tally
+        return tally.done / tally.jobs if tally and tally.jobs else None
+
+
+class FleetRobot(Use):
     """A robot that asks for a skill, as operators see it.
 
     Attributes:
         wanted: The version that it is to use now; None where nothing is stable.
+        ring: Its place in the roll-out that was asked about, or that is under way, from 1; None: in no ring.
         heard_at: When it last reported anything new.
         report: What it said then, as a claim.
         lost_at: Since when it is missed, while it is.
@@ -108,20 +156,7 @@ class FleetRobot(Message):
     organisation: str
     embodiment: str
     tags: tuple[str, ...] = ()
-    wanted: int | None = None
+    ring: int | None = None
     last_seen_at: datetime | None = None
-    heard_at: datetime | None = None
-    report: Report | None = None
     lost_at: datetime | None = None
     refusal: Refusal | None = None
-
-    @property
-    def drifts(self) -> bool:
-        """Whether it says that it uses another version than it is to use."""
-        return self.report is not None and self.wanted is not None and self.report.version != self.wanted
-
-    @property
-    def success(self) -> float | None:
-        """Share of its jobs that were done with the version in use, as it says."""
-        tally = self.report.tally(self.report.version) if self.report and self.report.version else None
-        return tally.done / tally.jobs if tally and tally.jobs else None

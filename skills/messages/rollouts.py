@@ -14,9 +14,12 @@ from skills.messages.reports import Tag
 __all__ = [
     "DEFAULT_RINGS",
     "ENDED",
+    "PREVENTED",
     "UNENDED",
+    "RingArm",
     "RingPlan",
     "RingView",
+    "RolloutCounts",
     "RolloutOrder",
     "RolloutPlan",
     "RolloutRequest",
@@ -28,6 +31,8 @@ __all__ = [
 RolloutState = Literal["measuring", "open", "waiting", "paused", "done", "stopped", "aborted"]
 ENDED: tuple[RolloutState, ...] = ("done", "stopped", "aborted")
 UNENDED: tuple[RolloutState, ...] = tuple(each for each in get_args(RolloutState) if each not in ENDED)
+PREVENTED = ("failed", "aborted")
+"""Events of a journal that keep a version from the robots that are left: prevented incidents."""
 LONGEST = 31_536_000  # seconds: a year
 
 
@@ -101,6 +106,16 @@ class RolloutOrder(Message):
         return self
 
 
+class RingArm(Message):
+    """Robots of one embodiment in a ring, and what they say; fields as in `RingView`."""
+
+    embodiment: str
+    robots: int = 0
+    using: int = 0
+    done: int = 0
+    failed: int = 0
+
+
 class RingView(Message):
     """A ring and, in the view of one roll-out, what its robots say.
 
@@ -111,6 +126,7 @@ class RingView(Message):
         using: That say they use the new version.
         done: Jobs with the new version, as they say.
         failed: The same.
+        arms: The same by embodiment.
     """
 
     plan: RingPlan
@@ -120,6 +136,7 @@ class RingView(Message):
     using: int | None = None
     done: int | None = None
     failed: int | None = None
+    arms: tuple[RingArm, ...] = ()
 
 
 class StepView(Message):
@@ -149,3 +166,16 @@ class RolloutView(Message):
     created_at: datetime
     ended_at: datetime | None = None
     steps: tuple[StepView, ...] = ()
+
+    @property
+    def prevented(self) -> bool:
+        """Whether its version was kept from robots, as its journal says."""
+        return any(each.event in PREVENTED for each in self.steps)
+
+
+class RolloutCounts(Message):
+    """How many roll-outs one sees, how many are under way, and how many prevented an incident."""
+
+    rollouts: int
+    under_way: int
+    prevented: int

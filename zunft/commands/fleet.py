@@ -105,8 +105,12 @@ def status(
     ] = None,
     refused: Annotated[bool, typer.Option("--refused", help="Only those that would not take one.")] = False,
     drift: Annotated[
-        bool, typer.Option("--drift", help="Of what is listed only robots that use another than they are to.")
+        bool, typer.Option("--drift", help="Only robots that use another version than they are to.")
     ] = False,
+    rollout: Annotated[
+        str, typer.Option(help="Id of the roll-out whose rings are told; else the one under way.")
+    ] = "",
+    ring: Annotated[int | None, typer.Option(min=1, max=10, help="Only robots in this ring.")] = None,
     limit: Limit = 50,
     cursor: Cursor = "",
     whole: All = False,
@@ -121,12 +125,46 @@ def status(
         "tag": tag,
     }
     said |= {"version": version, "lost": lost, "refused": refused, "limit": limit, "cursor": cursor}
+    said |= {"drifts": drift, "rollout": rollout, "ring": ring}
     page = listed(connect(hub, token).fleet, request(FleetQuery, said), whole=whole)
-    if drift:
-        page = page.model_copy(update={"items": tuple(each for each in page.items if each.drifts)})
-    columns = ("robot", "name", "embodiment", "uses", "is to use", "since", "jobs", "seen", "says")
+    columns = ("robot", "name", "embodiment", "ring", "uses", "is to use", "since", "jobs", "seen", "says")
     rows = [_standing(each) for each in page.items]
     tell_page(page, table(columns, rows) if rows else "No such robots here.", as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft fleet adoption weld-seam[/]")
+def adoption(skill: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show how many robots say that they use each version of a skill, and how its jobs went."""
+    found = connect(hub, token).adoption(skill)
+    rows = [
+        (
+            f"v{each.version}" if each.version else "none",
+            str(each.robots),
+            str(each.drifting),
+            f"{each.done}/{each.done + each.failed}",
+            f"{each.success:.2f}" if each.success is not None else "-",
+        )
+        for each in found
+    ]
+    columns = ("version", "robots", "of these not as wanted", "jobs done", "share")
+    tell(found, table(columns, rows) if rows else "No robot has reported yet.", as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]zunft fleet uses r-4f1c20b7d9e8[/]")
+def uses(robot_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show which version of each skill a robot says that it uses, and which it is to use."""
+    found = connect(hub, token).uses(robot_id)
+    rows = [
+        (
+            each.skill,
+            f"v{each.tally.version}" if each.tally else "-",
+            f"v{each.wanted}" if each.wanted else "-",
+            f"{each.tally.done}/{each.tally.jobs}" if each.tally else "-",
+        )
+        for each in found
+    ]
+    columns = ("skill", "uses", "is to use", "jobs done")
+    tell(found, table(columns, rows) if rows else "It asks for no skill.", as_json=as_json)
 
 
 @app.command(epilog="Example: [bold]zunft fleet tag r-4f1c20b7d9e8 test-cell hall-3[/]")
@@ -144,9 +182,7 @@ def tag(
 
 def _standing(robot: FleetRobot) -> tuple[str, ...]:
     """A robot's line. What it says may be untrue; when it was seen is the hub's own word."""
-    report, refusal = robot.report, robot.refusal
-    used = f"v{report.version}" if report and report.version else "-"
-    tally = report.tally(report.version) if report and report.version else None
+    report, refusal, tally = robot.report, robot.refusal, robot.tally
     notes = ["lost"] * (robot.lost_at is not None) + ["drifts"] * robot.drifts
     if report:
         notes += ["busy"] * report.busy + ["stopped"] * report.stopped
@@ -156,7 +192,8 @@ def _standing(robot: FleetRobot) -> tuple[str, ...]:
         robot.robot_id,
         robot.name,
         robot.embodiment,
-        used,
+        str(robot.ring or "-"),
+        f"v{tally.version}" if tally else "-",
         f"v{robot.wanted}" if robot.wanted else "-",
         f"{report.since:%m-%d %H:%M}" if report and report.since else "-",
         f"{tally.done}/{tally.jobs}" if tally else "-",

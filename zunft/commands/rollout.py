@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 import typer
 from rich.table import Table
 
+from fleet.client import OperatorClient
 from skills.errors import RequestError
 from skills.messages.lists import RolloutQuery
 from skills.messages.rollouts import (
@@ -133,7 +134,8 @@ def list_rollouts(
 ) -> None:
     """Show roll-outs, newest first."""
     query = request(RolloutQuery, {"skill": skill, "state": state or None, "limit": limit, "cursor": cursor})
-    page = listed(connect(hub, token).rollouts, query, whole=whole)
+    client = connect(hub, token)
+    page = listed(client.rollouts, query, whole=whole)
     rows = [
         (
             each.rollout_id,
@@ -146,7 +148,14 @@ def list_rollouts(
     ]
     columns = ("roll-out", "skill", "versions", "ring", "state")
     shown = table(columns, rows, keys=2) if rows else "No roll-outs here: zunft rollout start SKILL VERSION."
-    tell_page(page, shown, as_json=as_json)
+    tell_page(page, shown, *_counted(client, as_json=as_json), as_json=as_json)
+
+
+def _counted(client: OperatorClient, *, as_json: bool) -> tuple[str, ...]:
+    if as_json:
+        return ()
+    found = client.rollout_counts()
+    return (f"{found.under_way} under way; {found.prevented} prevented an incident.",)
 
 
 def read_ring(text: str) -> RingPlan:

@@ -38,6 +38,7 @@ from zunft.commands.learners import Network, Sizes
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import facts, table, tell
 from zunft.commands.release import release
+from zunft.commands.replay import replay
 from zunft.commands.vouch import vouch
 from zunft.new_skill import new_skill, read_network
 
@@ -45,6 +46,9 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
+app.command(
+    "replay", epilog="Example: [bold]zunft skill replay weld-seam@7 --embodiment ur5e -o film.json[/]"
+)(replay)
 app.command("vouch", epilog="Example: [bold]zunft skill vouch weld-seam@stable --json[/]")(vouch)
 app.command(
     "release",

@@ -11,6 +11,7 @@ from nicegui.language import Language
 
 from hub.console.language import TAGS, spoken
 from hub.console.pages import (
+    adoption,
     audit,
     campaign,
     compare,
@@ -20,8 +21,12 @@ from hub.console.pages import (
     login,
     missing,
     people,
+    replay,
     robot,
     robots,
+    rolling,
+    rollout,
+    rollouts,
     skill,
     skills,
     start,
@@ -57,6 +62,11 @@ def build() -> FastAPI:
     Page("/robots/{robot_id}")(robot.page)
     Page("/skills/{name}/compare")(compare.page)
     Page("/skills/{name}/explain")(explain.page)
+    Page("/skills/{name}/rollout")(rolling.page)
+    Page("/rollouts")(rollouts.page)
+    Page("/rollouts/{rollout_id}")(rollout.page)
+    Page("/skills/{name}/robots")(adoption.page)
+    Page("/skills/{name}/replay")(replay.page)
     Page("/tasks")(tasks.page)
     Page("/tasks/{name}")(task.page)
     Page("/campaigns/{campaign_id}")(campaign.page)

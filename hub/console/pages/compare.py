@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
-from hub.console.elements import Entries, Success, block, cell, number_cell, section, table, text
+from hub.console.elements import Entries, Success, block, cell, link, number_cell, section, table, text
 from hub.console.frame import frame, live, reading_of
 from hub.console.grids import Choice, Column, crumbs, filters, grid
 from hub.console.language import _, later
@@ -62,6 +62,8 @@ def _build(
             Choice(later("One version"), "left", choices, none=later("the one before")),
             Choice(later("Another"), "right", choices, none=later("the newest")),
         )
+        numbers = f"version={first.left.version}&beside={first.right.version}"
+        link(_("Their worst episodes, side by side"), f"{here}/replay?{numbers}", "also")
         with section(_("On the same jobs"), "section card"):
             paired = text("p")
         with section(_("Arm by arm"), "section card") as by_arm:

@@ -33,7 +33,7 @@ PEOPLE: tuple[Column[UserView], ...] = (
     Column(later("Role"), lambda each, _now: state_in_words(each.role)),
     Column(later("Organisation"), lambda each, _now: each.organisation),
     Column(later("Signs in"), lambda each, _now: each.issuer or _("with a token")),
-    Column(later("Token ends"), at=lambda each: each.expires_at, never=later("never")),
+    Column(later("Token ends"), at=lambda each: each.expires_at, ahead=True, never=later("never")),
 )
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.acting import Act
+from hub.console.claims import CLAIMS, drift_in_words, guards_in_words, in_use, jobs_in_words, since
 from hub.console.elements import Badge, Command, FigureRow, block, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Column, crumbs, grid
@@ -22,6 +23,7 @@ from hub.console.reading import may_operate
 from hub.console.words import ago, amount, count, plural, state_in_words
 from skills.messages.base import API
 from skills.messages.events import Event
+from skills.messages.reports import Use
 from skills.messages.robots import Contribution
 
 __all__ = ["page"]
@@ -52,6 +54,10 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         with section(_("Forgotten"), "section card") as gone:
             withdrawn, changed = text("p"), text("p", "", "note")
             retry = _retry(robot.robot_id) if may_operate(viewer, robot.organisation) else None
+        with section(_("What it uses"), "section card") as used:
+            uses = grid(_("Skills that it asks for"), USES, lambda each: each.skill)
+            guards = text("p", "", "note step")
+            text("p", _(CLAIMS), "note")
         with section(_("What it sent"), "section card") as sent:
             contributions = grid(_("Contributions, newest first"), SENT, lambda each: each.round_id)
         nothing_sent = text("p", _("It has sent nothing that counted yet."), "blank")
@@ -80,6 +86,9 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
                 retry.element.set_visibility(withdrawal.state == "failed")
         if forget is not None:
             forget.element.set_visibility(not one.withdrawn)
+        used.set_visibility(bool(found.uses))
+        uses.show(found.uses, now)
+        guards.text = guards_in_words(found.uses)
         sent.set_visibility(bool(found.contributions))
         nothing_sent.set_visibility(not found.contributions)
         contributions.show(found.contributions, now)
@@ -108,6 +117,22 @@ def _retry(robot_id: str) -> Act:
     return Act(_("Try again"), "POST", f"{API}/robots/{quote(robot_id)}/withdrawal", body={})
 
 
+USES: tuple[Column[Use], ...] = (
+    Column("Skill", lambda each, _: each.skill, look="name", target=lambda each: f"/skills/{each.skill}"),
+    Column("Version in use", in_use, look="number", aside=since),
+    Column("Should use", lambda each, _: f"v{each.wanted}" if each.wanted else "nothing yet", look="number"),
+    Column("Drift", drift_in_words, look="warn"),
+    Column("Jobs with it", jobs_in_words, look="number"),
+    Column(
+        "Before that",
+        lambda each, _: ", ".join(
+            f"v{tally.version}: {count(tally.done)} of {count(tally.jobs)}"
+            for tally in (each.report.tallies if each.report else ())
+            if tally.version != (each.report.version if each.report else 0)
+        ),
+        look="number",
+    ),
+)
 SENT: tuple[Column[Contribution], ...] = (
     Column(
         later("Round"),

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
+from hub.console.claims import CLAIMS, drift_in_words, in_use, jobs_in_words, since
 from hub.console.elements import block, described, empty, link, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, chips, filters, grid
@@ -17,10 +18,12 @@ from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.robots import FleetPage, read_fleet
 from hub.console.words import count, plural
+from skills.messages.reports import Use
 from skills.messages.robots import RobotCounts, RobotView
 
 __all__ = ["page"]
 
+Line = tuple[RobotView, tuple[Use, ...]]
 STATES = {
     "": later("all"),
     "online": later("online"),
@@ -56,7 +59,8 @@ def _build(
             Choice(later("Refuses"), "refusing", REFUSING),
         )
         with block("section", "card") as listed:
-            rows = grid(_("Robots"), COLUMNS, lambda robot: robot.robot_id)
+            rows = grid(_("Robots"), COLUMNS, lambda line: line[0].robot_id)
+            text("p", _(CLAIMS), "note step")
             pager = Pager("/robots", asked)
         nothing = empty(
             _("Let robots in"),
@@ -75,7 +79,7 @@ def _build(
         listed.set_visibility(bool(found.robots.items))
         nothing.set_visibility(not found.counts.robots)
         nobody.set_visibility(bool(found.counts.robots and not found.robots.items))
-        rows.show(found.robots.items, now)
+        rows.show([(robot, found.uses.get(robot.robot_id, ())) for robot in found.robots.items], now)
         pager.show(found.robots.next)
 
     return show
@@ -95,27 +99,34 @@ def fleet_in_words(counts: RobotCounts) -> str:
     return _("{said}; {robots} would not take a version.", said=said, robots=plural(counts.refusing, "robot"))
 
 
-def _refused(robot: RobotView, _now: datetime) -> str:
-    said = robot.refusal
+def _refused(line: Line, _now: datetime) -> str:
+    said = line[0].refusal
     return f"{said.skill} v{said.version}" if said and said.version else said.skill if said else ""
 
 
-def _why(robot: RobotView, _now: datetime) -> str:
-    return robot.refusal.reason if robot.refusal else ""
+def _why(line: Line, _now: datetime) -> str:
+    return line[0].refusal.reason if line[0].refusal else ""
 
 
-COLUMNS: tuple[Column[RobotView], ...] = (
+def _each(say: Callable[[Use, datetime], str]) -> Callable[[Line, datetime], str]:
+    """Of all skills that a robot asks for, what it says of each."""
+    return lambda line, now: "; ".join(filter(None, (say(each, now) for each in line[1])))
+
+
+COLUMNS: tuple[Column[Line], ...] = (
     Column(
         later("Robot"),
-        lambda robot, _: robot.name,
+        lambda line, _now: line[0].name,
         look="name",
-        target=lambda robot: f"/robots/{robot.robot_id}",
-        aside=lambda robot, _: robot.robot_id,
+        target=lambda line: f"/robots/{line[0].robot_id}",
+        aside=lambda line, _now: line[0].robot_id,
     ),
-    Column(later("State"), lambda robot, _: robot.state, look="badge"),
-    Column(later("Arm"), lambda robot, _: robot.embodiment),
-    Column(later("Organisation"), lambda robot, _: robot.organisation, minor=True),
-    Column(later("Last seen"), at=lambda robot: robot.last_seen_at, never=later("never")),
+    Column(later("State"), lambda line, _now: line[0].state, look="badge"),
+    Column(later("Arm"), lambda line, _now: line[0].embodiment),
+    Column(later("Organisation"), lambda line, _now: line[0].organisation, minor=True),
+    Column(later("Last seen"), at=lambda line: line[0].last_seen_at, never=later("never")),
+    Column(later("Uses"), _each(lambda use, now: f"{use.skill} {in_use(use, now)}"), aside=_each(since)),
+    Column(later("Drift"), _each(drift_in_words), look="warn"),
+    Column(later("Jobs with it"), _each(jobs_in_words)),
     Column(later("Would not take"), _refused, aside=_why),
 )
-"""What robots report beside this, such as the version in use, is a line here."""

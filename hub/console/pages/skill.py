@@ -10,9 +10,11 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
 
 from hub.access.principal import Viewer
 from hub.console.acting import field, form
+from hub.console.adopting import AdoptionSection
 from hub.console.charts import Options, embodiment_chart, lineage_chart, success_chart
 from hub.console.elements import (
     Badge,
@@ -92,6 +94,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
             task = first.skill.task
             link(_("Leaderboard of {task}", task=task), f"/tasks/{quote(task)}/leaderboard", "also")
             link(_("Compare two versions"), f"/skills/{quote(name)}/compare", "also")
+            link(_("See it move"), f"/skills/{quote(name)}/replay", "also")
             link(_("Why it fails"), f"/skills/{quote(name)}/explain", "also")
         campaign = CampaignLine()
         with block("div", "section columns"):
@@ -109,6 +112,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
             versions = Entries[tuple[VersionView, SkillPage]](
                 body, _version_key, partial(ShownVersion, may_act=may_act)
             )
+        adopting = AdoptionSection(name)
         fitting = FitSection()
         with section(_("Lineage"), "section card"):
             lineage = Chart(_("No version yet."), "chart low")
@@ -135,6 +139,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         )
         versions.show(((version, found) for version in found.versions), now)
         releasing.text = release_in_words(found.release)
+        adopting.show(found.adoption, now)
         fitting.show(found.fits, found.to_run, now)
 
     return show
@@ -180,6 +185,7 @@ class ShownVersion:
             self._made = time_cell(_("Made"))
             self._release = cell(_("Release"), "acts") if may_act else None
             self._act: ReleaseButton | None = None
+            self._rollout: TextElement | None = None
 
     def show(self, shown: tuple[VersionView, SkillPage], now: datetime) -> None:
         """The version as it is now, on its page."""
@@ -188,7 +194,13 @@ class ShownVersion:
             if self._act is None:
                 with self._release:
                     self._act = ReleaseButton(version)
+                    here = f"/skills/{quote(version.skill)}/rollout?version={version.version}"
+                    self._rollout = link("Roll out", here, "quiet")
             self._act.show(version, found.skill.stable, found.fits)
+        if self._rollout is not None:
+            stable = found.skill.stable
+            is_ours = stable is None or stable.version == version.version or bool(version.withdrawn)
+            self._rollout.set_visibility(not is_ours)
         rejected = version.gate is not None and not version.gate.passed
         marks = {"rejected"} if rejected else set(version.channels)
         if "stable" in marks:

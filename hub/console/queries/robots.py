@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.access.principal import Principal, Viewer
@@ -10,6 +11,7 @@ from hub.services import Services
 from skills.errors import UnauthorizedError
 from skills.messages.events import Event
 from skills.messages.lists import EventQuery, ListQuery, Page, RobotQuery, WithdrawalQuery
+from skills.messages.reports import Use
 from skills.messages.robots import Contribution, RobotCounts, RobotView
 from skills.messages.withdrawals import WithdrawalView
 
@@ -18,10 +20,11 @@ __all__ = ["FleetPage", "RobotPage", "operator_of", "read_fleet", "read_robot"]
 
 @dataclass(frozen=True)
 class FleetPage:
-    """Everything on `/robots`; in the order in which they joined."""
+    """Everything on `/robots`; in the order in which they joined. `uses`: what each says of skills."""
 
     robots: Page[RobotView]
     counts: RobotCounts
+    uses: Mapping[str, tuple[Use, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class RobotPage:
     """Everything on `/robots/{id}`; newest first. `withdrawal`: where it was forgotten."""
 
     robot: RobotView
+    uses: tuple[Use, ...]
     contributions: tuple[Contribution, ...]
     events: tuple[Event, ...]
     withdrawal: WithdrawalView | None
@@ -51,7 +55,9 @@ def read_fleet(hub: Services, asked: Asked, viewer: Viewer) -> FleetPage:
     """A page of the fleet; raises UnauthorizedError, ForbiddenError, RequestError."""
     by = operator_of(viewer)
     roster = hub.robots.roster
-    return FleetPage(roster.robots(by, query_of(RobotQuery, asked)), roster.counts(by))
+    robots = roster.robots(by, query_of(RobotQuery, asked))
+    uses = hub.rollouts.fleet.uses(by, [robot.robot_id for robot in robots.items])
+    return FleetPage(robots, roster.counts(by), uses)
 
 
 def read_robot(hub: Services, robot_id: str, viewer: Viewer) -> RobotPage:
@@ -62,6 +68,7 @@ def read_robot(hub: Services, robot_id: str, viewer: Viewer) -> RobotPage:
     gone = hub.withdrawals.registry.withdrawals(by, WithdrawalQuery(robot=robot_id)).items
     return RobotPage(
         robot=robot,
+        uses=hub.rollouts.fleet.uses(by, [robot_id]).get(robot_id, ()),
         contributions=roster.contributions(robot_id, by, newest).items,
         events=hub.events.log.past(by, EventQuery(robot=robot_id, limit=ROWS)).items,
         withdrawal=gone[0] if gone else None,

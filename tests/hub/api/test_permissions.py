@@ -164,6 +164,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "name": things["skill"],
         "skill": things["skill"],
         "file": "timestamp.json",
+        "embodiment": "ur5e",
         "digest": things["attestation"] if "/attestations/" in path else things.get("root", "none"),
     }
     if "/leaderboard" in path:
@@ -267,6 +268,7 @@ def test_every_endpoint_about_a_thing_says_what_others_get() -> None:
         ("GET", "/readyz"),
         ("POST", f"{API}/robots"),
         ("GET", f"{API}/robots/counts"),
+        ("GET", f"{API}/rollouts/counts"),  # test_reports has what others are not told
         ("GET", f"{API}/overview"),  # test_overview has what others may not read
         ("POST", f"{API}/colleagues"),  # into one's own organisation alone
         ("POST", f"{API}/skills/untrained"),  # of a name that is free

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.console.charts import NEWEST, campaign_chart, embodiment_chart, lineage_chart, success_chart
-from hub.console.words import ago, amount, interval, percent, plural, score_in_words
+from hub.console.words import ago, amount, interval, percent, plural, score_in_words, until
 from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.rounds import RoundView
 from skills.messages.skills import GateReport, ScoreView, VersionView
@@ -150,7 +150,9 @@ def test_tooltips_are_escaped() -> None:
         (amount(999_700), "1.0 MB"),
         (ago(NOON, NOON), "just now"),
         (ago(NOON, NOON.replace(hour=15)), "3 hr ago"),
-        (ago(NOON.replace(minute=9), NOON), "in 9 min"),
+        (ago(NOON.replace(minute=9), NOON), "just now"),
+        (until(NOON.replace(minute=9), NOON), "in 9 min"),
+        (until(NOON, NOON.replace(hour=15)), "3 hr ago"),
         (ago(NOON.replace(tzinfo=None), NOON.replace(day=3)), "2 days ago"),
     ],
 )

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from skills.messages.reports import FleetRobot, Report
+from skills.messages.base import API
+from skills.messages.reports import Adoption, FleetRobot, Report, Use
 from tests.hub.conftest import Hall, ok
 from tests.hub.rollouts.halls import RING, fare, fleet_of, order, say, start, tally, turn, two_versions, view
 
@@ -136,3 +137,32 @@ def test_a_robot_that_is_withdrawn_leaves_nothing(hall: Hall) -> None:
     assert fleet(hall) == {}
     rollout = start(hall)
     ok(order(hall, rollout, "abort"))
+
+
+def test_the_fleet_is_asked_by_ring_and_drift_and_adoption_is_counted(hall: Hall) -> None:
+    two_versions(hall)
+    ada, bela, cleo = fleet_of(hall, 3, ["ur5e", "panda", "panda"])
+    rollout = start(hall, [{"embodiments": ["ur5e"]}, {}])
+    turn(hall)
+    fare(ada, "11", "10")
+    fare(bela, "1", "0")
+    fare(cleo, "111", "", version=1)
+    assert list(fleet(hall, "&ring=1")) == [ada.robot_id]
+    assert set(fleet(hall, f"&ring=2&rollout={rollout}")) == {bela.robot_id, cleo.robot_id}
+    assert list(fleet(hall, "&drifts=true")) == [bela.robot_id]
+    assert {each.ring for each in fleet(hall).values()} == {1, 2}
+    (arm,), _ = (ring.arms for ring in view(hall, rollout).rings)
+    assert (arm.embodiment, arm.robots, arm.using, arm.done, arm.failed) == ("ur5e", 1, 1, 1, 1)
+    used = [Adoption.model_validate(each) for each in hall.get("/skills/reach/adoption")]
+    assert used == [
+        Adoption(version=2, robots=2, drifting=1, done=1, failed=2),
+        Adoption(version=1, robots=1, done=6),
+    ]
+    (use,) = [Use.model_validate(each) for each in hall.get(f"/robots/{bela.robot_id}/uses")]
+    assert (use.skill, use.wanted, use.drifts, use.success) == ("reach", 1, True, 0.0)
+    assert hall.get("/rollouts/counts") == {"rollouts": 1, "under_way": 1, "prevented": 0}
+    ok(order(hall, rollout, "abort"))
+    assert hall.get("/rollouts/counts") == {"rollouts": 1, "under_way": 0, "prevented": 1}
+    assert view(hall, rollout).prevented
+    unknown = hall.client.get(f"{API}/fleet?skill=reach&rollout=o-none", headers=hall.operator)
+    assert unknown.status_code == 404
