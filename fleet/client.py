@@ -43,6 +43,7 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
+from skills.messages.health import HealthAnswer, HealthReport
 from skills.messages.reports import Report
 from skills.messages.robots import (
     Enrolled,
@@ -121,6 +122,15 @@ class HubClient:
             raise
         except ZunftError:
             return
+
+    def tell_health(self, said: HealthReport) -> HealthAnswer:
+        """Ask what is usual for a machine of this kind, and tell of one's own.
+
+        Raises:
+            HubUnreachableError: No answer.
+            ZunftError: The hub refused, as its error says.
+        """
+        return self.connection.ask(HealthAnswer, "POST", f"{API}/robots/me/health", said)
 
     def assignment(self, skill: str, *, wait_seconds: float = 0, trains: bool = True) -> Assignment | None:
         """What there is to do now for this skill, or so many seconds from now at the latest; or None.

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 REFERENCE = 1.5
 """Shift, in standard deviations, that a CUSUM forgives: half of what it is to find, and more than a robot's
 centre at home is wrong by."""
+MOST = 8.0
+"""Standard deviations that one job counts for at most: somebody leant on the arm once, and it is not worn."""
 FLOOR = 1e-6
 """Share of a figure's variance that is added, so that a figure that hardly varies does not rule alone."""
 RUNS, TAILS = 400, 8.0
@@ -28,7 +30,7 @@ distribution): jobs are of a few kinds, and no normal distribution."""
 
 @dataclass(frozen=True)
 class Sums:
-    """Jobs in sums: how many, their mean (d,), and the scatter (d, d) about it, the M2 of Chan et al. 1979."""
+    """Jobs in sums: how many, their mean (d,), and the scatter (d, d) about it: M2 of Chan et al. 1979."""
 
     count: int
     mean: Floats
@@ -71,7 +73,7 @@ class Sums:
 
 
 def shrunk_covariance(jobs: Floats) -> Floats:
-    """The covariance of few jobs (n, d), shrunk towards its diagonal: Ledoit and Wolf 2004, on unit variances.
+    """The covariance of few jobs (n, d), shrunk to its diagonal: Ledoit and Wolf 2004, on unit variances.
 
     What a robot has to do with while the guild knows nothing of its kind.
     """
@@ -131,11 +133,15 @@ class Cusum:
 
     def after(self, apart: Floats, precision: Floats, reference: float = REFERENCE) -> Cusum:
         """With one more job, as it lies (d,) from the centre."""
-        moved = self.state + apart
-        length = float(np.sqrt(max(0.0, moved @ precision @ moved)))
+        moved = self.state + apart * min(1.0, MOST / max(_length(apart, precision), 1e-12))
+        length = _length(moved, precision)
         if length <= reference:
             return Cusum(np.zeros_like(moved))
         return Cusum(moved * (1 - reference / length), length - reference)
+
+
+def _length(apart: Floats, precision: Floats) -> float:
+    return float(np.sqrt(max(0.0, apart @ precision @ apart)))
 
 
 @lru_cache(maxsize=32)
