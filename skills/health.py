@@ -12,11 +12,20 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REFERENCE", "Cusum", "Sums", "alarm_limit", "distances", "precision_of", "shrunk_covariance"]
+__all__ = [
+    "REFERENCE",
+    "Cusum",
+    "Sums",
+    "alarm_limit",
+    "distances",
+    "precision_of",
+    "shrunk_covariance",
+    "widened",
+]
 
 Floats = NDArray[np.float64]
 
-REFERENCE = 1.5
+REFERENCE = 2.5
 """Shift, in standard deviations, that a CUSUM forgives: half of what it is to find, and more than a robot's
 centre at home is wrong by."""
 MOST = 8.0
@@ -112,6 +121,14 @@ def distances(jobs: Floats, centre: Floats, precision: Floats, *, home: int, tog
     squares = np.einsum("ij,jk,ik->i", apart, precision, apart) / (1 / together + 1 / home)
     found: Floats = np.sqrt(np.maximum(squares, 0.0))
     return found
+
+
+def widened(precision: Floats, home: Floats) -> Floats:
+    """The precision (d, d) for a robot whose jobs at home (n, d) vary more than those of others; never less."""
+    apart = home - home.mean(axis=0)
+    squares = np.einsum("ij,jk,ik->", apart, precision, apart)
+    share = float(squares) / ((len(home) - 1) * home.shape[1])
+    return precision / max(1.0, share)
 
 
 @dataclass(frozen=True)

@@ -33,14 +33,14 @@ class Wear:
     """How worn a machine is.
 
     Attributes:
-        friction: N m more in each joint, or in one.
+        friction: N m more in each joint, or in one; a number, or one for each copy of the cell.
         joint: Which one, from 0.
         backlash: Play of the target, m.
         drift: By how much the tool is aside of where it seems, m, along each axis.
         delay: Periods by which commands come later.
     """
 
-    friction: float = 0.0
+    friction: float | Floats = 0.0
     joint: int | None = None
     backlash: float = 0.0
     drift: float = 0.0
@@ -83,7 +83,8 @@ class Machine:
         """New jobs are about to begin."""
         count, joints = self._vector.cells.joint_velocities().shape
         friction = np.zeros((count, joints))
-        friction[:, slice(None) if self.wear.joint is None else self.wear.joint] = self.wear.friction
+        which = slice(None) if self.wear.joint is None else slice(self.wear.joint, self.wear.joint + 1)
+        friction[:, which] = np.reshape(self.wear.friction, (-1, 1))
         warmth = np.exp(self._random.normal(0.0, self._warmth, (count, 1)))
         self._vector.cells.play = self.wear.backlash
         self._vector.cells.wear_joints(friction, warmth)

@@ -97,8 +97,12 @@ def _lag(efforts: Floats, velocities: Floats, sent: Floats) -> float:
     Efforts also change as the arm moves, so its velocities are taken out first.
     """
     count, first = len(sent), LAGS - 1
-    motion = np.column_stack([np.diff(velocities, axis=0), velocities[1:], velocities[:-1], np.ones(count - 1)])
-    late = np.hstack([np.vstack([np.zeros((lag, sent.shape[1])), sent[: count - lag]])[1:] for lag in range(LAGS)])
+    motion = np.column_stack(
+        [np.diff(velocities, axis=0), velocities[1:], velocities[:-1], np.ones(count - 1)]
+    )
+    late = np.hstack(
+        [np.vstack([np.zeros((lag, sent.shape[1])), sent[: count - lag]])[1:] for lag in range(LAGS)]
+    )
     base, _ = np.linalg.qr(motion[first:])
     change, late = np.diff(efforts, axis=0)[first:], late[first:]
     change, late = change - base @ (base.T @ change), late - base @ (base.T @ late)

@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from skills.health import Cusum, Floats, alarm_limit, distances, precision_of, shrunk_covariance
+from skills.health import Cusum, Floats, alarm_limit, distances, precision_of, shrunk_covariance, widened
 from skills.messages.health import LOGGED, HealthModel, HealthState
 
 __all__ = ["HOME", "Health", "judged", "renewed"]
@@ -65,6 +65,7 @@ def judged(
     apart = row - home.mean(axis=0)
     fits = model is not None and model.figures == health.figures
     precision = precision_of(model.covariance if model and fits else shrunk_covariance(home))
+    precision = widened(precision, home)
     before = Cusum(np.array(health.apart), health.state.height)
     cusum = before.after(apart, precision)
     distance = float(distances(row[None], home.mean(axis=0), precision, home=HOME)[0])

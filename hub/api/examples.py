@@ -12,6 +12,7 @@ from skills.fits import Abilities, Ability
 from skills.manifest import Channel, Contract
 from skills.messages.attestations import ScoreAttestation
 from skills.messages.campaigns import CampaignRequest
+from skills.messages.health import HealthReport, HealthState, JobSums
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.reports import TagsChange
@@ -28,6 +29,7 @@ __all__ = [
     "AbilitiesBody",
     "CampaignBody",
     "EnrolmentBody",
+    "HealthBody",
     "InvitationBody",
     "MinimumBody",
     "MoveBody",
@@ -88,6 +90,22 @@ POINTING = Contract(
     action=(Channel(name="velocity", size=3, unit="m/s", scale=0.1),),
     control_hz=50,
 )
+
+HealthBody = Annotated[
+    HealthReport,
+    Body(
+        openapi_examples=_example(
+            "one",
+            "A robot that tells of its last ten jobs",
+            HealthReport(
+                skill="point-at",
+                figures=("friction-1", "lag"),
+                sums=JobSums(after=30, upto=40, count=10, mean=(0.01, -0.02), scatter=(0.2, 0.01, 0.4)),
+                state=HealthState(jobs=10, distance=1.4, height=0.0, limit=17.3),
+            ),
+        )
+    ),
+]
 
 AbilitiesBody = Annotated[
     Abilities,

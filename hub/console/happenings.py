@@ -22,6 +22,8 @@ SENTENCES = {
     "robot.lost": "A robot is missed ({embodiment})",
     "robot.returned": "A robot is back ({embodiment})",
     "robot.withdrawn": "A robot was forgotten",
+    "robot.worn": "A robot says that it is worn ({figure} in {about})",
+    "robot.renewed": "A robot was looked after, and is not worn any longer ({about})",
     "round.open": "Round {number} for {skill} opened",
     "round.merging": "Round {number} for {skill} is merged",
     "round.gating": "Round {number} for {skill} is measured",
@@ -54,7 +56,7 @@ def address_of(event: Event) -> str:
     noun = event.kind.split(".", maxsplit=1)[0]
     if noun in {"campaign", "round"} and "campaign_id" in data:
         return f"/campaigns/{data['campaign_id']}"
-    if event.kind in {"robot.lost", "robot.returned", "robot.enrolled", "version.refused"}:
+    if event.kind == "version.refused" or (noun == "robot" and event.kind != "robot.withdrawn"):
         return f"/robots/{data['robot_id']}" if "robot_id" in data else ""
     if "task" in data and noun == "task":
         return f"/tasks/{data['task']}"

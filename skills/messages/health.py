@@ -126,7 +126,9 @@ class HealthModel(_Moments):
     count: int = Field(ge=1, le=MANY)
 
     @classmethod
-    def of(cls, sums: Sums, robots: int, skill: str, embodiment: str, figures: tuple[str, ...]) -> HealthModel:
+    def of(
+        cls, sums: Sums, robots: int, skill: str, embodiment: str, figures: tuple[str, ...]
+    ) -> HealthModel:
         """Merged sums of so many robots."""
         return cls(
             skill=skill,
