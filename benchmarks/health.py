@@ -1,8 +1,8 @@
 """How well machines say when they wear: simulated arms in workshops that nobody tuned anything in.
 
-`python -m benchmarks.health > benchmarks/results/health.md`: AUROC of single jobs and of means of five, by the
-guild's covariance and by a robot's own; false alarms in healthy jobs; how long before success falls. Thresholds
-and figures are the product's own (`fleet.health`); a task's controller drives, as motion hardly matters.
+`python -m benchmarks.health > benchmarks/results/health.md`: AUROC of single jobs and of means of five, by
+the guild's covariance and by a robot's own; false alarms in healthy jobs; how long before success falls.
+Limits and figures are the product's own (`fleet.health`); a task's controller drives.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class Bench:
     @classmethod
     @cache
     def of(cls, embodiment: str) -> Bench:
+        """In `weld-seam`."""
         task = load_task("weld-seam")
         return cls(task, NominalArm(task, embodiment), embodiment)
 
@@ -193,7 +194,7 @@ def auroc(healthy: Floats, worn: Floats) -> float:
 
 
 def alarms_of(bench: Bench, jobs: Floats, model: HealthModel | None) -> Iterator[bool]:
-    """After each job that follows those at home: whether it alarms; it is looked after at once, and goes on."""
+    """After each job that follows those at home: whether it alarms; then it begins anew from there."""
     names, health = figure_names(bench.arm.joints), Health()
     for row in jobs:
         health = judged(health, names, row, model, NOW)
@@ -262,14 +263,18 @@ def report(embodiment: str, seeds: list[Seed]) -> str:
     both = sorted(fails - alarm for alarm, fails in leads if alarm is not None and fails is not None)
     lines += [
         "",
-        f"False alarms in {jobs:,} healthy jobs by the guild's covariance: {false} "
-        f"({1000 * false / jobs:.2f} in 1,000); by the robot's own of {HOME} jobs: {lone} "
-        f"({1000 * lone / jobs:.2f} in 1,000).",
+        (
+            f"False alarms in {jobs:,} healthy jobs by the guild's covariance: {false} "
+            f"({1000 * false / jobs:.2f} in 1,000); by the robot's own of {HOME} jobs: {lone} "
+            f"({1000 * lone / jobs:.2f} in 1,000)."
+        ),
         "",
-        f"Friction that grows by {GROWTH} N m a job in all joints: the alarm comes after {told[0]} to {told[-1]} jobs "
+        f"Friction that grows by {GROWTH} N m a job in all joints: the alarm comes after {told[0]} to "
+        f"{told[-1]} jobs "
         f"(median {told[len(told) // 2]}) on {len(told)} of {len(leads)} robots; "
         + (
-            f"success is a tenth lower {both[0]} to {both[-1]} jobs (median {both[len(both) // 2]}) after that, on "
+            f"success is a tenth lower {both[0]} to {both[-1]} jobs (median {both[len(both) // 2]}) after "
+            f"that, on "
             f"{len(both)} robots; on the others it had not fallen by then."
             if both
             else "success had not fallen by the end."
@@ -286,7 +291,8 @@ def main() -> None:
     parser.add_argument("--embodiments", nargs="+", default=["ur5e", "panda"])
     given = parser.parse_args()
     print(
-        "# Machines that say when they wear\n\nMade by `python -m benchmarks.health`; docs/health.md says what it means.\n"
+        "# Machines that say when they wear\n\n"
+        "Made by `python -m benchmarks.health`; docs/health.md says what it means.\n"
     )
     for embodiment in given.embodiments:
         bench = Bench.of(embodiment)

@@ -56,7 +56,7 @@ class NominalArm:
         self.joints, self.period = len(self._own), task.dt
 
     def efforts(self, positions: Floats, velocities: Floats, accelerations: Floats) -> tuple[Floats, Floats]:
-        """Efforts (steps, joints), N m, for motions (steps, joints); and how much more one kg in the tool takes."""
+        """Efforts (steps, joints), N m, of motions (steps, joints); and what one kg in the tool adds."""
         found = [
             self._inverse(each, positions, velocities, accelerations) for each in (self._model, self._heavier)
         ]

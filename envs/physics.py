@@ -188,13 +188,13 @@ class Cells:
         return self.positions[:, first : first + self._own.stop - self._own.start]
 
     def joint_efforts(self) -> Floats:
-        """Efforts (count, joints) of the robot, N m, live: means over a control step, from the next one on."""
+        """Efforts (count, joints) of the robot, N m, live: means over each control step from now on."""
         if self._effort is None:
             self._effort = np.zeros(self.joint_velocities().shape)
         return self._effort
 
     def wear_joints(self, friction: Floats, warmth: Floats) -> None:
-        """Add friction (count, joints), N m, to what the robot has, and multiply all its friction by warmth."""
+        """Add friction (count, joints), N m, to the robot's own, and multiply all of it by warmth."""
         for field, more in (("dof_frictionloss", friction), ("dof_damping", 0.0)):
             given = getattr(self.model, field)[self._own]
             self.figures_of(field)[:, self._own] = (given + more) * warmth
@@ -220,7 +220,9 @@ class Cells:
 
     def _with_play(self, controls: Floats) -> Floats:
         """What comes out of gears with play: along each axis the last place, unless they are pushed on."""
-        follows = np.clip(self._followed[:, :3], controls[:, :3] - self.play / 2, controls[:, :3] + self.play / 2)
+        follows = np.clip(
+            self._followed[:, :3], controls[:, :3] - self.play / 2, controls[:, :3] + self.play / 2
+        )
         self._followed[:, :3], self._followed[:, 3:] = follows, controls[:, 3:]
         return self._followed
 

@@ -29,10 +29,10 @@ import numpy as np
 from fleet.adoption import Adoption
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill
+from fleet.health.sharing import HealthSharer
 from fleet.personal import Tuning
 from fleet.place import Iteration, Place, RobotError, StoppedError, Work
 from fleet.progress import Phase, Progress, Voice
-from fleet.health.sharing import HealthSharer
 from fleet.reporting import Reporter
 from fleet.robot_folder import Identity, Pending, RobotFolder
 from fleet.sync import Drop, Push, Train, Wait, backoff, decide

@@ -36,6 +36,7 @@ from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.causes import Explanation
 from skills.messages.events import Event
+from skills.messages.health import HealthAnswer, HealthReport
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
     OrganisationRequest,
@@ -43,7 +44,6 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
-from skills.messages.health import HealthAnswer, HealthReport
 from skills.messages.reports import Report
 from skills.messages.robots import (
     Enrolled,

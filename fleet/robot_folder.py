@@ -268,7 +268,7 @@ class RobotFolder:
         self._write(f"{skill}.jobs.json", jobs)
 
     def note(self, skill: str, what: str, kind: type[D]) -> D:
-        """A note of what somebody knows of a skill, in a file of its own; its defaults where there is none."""
+        """A note of what somebody knows of a skill, in a file of its own; defaults where there is none."""
         return self._read(kind, f"{skill}.{what}.json") or kind()
 
     def keep_note(self, skill: str, what: str, note: BaseModel) -> None:

@@ -124,7 +124,7 @@ def distances(jobs: Floats, centre: Floats, precision: Floats, *, home: int, tog
 
 
 def widened(precision: Floats, home: Floats) -> Floats:
-    """The precision (d, d) for a robot whose jobs at home (n, d) vary more than those of others; never less."""
+    """The precision (d, d) for a robot whose jobs at home (n, d) vary more than others' do; never less."""
     apart = home - home.mean(axis=0)
     squares = np.einsum("ij,jk,ik->", apart, precision, apart)
     share = float(squares) / ((len(home) - 1) * home.shape[1])

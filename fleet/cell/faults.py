@@ -1,6 +1,6 @@
 """What may go wrong with a cell to order: what its sensors give then. Pure besides the random numbers.
 
-Faults of the connection are carried out by `fleet.cell.server`, and wear by `fleet.cell.machine`: both are told
+Faults of the connection are carried out by `fleet.cell.server`, wear by `fleet.cell.machine`: both are told
 here whether they are due.
 """
 

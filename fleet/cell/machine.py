@@ -23,7 +23,7 @@ __all__ = ["NEW", "NOISE", "WARMTH", "Machine", "MachineEnv", "Wear"]
 Floats = NDArray[np.float64]
 
 NOISE = 0.2
-"""N m, of each effort that is sensed, as one standard deviation: of a mean over a period, not of one sample."""
+"""N m, of each effort that is sensed, one standard deviation: of a mean over a period, not of one sample."""
 WARMTH = 0.1
 """By how much all friction differs from job to job, as the oil is warm or cold; log-normal."""
 

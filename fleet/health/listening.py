@@ -1,4 +1,4 @@
-"""A robot whose jobs are listened to: what its joints sensed and what it was sent, until its health is judged.
+"""A robot whose jobs are listened to: what its joints sensed and it was sent, until its health is judged.
 
 Between two jobs, so that no period waits; a driver that gives no joints is driven as before.
 """

@@ -1,7 +1,7 @@
-"""What a robot tells its guild of its machine, and hears: sums of jobs that were not counted yet, for what is usual.
+"""What a robot tells its guild of its machine, and hears: sums of jobs, for what is usual.
 
-Which jobs count is the hub's to say: it answers up to which it has them, so that an answer that was lost, or a
-robot that was killed, never has a job counted twice. A setting sends none of it.
+Which jobs count is the hub's to say: it answers up to which it has them, so that an answer that was lost, or
+a robot that was killed, never has a job counted twice. A setting sends none of it.
 """
 
 from __future__ import annotations

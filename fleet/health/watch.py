@@ -56,7 +56,7 @@ class Health(BaseModel):
 def judged(
     health: Health, names: Sequence[str], row: Floats, model: HealthModel | None, now: datetime
 ) -> Health:
-    """With one more job (figures,), judged by the guild's model, or by the robot's own jobs where there is none."""
+    """With one more job (figures,), judged by the guild's model; without one, by the robot's own jobs."""
     if health.figures != tuple(names):
         health = renewed(health).model_copy(update={"figures": tuple(names)})
     if not health.knows_home:

@@ -104,8 +104,13 @@ class HealthBook:
     def _usual(
         self, session: Session, skill: str, embodiment: str, figures: tuple[str, ...]
     ) -> HealthModel | None:
-        rows = select(HealthRow).where(HealthRow.skill == skill, HealthRow.embodiment == embodiment)
-        rows = rows.order_by(HealthRow.robot_id)
+        enrolled = select(RobotRow.robot_id).where(RobotRow.closed_at.is_(None))
+        rows = (
+            select(HealthRow)
+            .where(HealthRow.skill == skill, HealthRow.embodiment == embodiment)
+            .where(HealthRow.robot_id.in_(enrolled))
+            .order_by(HealthRow.robot_id)
+        )
         told = [_sums(row) for row in session.scalars(rows) if _figures(row) == figures]
         merged = merge_usual(told, self.least)
         return None if merged is None else HealthModel.of(*merged, skill, embodiment, figures)

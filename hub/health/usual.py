@@ -1,7 +1,7 @@
-"""What is usual for a kind of machine, of its robots' sums: pure; whose sums there are is `hub.health.book`'s.
+"""What is usual for a kind of machine, of its robots' sums; which there are is `hub.health.book`'s. Pure.
 
 A robot counts for so many jobs at most, and one whose jobs vary far more or less than those of the others is
-left out: it is worn, or it lies. Fewer robots than that give nothing, as sums of two are the other one's secret.
+left out: it is worn, or it lies. Too few robots give nothing: sums of two are the other one's secret.
 """
 
 from __future__ import annotations

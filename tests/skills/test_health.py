@@ -98,7 +98,7 @@ def test_the_limit_keeps_its_promise_on_other_machines_and_the_cusum_finds_a_shi
         false += max(heights) > limit
         worn, jobs = Cusum.begin(size), 0
         while worn.height <= limit:
-            worn = worn.after(random.normal(size=size) + wrong + 3.0 * np.eye(size)[0], precision)
+            worn = worn.after(random.normal(size=size) + wrong + 5.0 * np.eye(size)[0], precision)
             jobs += 1
         late.append(jobs)
     assert false <= 0.1 * runs + 3 * np.sqrt(0.09 * runs)

@@ -16,7 +16,7 @@ __all__ = ["HealthRow"]
 class HealthRow(Base):
     """One robot's part in one skill.
 
-    `counted` is the number of its last job that counts; `sums` of all that do: `count`, `mean`, and `scatter` by
+    `counted` is the number of its last job that counts; `sums` of all that do: `count`, `mean`, `scatter` by
     rows. `state` is a `HealthState`, a claim; None of a robot that does not say. `worn_since` is its own.
     """
 

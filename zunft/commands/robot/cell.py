@@ -67,7 +67,9 @@ def cell(
 def fault(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(FAULTS)}.")],
     cell: Annotated[str, typer.Option(help="The cell's address.")] = "cell://127.0.0.1:7000",
-    value: Annotated[float, typer.Option(min=0, help="late: seconds; noisy: scales; wear: N m, mm, periods.")] = 1.0,
+    value: Annotated[
+        float, typer.Option(min=0, help="late: seconds; noisy: scales; wear: N m, mm, periods.")
+    ] = 1.0,
     after: Annotated[float, typer.Option(min=0, help="Seconds of the cell's time from now.")] = 0.0,
     as_json: Json = False,
 ) -> None:
