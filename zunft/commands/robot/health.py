@@ -65,8 +65,8 @@ def _said(found: Health, usual: Usual) -> str:
         f"Worn since {state.worn_since:%Y-%m-%d %H:%M} ({state.figure})."
         if state.worn_since
         else "As usual.",
-        f"CUSUM {state.height:.1f} of {state.limit:.1f} after {state.jobs} jobs; "
-        + f"the last one was {state.distance:.1f} standard deviations off. What is usual is known by {by}.",
+        f"CUSUM {state.height:.1f} of {state.limit:.1f} after {state.jobs} jobs.",
+        f"The last one was {state.distance:.1f} standard deviations off. What is usual is known by {by}.",
     ]
     if found.told:
         lines.append(_bars(found.told[-LAST:]))
