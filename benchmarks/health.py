@@ -83,7 +83,7 @@ class Bench:
             own = wear
             if isinstance(wear.friction, np.ndarray):
                 own = replace(wear, friction=wear.friction[begin : begin + copies])
-            rows, success = self._part(TaskVectorEnv(self.task, shop, copies, seed), [seed, part], own)
+            rows, success = self._part(TaskVectorEnv(self.task, shop, copies), [workshop, seed, part], own)
             found.append(rows)
             good.append(success)
         return np.concatenate(found), np.concatenate(good)
@@ -176,7 +176,7 @@ def yardsticks(few: Floats, model: HealthModel) -> dict[str, Floats]:
     """Precisions (d, d) by who knows what is usual."""
     return {
         "guild": precision_of(model.covariance),
-        "own": np.linalg.pinv(np.cov(few.T), rcond=1e-10),
+        "own": np.asarray(np.linalg.pinv(np.cov(few.T), rcond=1e-10), np.float64),
         "own, shrunk": precision_of(shrunk_covariance(few)),
     }
 
@@ -215,7 +215,7 @@ def count_alarms(bench: Bench, jobs: Floats, model: HealthModel | None) -> int:
 def lead(bench: Bench, shop: int, model: HealthModel) -> tuple[int | None, int | None]:
     """Jobs of growing friction until the alarm, and until success is a tenth below what it was."""
     home, good = bench.jobs(shop, 4, HOME + SUCCESS_WINDOW)
-    grown = GROWTH * np.arange(1, 6 * COPIES + 1)
+    grown = GROWTH * np.arange(1, 6 * COPIES + 1, dtype=np.float64)
     worn, success = bench.jobs(shop, 5, len(grown), Wear(friction=grown))
     rolling = np.convolve(success, np.full(SUCCESS_WINDOW, 1 / SUCCESS_WINDOW), "valid")
     low = np.flatnonzero(rolling < 0.9 * good.mean())

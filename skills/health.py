@@ -6,6 +6,7 @@ is `fleet.health.figures`', who sends what `fleet.health.sharing`'s, and whose s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -96,8 +97,8 @@ def shrunk_covariance(jobs: Floats) -> Floats:
     apart = ((found - target) ** 2).sum()
     doubt = sum(((np.outer(each, each) - found) ** 2).sum() for each in units) / count**2
     share = 1.0 if apart == 0 else min(1.0, doubt / apart)
-    shrunk: Floats = (share * target + (1 - share) * found) * np.outer(scale, scale)
-    return shrunk * (count / (count - 1))
+    shrunk: Floats = (share * target + (1 - share) * found) * np.outer(scale, scale) * (count / (count - 1))
+    return shrunk
 
 
 def precision_of(covariance: Floats) -> Floats:
@@ -106,7 +107,7 @@ def precision_of(covariance: Floats) -> Floats:
     known = scale > 0
     scale = np.where(known, scale, 1.0)
     units = covariance / np.outer(scale, scale) + np.diag(np.where(known, FLOOR, 1.0))
-    inverse = np.linalg.inv(units) / np.outer(scale, scale)
+    inverse: Floats = np.linalg.inv(units) / np.outer(scale, scale)
     inverse[~known] = 0.0
     inverse[:, ~known] = 0.0
     return inverse
@@ -128,7 +129,8 @@ def widened(precision: Floats, home: Floats) -> Floats:
     apart = home - home.mean(axis=0)
     squares = np.einsum("ij,jk,ik->", apart, precision, apart)
     share = float(squares) / ((len(home) - 1) * home.shape[1])
-    return precision / max(1.0, share)
+    found: Floats = precision / max(1.0, share)
+    return found
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Cusum:
 
 
 def _length(apart: Floats, precision: Floats) -> float:
-    return float(np.sqrt(max(0.0, apart @ precision @ apart)))
+    return math.sqrt(max(0.0, float(apart @ precision @ apart)))
 
 
 @lru_cache(maxsize=32)

@@ -130,7 +130,7 @@ class CellServer:
         if frame.kind == Kind.OBSERVE:
             age, over, success, busy, numbers, joints = cell.observe()
             told = -1.0 if success is None else float(success)
-            inside = joints.ravel() if frame.numbers and joints is not None else []
+            inside = joints.ravel().tolist() if frame.numbers and joints is not None else []
             return pack(Kind.ANSWER, [age, float(over), told, float(busy), *numbers, *inside])
         if frame.kind not in {Kind.SEND, Kind.HOLD}:
             return pack(Kind.REFUSED, [BROKEN])

@@ -87,8 +87,7 @@ def _fit(residual: Floats, velocities: Floats, heavier: Floats) -> Floats:
     columns[-1] = heavier
     matrix = columns.reshape(len(columns), -1).T
     square = matrix.T @ matrix + 1e-3 * np.eye(len(columns))  # a joint that stood still has neither
-    found: Floats = np.linalg.solve(square, matrix.T @ residual.ravel())
-    return found
+    return np.asarray(np.linalg.solve(square, matrix.T @ residual.ravel()), np.float64)
 
 
 def _lag(efforts: Floats, velocities: Floats, sent: Floats) -> float:

@@ -41,7 +41,7 @@ def test_a_figure_that_moves_and_stays_is_named_and_one_odd_job_is_not() -> None
     healthy = after(jobs_of(0, 60))
     odd = after(OFF[None] + 1e3, healthy)
     assert odd.state.worn_since is None
-    worn = after(jobs_of(2, 20) + [0.0, 6.0, 0.0], healthy)
+    worn = after(jobs_of(2, 20) + np.array([0.0, 6.0, 0.0]), healthy)
     assert (worn.state.worn_since, worn.state.figure) == (NOW, "friction-2")
     assert renewed(worn).state.worn_since is None
     assert not renewed(worn).knows_home
@@ -49,7 +49,7 @@ def test_a_figure_that_moves_and_stays_is_named_and_one_odd_job_is_not() -> None
 
 def test_without_a_guild_it_judges_by_its_own_jobs() -> None:
     health = Health()
-    for row in [*jobs_of(0, 50), *(jobs_of(1, 20) + [8.0, 0.0, 0.0])]:
+    for row in [*jobs_of(0, 50), *(jobs_of(1, 20) + np.array([8.0, 0.0, 0.0]))]:
         health = judged(health, NAMES, row, None, NOW)
     assert health.state.figure == "friction-1"
 

@@ -21,7 +21,8 @@ WORN = HealthState(jobs=9, height=20.0, limit=13.0, worn_since=datetime(2026, 1,
 
 
 def jobs_of(seed: int, count: int = 20) -> Floats:
-    return np.random.default_rng(seed).normal(size=(count, 2)) @ np.array([[1.0, 0.0], [0.5, 2.0]])
+    jobs: Floats = np.random.default_rng(seed).normal(size=(count, 2)) @ np.array([[1.0, 0.0], [0.5, 2.0]])
+    return jobs
 
 
 def say(robot: Robot, sums: JobSums | None = None, state: HealthState | None = None) -> HealthAnswer:
