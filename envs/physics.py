@@ -6,6 +6,8 @@ Making the cells of a task's workshop is `envs.start`.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import mujoco
 import numpy as np
 from mujoco import batch
@@ -37,6 +39,7 @@ class Cells:
 
     Attributes:
         work_turn: How the scene's work is turned in its job frame, (count, 1, 4), live.
+        play: How far an arm's target may go back along an axis before it follows, m: worn gears.
     """
 
     def __init__(
@@ -60,6 +63,9 @@ class Cells:
         self._mocap = int(model.body(WORK).mocapid[0])
         self._work = (self._batch.bind("mocap_pos"), self._batch.bind("mocap_quat"))
         self._held = self._batch.bind("eq_active") if model.neq else None
+        self._effort: Floats | None = None
+        self.play = 0.0
+        self._followed = np.zeros((count, 6))
         self.work_turn = np.tile([1.0, 0.0, 0.0, 0.0], (count, 1, 1))
 
     @property
@@ -82,6 +88,8 @@ class Cells:
         self._batch.reset(cells, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self._positions[cells] = self._bank[chosen]
         self._batch.forward(cells)
+        if self.play:
+            self._followed[cells] = self.pose[cells]
 
     def copy_from(self, other: Cells) -> None:
         """Start as other cells of the same workshop have just started."""
@@ -118,8 +126,16 @@ class Cells:
 
     def move(self, controls: Floats) -> None:
         """Hold these controls (count, actuators) for one control step; an arm's are its target pose."""
-        self._control[:] = controls
-        self._batch.step(nstep=self.substeps, stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self._control[:] = self._with_play(controls) if self.play else controls
+        if self._effort is None:
+            self._batch.step(nstep=self.substeps, stage=mujoco.mjtStage.mjSTAGE_VEL)
+            return
+        applied, own = self._batch.bind("qfrc_actuator"), self._own
+        self._effort[:] = 0.0
+        for _ in range(self.substeps):  # the same numbers as in one go
+            self._batch.step(nstep=1, stage=mujoco.mjtStage.mjSTAGE_VEL)
+            self._effort += applied[:, own]
+        self._effort /= self.substeps
 
     def push(self, force: Floats) -> None:
         """Forces (count, 3), N, in the home frame, on the body that carries the tool, until changed."""
@@ -163,10 +179,25 @@ class Cells:
 
     def joint_velocities(self) -> Floats:
         """Velocities (count, joints) of the robot, live."""
-        bodies = [self.model.body(int(body)).name for body in self.model.dof_bodyid]
-        own = np.flatnonzero([of_arm(name) for name in bodies])
-        velocities: Floats = self._batch.bind("qvel")[:, own[0] : own[-1] + 1]
+        velocities: Floats = self._batch.bind("qvel")[:, self._own]
         return velocities
+
+    def joint_positions(self) -> Floats:
+        """Positions (count, joints) of an arm, live."""
+        first = int(self.model.jnt_qposadr[self.model.dof_jntid[self._own.start]])
+        return self.positions[:, first : first + self._own.stop - self._own.start]
+
+    def joint_efforts(self) -> Floats:
+        """Efforts (count, joints) of the robot, N m, live: means over each control step from now on."""
+        if self._effort is None:
+            self._effort = np.zeros(self.joint_velocities().shape)
+        return self._effort
+
+    def wear_joints(self, friction: Floats, warmth: Floats) -> None:
+        """Add friction (count, joints), N m, to the robot's own, and multiply all of it by warmth."""
+        for field, more in (("dof_frictionloss", friction), ("dof_damping", 0.0)):
+            given = getattr(self.model, field)[self._own]
+            self.figures_of(field)[:, self._own] = (given + more) * warmth
 
     def body_poses(self) -> tuple[Floats, Floats]:
         """Positions (count, bodies, 3) and quaternions (count, bodies, 4) of all bodies, live."""
@@ -186,6 +217,21 @@ class Cells:
                 getattr(data.model, field)[:] = own[cell]
         if self._mocap >= 0:
             data.mocap_pos[:], data.mocap_quat[:] = self._work[0][cell], self._work[1][cell]
+
+    def _with_play(self, controls: Floats) -> Floats:
+        """What comes out of gears with play: along each axis the last place, unless they are pushed on."""
+        follows = np.clip(
+            self._followed[:, :3], controls[:, :3] - self.play / 2, controls[:, :3] + self.play / 2
+        )
+        self._followed[:, :3], self._followed[:, 3:] = follows, controls[:, 3:]
+        return self._followed
+
+    @cached_property
+    def _own(self) -> slice:
+        """Degrees of freedom of the robot's own."""
+        bodies = [self.model.body(int(body)).name for body in self.model.dof_bodyid]
+        own = np.flatnonzero([of_arm(name) for name in bodies])
+        return slice(int(own[0]), int(own[-1]) + 1)
 
     def _find(self, kind: str, name: str) -> int:
         known = [getattr(self.model, kind)(i).name for i in range(getattr(self.model, f"n{kind}"))]

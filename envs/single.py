@@ -83,6 +83,17 @@ class TaskEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         seen, gained, failed, ended, infos = self.vector.step(np.asarray(action)[None])
         return seen[0], float(gained[0]), bool(failed[0]), bool(ended[0]), _first(infos)
 
+    def joints(self) -> NDArray[np.float64] | None:
+        """Positions, velocities, and efforts as means over a step, (3, joints); None: it is no arm.
+
+        Efforts are sensed from the first call on.
+        """
+        cells = self.vector.cells
+        if self.vector.task.bundle.control.floating:
+            return None
+        effort = cells.joint_efforts()
+        return np.stack([cells.joint_positions()[0], cells.joint_velocities()[0], effort[0]])
+
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """The cell as an image (height, width, 3), or None without a render mode."""
         if self.render_mode is None:

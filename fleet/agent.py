@@ -29,6 +29,7 @@ import numpy as np
 from fleet.adoption import Adoption
 from fleet.client import HubClient
 from fleet.fetch import DistrustError, Needs, pull_skill
+from fleet.health.sharing import HealthSharer
 from fleet.personal import Tuning
 from fleet.place import Iteration, Place, RobotError, StoppedError, Work
 from fleet.progress import Phase, Progress, Voice
@@ -67,6 +68,7 @@ class AgentSettings:
         tolerance: How much worse than the version in use a new one may do in the twin.
         adopts: Whether the robot takes new stable versions into use.
         reports: Whether it tells its hub which version it uses and how jobs go with it.
+        tells_health: Whether it tells its hub sums of what its joints need, and when it wears.
         tuning: How it tunes the version in use at home; None: not at all.
     """
 
@@ -77,6 +79,7 @@ class AgentSettings:
     tolerance: float = 0.1
     adopts: bool = True
     reports: bool = True
+    tells_health: bool = False
     tuning: Tuning | None = None
 
 
@@ -127,6 +130,7 @@ class Agent:
             lambda: datetime.fromtimestamp(clock(), UTC).astimezone(),
         )
         self._reporter = Reporter(workbench, skill) if settings.reports else None
+        self._health = HealthSharer(workbench, skill, client, tells=settings.tells_health)
         tuning = settings.tuning
         self._tuning = tuning and HomeTuning(skill, workbench, place, self._voice, tuning)
         self._failures = 0
@@ -204,6 +208,7 @@ class Agent:
         assignment = self._client.assignment(self._skill, trains=self._place.trains)
         if self._reporter and report:
             self._reporter.heard(report, self._clock())
+        self._health.share(self._clock())
         return assignment
 
     def _back_off(self, phase: Phase, error: Exception, asked: float = 0.0) -> float:

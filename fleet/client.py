@@ -37,6 +37,7 @@ from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignVie
 from skills.messages.causes import Explanation
 from skills.messages.events import Event
 from skills.messages.halls import HallPath, Recall, Recalled
+from skills.messages.health import HealthAnswer, HealthReport
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
     OrganisationRequest,
@@ -123,6 +124,15 @@ class HubClient:
             raise
         except ZunftError:
             return
+
+    def tell_health(self, said: HealthReport) -> HealthAnswer:
+        """Ask what is usual for a machine of this kind, and tell of one's own.
+
+        Raises:
+            HubUnreachableError: No answer.
+            ZunftError: The hub refused, as its error says.
+        """
+        return self.connection.ask(HealthAnswer, "POST", f"{API}/robots/me/health", said)
 
     def assignment(self, skill: str, *, wait_seconds: float = 0, trains: bool = True) -> Assignment | None:
         """What there is to do now for this skill, or so many seconds from now at the latest; or None.

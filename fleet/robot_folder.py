@@ -9,6 +9,7 @@ What to do with what is found is `fleet.sync`'s to decide.
                      `fleet.runtime.guards`, `[update]`, see `fleet.updates`; nothing writes it
     <skill>.memory.json   which version is in use, which were refused and why
     <skill>.jobs.json     how jobs went with each version: `fleet.reporting`
+    <skill>.health.json   how the machine fares: `fleet.health.watch`; <skill>.usual.json is the guild's part
     <skill>.personal.json    what was tuned at home from which version; its file is <skill>.personal.skill
     <task>.master.*  who teaches here: a skill, a controller's name, or recorded episodes: `fleet.masters`
     stopped.txt      why the robot is stopped, until a person releases it: `fleet.runtime.stop`
@@ -269,6 +270,14 @@ class RobotFolder:
     def keep_jobs(self, skill: str, jobs: Jobs) -> None:
         """Replace how jobs went."""
         self._write(f"{skill}.jobs.json", jobs)
+
+    def note(self, skill: str, what: str, kind: type[D]) -> D:
+        """A note of what somebody knows of a skill, in a file of its own; defaults where there is none."""
+        return self._read(kind, f"{skill}.{what}.json") or kind()
+
+    def keep_note(self, skill: str, what: str, note: BaseModel) -> None:
+        """Replace it."""
+        self._write(f"{skill}.{what}.json", note)
 
     def skill_file(self, digest: Digest) -> Path:
         """Where a fetched skill lies, or is to be laid."""

@@ -74,6 +74,11 @@ class RobotSettings(BaseSettings):
         description="Whether the robot tells its hub which version it uses and how jobs go with it: "
         "docs/rollouts.md has all that it tells.",
     )
+    health: bool = Field(
+        default=False,
+        description="Whether the robot tells its hub sums of what its joints need in its jobs, and when it "
+        "wears; without, it asks what is usual and tells nothing: docs/health.md.",
+    )
 
     tune_iterations: int = Field(
         default=0,
@@ -105,5 +110,6 @@ class RobotSettings(BaseSettings):
             tolerance=self.tolerance,
             adopts=self.adopt,
             reports=self.report,
+            tells_health=self.health,
             tuning=self.for_tuning() if self.tune_iterations else None,
         )

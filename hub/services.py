@@ -21,6 +21,8 @@ from hub.events.wiring import EventsWing
 from hub.events.wiring import wire as wire_events
 from hub.halls.wiring import HallsWing
 from hub.halls.wiring import wire as wire_halls
+from hub.health.wiring import HealthWing
+from hub.health.wiring import wire as wire_health
 from hub.leaderboards.wiring import LeaderboardsWing
 from hub.leaderboards.wiring import wire as wire_leaderboards
 from hub.metrics import Metrics
@@ -78,6 +80,7 @@ class Services:
     robots: RobotsWing
     leaderboards: LeaderboardsWing
     rollouts: RolloutsWing
+    health: HealthWing
     rounds: RoundsWing
     webhooks: WebhooksWing
     deltas: DeltasWing
@@ -150,6 +153,7 @@ def open_services(
         robots=robots,
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
         rollouts=wire_rollouts(settings, storage, workers, catalogue, vouch, clock),
+        health=wire_health(settings, storage, clock),
         rounds=rounds,
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),

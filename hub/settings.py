@@ -324,6 +324,12 @@ class Settings(BaseSettings):
     robot_lost_seconds: float = Field(
         default=900, gt=0, description="A robot at work that is silent for so long is recorded as lost."
     )
+    health_robots: int = Field(
+        default=4,
+        ge=3,
+        description="Robots of a kind that must have told sums of their jobs before what is usual for it is "
+        "given out: docs/health.md.",
+    )
     webhook_networks: str = Field(
         default="",
         description="Private networks that webhooks may reach, such as 10.1.0.0/16,fd00::/8; empty: none.",

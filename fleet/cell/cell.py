@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.cell.faults import Faults, Sample
+from fleet.cell.machine import MachineEnv, Wear
 from fleet.own_robot import Env
 from fleet.place import RobotError
 from skills.manifest import Contract
@@ -22,18 +23,23 @@ __all__ = ["Cell", "Seen"]
 WATCHDOG = 5
 """Periods without a command after which the cell stands still by itself."""
 HISTORY = 512
+WEAR = ("friction", "backlash", "drift", "slow")
 BEHIND = 10
 """Periods that are made up for; time beyond that is lost, as a controller's would be."""
 
 
 class Seen(NamedTuple):
-    """What a driver is told; `age` in seconds, `success` None where it is not known."""
+    """What a driver is told; `age` in seconds, `success` None where it is not known.
+
+    `joints` are positions, velocities and efforts (3, joints) now, of a cell that has a machine.
+    """
 
     age: float
     over: bool
     success: bool | None
     busy: bool
     numbers: NDArray[np.float64]
+    joints: NDArray[np.float64] | None = None
 
 
 class Cell:
@@ -52,6 +58,7 @@ class Cell:
         self.contract = contract
         self.time = 0.0
         self._env = env
+        self._machine = env if isinstance(env, MachineEnv) and env.is_arm else None
         self._seed: int | None = seed
         self.faults = Faults(np.random.default_rng([seed, 1]))
         self._period = 1 / contract.control_hz
@@ -78,12 +85,14 @@ class Cell:
     def observe(self) -> Seen:
         """What is sensed; the first look after one that was over begins another job."""
         if not self._history:
+            self._wear_down()
             numbers, _ = self._env.reset(seed=self._seed)
             self._seed = None
             self._history.append(Sample(self.time, np.asarray(numbers, np.float64)))
         sample = self.faults.sensed(self._history, self.time)
         busy = self.faults.value("busy", self.time) is not None
-        seen = Seen(self.time - sample.taken_at, self._over, self._success, busy, sample.numbers)
+        joints = self._machine.joints() if self._machine else None
+        seen = Seen(self.time - sample.taken_at, self._over, self._success, busy, sample.numbers, joints)
         if self._over:
             self.leave()
         return seen
@@ -112,6 +121,22 @@ class Cell:
         self.hold()
         self._history.clear()
         self._over, self._success = False, None
+
+    @property
+    def joints(self) -> int:
+        """How many are sensed."""
+        return 0 if self._machine is None else self._machine.machine.joints().shape[-1]
+
+    def _wear_down(self) -> None:
+        """The wear that is due, from this job on."""
+        if self._machine:
+            due = {kind: self.faults.value(kind, self.time) or 0.0 for kind in WEAR}
+            self._machine.machine.wear = Wear(
+                friction=due["friction"],
+                backlash=due["backlash"] / 1000,
+                drift=due["drift"] / 1000,
+                delay=round(due["slow"]),
+            )
 
     def _step(self) -> None:
         if not self._history or self._over:

@@ -1,6 +1,7 @@
 """What may go wrong with a cell to order: what its sensors give then. Pure besides the random numbers.
 
-Faults of the connection are carried out by `fleet.cell.server`, which asks here whether they are due.
+Faults of the connection are carried out by `fleet.cell.server`, wear by `fleet.cell.machine`: both are told
+here whether they are due.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ FAULTS = {
     "disconnected": "the connection ends, and no driver gets another",
     "killed": "the cell's process ends at once",
     "busy": "no fault: the robot says that it is busy",
+    "friction": "wear: so many N m more in each joint, from the next job on",
+    "backlash": "wear: so many mm of play, from the next job on",
+    "drift": "wear: the tool is so many mm aside of where it seems, from the next job on",
+    "slow": "wear: commands come so many periods late, from the next job on",
 }
 """In the order of their numbers on the wire."""
 

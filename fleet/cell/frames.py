@@ -34,8 +34,10 @@ REASONS = {
 class Kind(IntEnum):
     """What a frame says, and which numbers it brings.
 
-    HELLO nothing; answered by version, inputs, outputs, control rate in Hz.
-    OBSERVE nothing; answered by age in seconds, over, success (-1: unknown), busy, then what is sensed.
+    HELLO nothing; answered by version, inputs, outputs, control rate in Hz. With a 1: then by the number of
+    joints that are sensed, too; a cell of before leaves that out.
+    OBSERVE nothing; answered by age in seconds, over, success (-1: unknown), busy, then what is sensed. With
+    a 1: then by positions, velocities and efforts of the joints, too.
     SEND an action; answered by what was really sent. HOLD nothing; answered by nothing.
     ORDER number of the fault, its value, seconds of the cell's time until it begins; answered by nothing.
     """

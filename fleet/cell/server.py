@@ -126,11 +126,12 @@ class CellServer:
         self._driver, cell, contract = connection, self._cell, self._cell.contract
         if frame.kind == Kind.HELLO:
             sizes = [contract.observation_size, contract.action_size, contract.control_hz]
-            return pack(Kind.ANSWER, [VERSION, *sizes])
+            return pack(Kind.ANSWER, [VERSION, *sizes, *([cell.joints] if frame.numbers else [])])
         if frame.kind == Kind.OBSERVE:
-            age, over, success, busy, numbers = cell.observe()
+            age, over, success, busy, numbers, joints = cell.observe()
             told = -1.0 if success is None else float(success)
-            return pack(Kind.ANSWER, [age, float(over), told, float(busy), *numbers])
+            inside = joints.ravel().tolist() if frame.numbers and joints is not None else []
+            return pack(Kind.ANSWER, [age, float(over), told, float(busy), *numbers, *inside])
         if frame.kind not in {Kind.SEND, Kind.HOLD}:
             return pack(Kind.REFUSED, [BROKEN])
         try:

@@ -15,7 +15,7 @@ from fleet.cell.faults import FAULTS
 from fleet.cell.frames import REASONS, VERSION, Frames, Kind, pack
 from fleet.place import RobotError
 from fleet.runtime.loop import Clock
-from fleet.runtime.robot import Numbers, Observed
+from fleet.runtime.robot import Joints, Numbers, Observed
 from skills.errors import RequestError
 from skills.manifest import Contract
 
@@ -24,6 +24,7 @@ __all__ = ["CellRobot", "order_fault", "place_of"]
 PATIENCE = 0.5
 """Seconds that a cell may take to answer; it stands still by itself long before."""
 SEEN = 4  # numbers before those that were sensed
+MOST_JOINTS = 64
 
 
 class CellRobot:
@@ -41,13 +42,15 @@ class CellRobot:
     ) -> None:
         self._line = _Line(place, patience)
         self._contract, self._clock = contract, clock
+        self._joints = 0
 
     def connect(self) -> None:
         """See `Robot`; also that the cell serves the contract."""
         self._line.open()
         wanted = (VERSION, self._contract.observation_size, self._contract.action_size)
-        found = self._line.ask(Kind.HELLO)
-        if found[:3] != wanted or found[3:] != (self._contract.control_hz,):
+        found = self._line.ask(Kind.HELLO, [1.0])
+        self._joints = int(found[4]) if len(found) == SEEN + 1 and 0 <= found[4] <= MOST_JOINTS else 0
+        if found[:3] != wanted or found[3:4] != (self._contract.control_hz,):
             self._line.close()
             raise RobotError(
                 f"the cell serves {found[1:]}, and not {(*wanted[1:], self._contract.control_hz)} "
@@ -59,13 +62,15 @@ class CellRobot:
     def observe(self) -> Observed:
         """What it senses; as old as the cell says when it was asked, so that the way counts, too."""
         asked = self._clock.now()
-        found = self._line.ask(Kind.OBSERVE)
-        if len(found) < SEEN:
+        found = self._line.ask(Kind.OBSERVE, [1.0] if self._joints else [])
+        inside = 3 * self._joints
+        if len(found) < SEEN + inside:
             raise RobotError("an observation without its age.", where="cell", remedy="Look at the cell.")
         age, over, success, busy = found[:SEEN]
-        numbers = np.array(found[SEEN:], np.float32)
+        numbers = np.array(found[SEEN : len(found) - inside], np.float32)
         told = None if success < 0 or math.isnan(success) else bool(success)
-        return Observed(numbers, asked - age, bool(over), told, bool(busy))
+        joints = Joints(*np.array(found[-inside:]).reshape(3, -1)) if inside else None
+        return Observed(numbers, asked - age, bool(over), told, bool(busy), joints)
 
     def send(self, action: Numbers) -> NDArray[Any]:
         """See `Robot`."""

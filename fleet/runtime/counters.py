@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from skills.messages.health import HealthState
 
 __all__ = ["Counters"]
 
@@ -11,7 +13,7 @@ BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class Counters:
-    """Periods, jobs and guards of one robot."""
+    """Periods, jobs and guards of one robot, and how its machine fares."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -29,6 +31,16 @@ class Counters:
             "zunft_robot_jitter_seconds", "How late periods begin.", buckets=BUCKETS, registry=self._registry
         )
 
+        self._health = {
+            name: Gauge(f"zunft_robot_health_{name}", said, registry=self._registry)
+            for name, said in (
+                ("distance", "How far the last job was from what is usual, standard deviations."),
+                ("height", "CUSUM of the machine's wear; above the limit it is worn."),
+                ("limit", "Where that alarms; 0: what is usual is not known yet."),
+                ("worn", "Whether the machine is worn, until somebody has looked after it."),
+            )
+        }
+
     def period(self, late: float) -> None:
         """One began so many seconds after its time."""
         self._periods.inc()
@@ -45,6 +57,12 @@ class Counters:
     def job(self, outcome: str) -> None:
         """A job ended."""
         self._jobs.labels(outcome).inc()
+
+    def health(self, state: HealthState) -> None:
+        """How the machine fares after a job."""
+        for name in ("distance", "height", "limit"):
+            self._health[name].set(getattr(state, name))
+        self._health["worn"].set(state.worn_since is not None)
 
     def guards(self) -> dict[str, int]:
         """How often each guard objected."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fleet.own_robot import Env, Guarded
 from fleet.place import RobotError
 from fleet.runtime.loop import Clock
-from fleet.runtime.robot import Numbers, Observed
+from fleet.runtime.robot import Joints, Numbers, Observed
 
 __all__ = ["EnvironmentRobot"]
 
@@ -36,7 +36,7 @@ class EnvironmentRobot:
         if self._observed is None:
             numbers, _ = self._env.reset(seed=self._seed)
             self._seed = None
-            self._observed = Observed(numbers, self._clock.now())
+            self._observed = Observed(numbers, self._clock.now(), joints=self._joints())
         observed = self._observed
         if observed.over:
             self._observed = None
@@ -49,15 +49,22 @@ class EnvironmentRobot:
         numbers, _, terminated, truncated, info = self._env.step(action)
         over = bool(terminated or truncated)
         success = bool(info["success"]) if over and "success" in info else None
-        self._observed = Observed(numbers, self._clock.now(), over, success)
+        self._observed = Observed(numbers, self._clock.now(), over, success, joints=self._joints())
         return action
 
     def hold(self) -> None:
         """It stands still as long as it is not stepped, and what it sensed stays true."""
         if self._observed is not None and not self._observed.over:
             seen = self._observed
-            self._observed = Observed(np.asarray(seen.numbers), self._clock.now())
+            self._observed = Observed(np.asarray(seen.numbers), self._clock.now(), joints=seen.joints)
 
     def disconnect(self) -> None:
         """Close it."""
         self._env.close()  # type: ignore[no-untyped-call]  # Gymnasium's
+
+    def _joints(self) -> Joints | None:
+        """What `envs.single.TaskEnv.joints` gives, where the environment has such a method."""
+        if not self._env.has_wrapper_attr("joints"):
+            return None
+        sensed = self._env.get_wrapper_attr("joints")()
+        return None if sensed is None else Joints(*np.asarray(sensed, np.float64))

@@ -12,9 +12,22 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Numbers", "Observed", "Robot"]
+__all__ = ["Joints", "Numbers", "Observed", "Robot"]
 
 Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Joints:
+    """What an arm senses of its joints, each (joints,): rad, rad/s, N m.
+
+    Attributes:
+        efforts: Of the motors; the mean since the observation before, where the arm can give that.
+    """
+
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    efforts: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class Observed:
         success: Whether it was done, where the robot can tell.
         busy: Whether the robot is at something, such as a part in its gripper, during which it must not get
             another version of its skill.
+        joints: Where the driver gives them, the robot learns when it wears (docs/health.md).
     """
 
     numbers: NDArray[Any]
@@ -35,6 +49,7 @@ class Observed:
     over: bool = False
     success: bool | None = None
     busy: bool = False
+    joints: Joints | None = None
 
 
 class Robot(Protocol):

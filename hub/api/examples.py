@@ -13,6 +13,7 @@ from skills.manifest import Channel, Contract
 from skills.messages.attestations import ScoreAttestation
 from skills.messages.campaigns import CampaignRequest
 from skills.messages.halls import Recall
+from skills.messages.health import HealthReport, HealthState, JobSums
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.reports import TagsChange
@@ -29,6 +30,7 @@ __all__ = [
     "AbilitiesBody",
     "CampaignBody",
     "EnrolmentBody",
+    "HealthBody",
     "InvitationBody",
     "MinimumBody",
     "MoveBody",
@@ -95,6 +97,23 @@ RecallBody = Annotated[
     Recall,
     Body(openapi_examples=_example("one", "What came of one round", Recall(rounds=("c-5f0c2a91b3-1",)))),
 ]
+
+HealthBody = Annotated[
+    HealthReport,
+    Body(
+        openapi_examples=_example(
+            "one",
+            "A robot that tells of its last ten jobs",
+            HealthReport(
+                skill="point-at",
+                figures=("friction-1", "lag"),
+                sums=JobSums(after=30, upto=40, count=10, mean=(0.01, -0.02), scatter=(0.2, 0.01, 0.4)),
+                state=HealthState(jobs=10, distance=1.4, height=0.0, limit=17.3),
+            ),
+        )
+    ),
+]
+
 AbilitiesBody = Annotated[
     Abilities,
     Body(

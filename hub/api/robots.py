@@ -10,10 +10,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from hub.api.deps import Operator, OperatorReads, Robot, ServicesDep, SignedRobot, count_wrong
 from hub.api.errors import refusals
-from hub.api.examples import AbilitiesBody, EnrolmentBody, TokensBody
+from hub.api.examples import AbilitiesBody, EnrolmentBody, HealthBody, TokensBody
 from hub.api.permissions import OWN_LISTED, heeds
 from hub.api.routers import noun_router
 from skills.manifest import Name
+from skills.messages.health import HealthAnswer, RobotHealth
 from skills.messages.lists import ListQuery, Page, RobotQuery
 from skills.messages.robots import Contribution, Enrolled, EnrolmentToken, RobotCounts, RobotView
 from skills.messages.rounds import Assignment
@@ -110,6 +111,18 @@ def show_myself(services: ServicesDep, robot: Robot) -> RobotView:
 def tell_abilities(said: AbilitiesBody, services: ServicesDep, robot: Robot) -> None:
     """Say what one serves, in place of what one said before."""
     services.robots.fits.tell(said, by=robot)
+
+
+@router.post("/robots/me/health", responses=refusals(401, 403, 404, 413))
+def tell_health(said: HealthBody, services: ServicesDep, robot: Robot) -> HealthAnswer:
+    """Ask what is usual for a machine of one's kind, and tell one's part of it: sums of jobs, each once."""
+    return services.health.book.hear(said, by=robot)
+
+
+@router.get("/robots/{robot_id}/health", responses=refusals(401, 403, 404), openapi_extra=OURS)
+def show_health(robot_id: str, services: ServicesDep, viewer: OperatorReads) -> list[RobotHealth]:
+    """How a robot of one's organisation finds itself, skill by skill; nothing of one that does not say."""
+    return services.health.book.of_robot(robot_id, viewer)
 
 
 @router.get("/robots/{robot_id}", responses=refusals(401, 403, 404), openapi_extra=OURS)

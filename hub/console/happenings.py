@@ -24,6 +24,8 @@ SENTENCES = {
     "robot.lost": later("A robot is missed ({embodiment})"),
     "robot.returned": later("A robot is back ({embodiment})"),
     "robot.withdrawn": later("A robot was forgotten"),
+    "robot.worn": later("A robot says that it is worn ({figure} in {about})"),
+    "robot.renewed": later("A robot was looked after, and is not worn any longer ({about})"),
     "rollout.started": later("v{new} of {skill} is on its way to robots"),
     "rollout.widened": later("v{new} of {skill} came to ring {ring}"),
     "rollout.waiting": later("v{new} of {skill} waits for a word before the next ring"),
@@ -66,7 +68,7 @@ def address_of(event: Event) -> str:
         return f"/campaigns/{data['campaign_id']}"
     if noun == "rollout" and "rollout_id" in data:
         return f"/rollouts/{data['rollout_id']}"
-    if event.kind in {"robot.lost", "robot.returned", "robot.enrolled", "version.refused"}:
+    if event.kind == "version.refused" or (noun == "robot" and event.kind != "robot.withdrawn"):
         return f"/robots/{data['robot_id']}" if "robot_id" in data else ""
     if "task" in data and noun == "task":
         return f"/tasks/{data['task']}"

@@ -26,7 +26,15 @@ ORDER = Order("events", (EventRow.id,), descending=True)
 
 
 ROBOT = "robot_id"
-OF_ROBOTS = ("robot.enrolled", "robot.lost", "robot.returned", "robot.withdrawn", "version.refused")
+OF_ROBOTS = (
+    "robot.enrolled",
+    "robot.lost",
+    "robot.renewed",
+    "robot.returned",
+    "robot.withdrawn",
+    "robot.worn",
+    "version.refused",
+)
 """What happens to a robot; there is an index by kind, and none by robot."""
 
 

@@ -20,6 +20,7 @@ from hub.clock import Clock
 from hub.queue.background_loop import BackgroundLoop
 from hub.storage.database import Database
 from hub.storage.tables.events import EventRow
+from hub.storage.tables.health import HealthRow
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rollouts import RolloutRow, RolloutStepRow
 from hub.storage.tables.rounds import CampaignRow, RoundRow
@@ -91,6 +92,8 @@ class Standing(Collector):
         robots = select(func.count()).where(RobotRow.closed_at.is_(None))
         enrolled = session.scalar(robots) or 0
         seen = session.scalar(robots.where(RobotRow.last_seen_at >= now - self._lately)) or 0
+        worn = select(func.count(HealthRow.robot_id.distinct())).where(HealthRow.worn_since.is_not(None))
+        found["worn"].add_sample("zunft_robots_worn", {}, session.scalar(worn) or 0)
         events = session.scalar(select(func.max(EventRow.id))) or 0
         found["robots"].add_sample("zunft_robots", {}, enrolled)
         found["seen"].add_sample("zunft_robots_seen_lately", {}, seen)
@@ -131,6 +134,7 @@ def _families() -> dict[str, Metric]:
         "seen": GaugeMetricFamily(
             "zunft_robots_seen_lately", "Robots that asked for something in the last robot_active_seconds."
         ),
+        "worn": GaugeMetricFamily("zunft_robots_worn", "Robots that say that they are worn."),
         "dead_letters": GaugeMetricFamily(
             "zunft_webhook_dead_letters", "Messages to webhooks that were given up and lie there still."
         ),

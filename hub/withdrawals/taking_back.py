@@ -23,6 +23,7 @@ from hub.rounds.journal import deltas_of, enter_state, order_of, state_of
 from hub.storage.record import HUB, note, record
 from hub.storage.regions import region_of
 from hub.storage.tables.attestations import AttestationRow
+from hub.storage.tables.health import HealthRow
 from hub.storage.tables.robots import InterestRow, NonceRow
 from hub.storage.tables.rollouts import ReportRow, RobotTagRow
 from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
@@ -303,7 +304,7 @@ def _delete_rows(session: Session, robot_id: str, deltas: Iterable[DeltaRow], no
         sizes[owner] = sizes.get(owner, 0) + each.size
     for name, row in hold(session, *sizes).items():
         keep(row, -sizes[name])
-    for table in (DeltaRow, AssignmentRow, InterestRow, NonceRow, ReportRow, RobotTagRow):
+    for table in (DeltaRow, AssignmentRow, InterestRow, NonceRow, ReportRow, RobotTagRow, HealthRow):
         session.execute(delete(table).where(table.robot_id == robot_id))
     # What it was about to bring is thrown away with what expires.
     session.execute(update(UploadRow).where(UploadRow.owner == f"robot:{robot_id}").values(expires_at=now))

@@ -43,6 +43,8 @@ NoticeKind = Literal[
     "robot.lost",
     "robot.returned",
     "robot.withdrawn",
+    "robot.worn",
+    "robot.renewed",
     "task.listed",
     "task.refused",
 ]

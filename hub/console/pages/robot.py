@@ -23,6 +23,7 @@ from hub.console.reading import may_operate
 from hub.console.words import ago, amount, count, plural, state_in_words
 from skills.messages.base import API
 from skills.messages.events import Event
+from skills.messages.health import RobotHealth
 from skills.messages.reports import Use
 from skills.messages.robots import Contribution
 
@@ -51,6 +52,8 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         figures = FigureRow((later("Arm"), later("Organisation"), later("Last seen"), later("Joined")))
         with section(_("Would not take"), "section card warned") as refused:
             refusal, why = text("p"), text("p", "", "note")
+        with section(_("Its machine"), "section card") as machine:
+            health = text("p")
         with section(_("Forgotten"), "section card") as gone:
             withdrawn, changed = text("p"), text("p", "", "note")
             retry = _retry(robot.robot_id) if may_operate(viewer, robot.organisation) else None
@@ -75,6 +78,8 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         if one.refusal is not None:
             refusal.text = f"{one.refusal.skill} v{one.refusal.version}, {state_in_words(one.refusal.code)}"
             why.text = one.refusal.reason
+        machine.set_visibility(bool(found.health))
+        health.text = "; ".join(_health(each, now) for each in found.health)
         gone.set_visibility(withdrawal is not None)
         if withdrawal is not None:
             deltas = plural(withdrawal.deltas, "delta")
@@ -104,6 +109,14 @@ def _show_figures(figures: FigureRow, found: RobotPage, now: datetime) -> None:
     lost = _("missed since {lost_at}", lost_at=ago(robot.lost_at, now)) if robot.lost_at else ""
     figures.show("Last seen", ago(robot.last_seen_at, now) if robot.last_seen_at else _("never"), lost)
     figures.show("Joined", ago(robot.enrolled_at, now))
+
+
+def _health(each: RobotHealth, now: datetime) -> str:
+    state = each.state
+    if state.worn_since is not None:
+        return f"{each.skill}: worn since {ago(state.worn_since, now)}, as it says ({state.figure})"
+    how = f"as usual, {state.height:.1f} of {state.limit:.1f}" if state.limit else "learns what is usual"
+    return f"{each.skill}: {how} after {plural(state.jobs, 'job')}"
 
 
 def _forget(first: RobotPage) -> Act:

@@ -10,6 +10,7 @@ from hub.console.queries.asking import ROWS, Asked, query_of
 from hub.services import Services
 from skills.errors import UnauthorizedError
 from skills.messages.events import Event
+from skills.messages.health import RobotHealth
 from skills.messages.lists import EventQuery, ListQuery, Page, RobotQuery, WithdrawalQuery
 from skills.messages.reports import Use
 from skills.messages.robots import Contribution, RobotCounts, RobotView
@@ -36,6 +37,7 @@ class RobotPage:
     contributions: tuple[Contribution, ...]
     events: tuple[Event, ...]
     withdrawal: WithdrawalView | None
+    health: tuple[RobotHealth, ...]
 
 
 def operator_of(viewer: Viewer) -> Principal:
@@ -72,4 +74,5 @@ def read_robot(hub: Services, robot_id: str, viewer: Viewer) -> RobotPage:
         contributions=roster.contributions(robot_id, by, newest).items,
         events=hub.events.log.past(by, EventQuery(robot=robot_id, limit=ROWS)).items,
         withdrawal=gone[0] if gone else None,
+        health=tuple(hub.health.book.of_robot(robot_id, by)),
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import typer
 
 from skills.files import keep_private
-from zunft.commands.robot import cell, drive, master, operator, own, record
+from zunft.commands.robot import cell, drive, health, master, operator, own, record
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
-for part in (own, drive, cell, master, record, operator):
+for part in (own, drive, cell, health, master, record, operator):
     app.add_typer(part.app)
 
 

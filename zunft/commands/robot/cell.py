@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from fleet.cell.faults import FAULTS
@@ -44,6 +45,7 @@ def cell(
     from envs.task import load_task  # noqa: PLC0415
     from envs.workshop import load_workshop  # noqa: PLC0415
     from fleet.cell.cell import Cell  # noqa: PLC0415
+    from fleet.cell.machine import MachineEnv  # noqa: PLC0415
     from fleet.cell.server import CellServer  # noqa: PLC0415
 
     stop = threading.Event()
@@ -51,7 +53,8 @@ def cell(
         signal.signal(number, lambda *_: stop.set())
     found = load_task(task)
     home = load_workshop(workshop) if workshop else None
-    simulated = Cell(TaskEnv(found, embodiment, home), found.contract, seed)
+    inside = MachineEnv(TaskEnv(found, embodiment, home), np.random.default_rng([seed, 2]))
+    simulated = Cell(inside, found.contract, seed)
     server = CellServer(simulated, host, port, clock=None if lockstep else time.monotonic)
     address = f"cell://{host}:{server.port}"
     tell({"address": address}, f"a cell for {found.name} is at {address}", as_json=as_json)
@@ -64,7 +67,9 @@ def cell(
 def fault(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(FAULTS)}.")],
     cell: Annotated[str, typer.Option(help="The cell's address.")] = "cell://127.0.0.1:7000",
-    value: Annotated[float, typer.Option(min=0, help="late: seconds; noisy: scales.")] = 1.0,
+    value: Annotated[
+        float, typer.Option(min=0, help="late: seconds; noisy: scales; wear: N m, mm, periods.")
+    ] = 1.0,
     after: Annotated[float, typer.Option(min=0, help="Seconds of the cell's time from now.")] = 0.0,
     as_json: Json = False,
 ) -> None:

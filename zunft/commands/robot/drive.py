@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from fleet.membership import connect
 from fleet.own_code import load_driver
 from fleet.robot_folder import RobotFolder
 from fleet.settings import RobotSettings
+from skills.errors import ZunftError
 from skills.files import write_atomically
 from zunft.commands.connection import Json
 from zunft.commands.output import err, tell
@@ -30,6 +32,7 @@ from zunft.commands.settings import settings_of
 
 if TYPE_CHECKING:
     from envs.task import Task
+    from fleet.health.listening import ListenedRobot
     from fleet.runtime.counters import Counters
     from fleet.runtime.drive import Driven
     from fleet.runtime.loop import Clock
@@ -89,6 +92,8 @@ def drive(
     bench, clock, counters = RobotFolder(settings.home), Monotonic(), Counters()
     task = find_task(bench, connect(bench), settings.skill)
     driven_robot = _robot(bench, settings, task, clock, seed)
+    listened = _listened(driven_robot, bench, settings.skill, task, counters)
+    driven_robot = listened or driven_robot
     if record is not None:
         driven_robot = _recorded(driven_robot, task, record)
     if supervised and not by:
@@ -106,7 +111,7 @@ def drive(
             horizon=task.horizon,
             make_player=_maker(onnx=onnx),
             speed=speed if supervised else None,
-            tell=partial(_tell, settings.skill, counters, metrics),
+            tell=partial(_tell, settings.skill, counters, metrics, listened),
             is_over=_ended_by_signal(),
         )
     if supervised:
@@ -143,8 +148,27 @@ def _robot(bench: RobotFolder, settings: RobotSettings, task: Task, clock: Clock
     return EnvironmentRobot(TaskEnv(task, workshop=home_workshop(bench.identity(), task)), clock, seed)
 
 
-def _tell(skill: str, counters: Counters, metrics: Path | None, driven: Driven) -> None:
-    """Say how a job went, and write the counters where they are wanted."""
+def _listened(
+    robot: Robot, bench: RobotFolder, skill: str, task: Task, counters: Counters
+) -> ListenedRobot | None:
+    """The robot with its machine judged by each job; None where it is no arm, or there is no simulator."""
+    try:
+        from envs.nominal import NominalArm  # noqa: PLC0415 - MuJoCo, which a robot need not have
+        from fleet.health.listening import ListenedRobot  # noqa: PLC0415 - the same
+
+        arm = NominalArm(task, bench.identity().embodiment)
+    except (ImportError, ZunftError):
+        return None
+    return ListenedRobot(robot, bench, skill, arm, counters, lambda: datetime.now(UTC))
+
+
+def _tell(
+    skill: str, counters: Counters, metrics: Path | None, listened: ListenedRobot | None, driven: Driven
+) -> None:
+    """Say how a job went and that the machine is worn, and write the counters where they are wanted."""
+    state = listened.judge() if listened else None
+    if state is not None and state.worn_since is not None:
+        err.print(escape(f"worn: {state.figure}; look at the machine, then zunft robot health --renew"))
     if metrics is not None:
         write_atomically(metrics, counters.text().encode())
     err.print(escape(_sentence(skill, driven)))
