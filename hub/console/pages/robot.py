@@ -25,7 +25,7 @@ from skills.messages.base import API
 from skills.messages.events import Event
 from skills.messages.health import RobotHealth
 from skills.messages.reports import Use
-from skills.messages.robots import Contribution
+from skills.messages.robots import Contribution, RobotView
 
 __all__ = ["page"]
 
@@ -50,8 +50,7 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
             badge = Badge()
             forget = _forget(first) if may_operate(viewer, robot.organisation) else None
         figures = FigureRow((later("Arm"), later("Organisation"), later("Last seen"), later("Joined")))
-        with section(_("Would not take"), "section card warned") as refused:
-            refusal, why = text("p"), text("p", "", "note")
+        refusal = Refused()
         with section(_("Its machine"), "section card") as machine:
             health = text("p")
         with section(_("Forgotten"), "section card") as gone:
@@ -74,10 +73,7 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         one, withdrawal = found.robot, found.withdrawal
         badge.show("withdrawn" if one.withdrawn else one.state)
         _show_figures(figures, found, now)
-        refused.set_visibility(one.refusal is not None)
-        if one.refusal is not None:
-            refusal.text = f"{one.refusal.skill} v{one.refusal.version}, {state_in_words(one.refusal.code)}"
-            why.text = one.refusal.reason
+        refusal.show(one)
         machine.set_visibility(bool(found.health))
         health.text = "; ".join(_health(each, now) for each in found.health)
         gone.set_visibility(withdrawal is not None)
@@ -100,6 +96,22 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         events.show(found.events, now)
 
     return show
+
+
+class Refused:
+    """What it would not take, where there is such a thing."""
+
+    def __init__(self) -> None:
+        with section(_("Would not take"), "section card warned") as self._card:
+            self._what, self._why = text("p"), text("p", "", "note")
+
+    def show(self, robot: RobotView) -> None:
+        """As it is now."""
+        said = robot.refusal
+        self._card.set_visibility(said is not None)
+        if said is not None:
+            self._what.text = f"{said.skill} v{said.version}, {state_in_words(said.code)}"
+            self._why.text = said.reason
 
 
 def _show_figures(figures: FigureRow, found: RobotPage, now: datetime) -> None:
