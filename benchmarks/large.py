@@ -114,7 +114,12 @@ def merge_in(folder: Path, name: str) -> None:
     matrices = matrices_of_delta(base.manifest, plan)
     received = {
         digest: Received(
-            each.header.samples, None, each.norms(matrices)["network"], 0, each.tensors, each.header.base
+            each.header.samples,
+            None,
+            each.norms(matrices)["network"],
+            0,
+            each.tensors,
+            base=each.header.base,
         )
         for digest, each in opened(folder, base, plan).items()
     }

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import THE_HUB
 from hub.attestations.keeping import Attestations
-from hub.catalogue.catalogue import Catalogue, add_version, make_candidate, make_stable
+from hub.catalogue.catalogue import Catalogue, add_version
 from hub.catalogue.channels import ask_release, is_fit, stable_of
+from hub.catalogue.moves import make_candidate, make_stable
 from hub.catalogue.publishing import add_skill, check_same_task, next_number
 from hub.clock import Clock
 from hub.organisations.quotas import hold
@@ -30,6 +31,7 @@ from hub.storage.spool import Spool, SpoolFile
 from hub.storage.tables.halls import AdoptedRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.tuf.contents import mark
+from hub.tuf.own_keys import key_of
 from skills.attestations import Hall
 from skills.container import PIECE, Spec, TensorWriter, pieces
 from skills.errors import ConflictError, ZunftError
@@ -145,6 +147,9 @@ class Adoption:
             elif channel == "candidate":
                 make_candidate(session, skill, those[-1].number, now)
             else:
+                if key_of(session, skill):  # points nowhere until the organisation has signed where
+                    session.delete(row)
+                    session.flush()
                 make_stable(session, self.attestations, those[-1], now, reason=TAKEN_BACK)
 
     def _manifest(self, session: Session, skill: Skill, plan: SharePlan) -> tuple[Manifest, str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from hub.rollouts import claims
+from hub.rollouts import claims, evidence
 from hub.rollouts.claims import OVERLAP, ClaimBook
 from hub.rollouts.facts import claims_of
 from hub.storage.tables.robots import RobotRow
@@ -26,9 +26,9 @@ class Looks:
         self.robots = fleet_of(hall, 12)
         self.rollout = start(hall)
         turn(hall)
-        real = claims.claim_of
+        real = evidence.claim_of
 
-        def counted(arm: str, report: Report, old: int, new: int) -> claims.Claim:
+        def counted(arm: str, report: Report, old: int, new: int) -> evidence.Claim:
             self.parsed += 1
             return real(arm, report, old, new)
 
