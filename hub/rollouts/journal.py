@@ -64,34 +64,8 @@ def begin(session: Session, request: RolloutRequest, now: datetime, *, by: Princ
         ConflictError: Another one of the skill is under way, or it leads nowhere.
     """
     take_turn(session)  # so that of two that begin at once one sees the other
-    stable = stable_of(session, request.skill)
     version = resolve(session, request.skill, str(request.version), by)
-    if stable is None:
-        raise NotFoundError(
-            f"{request.skill} has no stable version to begin from.",
-            where="skill",
-            remedy=f"Release the first one to everybody: zunft skill release {request.skill}.",
-        )
-    if key_of(session, request.skill):
-        raise ConflictError(
-            f"{request.skill} is released with its organisation's own key, and the hub's signs rings.",
-            where="skill",
-            remedy=f"Release it to all: zunft skill release {request.skill} {version.number} --key FILE.",
-            code="released_with_a_key",
-        )
-    if version.withdrawn_at is not None or version.number == stable.number:
-        raise ConflictError(
-            f"v{version.number} of {request.skill} is {'stable' if version is stable else 'withdrawn'}.",
-            where="version",
-            remedy="Choose another version.",
-        )
-    other = under_way(session, request.skill)
-    if other is not None:
-        raise ConflictError(
-            f"roll-out {other.rollout_id} of {request.skill} is under way.",
-            where="skill",
-            remedy="Wait for it, or abort it first.",
-        )
+    stable = _left_for(session, version)
     rollout_id = f"o-{secrets.token_hex(6)}"
     rings = fixed_rings(session, rollout_id, request.skill, request.rings, by)
     counter = next_counter(session.get_one(ChannelRow, (request.skill, "stable")).counter, now)
@@ -117,6 +91,38 @@ def begin(session: Session, request: RolloutRequest, now: datetime, *, by: Princ
     _tell(session, row, "started", now, request.reason)
     note(session, "rollout.started", now, by=by.actor, subject=rollout_id, skill=row.skill, version=row.new)
     return row
+
+
+def _left_for(session: Session, version: VersionRow) -> VersionRow:
+    """The stable version, which robots leave for this one, if they may."""
+    stable = stable_of(session, version.skill)
+    if stable is None:
+        raise NotFoundError(
+            f"{version.skill} has no stable version to begin from.",
+            where="skill",
+            remedy=f"Release the first one to everybody: zunft skill release {version.skill}.",
+        )
+    if key_of(session, version.skill):
+        raise ConflictError(
+            f"{version.skill} is released with its organisation's own key, and the hub's signs rings.",
+            where="skill",
+            remedy=f"Release it to all: zunft skill release {version.skill} {version.number} --key FILE.",
+            code="released_with_a_key",
+        )
+    if version.withdrawn_at is not None or version.number == stable.number:
+        raise ConflictError(
+            f"v{version.number} of {version.skill} is {'stable' if version is stable else 'withdrawn'}.",
+            where="version",
+            remedy="Choose another version.",
+        )
+    other = under_way(session, version.skill)
+    if other is not None:
+        raise ConflictError(
+            f"roll-out {other.rollout_id} of {version.skill} is under way.",
+            where="skill",
+            remedy="Wait for it, or abort it first.",
+        )
+    return stable
 
 
 def enter(

@@ -10,7 +10,7 @@ where those files go is `hub.workers.merger`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 from typing import BinaryIO
@@ -100,9 +100,7 @@ def write_candidate(
     weights = [weight_of(each.samples, each.staleness, plan, training, each.robots) for each in received]
     factors = None if root is None else [root[digest] for digest in sorted(deltas)]
     matrices = matrices_of_delta(base.manifest, training)
-    replaced = {name + each for name in matrices for each in (B, A)}
-    sent = shapes_of_delta(base.manifest, training)
-    parts = by_part({name: shape for name, shape in sent.items() if name not in replaced})
+    parts = _dense_parts(base, training, matrices)
     files = CandidateFiles(
         skill,
         state,
@@ -123,6 +121,13 @@ def write_candidate(
             metrics = {"norm": length, **_cosine(received, gram, engine)}
     files.keep_rest()
     return metrics | _reported(received)
+
+
+def _dense_parts(base: Skill, training: TrainingPlan, matrices: Iterable[str]) -> dict[str, Parameters]:
+    """Shapes of what travels whole, by the part of the skill that it is of."""
+    replaced = {name + each for name in matrices for each in (B, A)}
+    sent = shapes_of_delta(base.manifest, training)
+    return by_part({name: shape for name, shape in sent.items() if name not in replaced})
 
 
 def _reported(received: Sequence[Received]) -> dict[str, float]:

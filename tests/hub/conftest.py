@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from pydantic import SecretStr
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from fleet.auth import signed_headers
 from hub.access.principal import Principal
 from hub.app import create_app
 from hub.services import Services
 from hub.settings import Settings
-from hub.storage.database import Database
 from hub.storage.discards import GRACE
-from hub.storage.notify import Bell
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, shapes_of_delta
 from skills.initial import initial_skill
@@ -48,6 +44,7 @@ from skills.signing import SigningKey, delta_statement
 from skills.skill import Skill
 from tests.eventually import eventually
 from tests.hub.idle import NOTHING, does_nothing
+from tests.hub.new_tables import with_tables
 from tests.hub.servers import BUCKET, S3Server
 
 structlog.configure(
@@ -205,26 +202,6 @@ def publish_file(
 def ok(response: httpx.Response) -> httpx.Response:
     assert response.is_success, response.text
     return response
-
-
-@cache
-def new_tables() -> bytes:
-    """A SQLite file with all tables and nothing in them: they are made once for all tests of a process."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "hub.sqlite"
-        database = Database(f"sqlite:///{file}", Bell())
-        database.migrate()
-        database.close()
-        return file.read_bytes()
-
-
-def with_tables(settings: Settings) -> None:
-    """Spare a new hub on SQLite its migrations, which have tests of their own."""
-    file = Path(make_url(settings.database).database or "")
-    if settings.database.startswith("sqlite") and not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(0o600)
-        file.write_bytes(new_tables())
 
 
 class Hall:

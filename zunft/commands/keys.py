@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zunft.commands.connection import Json
 from zunft.commands.output import facts, tell
 from zunft.commands.settings import DataDir, hub_settings
+
+if TYPE_CHECKING:
+    from hub.operations.ceremony import Rotation
 
 __all__ = ["app"]
 
@@ -157,22 +160,25 @@ def rotate(
             new_root_keys=new_root_keys,
             release_keys=_by_skill(release_key or []),
         )
-    said = (
-        f"Root {done.version} holds, and all is signed anew. Keep {done.file} with the root's keys: after an "
-        f"older backup was restored, have it hold again: zunft keys rotate --signed {done.file}."
-    )
-    if done.missing:
-        said = (
-            f"Root {done.version} lacks {done.missing} signatures. Have it signed where the keys are: "
-            f"zunft keys sign {done.file} --key root-1.pem. Then: zunft keys rotate --signed {done.file}"
-        )
+    said = _rotated(done)
     if old_gate_key:
         said += f" The gate's old key is {old_gate_key}: delete it."
     if gate_key:
         said += " What is stable is measured anew when the hub starts."
-    if done.old_hub_key:
-        said += f" The hub's old key is {done.old_hub_key}: delete it."
     tell(done, said, as_json=as_json)
+
+
+def _rotated(done: Rotation) -> str:
+    old = f" The hub's old key is {done.old_hub_key}: delete it." if done.old_hub_key else ""
+    if done.missing:
+        return (
+            f"Root {done.version} lacks {done.missing} signatures. Have it signed where the keys are: "
+            f"zunft keys sign {done.file} --key root-1.pem. Then: zunft keys rotate --signed {done.file}{old}"
+        )
+    return (
+        f"Root {done.version} holds, and all is signed anew. Keep {done.file} with the root's keys: after an "
+        f"older backup was restored, have it hold again: zunft keys rotate --signed {done.file}.{old}"
+    )
 
 
 @app.command(epilog="Example: [bold]zunft keys sign next-root.json --key /media/stick/root-1.pem --json[/]")

@@ -93,9 +93,7 @@ def drive(
     task = find_task(bench, connect(bench), settings.skill)
     driven_robot = _robot(bench, settings, task, clock, seed)
     listened = _listened(driven_robot, bench, settings.skill, task, counters)
-    driven_robot = listened or driven_robot
-    if record is not None:
-        driven_robot = _recorded(driven_robot, task, record)
+    driven_robot = _recorded(listened or driven_robot, task, record)
     if supervised and not by:
         typer.confirm("Is the cell clear, and your hand at the emergency stop?", abort=True, err=True)
 
@@ -198,7 +196,9 @@ def _maker(*, onnx: bool) -> Callable[[Skill], Player]:
     return OnnxPolicy.of_skill if onnx else Policy
 
 
-def _recorded(robot: Robot, task: Task, folder: Path) -> Robot:
+def _recorded(robot: Robot, task: Task, folder: Path | None) -> Robot:
+    if folder is None:
+        return robot
     from fleet.runtime.recording import RecordedRobot  # noqa: PLC0415
 
     return RecordedRobot(robot, task.contract, folder, time.time)
