@@ -45,6 +45,7 @@ from skills.messages.organisations import (
     OrganisationView,
     VisibilityChange,
 )
+from skills.messages.overview import Overview
 from skills.messages.replays import Film
 from skills.messages.reports import Report
 from skills.messages.robots import (
@@ -231,6 +232,10 @@ class OperatorClient(RolloutOrders):
             "POST", f"{API}/skills{query}", body=skill.to_bytes(), headers={"Content-Type": BLOB}
         )
         return self.connection.parse(VersionView, reply)
+
+    def overview(self) -> Overview:
+        """What goes on now, what needs a person, what happened last."""
+        return self.connection.ask(Overview, "GET", f"{API}/overview")
 
     def skill(self, name: str) -> SkillView:
         """One skill with its channels."""

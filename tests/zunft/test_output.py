@@ -114,6 +114,7 @@ def shown(hub: str, *words: str) -> str:
         (("skill", "list"), "q", 60),
         (("organisation", "list"), "Q", 60),
         (("organisation", "show", LONG_OWNER), "Q", 60),
+        (("fleet", "overview"), "!", 0),
     ],
 )
 def test_lists_fit_80_columns_with_their_names_whole(
@@ -139,6 +140,7 @@ def test_lists_fit_80_columns_with_their_names_whole(
         "user token list",
         "organisation list",
         "webhook list",
+        "fleet overview",
     ],
 )
 def test_views_are_one_document(words: str, hub: str) -> None:

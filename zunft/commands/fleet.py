@@ -26,11 +26,15 @@ from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, re
 from zunft.commands.learners import Figures
 from zunft.commands.listing import All, Cursor, Embodiment, Limit, Organisation, Text, listed, tell_page
 from zunft.commands.output import err, out, table, tell
+from zunft.commands.overview import overview
 from zunft.figure_log import figure_log
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
+
+
+app.command(epilog="Example: [bold]zunft fleet overview --json[/]")(overview)
 
 
 @app.callback()
