@@ -31,6 +31,11 @@ class RunningHub:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def status(self) -> int | None:
+        """How it ended, if it has."""
+        return self._process.poll()
+
     def kill(self) -> None:
         """As a power cut would."""
         self._process.kill()

@@ -37,7 +37,10 @@ app = typer.Typer()
 
 Home = Annotated[Path | None, typer.Option(help="The robot's own folder.")]
 OwnEnv = Annotated[
-    str | None, typer.Option("--env", help="Your robot: package.module:make_env, returns a gymnasium.Env.")
+    str | None,
+    typer.Option(
+        "--env", help="Your robot, which then moves: package.module:make_env, returns a gymnasium.Env."
+    ),
 ]
 SkillName = Annotated[str | None, typer.Option("--skill", help="Which skill to work on.")]
 ENDS_ONCE = {"pushed", "dropped", "failed", "waiting", "offline"}
@@ -96,7 +99,10 @@ def run_robot(
     figures: Figures = "",
     as_json: Json = False,
 ) -> None:
-    """Work for the guild until stopped: train when asked, send what was learned, take new versions."""
+    """Work for the guild until stopped: train when asked, send what was learned, take new versions.
+
+    It trains in its twin; with --env on the robot itself, whenever the guild asks, and nobody is asked first.
+    """
     settings = settings_of(RobotSettings, skill=skill, env=env, home=home)
     bench = RobotFolder(settings.home)
     bench.identity()
@@ -213,7 +219,8 @@ def personalise(
 ) -> None:
     """Tune the stable version for this robot's home, and use that where it does better there.
 
-    The guild gets nothing of it. A new version of the guild's makes it void.
+    The guild gets nothing of it. A new version of the guild's makes it void. With --env it trains on the
+    robot itself, and tries each mix there in --episodes episodes: all that time it moves.
     """
     settings = settings_of(
         RobotSettings,
