@@ -50,6 +50,7 @@ HAPPENED = (
     later("paused"),
     later("resumed"),
     later("failed"),
+    later("overtaken"),
     later("aborted"),
 )
 """Steps, in the API's words."""

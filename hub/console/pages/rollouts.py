@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Literal
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
@@ -19,12 +18,12 @@ from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.rollouts import RolloutsPage, read_rollouts
 from hub.console.words import plural, score_in_words
-from skills.messages.rollouts import RolloutCounts, RolloutState, RolloutView
+from skills.messages.rollouts import RolloutCounts, RolloutView
 from skills.messages.skills import SkillView, VersionView
 
 __all__ = ["page"]
 
-STATES: dict[RolloutState | Literal[""], str] = {
+STATES: dict[str, str] = {
     "": later("all"),
     "open": later("running"),
     "waiting": later("waits for a word"),
