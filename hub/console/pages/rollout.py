@@ -187,8 +187,8 @@ def _least(ring: RingView, jobs: int, now: datetime) -> str:
         opened = _("open since {moment}", moment=ago(ring.opened_at, now))
     else:
         opened = _("not open yet")
-    approval = f"; {_('somebody must approve')}" if ring.plan.approval else ""
-    return f"{asked}, {opened}{approval}"
+    said = f"{asked}, {opened}"
+    return _("{said}; somebody must approve", said=said) if ring.plan.approval else said
 
 
 def _share(done: int, jobs: int) -> str:
