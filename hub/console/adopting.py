@@ -9,6 +9,7 @@ from urllib.parse import quote
 from hub.console.claims import CLAIMS
 from hub.console.elements import section, text
 from hub.console.grids import Column, grid
+from hub.console.language import _, later
 from hub.console.words import count, percent
 from skills.messages.reports import Adoption
 
@@ -19,9 +20,9 @@ class AdoptionSection:
     """A line for each version that robots speak of; nothing where none does."""
 
     def __init__(self, skill: str) -> None:
-        with section("Adoption", "section card") as self._section:
-            text("p", CLAIMS, "note")
-            self._rows = grid("Versions in use", _columns(skill), lambda each: each.version)
+        with section(_("Adoption"), "section card") as self._section:
+            text("p", _(CLAIMS), "note")
+            self._rows = grid(_("Versions in use"), _columns(skill), lambda each: each.version)
 
     def show(self, found: tuple[Adoption, ...], now: datetime) -> None:
         """These, the newest first."""
@@ -32,20 +33,22 @@ class AdoptionSection:
 def _columns(skill: str) -> tuple[Column[Adoption], ...]:
     return (
         Column(
-            "Version in use",
-            lambda each, _: f"v{each.version}" if each.version else "none",
+            later("Version in use"),
+            lambda each, _now: f"v{each.version}" if each.version else _("none"),
             look="name",
             target=partial(_robots, skill),
         ),
-        Column("Robots", lambda each, _: count(each.robots), look="number"),
+        Column(later("Robots"), lambda each, _now: count(each.robots), look="number"),
         Column(
-            "Should use another", lambda each, _: count(each.drifting) if each.drifting else "", look="warn"
+            later("Should use another"),
+            lambda each, _now: count(each.drifting) if each.drifting else "",
+            look="warn",
         ),
-        Column("Jobs done", lambda each, _: count(each.done), look="number"),
-        Column("Failed", lambda each, _: count(each.failed), look="number"),
+        Column(later("Jobs done"), lambda each, _now: count(each.done), look="number"),
+        Column(later("Failed"), lambda each, _now: count(each.failed), look="number"),
         Column(
-            "Success at work",
-            lambda each, _: percent(each.success) if each.success is not None else "",
+            later("Success at work"),
+            lambda each, _now: percent(each.success) if each.success is not None else "",
             look="number",
         ),
     )

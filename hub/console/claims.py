@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from hub.console.grids import Column
+from hub.console.language import _, later
 from hub.console.words import ago, count, percent
 from skills.messages.reports import FleetRobot, Use
 from skills.messages.rollouts import RolloutState
@@ -22,7 +23,7 @@ __all__ = [
     "since",
 ]
 
-CLAIMS = "What robots say of themselves; the hub has not seen it."
+CLAIMS = later("What robots say of themselves; the hub has not seen it.")
 
 
 def badge_of(state: RolloutState) -> str:
@@ -33,22 +34,23 @@ def badge_of(state: RolloutState) -> str:
 def in_use(said: Use, _now: datetime | None = None) -> str:
     """The version: `v3`, or that nothing is known."""
     if said.report is None:
-        return "has not said"
-    return f"v{said.report.version}" if said.report.version else "none"
+        return _("has not said")
+    return f"v{said.report.version}" if said.report.version else _("none")
 
 
 def since(said: Use, now: datetime) -> str:
     """Since when, and what else it says of itself."""
     if said.report is None:
         return ""
-    parts = [f"since {ago(said.report.since, now)}"] if said.report.since else []
-    parts += ["at work"] * said.report.busy + ["stopped until a person releases it"] * said.report.stopped
+    parts = [_("since {moment}", moment=ago(said.report.since, now))] if said.report.since else []
+    parts += [_("at work")] * said.report.busy
+    parts += [_("stopped until a person releases it")] * said.report.stopped
     return ", ".join(parts)
 
 
 def drift_in_words(said: Use, _now: datetime | None = None) -> str:
     """What it should use instead; empty where it uses that."""
-    return f"should use v{said.wanted}" if said.drifts else ""
+    return _("should use v{version}", version=said.wanted) if said.drifts else ""
 
 
 def jobs_in_words(said: Use, _now: datetime | None = None) -> str:
@@ -56,7 +58,12 @@ def jobs_in_words(said: Use, _now: datetime | None = None) -> str:
     tally = said.tally
     if tally is None or not tally.jobs:
         return ""
-    return f"{count(tally.done)} done, {count(tally.failed)} failed ({percent(tally.done / tally.jobs)})"
+    return _(
+        "{done} done, {failed} failed ({share})",
+        done=count(tally.done),
+        failed=count(tally.failed),
+        share=percent(tally.done / tally.jobs),
+    )
 
 
 def guards_in_words(uses: Sequence[Use]) -> str:
@@ -64,14 +71,19 @@ def guards_in_words(uses: Sequence[Use]) -> str:
     objected: Counter[str] = Counter()
     for each in uses:
         objected.update(each.report.guards if each.report else {})
-    said = ", ".join(f"{name} {count(number)} times" for name, number in objected.items() if number)
-    return f"Guards that objected: {said}." if said else ""
+    said = ", ".join(
+        _("{guard} {number} times", guard=name, number=count(number))
+        for name, number in objected.items()
+        if number
+    )
+    return _("Guards that objected: {guards}.", guards=said) if said else ""
 
 
 def _state(robot: FleetRobot, now: datetime) -> str:
     if robot.lost_at is not None:
-        return f"missed since {ago(robot.lost_at, now)}"
-    return f"seen {ago(robot.last_seen_at, now)}" if robot.last_seen_at else "never seen"
+        return _("missed since {lost_at}", lost_at=ago(robot.lost_at, now))
+    seen = robot.last_seen_at
+    return _("seen {moment}", moment=ago(seen, now)) if seen else _("never seen")
 
 
 def _refused(robot: FleetRobot, _now: datetime) -> str:
@@ -81,17 +93,21 @@ def _refused(robot: FleetRobot, _now: datetime) -> str:
 
 FLEET: tuple[Column[FleetRobot], ...] = (
     Column(
-        "Robot",
-        lambda robot, _: robot.name,
+        later("Robot"),
+        lambda robot, _now: robot.name,
         look="name",
         target=lambda robot: f"/robots/{robot.robot_id}",
         aside=_state,
     ),
-    Column("Arm", lambda robot, _: robot.embodiment),
-    Column("Ring", lambda robot, _: str(robot.ring or ""), look="number"),
-    Column("Uses", in_use, look="number", aside=since),
-    Column("Drift", drift_in_words, look="warn"),
-    Column("Jobs with it", jobs_in_words, look="number"),
-    Column("Would not take", _refused, aside=lambda robot, _: robot.refusal.reason if robot.refusal else ""),
+    Column(later("Arm"), lambda robot, _now: robot.embodiment),
+    Column(later("Ring"), lambda robot, _now: str(robot.ring or ""), look="number"),
+    Column(later("Uses"), in_use, look="number", aside=since),
+    Column(later("Drift"), drift_in_words, look="warn"),
+    Column(later("Jobs with it"), jobs_in_words, look="number"),
+    Column(
+        later("Would not take"),
+        _refused,
+        aside=lambda robot, _now: robot.refusal.reason if robot.refusal else "",
+    ),
 )
 """Robots that ask for one skill."""

@@ -70,6 +70,9 @@ function frameCamera(stage, episode) {
   stage.controls.update();
 }
 
+const seconds = (value) =>
+  value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 const svg = (tag, attributes) => {
   const found = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) found.setAttribute(name, value);
@@ -98,14 +101,14 @@ function traceOf(line, dt, end) {
   return { picture, cursor };
 }
 
-function showTraces(place, film, episode, end) {
+function showTraces(place, film, episode, end, fails) {
   place.replaceChildren();
   return episode.lines.map((line) => {
     const { picture, cursor } = traceOf(line, film.dt, end);
     const label = document.createElement("p");
     label.className = "note";
-    const broken = line.broken_at === null ? "" : `, fails at ${line.broken_at.toFixed(1)} s`;
-    label.textContent = `${line.words}${broken}`;
+    const broken = () => fails.replace("{line}", () => line.words).replace("{seconds}", seconds(line.broken_at));
+    label.textContent = line.broken_at === null ? line.words : broken();
     place.append(label, picture);
     return cursor;
   });
@@ -143,9 +146,10 @@ class Player {
     this.slider.max = this.end;
     for (const view of this.views) {
       const { episode, figure, film, stage } = view;
-      const outcome = episode.success ? "succeeds" : "fails";
-      figure.querySelector("[data-said]").textContent = `job ${episode.place + 1}: ${outcome}`;
-      view.cursors = showTraces(figure.querySelector("[data-traces]"), film, episode, this.end);
+      const said = figure.querySelector("[data-said]");
+      const outcome = episode.success ? said.dataset.succeeds : said.dataset.fails;
+      said.textContent = outcome.replace("{job}", episode.place + 1);
+      view.cursors = showTraces(figure.querySelector("[data-traces]"), film, episode, this.end, this.root.dataset.broken);
       frameCamera(stage, episode);
     }
     this.show(0);
@@ -154,7 +158,7 @@ class Player {
   show(seconds) {
     this.now = Math.max(0, Math.min(seconds, this.end)); // a frame may be of before the click
     this.slider.value = this.now;
-    this.clock.textContent = `${this.now.toFixed(1)} s`;
+    this.clock.textContent = `${seconds(this.now)} s`;
     this.slider.setAttribute("aria-valuetext", this.clock.textContent);
     for (const { cursors, episode, film, stage } of this.views) {
       const frame = Math.min(Math.floor(this.now / film.seconds_a_frame), episode.poses.length - 1);

@@ -15,6 +15,7 @@ from skills.messages.skills import ReleaseView, ScoreView
 from skills.messages.tasks import FindingView
 
 __all__ = [
+    "ONE_DECIMAL",
     "ago",
     "amount",
     "count",
@@ -77,12 +78,26 @@ STATES = {
     "operator": later("operator"),
     "admin": later("admin"),
 }
-Noun = Literal["campaign", "delta", "episode", "iteration", "robot", "round", "task", "thing", "version"]
+Noun = Literal[
+    "campaign",
+    "delta",
+    "episode",
+    "incident",
+    "iteration",
+    "job",
+    "robot",
+    "round",
+    "task",
+    "thing",
+    "version",
+]
 NOUNS: dict[Noun, Callable[[int], str]] = {
     "campaign": lambda n: several("{n} campaign", "{n} campaigns", n, n=count(n)),
     "delta": lambda n: several("{n} delta", "{n} deltas", n, n=count(n)),
     "episode": lambda n: several("{n} episode", "{n} episodes", n, n=count(n)),
+    "incident": lambda n: several("{n} incident", "{n} incidents", n, n=count(n)),
     "iteration": lambda n: several("{n} iteration", "{n} iterations", n, n=count(n)),
+    "job": lambda n: several("{n} job", "{n} jobs", n, n=count(n)),
     "robot": lambda n: several("{n} robot", "{n} robots", n, n=count(n)),
     "round": lambda n: several("{n} round", "{n} rounds", n, n=count(n)),
     "task": lambda n: several("{n} task", "{n} tasks", n, n=count(n)),

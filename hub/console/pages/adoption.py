@@ -15,6 +15,7 @@ from hub.console.claims import CLAIMS, FLEET
 from hub.console.elements import Command, block, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Choice, Pager, Search, chips, crumbs, filters, grid
+from hub.console.language import _, later
 from hub.console.queries.adoption import AdoptionPage, read_adoption
 from hub.console.queries.asking import Asked
 from hub.console.words import count
@@ -33,25 +34,25 @@ def _build(
     address: str, name: str, asked: Asked, viewer: Viewer, first: AdoptionPage
 ) -> Callable[[AdoptionPage, datetime], None]:
     path = f"/skills/{quote(name)}/robots"
-    known = {str(each.version): f"v{each.version}" if each.version else "none" for each in first.adoption}
-    with frame(f"Robots with {name}", viewer):
-        crumbs(("Skills", "/skills"), (name, f"/skills/{quote(name)}"))
-        text("h1", f"Robots with {name}")
-        text("p", CLAIMS, "lead")
-        versions = chips(path, asked, "version", {"": "all", **known})
+    known = {str(each.version): f"v{each.version}" if each.version else _("none") for each in first.adoption}
+    with frame(_("Robots with {skill}", skill=name), viewer):
+        crumbs((_("Skills"), "/skills"), (name, f"/skills/{quote(name)}"))
+        text("h1", _("Robots with {skill}", skill=name))
+        text("p", _(CLAIMS), "lead")
+        versions = chips(path, asked, "version", {"": later("all"), **known})
         filters(
             path,
             asked,
-            Search("Name or id", "text"),
-            Search("Arm", "embodiment"),
-            Choice("Version", "drifts", {"true": "another than it should be"}),
-            Choice("Refuses", "refused", {"true": "a version of it"}),
+            Search(later("Name or id"), "text"),
+            Search(later("Arm"), "embodiment"),
+            Choice(later("Version"), "drifts", {"true": later("another than it should be")}),
+            Choice(later("Refuses"), "refused", {"true": later("a version of it")}),
         )
         with block("section", "card") as listed:
-            rows = grid("Robots that ask for the skill", FLEET, lambda robot: robot.robot_id)
+            rows = grid(_("Robots that ask for the skill"), FLEET, lambda robot: robot.robot_id)
             pager = Pager(path, asked)
-        nobody = text("p", "No robot is like that.", "blank")
-        with section("From a terminal", "section card"):
+        nobody = text("p", _("No robot is like that."), "blank")
+        with section(_("From a terminal"), "section card"):
             Command(f"zunft fleet status {name} --hub {address} --token TOKEN")
             Command(f"zunft fleet adoption {name} --hub {address} --token TOKEN")
 

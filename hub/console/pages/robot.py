@@ -20,7 +20,7 @@ from hub.console.happenings import in_words
 from hub.console.language import _, later
 from hub.console.queries.robots import RobotPage, read_robot
 from hub.console.reading import may_operate
-from hub.console.words import ago, amount, count, plural, state_in_words
+from hub.console.words import ONE_DECIMAL, ago, amount, count, figure, plural, state_in_words
 from skills.messages.base import API
 from skills.messages.events import Event
 from skills.messages.health import RobotHealth
@@ -126,9 +126,22 @@ def _show_figures(figures: FigureRow, found: RobotPage, now: datetime) -> None:
 def _health(each: RobotHealth, now: datetime) -> str:
     state = each.state
     if state.worn_since is not None:
-        return f"{each.skill}: worn since {ago(state.worn_since, now)}, as it says ({state.figure})"
-    how = f"as usual, {state.height:.1f} of {state.limit:.1f}" if state.limit else "learns what is usual"
-    return f"{each.skill}: {how} after {plural(state.jobs, 'job')}"
+        return _(
+            "{skill}: worn since {moment}, as it says ({figure})",
+            skill=each.skill,
+            moment=ago(state.worn_since, now),
+            figure=state.figure,
+        )
+    jobs = plural(state.jobs, "job")
+    if not state.limit:
+        return _("{skill}: learns what is usual after {jobs}", skill=each.skill, jobs=jobs)
+    return _(
+        "{skill}: as usual, {height} of {limit} after {jobs}",
+        skill=each.skill,
+        height=figure(state.height, ONE_DECIMAL),
+        limit=figure(state.limit, ONE_DECIMAL),
+        jobs=jobs,
+    )
 
 
 def _forget(first: RobotPage) -> Act:
@@ -143,15 +156,29 @@ def _retry(robot_id: str) -> Act:
 
 
 USES: tuple[Column[Use], ...] = (
-    Column("Skill", lambda each, _: each.skill, look="name", target=lambda each: f"/skills/{each.skill}"),
-    Column("Version in use", in_use, look="number", aside=since),
-    Column("Should use", lambda each, _: f"v{each.wanted}" if each.wanted else "nothing yet", look="number"),
-    Column("Drift", drift_in_words, look="warn"),
-    Column("Jobs with it", jobs_in_words, look="number"),
     Column(
-        "Before that",
-        lambda each, _: ", ".join(
-            f"v{tally.version}: {count(tally.done)} of {count(tally.jobs)}"
+        later("Skill"),
+        lambda each, _now: each.skill,
+        look="name",
+        target=lambda each: f"/skills/{each.skill}",
+    ),
+    Column(later("Version in use"), in_use, look="number", aside=since),
+    Column(
+        later("Should use"),
+        lambda each, _now: f"v{each.wanted}" if each.wanted else _("nothing yet"),
+        look="number",
+    ),
+    Column(later("Drift"), drift_in_words, look="warn"),
+    Column(later("Jobs with it"), jobs_in_words, look="number"),
+    Column(
+        later("Before that"),
+        lambda each, _now: ", ".join(
+            _(
+                "v{version}: {done} of {jobs}",
+                version=tally.version,
+                done=count(tally.done),
+                jobs=count(tally.jobs),
+            )
             for tally in (each.report.tallies if each.report else ())
             if tally.version != (each.report.version if each.report else 0)
         ),

@@ -17,10 +17,11 @@ from hub.console.claims import CLAIMS, FLEET, badge_of
 from hub.console.elements import Badge, Command, Entries, FigureRow, Track, block, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Column, Pager, chips, crumbs, grid
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.rollouts import RolloutPage, read_rollout
 from hub.console.reading import may_operate
-from hub.console.words import ago, count, percent, plural, span
+from hub.console.words import ago, count, figure, percent, plural, span
 from skills.messages.base import API
 from skills.messages.rollouts import UNENDED, RingArm, RingView, RolloutState, RolloutView, StepView
 
@@ -28,11 +29,31 @@ __all__ = ["page"]
 
 Ring = tuple[int, RingView, RolloutView]
 ORDERS: tuple[tuple[str, str, tuple[RolloutState, ...], str], ...] = (
-    ("approve", "Approve", ("waiting",), "Let the next ring have v{new}?"),
-    ("pause", "Pause", ("open", "waiting"), "Open no further ring? Robots keep what they have."),
-    ("resume", "Resume", ("paused",), "Go on with the next ring when it is due?"),
+    ("approve", later("Approve"), ("waiting",), later("Let the next ring have v{new}?")),
+    (
+        "pause",
+        later("Pause"),
+        ("open", "waiting"),
+        later("Open no further ring? Robots keep what they have."),
+    ),
+    ("resume", later("Resume"), ("paused",), later("Go on with the next ring when it is due?")),
 )
 """Order, what its button says, states in which it can be given, and what is asked first."""
+FIGURES = (later("Robots that use it"), later("Jobs with it"), later("Ring"), later("Prevented incidents"))
+HAPPENED = (
+    later("started"),
+    later("measured"),
+    later("passed"),
+    later("held"),
+    later("approved"),
+    later("finished"),
+    later("paused"),
+    later("resumed"),
+    later("failed"),
+    later("overtaken"),
+    later("aborted"),
+)
+"""Steps, in the API's words."""
 
 
 async def page(request: Request, rollout_id: str) -> RedirectResponse | None:
@@ -48,35 +69,37 @@ def _build(
     rollout, may_act = first.rollout, may_operate(viewer, first.owner)
     here = f"/rollouts/{quote(rollout.rollout_id)}"
     with frame(f"{rollout.skill} v{rollout.new}", viewer):
-        crumbs(("Roll-outs", "/rollouts"), (rollout.skill, f"/skills/{quote(rollout.skill)}"))
+        crumbs((_("Roll-outs"), "/rollouts"), (rollout.skill, f"/skills/{quote(rollout.skill)}"))
         with block("div", "titled"):
-            text("h1", f"{rollout.skill} v{rollout.new} to robots")
+            text("h1", _("{skill} v{version} to robots", skill=rollout.skill, version=rollout.new))
             badge = Badge()
             acts = _orders(rollout) if may_act else {}
         lead = text("p", "", "lead")
-        figures = FigureRow(("Robots that use it", "Jobs with it", "Ring", "Prevented incidents"))
+        figures = FigureRow(FIGURES)
         back = _way_back(rollout) if may_act else None
-        with section("Rings"):
+        with section(_("Rings")):
             rings = Entries[Ring](block("div", "rings"), lambda each: each[0], RingCard)
         robots, pager = None, None
         if first.robots is not None:
-            with section("Robots", "section card"):
-                text("p", CLAIMS, "note")
-                names = {str(number): f"ring {number}" for number, _ in enumerate(rollout.rings, start=1)}
-                chips(here, asked, "ring", {"": "all", **names})
-                robots = grid("Robots that ask for the skill", FLEET, lambda each: each.robot_id)
-                nobody = text("p", "No robot is in it.", "blank")
+            with section(_("Robots"), "section card"):
+                text("p", _(CLAIMS), "note")
+                numbers = range(1, len(rollout.rings) + 1)
+                names = {str(each): _("ring {number}", number=each) for each in numbers}
+                chips(here, asked, "ring", {"": later("all"), **names})
+                robots = grid(_("Robots that ask for the skill"), FLEET, lambda each: each.robot_id)
+                nobody = text("p", _("No robot is in it."), "blank")
                 pager = Pager(here, asked)
-        with section("What happened", "section card"):
-            steps = grid("Steps, newest first", STEPS, lambda each: each.number)
-        with section("From a terminal", "section card"):
+        with section(_("What happened"), "section card"):
+            steps = grid(_("Steps, newest first"), STEPS, lambda each: each.number)
+        with section(_("From a terminal"), "section card"):
             Command(f"zunft rollout show {rollout.rollout_id} --hub {address}")
             Command(f"zunft rollout abort {rollout.rollout_id} --reason REASON --hub {address}")
 
     def show(found: RolloutPage, now: datetime) -> None:
         one = found.rollout
         badge.show(badge_of(one.state))
-        lead.text = " ".join(filter(None, (f"In place of v{one.old}.", one.waiting_for or one.reason)))
+        place = _("In place of v{version}.", version=one.old)
+        lead.text = " ".join(filter(None, (place, one.waiting_for or one.reason)))
         _show_figures(figures, one)
         for order, act in acts.items():
             act.element.set_visibility(any(each[0] == order and one.state in each[2] for each in ORDERS))
@@ -99,27 +122,30 @@ def _path(rollout: RolloutView) -> str:
 def _orders(rollout: RolloutView) -> dict[str, Act]:
     path = _path(rollout)
     return {
-        order: Act(label, "POST", path, question=question.format(new=rollout.new), body={"order": order})
-        for order, label, _, question in ORDERS
+        order: Act(_(label), "POST", path, question=_(question, new=rollout.new), body={"order": order})
+        for order, label, _states, question in ORDERS
     }
 
 
 def _way_back(rollout: RolloutView) -> Element:
-    with section("Go back", "section card warned") as found:
-        text("p", f"All robots return to v{rollout.old} with their next look, without a trial.", "note")
+    with section(_("Go back"), "section card warned") as found:
+        how = _("All robots return to v{version} with their next look, without a trial.", version=rollout.old)
+        text("p", how, "note")
         fixed = {"order": "abort"}
-        with form(_path(rollout), "Roll back", goal="", fixed=fixed, look="primary grave"):
-            field("Why, for the record", "reason", maxlength="500", autocomplete="off")
+        with form(_path(rollout), _("Roll back"), goal="", fixed=fixed, look="primary grave"):
+            field(_("Why, for the record"), "reason", maxlength="500", autocomplete="off")
     return found
 
 
 def _show_figures(figures: FigureRow, one: RolloutView) -> None:
     done, failed = (sum(getattr(ring, name) or 0 for ring in one.rings) for name in ("done", "failed"))
     using = sum(ring.using or 0 for ring in one.rings)
-    figures.show("Robots that use it", count(using), f"of {count(sum(r.robots or 0 for r in one.rings))}")
-    share = f"{percent(done / (done + failed))} done" if done + failed else "none yet"
-    figures.show("Jobs with it", count(done + failed), share)
-    figures.show("Ring", f"{one.ring} of {len(one.rings)}")
+    robots = count(sum(ring.robots or 0 for ring in one.rings))
+    figures.show("Robots that use it", count(using), _("of {total}", total=robots))
+    jobs = done + failed
+    share = _("{share} done", share=percent(done / jobs)) if jobs else _("none yet")
+    figures.show("Jobs with it", count(jobs), share)
+    figures.show("Ring", _("{number} of {total}", number=one.ring, total=len(one.rings)))
     figures.show("Prevented incidents", "1" if one.prevented else "0")
 
 
@@ -132,14 +158,14 @@ class RingCard:
                 self._name = text("span")
                 self._version = text("span", "", "badge")
             self._who = text("p")
-            self._track = Track("Jobs that count")
+            self._track = Track(later("Jobs that count"))
             self._least = text("p", "", "note")
-            self._arms = grid("By arm", ARMS, lambda each: each.embodiment)
+            self._arms = grid(_("By arm"), ARMS, lambda each: each.embodiment)
 
     def show(self, shown: Ring, now: datetime) -> None:
         """The ring as it is now."""
         number, ring, rollout = shown
-        self._name.text, self._version.text = f"Ring {number}", f"v{ring.version}"
+        self._name.text, self._version.text = _("Ring {number}", number=number), f"v{ring.version}"
         is_new = ring.version == rollout.new
         self._version.classes(replace="badge stable" if is_new else "badge")
         robots = plural(ring.robots or 0, "robot")
@@ -151,32 +177,47 @@ class RingCard:
 
 
 def _least(ring: RingView, jobs: int, now: datetime) -> str:
-    least = plural(ring.plan.least_jobs, "job")
-    asked = f"{count(jobs)} of {least} at least, {span(ring.plan.least_seconds)}"
-    opened = f", open since {ago(ring.opened_at, now)}" if ring.opened_at else ", not open yet"
-    return f"{asked} at least{opened}{'; somebody must approve' if ring.plan.approval else ''}"
+    asked = _(
+        "{jobs} of {least} at least, {time} at least",
+        jobs=count(jobs),
+        least=plural(ring.plan.least_jobs, "job"),
+        time=span(ring.plan.least_seconds),
+    )
+    if ring.opened_at:
+        opened = _("open since {moment}", moment=ago(ring.opened_at, now))
+    else:
+        opened = _("not open yet")
+    said = f"{asked}, {opened}"
+    return _("{said}; somebody must approve", said=said) if ring.plan.approval else said
+
+
+def _share(done: int, jobs: int) -> str:
+    return _("{number} of {total}", number=count(done), total=count(jobs))
 
 
 ARMS: tuple[Column[RingArm], ...] = (
-    Column("Arm", lambda each, _: each.embodiment, look="name"),
-    Column("Use it", lambda each, _: f"{count(each.using)} of {count(each.robots)}", look="number"),
+    Column(later("Arm"), lambda each, _now: each.embodiment, look="name"),
+    Column(later("Use it"), lambda each, _now: _share(each.using, each.robots), look="number"),
+    Column(later("Jobs done"), lambda each, _now: _share(each.done, each.done + each.failed), look="number"),
     Column(
-        "Jobs done", lambda each, _: f"{count(each.done)} of {count(each.done + each.failed)}", look="number"
-    ),
-    Column(
-        "Success",
-        lambda each, _: percent(each.done / (each.done + each.failed)) if each.done + each.failed else "",
+        later("Success"),
+        lambda each, _now: percent(each.done / (each.done + each.failed)) if each.done + each.failed else "",
         look="number",
     ),
 )
 STEPS: tuple[Column[StepView], ...] = (
-    Column("What", lambda each, _: each.event, look="name", aside=lambda each, _: each.reason),
-    Column("Ring", lambda each, _: str(each.ring), look="number"),
     Column(
-        "Known then",
-        lambda each, _: ", ".join(f"{name} {value:g}" for name, value in each.known.items()),
+        later("What"),
+        lambda each, _now: _(each.event),
+        look="name",
+        aside=lambda each, _now: each.reason,
+    ),
+    Column(later("Ring"), lambda each, _now: str(each.ring), look="number"),
+    Column(
+        later("Known then"),
+        lambda each, _now: ", ".join(f"{name} {figure(value)}" for name, value in each.known.items()),
         look="note",
         minor=True,
     ),
-    Column("When", lambda each, now: ago(each.at, now), look="number"),
+    Column(later("When"), at=lambda each: each.at),
 )

@@ -14,16 +14,24 @@ from hub.console.claims import badge_of
 from hub.console.elements import block, empty, link, section, text
 from hub.console.frame import frame, hub_address, live, reading_of
 from hub.console.grids import Column, Pager, Search, chips, filters, grid
+from hub.console.language import _, later
 from hub.console.queries.asking import Asked
 from hub.console.queries.rollouts import RolloutsPage, read_rollouts
-from hub.console.words import ago, plural, score_in_words, state_in_words
-from skills.messages.rollouts import RolloutState, RolloutView
+from hub.console.words import plural, score_in_words
+from skills.messages.rollouts import RolloutCounts, RolloutView
 from skills.messages.skills import SkillView, VersionView
 
 __all__ = ["page"]
 
-SHOWN: tuple[RolloutState, ...] = ("open", "waiting", "paused", "done", "stopped", "aborted")
-STATES: dict[str, str] = {"": "all"} | {each: state_in_words(badge_of(each)) for each in SHOWN}
+STATES: dict[str, str] = {
+    "": later("all"),
+    "open": later("running"),
+    "waiting": later("waits for a word"),
+    "paused": later("paused"),
+    "done": later("finished"),
+    "stopped": later("stopped"),
+    "aborted": later("rolled back"),
+}
 
 
 async def page(request: Request) -> RedirectResponse | None:
@@ -34,36 +42,30 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(
-    address: str, asked: Asked, viewer: Viewer, _: RolloutsPage
+    address: str, asked: Asked, viewer: Viewer, _first: RolloutsPage
 ) -> Callable[[RolloutsPage, datetime], None]:
-    with frame("Roll-outs", viewer):
-        text("h1", "Roll-outs")
+    with frame(_("Roll-outs"), viewer):
+        text("h1", _("Roll-outs"))
         lead = text("p", "", "lead")
         chips("/rollouts", asked, "state", STATES)
-        filters("/rollouts", asked, Search("Skill", "skill"))
+        filters("/rollouts", asked, Search(later("Skill"), "skill"))
         with block("section", "card") as listed:
-            rows = grid("Roll-outs, newest first", COLUMNS, lambda each: each.rollout_id)
+            rows = grid(_("Roll-outs, newest first"), COLUMNS, lambda each: each.rollout_id)
             pager = Pager("/rollouts", asked)
         nothing = empty(
-            "Bring a version to a few robots first",
-            "A roll-out takes it ring by ring to more, hears how it does, and goes back where it fails.",
+            _("Bring a version to a few robots first"),
+            _("A roll-out takes it ring by ring to more, hears how it does, and goes back where it fails."),
             f"zunft rollout start SKILL VERSION --hub {address} --token TOKEN",
         )
         with nothing:
-            link("Choose a skill", "/skills", "primary step")
-        with section("Could be next", "section card") as upcoming:
-            ready = grid("Candidates that are not stable yet", NEXT, lambda skill: skill.name)
-        none = text("p", "No roll-out is like that.", "blank")
+            link(_("Choose a skill"), "/skills", "primary step")
+        with section(_("Could be next"), "section card") as upcoming:
+            ready = grid(_("Candidates that are not stable yet"), NEXT, lambda skill: skill.name)
+        none = text("p", _("No roll-out is like that."), "blank")
 
     def show(found: RolloutsPage, now: datetime) -> None:
         counts = found.counts
-        lead.text = (
-            f"{plural(counts.under_way, 'version')} on the way to robots; "
-            f"{plural(counts.prevented, 'incident')} prevented: versions that were stopped or "
-            "taken back before all robots had them."
-            if counts.rollouts
-            else "No version was brought to robots in rings yet."
-        )
+        lead.text = counts_in_words(counts)
         listed.set_visibility(bool(found.rollouts.items))
         nothing.set_visibility(not counts.rollouts)
         none.set_visibility(bool(counts.rollouts and not found.rollouts.items))
@@ -75,18 +77,34 @@ def _build(
     return show
 
 
+def counts_in_words(counts: RolloutCounts) -> str:
+    """How many are under way, and what was kept from robots."""
+    if not counts.rollouts:
+        return _("No version was brought to robots in rings yet.")
+    return _(
+        "{versions} on the way to robots; {incidents} prevented: versions that were stopped or taken back "
+        "before all robots had them.",
+        versions=plural(counts.under_way, "version"),
+        incidents=plural(counts.prevented, "incident"),
+    )
+
+
 COLUMNS: tuple[Column[RolloutView], ...] = (
     Column(
-        "Roll-out",
-        lambda each, _: f"{each.skill} v{each.new}",
+        later("Roll-out"),
+        lambda each, _now: f"{each.skill} v{each.new}",
         look="name",
         target=lambda each: f"/rollouts/{each.rollout_id}",
-        aside=lambda each, _: f"in place of v{each.old}",
+        aside=lambda each, _now: _("in place of v{version}", version=each.old),
     ),
-    Column("State", lambda each, _: badge_of(each.state), look="badge"),
-    Column("Ring", lambda each, _: f"{each.ring} of {len(each.rings)}", look="number"),
-    Column("Why", lambda each, _: each.reason),
-    Column("Began", lambda each, now: ago(each.created_at, now), look="number"),
+    Column(later("State"), lambda each, _now: badge_of(each.state), look="badge"),
+    Column(
+        later("Ring"),
+        lambda each, _now: _("{number} of {total}", number=each.ring, total=len(each.rings)),
+        look="number",
+    ),
+    Column(later("Why"), lambda each, _now: each.reason),
+    Column(later("Began"), at=lambda each: each.created_at),
 )
 
 
@@ -95,12 +113,17 @@ def _scored(version: VersionView | None) -> str:
 
 
 NEXT: tuple[Column[SkillView], ...] = (
-    Column("Skill", lambda skill, _: skill.name, look="name", target=lambda skill: f"/skills/{skill.name}"),
-    Column("Candidate", lambda skill, _: _scored(skill.candidate)),
-    Column("Stable now", lambda skill, _: _scored(skill.stable)),
+    Column(
+        later("Skill"),
+        lambda skill, _now: skill.name,
+        look="name",
+        target=lambda skill: f"/skills/{skill.name}",
+    ),
+    Column(later("Candidate"), lambda skill, _now: _scored(skill.candidate)),
+    Column(later("Stable now"), lambda skill, _now: _scored(skill.stable)),
     Column(
         "",
-        lambda _skill, _: "Roll out",
+        lambda _skill, _now: _("Roll out"),
         target=lambda skill: (
             f"/skills/{skill.name}/rollout?version={skill.candidate.version if skill.candidate else 0}"
         ),

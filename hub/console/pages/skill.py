@@ -195,7 +195,7 @@ class ShownVersion:
                 with self._release:
                     self._act = ReleaseButton(version)
                     here = f"/skills/{quote(version.skill)}/rollout?version={version.version}"
-                    self._rollout = link("Roll out", here, "quiet")
+                    self._rollout = link(_("Roll out"), here, "quiet")
             self._act.show(version, found.skill.stable, found.fits)
         if self._rollout is not None:
             stable = found.skill.stable

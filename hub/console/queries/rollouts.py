@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.access.principal import Principal, Viewer
+from hub.console.language import _
 from hub.console.queries.asking import Asked, query_of
 from hub.console.reading import may_operate, must_see
 from hub.services import Services
@@ -100,6 +101,6 @@ def read_beginning(hub: Services, name: str, version: str, viewer: Viewer) -> St
     """A version that could be rolled out; raises NotFoundError, UnauthorizedError."""
     must_see(hub, viewer)
     if not version.isdecimal():
-        raise NotFoundError("say which version.", where="version", remedy="Begin on the skill's page.")
+        raise NotFoundError(_("say which version."), where="version", remedy=_("Begin on the skill's page."))
     skills = hub.catalogue.skills
     return StartPage(skills.skill(name, viewer), skills.version(name, version, viewer))

@@ -63,6 +63,7 @@ HIDDEN_CALLS = frozenset(
         "PlainTextResponse",
         "TypeVar",
         "UnauthorizedError",
+        "add_body_html",
         "cast",
         "classes",
         "compile",
