@@ -18,7 +18,8 @@ from skills.messages.robots import EnrolmentTokenRequest
 from skills.messages.rollouts import RingPlan, RolloutOrder, RolloutRequest, RolloutView
 from tests.eventually import eventually
 from tests.fleet.small_robot import SmallPlace, SmallRobot, make_robot, small_skill
-from tests.hub.conftest import ADMIN, small_settings, with_tables
+from tests.hub.conftest import ADMIN, small_settings
+from tests.hub.new_tables import with_tables
 from tests.hub.rollouts.killed import Moment
 from tests.hub.running import running_hub
 from zunft.hub_process import free_port
