@@ -78,12 +78,10 @@ def write_candidate(
     Args:
         skill: An empty file for the version.
         state: An empty file for the state of the server optimiser after this round.
-        base: What the update is added to.
-        deltas: By digest.
+        base, deltas: What the update is added to, and what was sent, by digest.
         training: Which tensors they have, and what the version carries; the network's others stay the base's.
         plan: Weights, rule and server optimiser.
-        version: Number of the new version.
-        round_id: Goes into its manifest.
+        version, round_id: Of the new version; they go into its manifest.
         optimiser_state: After the round that made `base`; None at the start, and after another learner:
             then what `base` carries counts as nothing.
         engine: What computes.

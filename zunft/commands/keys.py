@@ -132,9 +132,7 @@ def rotate(
         ),
     ] = None,
     draft: Annotated[Path, typer.Option(help="Where the next root goes: to be signed, or kept.")] = DRAFT,
-    signed: Annotated[
-        Path | None, typer.Option(help="A draft that enough keys have signed: it holds.")
-    ] = None,
+    signed: Annotated[Path | None, typer.Option(help="A draft that enough keys signed: it holds.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make the next root of trust; robots follow it by themselves, also those that were away."""
@@ -150,22 +148,19 @@ def rotate(
         done = install_signed(settings, signed, now)
     else:
         beside = settings.data_dir / ROOT_KEYS
-        keys = root_keys or ([beside] if beside.is_dir() else [])
         done = rotate(
             settings,
             now,
-            root_keys=keys,
+            root_keys=root_keys or ([beside] if beside.is_dir() else []),
             draft=draft,
             new_hub_key=hub_key,
             new_root_keys=new_root_keys,
             release_keys=_by_skill(release_key or []),
         )
-    said = _rotated(done)
-    if old_gate_key:
-        said += f" The gate's old key is {old_gate_key}: delete it."
-    if gate_key:
-        said += " What is stable is measured anew when the hub starts."
-    tell(done, said, as_json=as_json)
+    said = [_rotated(done)]
+    said += [f"The gate's old key is {old_gate_key}: delete it."] if old_gate_key else []
+    said += ["What is stable is measured anew when the hub starts."] if gate_key else []
+    tell(done, " ".join(said), as_json=as_json)
 
 
 def _rotated(done: Rotation) -> str:

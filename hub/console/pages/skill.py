@@ -82,6 +82,14 @@ async def page(request: Request, name: str) -> RedirectResponse | None:
     return await live(request, SkillReader(reading_of(request), name), build)
 
 
+def _elsewhere(name: str, task: str) -> None:
+    with block("p", "section"):
+        link(_("Leaderboard of {task}", task=task), f"/tasks/{quote(task)}/leaderboard", "also")
+        link(_("Compare two versions"), f"/skills/{quote(name)}/compare", "also")
+        link(_("See it move"), f"/skills/{quote(name)}/replay", "also")
+        link(_("Why it fails"), f"/skills/{quote(name)}/explain", "also")
+
+
 def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPage, datetime], None]:
     name = first.skill.name
     may_act = may_operate(viewer, first.skill.organisation)
@@ -90,12 +98,7 @@ def _build(address: str, viewer: Viewer, first: SkillPage) -> Callable[[SkillPag
         text("h1", name)
         summary = text("p", "", "lead")
         figures = FigureRow((later("Success"), later("Stable version"), later("Learned from"), later("Task")))
-        with block("p", "section"):
-            task = first.skill.task
-            link(_("Leaderboard of {task}", task=task), f"/tasks/{quote(task)}/leaderboard", "also")
-            link(_("Compare two versions"), f"/skills/{quote(name)}/compare", "also")
-            link(_("See it move"), f"/skills/{quote(name)}/replay", "also")
-            link(_("Why it fails"), f"/skills/{quote(name)}/explain", "also")
+        _elsewhere(name, first.skill.task)
         campaign = CampaignLine()
         with block("div", "section columns"):
             success = _chart_card(_("Success against version"), _("No version has been measured yet."))
