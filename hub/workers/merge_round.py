@@ -78,10 +78,12 @@ def write_candidate(
     Args:
         skill: An empty file for the version.
         state: An empty file for the state of the server optimiser after this round.
-        base, deltas: What the update is added to, and what was sent, by digest.
+        base: What the update is added to.
+        deltas: By digest.
         training: Which tensors they have, and what the version carries; the network's others stay the base's.
         plan: Weights, rule and server optimiser.
-        version, round_id: Of the new version; they go into its manifest.
+        version: Number of the new version.
+        round_id: Goes into its manifest.
         optimiser_state: After the round that made `base`; None at the start, and after another learner:
             then what `base` carries counts as nothing.
         engine: What computes.
@@ -99,15 +101,9 @@ def write_candidate(
     factors = None if root is None else [root[digest] for digest in sorted(deltas)]
     matrices = matrices_of_delta(base.manifest, training)
     parts = _dense_parts(base, training, matrices)
-    files = CandidateFiles(
-        skill,
-        state,
-        _manifest(base, received, training, version, round_id),
-        network_of(base.tensors) if optimiser_state is None else base.tensors,
-        optimiser_of(plan),
-        optimiser_state,
-        parts["network"],
-    )
+    made = _manifest(base, received, training, version, round_id)
+    before = network_of(base.tensors) if optimiser_state is None else base.tensors
+    files = CandidateFiles(skill, state, made, before, optimiser_of(plan), optimiser_state, parts["network"])
     chain, metrics = chain_of(plan), {}
     for part, shapes in parts.items():
         updates = [{name: each.tensors[name] for name in shapes} for each in received]
