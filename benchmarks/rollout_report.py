@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ARMS", "BAD", "RESULT", "robots_table", "summary"]
+__all__ = ["ARMS", "BAD", "LOOKS", "RESULT", "looks", "robots_table", "summary"]
 
 RESULT = Path(__file__).parent / "results" / "rollout.json"
+LOOKS = Path(__file__).parent / "results" / "rollout_looks.json"
 ARMS = ("ur5e", "panda", "iiwa14", "kr10")
 BAD = "kr10"
 """On the cells of this one the second version fails."""
@@ -48,6 +49,17 @@ def summary(found: dict[str, Any]) -> str:
     lines = [_line(arm, robots) for arm in (*ARMS, "all")]
     table = [_row(HEAD), _row(["---", *["---:"] * (len(HEAD) - 1)]), *map(_row, lines)]
     return "\n\n".join([began, "\n".join(table), ended, many])
+
+
+def looks(found: dict[str, Any]) -> str:
+    """What `benchmarks.rollout_looks` found, in a sentence."""
+    idle, busy, deciding = (f"{1000 * found[name]:.0f} ms" for name in ("idle", "busy", "deciding"))
+    return (
+        f"With {found['robots']:,} robots that report the new version a look of the hub, every 3 s, takes "
+        f"{idle} of processor time without news and {busy} with {found['new']} new reports; reading all "
+        f"reports, once before the state changes, {deciding} "
+        "(`python -m benchmarks.rollout_looks`, in process, SQLite)."
+    )
 
 
 def robots_table(found: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import typer
 from pydantic_settings import BaseSettings
 
-from benchmarks.rollout_report import RESULT, summary
+from benchmarks.rollout_report import LOOKS, RESULT, looks, summary
 from fleet.settings import RobotSettings
 from hub.access.principal import Principal, Viewer
 from hub.access.visibility import VISIBILITIES, may_change, may_see
@@ -167,6 +167,8 @@ def rollouts_page() -> str:
     """The page as it stands, with its diagram and the outcome of the large run."""
     page = _with_block(_standing("rollouts.md"), ROLLOUTS_BEGIN, _rollouts_diagram(), ROLLOUTS_END)
     text = summary(json.loads(RESULT.read_text())) if RESULT.exists() else "Not recorded yet: `make rollout`."
+    if LOOKS.exists():
+        text += "\n\n" + looks(json.loads(LOOKS.read_text()))
     return _with_block(page, OUTCOMES_BEGIN, text, OUTCOMES_END)
 
 
