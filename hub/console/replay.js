@@ -70,7 +70,7 @@ function frameCamera(stage, episode) {
   stage.controls.update();
 }
 
-const seconds = (value) =>
+const oneDecimal = (value) =>
   value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 const svg = (tag, attributes) => {
@@ -107,7 +107,7 @@ function showTraces(place, film, episode, end, fails) {
     const { picture, cursor } = traceOf(line, film.dt, end);
     const label = document.createElement("p");
     label.className = "note";
-    const broken = () => fails.replace("{line}", () => line.words).replace("{seconds}", seconds(line.broken_at));
+    const broken = () => fails.replace("{line}", () => line.words).replace("{seconds}", oneDecimal(line.broken_at));
     label.textContent = line.broken_at === null ? line.words : broken();
     place.append(label, picture);
     return cursor;
@@ -158,7 +158,7 @@ class Player {
   show(seconds) {
     this.now = Math.max(0, Math.min(seconds, this.end)); // a frame may be of before the click
     this.slider.value = this.now;
-    this.clock.textContent = `${seconds(this.now)} s`;
+    this.clock.textContent = `${oneDecimal(this.now)} s`;
     this.slider.setAttribute("aria-valuetext", this.clock.textContent);
     for (const { cursors, episode, film, stage } of this.views) {
       const frame = Math.min(Math.floor(this.now / film.seconds_a_frame), episode.poses.length - 1);
