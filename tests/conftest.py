@@ -6,8 +6,13 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.hub.servers import BUCKET, S3Server, postgres, s3_server
+
+
+settings.register_profile("zunft", deadline=None)  # machines are busy
+settings.load_profile("zunft")
 
 
 def pytest_collection_finish() -> None:

@@ -128,6 +128,7 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
         "campaign_id": campaign,
         "number": "1",
         "token": "first",
+        "embodiment": "ur5e",
     }
     # Nobody listens there, and no message leaves this machine.
     webhook = ok(hall.post("/webhooks", {"url": "https://127.0.0.1:1/"})).json()["webhook"]
