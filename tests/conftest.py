@@ -10,7 +10,6 @@ from hypothesis import settings
 
 from tests.hub.servers import BUCKET, S3Server, postgres, s3_server
 
-
 settings.register_profile("zunft", deadline=None)  # machines are busy
 settings.load_profile("zunft")
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from hub.rollouts import claims, evidence
+from hub.rollouts import claims
 from hub.rollouts.claims import OVERLAP, ClaimBook
+from hub.rollouts.evidence import Claim, claim_of
 from hub.rollouts.facts import claims_of
 from hub.storage.tables.robots import RobotRow
 from hub.storage.tables.rollouts import RolloutRow
@@ -26,9 +27,9 @@ class Looks:
         self.robots = fleet_of(hall, 12)
         self.rollout = start(hall)
         turn(hall)
-        real = evidence.claim_of
+        real = claim_of
 
-        def counted(arm: str, report: Report, old: int, new: int) -> evidence.Claim:
+        def counted(arm: str, report: Report, old: int, new: int) -> Claim:
             self.parsed += 1
             return real(arm, report, old, new)
 
