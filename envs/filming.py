@@ -135,7 +135,7 @@ def _lines(trace: Trace) -> list[TraceLine]:
             ),
             low=each.low,
             high=each.high,
-            words=each.words,
+            words=each.words.replace("`", ""),  # Markdown is for documents
             decided=each.decided,
             broken_at=_broken(trace, each.held, is_failure=each.role == "failure") if each.decided else None,
         )
