@@ -44,7 +44,8 @@ def test_a_new_operator_gets_from_nothing_to_a_running_campaign_in_few_clicks(
         page.reload()
         house.sign_in(page)
         page.get_by_label("Task").select_option("weld-seam")
-        page.get_by_role("button", name="Begin").click()
+        with page.expect_navigation():  # it comes back to this page; a click meanwhile would be lost
+            page.get_by_role("button", name="Begin").click()
         page.get_by_role("link", name="Make tokens").click()
         page.get_by_role("button", name="Make tokens").click()
         expect(page.locator("[data-told] code")).to_contain_text("zunft robot join")
