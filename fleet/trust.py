@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fleet.client import HubClient
 from fleet.robot_folder import RobotFolder
-from skills.attestations import ENVELOPE_LIMIT, Gate, Merge, Predicate, Release, vouched
+from skills.attestations import ENVELOPE_LIMIT, vouched
 from skills.errors import ArtefactError, NotFoundError, SignatureError, ZunftError
 from skills.messages.skills import VersionView
+from skills.predicates import Gate, Merge, Predicate, Release
 from skills.signing import VerifyKey
 
 __all__ = ["Trust", "UnvouchedError", "Vouching"]

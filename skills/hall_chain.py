@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from skills.attestations import Attested, Gate, Hall, Release, read_attestation
+from skills.attestations import Attested, read_attestation
 from skills.container import Tensors, digest_of, pack
 from skills.errors import ArtefactError, SignatureError
 from skills.halls import hall_id
 from skills.manifest import Digest, Manifest
+from skills.predicates import Gate, Hall, Release
 from skills.signing import VerifyKey
 from skills.skill import Skill
 

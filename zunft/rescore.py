@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from envs.evaluate import pool
 from envs.task import Task
 from hub.workers.scoring import made_with, score_skill, score_view
-from skills.attestations import Figures, Score, attest
+from skills.attestations import attest
 from skills.errors import ContractError
 from skills.messages.leaderboards import BOARD, BoardEntry, BoardPlan, Draw, Leaderboard
 from skills.messages.skills import ScoreView
+from skills.predicates import Figures, Score
 from skills.signing import SigningKey
 from skills.skill import Skill
 

@@ -25,20 +25,11 @@ from hub.storage.tables.rounds import DeltaRow
 from hub.storage.tables.skills import VersionRow
 from hub.workers.job import Gated, GateJob, MergeJob, MergeResult
 from hub.workers.weights import weight_of
-from skills.attestations import (
-    Attested,
-    Gate,
-    Hall,
-    Merge,
-    MergedDelta,
-    Release,
-    attest,
-    read_attestation,
-    vouched,
-)
+from skills.attestations import Attested, attest, read_attestation, vouched
 from skills.errors import ArtefactError
 from skills.manifest import Digest, Manifest
 from skills.messages.skills import ChannelName
+from skills.predicates import Gate, Hall, Merge, MergedDelta, Release
 from skills.signing import SigningKey, VerifyKey
 
 __all__ = ["Attestations", "Kept", "has_gate"]

@@ -32,11 +32,11 @@ from hub.storage.tables.halls import AdoptedRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.tuf.contents import mark
 from hub.tuf.own_keys import key_of
-from skills.attestations import Hall
 from skills.container import PIECE, Spec, TensorWriter, pieces
 from skills.errors import ConflictError, ZunftError
 from skills.manifest import Manifest
 from skills.messages.halls import SharePlan
+from skills.predicates import Hall
 from skills.skill import Skill
 
 __all__ = ["Adoption"]

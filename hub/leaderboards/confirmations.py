@@ -32,11 +32,12 @@ from hub.storage.tables.scores import ConfirmationRow
 from hub.storage.tables.skills import VersionRow
 from hub.tasks.sources import board_digest
 from hub.workers.job import Scored
-from skills.attestations import Attested, Figures, Score, read_attestation
+from skills.attestations import Attested, read_attestation
 from skills.errors import ArtefactError, ConflictError, SignatureError, TooManyRequestsError, ZunftError
 from skills.messages.attestations import AttestationView
 from skills.messages.leaderboards import BoardPlan, Confirmation
 from skills.messages.skills import ScoreView
+from skills.predicates import Figures, Score
 
 __all__ = ["Confirmations", "agrees", "confirmations_of"]
 

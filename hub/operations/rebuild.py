@@ -29,11 +29,12 @@ from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import VersionRow
 from hub.workers.job import MergeJob
 from hub.workers.merger import Merger
-from skills.attestations import ENVELOPE_LIMIT, Merge, vouched
+from skills.attestations import ENVELOPE_LIMIT, vouched
 from skills.delta import EncodedDelta
 from skills.document import Parameters
 from skills.errors import NotFoundError
 from skills.messages.campaigns import CampaignRequest
+from skills.predicates import Merge
 from skills.signing import VerifyKey
 from skills.skill import Skill
 

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hub.workers.job import GateJob
-from skills.attestations import Decision, Figures, Gate, Rival, attest
+from skills.attestations import attest
 from skills.errors import NotFoundError
 from skills.files import keep_private
 from skills.manifest import Digest, Manifest
 from skills.messages.skills import Compared, GateReport
+from skills.predicates import Decision, Figures, Gate, Rival
 from skills.signing import SigningKey
 
 __all__ = ["decision_of", "read_gate_key", "vouch_for"]

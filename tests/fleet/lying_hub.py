@@ -17,7 +17,7 @@ import httpx
 from tuf.api.metadata import TargetFile
 
 from hub.tuf.metadata import target
-from skills.attestations import Decision, Figures, Gate, Release, attest, read_attestation
+from skills.attestations import attest, read_attestation
 from skills.container import digest_of
 from skills.delta import Delta
 from skills.errors import ArtefactError
@@ -29,6 +29,7 @@ from skills.messages.robots import Enrolled, Refusal, RootOfTrust
 from skills.messages.rounds import Assignment, DeltaReceipt
 from skills.messages.skills import VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
+from skills.predicates import Decision, Figures, Gate, Release
 from skills.proof import RequestProof
 from skills.signing import (
     SigningKey,

@@ -16,8 +16,12 @@ from in_toto_attestation.v1.statement import Statement
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 
-from skills.attestations import (
-    ENVELOPE_LIMIT,
+from skills.attestations import ENVELOPE_LIMIT, attest, read_attestation, vouched
+from skills.container import digest_of
+from skills.errors import ArtefactError, SignatureError, ZunftError
+from skills.messages.leaderboards import BoardPlan
+from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
+from skills.predicates import (
     Figures,
     Gate,
     Merge,
@@ -26,14 +30,7 @@ from skills.attestations import (
     Release,
     Rival,
     Score,
-    attest,
-    read_attestation,
-    vouched,
 )
-from skills.container import digest_of
-from skills.errors import ArtefactError, SignatureError, ZunftError
-from skills.messages.leaderboards import BoardPlan
-from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.signing import SigningKey
 
 KEY, OTHER = SigningKey.generate(), SigningKey.generate()

@@ -12,11 +12,12 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from fleet.client import OperatorClient
-from skills.attestations import ENVELOPE_LIMIT, Attested, Gate, Hall, Merge, Release, Score, read_attestation
+from skills.attestations import ENVELOPE_LIMIT, Attested, read_attestation
 from skills.errors import ArtefactError, NotFoundError, SignatureError
 from skills.hall_chain import chain_of
 from skills.messages.attestations import AttestationView
 from skills.messages.skills import VersionView
+from skills.predicates import Gate, Hall, Merge, Release, Score
 from skills.signing import VerifyKey
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, split_reference
 from zunft.commands.output import table, tell

@@ -32,7 +32,7 @@ from fleet.trust import UnvouchedError, Vouching
 from hub.halls.wiring import HallsWing
 from hub.storage.objects import StoreError
 from hub.storage.tables.halls import HallRoundRow
-from skills.attestations import ENVELOPE_LIMIT, Hall
+from skills.attestations import ENVELOPE_LIMIT
 from skills.container import digest_of, unpack
 from skills.errors import (
     ConflictError,
@@ -47,6 +47,7 @@ from skills.halls import HALL
 from skills.messages.halls import HallPath, SharePlan
 from skills.messages.rounds import Assignment
 from skills.messages.skills import VersionView
+from skills.predicates import Hall
 from skills.skill import Skill
 from zunft.halls.joining import HallFolder, restored
 

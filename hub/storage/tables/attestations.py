@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base
-from skills.attestations import Kind
+from skills.predicates import Kind
 
 __all__ = ["AttestationRow"]
 

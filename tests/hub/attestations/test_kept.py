@@ -9,12 +9,13 @@ from hub.storage.blobs import blobs_of
 from hub.storage.objects import StoreError
 from hub.storage.tables.skills import VersionRow
 from hub.workers.job import GateJob
-from skills.attestations import Attested, Gate, Kind, Merge, Release, read_attestation
+from skills.attestations import Attested, read_attestation
 from skills.container import digest_of
 from skills.errors import ArtefactError, ConflictError, SignatureError
 from skills.messages.attestations import AttestationView
 from skills.messages.base import API
 from skills.messages.plans import GatePlan
+from skills.predicates import Gate, Kind, Merge, Release
 from skills.signing import SigningKey, VerifyKey, gate_key_statement
 from tests.hub.conftest import Collecting, Hall, ok, random_tensors, tiny_skill
 

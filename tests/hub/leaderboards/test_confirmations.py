@@ -9,11 +9,12 @@ import pytest
 
 from hub.leaderboards.confirmations import PAUSE, agrees
 from hub.storage.blobs import blobs_of
-from skills.attestations import Figures, Score, attest
+from skills.attestations import attest
 from skills.container import digest_of
 from skills.messages.base import API
 from skills.messages.leaderboards import BOARD, BoardEntry, BoardPlan
 from skills.messages.skills import ScoreView
+from skills.predicates import Figures, Score
 from skills.signing import SigningKey
 from tests.hub.conftest import Hall, Headers, ok, tiny_skill
 from tests.hub.leaderboards.samples import enter_score

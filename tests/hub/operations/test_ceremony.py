@@ -21,8 +21,8 @@ from hub.services import open_services
 from hub.settings import KEY_FILE, Settings
 from hub.storage.database import SettingsError
 from hub.tuf.keys import ROOT_KEYS, online_signers
-from skills.attestations import Gate
 from skills.errors import ConflictError
+from skills.predicates import Gate
 from skills.signing import SigningKey
 from skills.targets import GATE_KEY_FIELD
 from tests.eventually import eventually

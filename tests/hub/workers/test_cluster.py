@@ -9,8 +9,9 @@ import pytest
 from hub.workers.gate_key import read_gate_key
 from hub.workers.job import WorkersAwayError
 from hub.workers.processes import WorkerProcesses
-from skills.attestations import Gate, vouched
+from skills.attestations import vouched
 from skills.errors import NotFoundError
+from skills.predicates import Gate
 from tests.hub.workers.samples import bench_plan, gate_job, in_process, merge_job, score_job
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from skills.attestations import Hall, read_attestation
+from skills.attestations import read_attestation
 from skills.hall_chain import chain_of
+from skills.predicates import Hall
 from skills.signing import SigningKey
 from skills.skill import Skill
 from tests.hub.conftest import ADMIN
