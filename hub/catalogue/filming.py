@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from hub.access.principal import Principal, Viewer
 from hub.catalogue.catalogue import own_skill, resolve
+from hub.catalogue.kept_findings import KeptFindings
 from hub.storage.database import Database
 from hub.storage.regions import region_of
 from hub.storage.tables.skills import VersionRow
@@ -24,11 +22,11 @@ __all__ = ["Films"]
 
 @dataclass(frozen=True)
 class Films:
-    """`folder` holds a file for each that was made here; another process makes it again."""
+    """Of each version and embodiment that was recorded here; another process makes it again."""
 
     database: Database
     jobs: Jobs
-    folder: Path
+    kept: KeptFindings[Film]
 
     def film(self, name: str, ref: str, embodiment: str, viewer: Viewer) -> Film:
         """What was recorded.
@@ -39,15 +37,15 @@ class Films:
         """
         with self.database.read() as session:
             version = resolve(session, name, ref, viewer)
-        try:
-            return Film.model_validate_json(self._file(version, embodiment).read_bytes())
-        except (FileNotFoundError, ValidationError) as error:
+        known = self.kept.known(_key(version, embodiment))
+        if known is None:
             raise ConflictError(
                 f"v{version.number} of {name} was not recorded on {embodiment[:64]} yet.",
                 where="ref",
                 remedy=f"Ask for it: zunft skill replay {name}@{version.number}.",
                 code="not_recorded",
-            ) from error
+            )
+        return known
 
     def make(self, name: str, ref: str, embodiment: str, *, by: Principal) -> Film:
         """Have a worker record it, and wait; what is known already is told at once.
@@ -62,11 +60,9 @@ class Films:
             version = resolve(session, name, ref, by)
             manifest = Manifest.model_validate(version.manifest)
             region, task = region_of(session, name), task_source(session, name, manifest)
-        try:
-            return self.film(name, ref, embodiment, by)
-        except ConflictError as error:
-            if error.code != "not_recorded":
-                raise
+        known = self.kept.known(_key(version, embodiment))
+        if known is not None:
+            return known
         job = FilmJob(
             digest=version.digest, name=manifest.task, embodiment=embodiment, region=region, task=task
         )
@@ -78,9 +74,9 @@ class Films:
             embodiment=embodiment,
             **dict(self.jobs.run(job)),
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._file(version, embodiment).write_text(told.model_dump_json())
+        self.kept.keep(_key(version, embodiment), told)
         return told
 
-    def _file(self, version: VersionRow, embodiment: str) -> Path:
-        return self.folder / f"{version.digest.removeprefix('sha256:')}.{embodiment}.json"
+
+def _key(version: VersionRow, embodiment: str) -> str:
+    return f"{version.digest}.{embodiment}"

@@ -9,11 +9,14 @@ from hub.catalogue.beginning import Beginnings
 from hub.catalogue.catalogue import Catalogue
 from hub.catalogue.explaining import Explanations
 from hub.catalogue.filming import Films
+from hub.catalogue.kept_findings import KeptFindings
 from hub.catalogue.releases import Releaser, Releases
 from hub.clock import Clock
 from hub.settings import Settings
 from hub.storage.wiring import StorageWing
 from hub.workers.wiring import WorkersWing
+from skills.messages.causes import Explanation
+from skills.messages.replays import Film
 
 __all__ = ["CatalogueWing", "wire"]
 
@@ -43,8 +46,10 @@ def wire(
     return CatalogueWing(
         skills=skills,
         beginnings=Beginnings(database, skills, workers.jobs, storage.spool),
-        films=Films(database, workers.background, settings.data_dir / "films"),
-        explanations=Explanations(database, workers.background, settings.data_dir / "explanations"),
+        films=Films(database, workers.background, KeptFindings(settings.data_dir / "films", Film)),
+        explanations=Explanations(
+            database, workers.background, KeptFindings(settings.data_dir / "explanations", Explanation)
+        ),
         releases=Releases(database, attestations, clock),
         releaser=Releaser(
             database, workers.jobs, attestations, clock, settings.lease_seconds, storage.stopping

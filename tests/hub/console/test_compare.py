@@ -87,8 +87,7 @@ def test_what_goes_with_failure_is_shown_once_it_is_known(tmp_path: Path) -> Non
             seconds=1,
             causes=(cause,),
         )
-        kept.folder.mkdir()
-        (kept.folder / f"{version.digest[7:]}.json").write_text(told.model_dump_json())
+        kept.kept.keep(version.digest, told)
         page = ok(client.get("/skills/reach/explain?version=1", headers=here)).text
         for words in ("delay is 2 steps", "70.0 points (60.0 points to 78.0 points)", "under 0.1 %"):
             assert words in page
