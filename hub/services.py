@@ -94,6 +94,10 @@ class Services:
         for loop in self.loops:
             loop.start()
 
+    def listen(self) -> None:
+        """Hear what other processes of the hub write, and do no work: for a process that only reads."""
+        self.loops[0].start()
+
     def close_streams(self) -> None:
         """End event streams, waiting requests and work in the background, so that the server can go down."""
         self.storage.bell.close()

@@ -27,7 +27,7 @@ from hub.services import Services
 from hub.settings import Settings
 from skills.messages.base import API
 
-__all__ = ["Pages", "mount_console"]
+__all__ = ["Pages", "is_for_people", "mount_console"]
 
 SOCKET = "/_nicegui_ws/"
 ASSETS = ("/_nicegui/", "/_pictures/", SOCKET)
@@ -84,7 +84,7 @@ class Console(BaseRoute):
         if path.startswith(ASSETS) and kind in {"http", "websocket"}:
             return Match.FULL, {}
         is_page = (
-            kind == "http" and scope["method"] == "GET" and (PAGES.fullmatch(path) or _for_people(scope))
+            kind == "http" and scope["method"] == "GET" and (PAGES.fullmatch(path) or _is_no_page(scope))
         )
         return (Match.FULL if is_page else Match.NONE), {}
 
@@ -136,7 +136,11 @@ class Console(BaseRoute):
         return origin == known if known else bool(origin) and urlsplit(origin).netloc == headers.get("host")
 
 
-def _for_people(scope: Scope) -> bool:
+def is_for_people(headers: Headers) -> bool:
+    """Whether a browser asks, and no program."""
+    return "text/html" in headers.get("accept", "")
+
+
+def _is_no_page(scope: Scope) -> bool:
     """Whether a browser asks for a page, of which there is none: programs get the API's error."""
-    accepts = Headers(scope=scope).get("accept", "")
-    return "text/html" in accepts and not scope["path"].startswith(API)
+    return is_for_people(Headers(scope=scope)) and not scope["path"].startswith(API)

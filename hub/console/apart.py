@@ -82,7 +82,7 @@ class PagesApart:
         """A page or a file of one; nothing of a body, because pages are only read."""
         asked = self._http.build_request(scope["method"], _address(scope, "http"), headers=_said(scope))
         try:
-            answer = await self._http.send(asked, stream=True)
+            answer = await self._ask(asked)
         except httpx.TransportError as error:
             log.warning("console.no_answer", reason=repr(error))
             sorry = PlainTextResponse("The console does not answer; try again.", status_code=503)
@@ -97,6 +97,13 @@ class PagesApart:
             await send({"type": "http.response.body", "body": b""})
         finally:
             await answer.aclose()
+
+    async def _ask(self, asked: httpx.Request) -> httpx.Response:
+        """Its answer; once more where the process died over it, since the next one does as well."""
+        try:
+            return await self._http.send(asked, stream=True)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            return await self._http.send(asked, stream=True)
 
     async def _pass_on_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # the browser's wish to connect

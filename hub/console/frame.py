@@ -1,16 +1,15 @@
-"""What all pages share: who looks, head and foot, the live loop, and the page that says what went wrong."""
+"""What all pages share: who looks, head and foot, and the page that says what went wrong.
+
+How a page stays up to date is `hub.console.live`'s.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TypeVar
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse
 from nicegui import ui
 from nicegui.element import Element
 
@@ -27,11 +26,7 @@ from hub.services import Services
 from skills.errors import UnauthorizedError, ZunftError
 from skills.messages.base import API
 
-__all__ = ["frame", "hub_address", "live", "reading_of", "refuse", "viewer_of"]
-
-PERIOD = 1.5  # seconds between two looks
-
-Page = TypeVar("Page")
+__all__ = ["address_of", "fail", "frame", "hub_address", "reading_of", "refuse", "viewer_of"]
 
 
 def reading_of(request: Request) -> Services:
@@ -117,53 +112,6 @@ def _who(viewer: Viewer) -> None:
     Act(_("Sign out"), "DELETE", f"{API}/sessions/current", goal="/")
 
 
-async def live(
-    request: Request,
-    read: Callable[[Viewer], Page],
-    build: Callable[[Viewer, Page], Callable[[Page, datetime], None]],
-) -> RedirectResponse | None:
-    """Read, build the page, show, and show again while somebody looks; ends with the session that opened it.
-
-    Where the hub refuses, the page says why, with the status that the API would have; who must sign in first
-    is sent to do so.
-
-    Args:
-        request: The page's.
-        read: Asks the hub for what the viewer may see; runs in a thread because it may wait for the database.
-        build: Makes the elements for a viewer and returns what puts an answer and the time into them.
-    """
-
-    def look(*, in_use: bool) -> tuple[Viewer, Page | ZunftError]:
-        viewer = viewer_of(request, in_use=in_use)
-        try:
-            return viewer, read(viewer)
-        except ZunftError as error:
-            return viewer, error
-
-    viewer, first = await asyncio.to_thread(look, in_use=True)
-    if isinstance(first, UnauthorizedError):
-        return RedirectResponse(login_page(goal=address_of(request)), status_code=303)
-    if isinstance(first, ZunftError):
-        refuse(first, viewer)
-        return None
-    show = build(viewer, first)
-    show(first, datetime.now(UTC))
-    notice = described(text("p", "", "notice"), role="status")
-
-    async def refresh() -> None:
-        still, found = await asyncio.to_thread(look, in_use=False)
-        if still != viewer:
-            ui.navigate.reload()  # signed out, or somebody else by now: another page
-        elif isinstance(found, ZunftError):
-            notice.text = _("These figures are no longer fresh: {error}", error=found)
-        else:
-            show(found, datetime.now(UTC))
-            notice.text = ""
-
-    ui.timer(PERIOD, refresh, immediate=False)
-    return None
-
-
 def refuse(error: ZunftError, viewer: Viewer) -> None:
     """A page that says why there is none, with the status that the API would have."""
     ui.context.client.status_code = error.status
@@ -172,3 +120,11 @@ def refuse(error: ZunftError, viewer: Viewer) -> None:
         said = error.message[:1].upper() + error.message[1:]
         text("p", f"{said} {error.remedy}", "lead")
         link(_("All skills and campaigns"), "/")
+
+
+def fail() -> None:
+    """A page that says that the hub failed; its log has the reason."""
+    with frame(_("Not available"), None):
+        text("h1", _("This page failed"))
+        text("p", _("The fault is the hub's, not yours; its log says more. Try again in a moment."), "lead")
+        link(_("Back to the start"), "/", "secondary step")

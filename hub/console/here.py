@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from hub.console.reading import SCOPE_KEY
+from hub.console.reading import SCOPE_KEY, SNAPSHOTS_KEY
 from hub.services import Services
 
 __all__ = ["PagesHere"]
@@ -27,6 +27,7 @@ class PagesHere:
         self._opening = asyncio.Lock()
         self._open = AsyncExitStack()
         self._pages: FastAPI | None = None
+        self._given: dict[str, object] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to NiceGUI together with the services that it is about."""
@@ -35,7 +36,7 @@ class PagesHere:
             busy = PlainTextResponse("Another hub in this process has its console open.", status_code=503)
             await busy(scope, receive, send)
             return
-        await pages({**scope, SCOPE_KEY: self._services}, receive, send)
+        await pages({**scope, **self._given}, receive, send)
 
     @asynccontextmanager
     async def closing(self) -> AsyncIterator[None]:
@@ -47,10 +48,14 @@ class PagesHere:
     async def _opened(self) -> FastAPI | None:
         async with self._opening:
             if self._pages is None:
-                from hub.console import pages  # noqa: PLC0415 - half a second that robots need not wait for
+                # Half a second that robots need not wait for.
+                from hub.console import live, pages  # noqa: PLC0415
 
                 built = await asyncio.to_thread(pages.build)
                 if not pages.is_running():
+                    shared = live.snapshots(self._services)
+                    self._open.callback(shared.close)
+                    self._given = {SCOPE_KEY: self._services, SNAPSHOTS_KEY: shared}
                     await self._open.enter_async_context(built.router.lifespan_context(built))
                     self._pages = built
             return self._pages

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from hub.children import end_with_parent
-from hub.console.reading import SCOPE_KEY
+from hub.console.reading import SCOPE_KEY, SNAPSHOTS_KEY
 from hub.log import configure_logging
 from hub.services import Services, open_services
 from hub.settings import Settings
@@ -23,6 +23,8 @@ __all__ = ["serve_pages"]
 
 NICENESS = 10
 GRACE_SECONDS = 1
+LOOK_SECONDS = 0.2
+"""Pages show what happened soon; on SQLite nobody tells this process of it."""
 
 
 def serve_pages(settings: Settings, listener: socket.socket) -> None:
@@ -38,6 +40,8 @@ def serve_pages(settings: Settings, listener: socket.socket) -> None:
     keep_private()
     configure_logging(settings.log_level)
     services = open_services(settings)
+    services.events.listener.look_seconds = LOOK_SECONDS
+    services.listen()
     try:
         _serve(services, listener)
     finally:
@@ -45,12 +49,13 @@ def serve_pages(settings: Settings, listener: socket.socket) -> None:
 
 
 def _serve(services: Services, listener: socket.socket) -> None:
-    from hub.console import pages  # noqa: PLC0415 - whoever starts this process need not load them
+    from hub.console import live, pages  # noqa: PLC0415 - whoever starts this process need not load them
 
     built = pages.build()
+    given = {SCOPE_KEY: services, SNAPSHOTS_KEY: live.snapshots(services)}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await built({**scope, SCOPE_KEY: services}, receive, send)
+        await built({**scope, **given}, receive, send)
 
     config = uvicorn.Config(
         app,

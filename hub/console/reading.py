@@ -26,6 +26,7 @@ from skills.messages.tasks import TaskVersionView, TaskView
 
 __all__ = [
     "SCOPE_KEY",
+    "SNAPSHOTS_KEY",
     "CampaignPage",
     "SkillPage",
     "SkillReader",
@@ -43,6 +44,8 @@ SHOWN_VERSIONS = 20  # of a task
 HISTORY = 100  # versions of a skill
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
+SNAPSHOTS_KEY = "zunft.console.snapshots"
+"""Where it carries what pages share of their looks; see `hub.console.live`."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ log = structlog.get_logger("zunft.hub")
 
 
 class Listener:
-    """`work` listens for a while; a background loop repeats it. `newest` reads the newest event's number."""
+    """`work` listens for a while; a background loop repeats it. `newest` reads the newest event's number.
+
+    `look_seconds` may be changed by a process that has to hear of all soon.
+    """
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class Listener:
         self._database = database
         self._newest = newest
         self._bell = bell
-        self._look_seconds = look_seconds
+        self.look_seconds = look_seconds
         self._open = ExitStack()
         self._wait: Callable[[float], object] | None = None
 
@@ -51,7 +54,7 @@ class Listener:
             if self._wait is None:
                 self._wait = self._open.enter_context(self._database.listen()) or self._bell.rest
             self._bell.hear(self._newest())
-            self._wait(self._look_seconds)
+            self._wait(self.look_seconds)
         except BaseException:
             self._wait = None
             self._open.close()

@@ -21,20 +21,36 @@ Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
 FRESH_SECONDS = 0.5
-"""No answer is older, also without a ring: what another process writes may be heard of late."""
+"""What another process writes may be heard of late."""
 
 
 class Shared(Generic[Question, Answer]):
-    """Looks up each question once a ring, in a thread of its own.
+    """Looks up each question once a ring, in threads of its own.
 
     An answer of before a ring is never given after it: what rang was committed before it rang, so an answer
     that was looked up since has it.
+
+    Args:
+        bell: Rings when there may be something new.
+        look: Answers a question; runs in a thread.
+        name: Of the threads.
+        threads: How many questions are looked up at a time.
+        fresh: Seconds after which no answer is given again, also without a ring.
     """
 
-    def __init__(self, bell: Bell, look: Callable[[Question], Answer], name: str) -> None:
+    def __init__(
+        self,
+        bell: Bell,
+        look: Callable[[Question], Answer],
+        name: str,
+        *,
+        threads: int = 1,
+        fresh: float = FRESH_SECONDS,
+    ) -> None:
         self._bell = bell
         self._look = look
-        self._thread = ThreadPoolExecutor(1, name)
+        self._fresh = fresh
+        self._threads = ThreadPoolExecutor(threads, name)
         self._lock = threading.Lock()
         self._kept: dict[tuple[asyncio.AbstractEventLoop, Question], asyncio.Future[Answer]] = {}
         self._rings = -1
@@ -46,14 +62,14 @@ class Shared(Generic[Question, Answer]):
         with self._lock:
             now, rings = time.monotonic(), self._bell.rings
             if rings != self._rings or now >= self._until:
-                self._kept, self._rings, self._until = {}, rings, now + FRESH_SECONDS
+                self._kept, self._rings, self._until = {}, rings, now + self._fresh
             # One future for all, or the thread would wake the loop for each of them.
             if key not in self._kept:
-                self._kept[key] = asyncio.wrap_future(self._thread.submit(self._look, question))
+                self._kept[key] = asyncio.wrap_future(self._threads.submit(self._look, question))
             found = self._kept[key]
         # Shielded: who goes away must not take the answer from the others.
         return await asyncio.shield(found)
 
     def close(self) -> None:
-        """End the thread after the present question."""
-        self._thread.shutdown(cancel_futures=True)
+        """End the threads after the present questions."""
+        self._threads.shutdown(cancel_futures=True)

@@ -40,8 +40,15 @@ from hub.console.theme import MARK, head_html
 __all__ = ["build", "is_running"]
 
 
+ANSWER_SECONDS = 60.0
+"""How long a busy machine may take to build a page; of waiting for the database `hub.console.live` tells."""
+
+
 class Page(ui.page):
     """A page in the language of who looks."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, response_timeout=ANSWER_SECONDS)
 
     def resolve_language(self) -> Language:
         """For `<html lang>`, and for what NiceGUI itself says."""

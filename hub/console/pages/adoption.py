@@ -13,9 +13,10 @@ from fastapi.responses import RedirectResponse
 from hub.access.principal import Viewer
 from hub.console.claims import CLAIMS, FLEET
 from hub.console.elements import Command, block, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Choice, Pager, Search, chips, crumbs, filters, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.adoption import AdoptionPage, read_adoption
 from hub.console.queries.asking import Asked
 from hub.console.words import count

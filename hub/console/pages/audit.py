@@ -11,9 +11,10 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.elements import Command, block, link, section, text
-from hub.console.frame import frame, live, reading_of
+from hub.console.frame import frame, reading_of
 from hub.console.grids import Column, Pager, Search, filters, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.people import AuditPage, AuditReader
 from hub.console.words import count

@@ -31,8 +31,9 @@ from hub.console.elements import (
     text,
     time_cell,
 )
-from hub.console.frame import frame, live, reading_of
+from hub.console.frame import frame, reading_of
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.reading import CampaignPage, may_operate, read_campaign
 from hub.console.words import (
     amount,

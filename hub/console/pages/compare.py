@@ -12,9 +12,10 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.elements import Entries, Success, block, cell, link, number_cell, section, table, text
-from hub.console.frame import frame, live, reading_of
+from hub.console.frame import frame, reading_of
 from hub.console.grids import Choice, Column, crumbs, filters, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.compare import ArmPair, ComparePage, read_comparison
 from hub.console.words import (

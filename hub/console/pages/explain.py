@@ -13,9 +13,10 @@ from fastapi.responses import RedirectResponse
 from hub.access.principal import Viewer
 from hub.console.acting import form
 from hub.console.elements import Command, block, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, crumbs, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.explain import ExplainPage, read_explanation
 from hub.console.reading import may_operate
 from hub.console.words import count, percent, points, probability

@@ -29,8 +29,9 @@ from hub.console.elements import (
     text,
     time_cell,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.reading import read_leaderboard
 from hub.console.words import count, figure, plural, score_in_words
 from skills.messages.base import API

@@ -7,8 +7,7 @@ import asyncio
 from fastapi import Request
 from nicegui import ui
 
-from hub.console.elements import link, text
-from hub.console.frame import frame, refuse, viewer_of
+from hub.console.frame import fail, refuse, viewer_of
 from hub.console.language import TAGS, _, spoken
 from skills.errors import NotFoundError
 
@@ -26,8 +25,5 @@ async def page(request: Request, rest: str) -> None:
 def failed(_error: Exception) -> None:
     """Say that the hub failed; its log has the reason."""
     ui.context.client.page.language = TAGS[spoken()]
-    with frame(_("Not available"), None):
-        text("h1", _("This page failed"))
-        text("p", _("The fault is the hub's, not yours; its log says more. Try again in a moment."), "lead")
-        link(_("Back to the start"), "/", "secondary step")
+    fail()
     ui.context.client.status_code = 500

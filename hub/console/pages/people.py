@@ -12,9 +12,10 @@ from fastapi.responses import RedirectResponse
 from hub.access.principal import Viewer
 from hub.console.acting import choice, field, form
 from hub.console.elements import Command, block, described, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, filters, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.people import PeoplePage, read_people
 from hub.console.words import amount, count, state_in_words

@@ -15,9 +15,10 @@ from nicegui import ui
 from hub.access.principal import Viewer
 from hub.console.acting import form
 from hub.console.elements import Command, block, described, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Choice, crumbs, filters
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.replay import ReplayPage, ReplayReader
 from hub.console.reading import may_operate

@@ -14,10 +14,11 @@ from hub.access.principal import Viewer
 from hub.console.acting import Act
 from hub.console.claims import CLAIMS, drift_in_words, guards_in_words, in_use, jobs_in_words, since
 from hub.console.elements import Badge, Command, FigureRow, block, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, crumbs, grid
 from hub.console.happenings import in_words
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.robots import RobotPage, read_robot
 from hub.console.reading import may_operate
 from hub.console.words import ONE_DECIMAL, ago, amount, count, figure, plural, state_in_words

@@ -12,9 +12,10 @@ from fastapi.responses import RedirectResponse
 from hub.access.principal import Viewer
 from hub.console.claims import CLAIMS, drift_in_words, in_use, jobs_in_words, since
 from hub.console.elements import block, described, empty, link, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Choice, Column, Pager, Search, chips, filters, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.robots import FleetPage, read_fleet
 from hub.console.words import count, plural

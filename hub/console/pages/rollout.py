@@ -15,9 +15,10 @@ from hub.access.principal import Viewer
 from hub.console.acting import Act, field, form
 from hub.console.claims import CLAIMS, FLEET, badge_of
 from hub.console.elements import Badge, Command, Entries, FigureRow, Track, block, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, Pager, chips, crumbs, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.rollouts import RolloutPage, read_rollout
 from hub.console.reading import may_operate

@@ -12,9 +12,10 @@ from fastapi.responses import RedirectResponse
 from hub.access.principal import Viewer
 from hub.console.claims import badge_of
 from hub.console.elements import block, empty, link, section, text
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, Pager, Search, chips, filters, grid
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.asking import Asked
 from hub.console.queries.rollouts import RolloutsPage, read_rollouts
 from hub.console.words import plural, score_in_words

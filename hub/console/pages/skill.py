@@ -35,8 +35,9 @@ from hub.console.elements import (
     time_cell,
 )
 from hub.console.fitting import FitSection
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.reading import SkillPage, SkillReader, may_operate
 from hub.console.releasing import ReleaseButton
 from hub.console.words import (

@@ -23,9 +23,10 @@ from hub.console.elements import (
     text,
     time_cell,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Choice, Pager, Search, filters
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.pictures import TaskPicture
 from hub.console.queries.asking import Asked
 from hub.console.queries.skills import read_skills

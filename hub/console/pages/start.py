@@ -24,10 +24,11 @@ from hub.console.elements import (
     section,
     text,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, grid
 from hub.console.happenings import address_of, in_words
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.queries.start import StartPage, read_start
 from hub.console.words import amount, count, plural, progress
 from skills.messages.campaigns import CampaignView

@@ -28,8 +28,9 @@ from hub.console.elements import (
     text,
     time_cell,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.reading import TaskPage, read_task
 from hub.console.words import amount, figure, finding_in_words, short_digest, state_in_words
 from skills.manifest import Channel

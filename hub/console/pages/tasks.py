@@ -23,8 +23,9 @@ from hub.console.elements import (
     text,
     time_cell,
 )
-from hub.console.frame import frame, hub_address, live, reading_of
+from hub.console.frame import frame, hub_address, reading_of
 from hub.console.language import _, later
+from hub.console.live import live
 from hub.console.reading import read_tasks
 from hub.console.words import plural
 from skills.messages.tasks import TaskView

@@ -14,7 +14,7 @@ from hub.storage.tables.skills import ChannelRow, VersionRow
 from skills.messages.lists import RolloutQuery
 from skills.messages.reports import Report
 from skills.messages.robots import Refusal
-from skills.messages.rollouts import RolloutOrder, RolloutRequest, RolloutView
+from skills.messages.rollouts import UNENDED, RolloutOrder, RolloutRequest, RolloutView
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
 from tests.hub.conftest import publish_file, tiny_skill
 from tests.hub.console.house import OLGA, House, house_in
@@ -75,6 +75,16 @@ def claims(house: House, ids: Sequence[str]) -> None:
                     heard_at=house.clock(),
                 )
             )
+
+
+@pytest.fixture(autouse=True)
+def none_under_way(house: House) -> Iterator[None]:
+    """Whatever becomes of a test, the next one may begin a roll-out."""
+    yield
+    orders = house.services.rollouts.orders
+    for each in orders.rollouts(THE_HUB, RolloutQuery()).items:
+        if each.state in UNENDED:
+            orders.order(each.rollout_id, ABORT, by=OLGA)
 
 
 def began(house: House, **more: object) -> str:
@@ -151,7 +161,6 @@ def test_rings_show_the_robots_in_them_and_what_these_say(house: House, browser:
         expect(robots).to_have_count(1 + 10)
         expect(robots.nth(1)).to_contain_text(HOSTILE)
         assert page.locator("img").count() == 0
-    house.services.rollouts.orders.order(rollout, ABORT, by=OLGA)
 
 
 def test_the_version_in_use_is_said_of_a_robot_and_of_a_skill(house: House, browser: Browser) -> None:
@@ -196,4 +205,3 @@ def test_who_may_not_act_finds_no_button_and_strangers_sign_in(house: House, bro
         page.goto(f"{house.url}/rollouts")
         expect(page.get_by_text("1 version on the way to robots")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    house.services.rollouts.orders.order(rollout, ABORT, by=OLGA)

@@ -41,9 +41,8 @@ def bell() -> Bell:
 
 
 @pytest.fixture
-def shared(bell: Bell, source: Source, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shared[str, int]]:
-    monkeypatch.setattr("hub.storage.single_flight.FRESH_SECONDS", 3600)
-    found = Shared(bell, source, "test")
+def shared(bell: Bell, source: Source) -> Iterator[Shared[str, int]]:
+    found = Shared(bell, source, "test", fresh=3600)
     yield found
     found.close()
 
@@ -98,11 +97,8 @@ def test_a_look_that_fails_fails_for_those_who_asked_and_not_for_ever(
     asyncio.run(ask())
 
 
-def test_an_answer_gets_no_older_than_it_may(
-    bell: Bell, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hub.storage.single_flight.FRESH_SECONDS", 0)
-    shared = Shared(bell, source, "test")
+def test_an_answer_gets_no_older_than_it_may(bell: Bell, source: Source) -> None:
+    shared = Shared(bell, source, "test", fresh=0)
 
     async def ask() -> list[int]:
         answers = []
