@@ -39,6 +39,7 @@ from benchmarks.hub_cases import (
     polling,
     publishing,
     pushing,
+    refreshing,
     round_end,
 )
 from benchmarks.hub_fleet import AT_A_TIME, Fleet
@@ -242,6 +243,8 @@ async def measure(
         await fleet.publish(base)
         rows = [await polling(fleet, bare, sizes)]
         process.end("polling")
+        rows.append(await refreshing(fleet, bare))
+        process.end(f"{sizes.registered:,} refreshing")
         rows.append(await publishing(fleet, bare, base, sizes))
         process.end(f"{sizes.held:,} held on events")
         await measured(fleet)
@@ -280,7 +283,8 @@ def page(text: str) -> str:
 A hub under load, beside its client on the same machine; in brackets how many times the
 figure of a bare FastAPI endpoint that does no work. A publication is timed from the start of the publisher's
 request to each held robot's hearing of it; a push from its start to its acknowledgement, all robots at once;
-a poll is a robot's signed question for work, {AT_A_TIME} under way. An order is timed from its request, where
+a poll is a robot's signed question for work, {AT_A_TIME} under way; a refresh its question whether the signed
+metadata that it has is the newest, once for each that is enrolled. An order is timed from its request, where
 the version to start from has been measured before.
 Made on {datetime.now(UTC).date()} by
 `{shlex.join(["python", "-m", "benchmarks.hub", *sys.argv[1:]])}`.

@@ -1,4 +1,4 @@
-"""What is measured of a hub under load: polling, news to held robots, and a round of many deltas.
+"""What is measured of a hub under load: polling, refreshing, news to held robots, and a round of many deltas.
 
 Each case runs against the hub and against the bare endpoint, from the same client. Setting up, memory and
 printing are `benchmarks.hub`'s.
@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.hub_fleet import Fleet, Held, Robot, at_once, hold_events, hold_polls, paced
+from benchmarks.hub_fleet import AT_A_TIME, Fleet, Held, Robot, at_once, hold_events, hold_polls, paced
 from skills.messages.base import API
 from skills.messages.rounds import Assignment
 from skills.skill import Skill
@@ -30,6 +30,7 @@ __all__ = [
     "polling",
     "publishing",
     "pushing",
+    "refreshing",
     "round_end",
 ]
 
@@ -107,6 +108,28 @@ async def polling(fleet: Fleet, bare: Fleet, sizes: Sizes) -> Row:
 
     hub = Spread.of(await paced(ask, sizes.seconds), sizes.seconds)
     return Row("poll for work", hub, Spread.of(await paced(ping, sizes.seconds), sizes.seconds))
+
+
+async def refreshing(fleet: Fleet, bare: Fleet) -> Row:
+    """Every enrolled robot asks once whether it has the newest signed metadata, as it does before a look."""
+    _, newest = await fleet.refresh(fleet.robots[0], "")
+
+    async def ask(robot: Robot) -> float:
+        begun = time.perf_counter()
+        status, _ = await fleet.refresh(robot, newest)
+        if status != 304:
+            raise RuntimeError(f"a refresh was answered with {status}")
+        return time.perf_counter() - begun
+
+    spreads = []
+    for asked in (
+        [partial(ask, each) for each in fleet.robots],
+        [partial(bare.fetch, "GET", "/ping")] * 2000,
+    ):
+        begun = time.perf_counter()
+        taken = await at_once(asked, AT_A_TIME)
+        spreads.append(Spread.of(taken, time.perf_counter() - begun))
+    return Row("refresh, nothing is newer", *spreads)
 
 
 async def publishing(fleet: Fleet, bare: Fleet, base: Skill, sizes: Sizes) -> Row:

@@ -121,6 +121,14 @@ class Fleet:
         ) as answer:
             return answer.status, await answer.read()
 
+    async def refresh(self, robot: Robot, known: str) -> tuple[int, str]:
+        """Ask whether a robot's metadata is the newest; status and tag of the answer."""
+        target = f"{API}/tuf/metadata/timestamp.json"
+        headers = {**self._signed(robot, "GET", target, b""), "If-None-Match": known}
+        async with self._http.get(self._address(target), headers=headers) as answer:
+            await answer.read()
+            return answer.status, answer.headers.get("ETag", "")
+
     async def order(self, method: str, path: str, body: Any = None) -> Any:
         """An operator's request; returns the JSON of the answer."""
         kind = BLOB if isinstance(body, bytes) else "application/json"
