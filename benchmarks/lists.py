@@ -19,6 +19,7 @@ from hub.access.principal import Principal
 from hub.services import Services, open_services
 from hub.settings import Settings
 from skills.messages.lists import (
+    AtWorkQuery,
     AuditQuery,
     BoardQuery,
     CampaignQuery,
@@ -78,6 +79,7 @@ LISTS: dict[str, Call] = {
     "rounds of a campaign": lambda hub, by, n: hub.rounds.campaigns.rounds(
         "c-10033", by, RoundQuery(limit=n)
     ),
+    "robots of a round": lambda hub, by, n: hub.rounds.campaigns.robots("c-10033", by, AtWorkQuery(limit=n)),
     "roll-outs": lambda hub, by, n: hub.rollouts.orders.rollouts(by, RolloutQuery(limit=n)),
     "roll-outs of a skill": lambda hub, by, n: hub.rollouts.orders.rollouts(
         by, RolloutQuery(limit=n, skill="skill-1003")

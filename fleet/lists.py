@@ -15,6 +15,7 @@ from skills.messages.campaigns import CampaignView
 from skills.messages.events import AuditEntry, Event
 from skills.messages.leaderboards import Leaderboard
 from skills.messages.lists import (
+    AtWorkQuery,
     AuditQuery,
     BoardQuery,
     CampaignQuery,
@@ -37,7 +38,7 @@ from skills.messages.organisations import OrganisationView
 from skills.messages.reports import FleetRobot
 from skills.messages.robots import RobotView
 from skills.messages.rollouts import RolloutView
-from skills.messages.rounds import RoundView
+from skills.messages.rounds import RobotAtWork, RoundView
 from skills.messages.skills import SkillView, VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
 from skills.messages.tokens import TokenView
@@ -101,6 +102,12 @@ class Lists:
         """Rounds of a campaign."""
         return self.connection.ask(
             Page[RoundView], "GET", _page(f"{paths.campaign(campaign_id)}/rounds", query)
+        )
+
+    def robots_at_work(self, campaign_id: str, query: AtWorkQuery) -> Page[RobotAtWork]:
+        """Robots in a round of a campaign, and what each brought."""
+        return self.connection.ask(
+            Page[RobotAtWork], "GET", _page(f"{paths.campaign(campaign_id)}/robots", query)
         )
 
     def users(self, query: UserQuery) -> Page[UserView]:

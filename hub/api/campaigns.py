@@ -12,8 +12,8 @@ from hub.api.examples import CampaignBody
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED
 from hub.api.routers import noun_router
 from skills.messages.campaigns import CampaignPlan, CampaignView
-from skills.messages.lists import CampaignQuery, Page, RoundQuery
-from skills.messages.rounds import RoundView
+from skills.messages.lists import AtWorkQuery, CampaignQuery, Page, RoundQuery
+from skills.messages.rounds import RobotAtWork, RoundView
 
 __all__ = ["router"]
 
@@ -52,6 +52,14 @@ def list_rounds(
 ) -> Page[RoundView]:
     """Rounds of a campaign, newest first."""
     return services.rounds.campaigns.rounds(campaign_id, viewer, query)
+
+
+@router.get("/campaigns/{campaign_id}/robots", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def list_robots_at_work(
+    campaign_id: str, services: ServicesDep, viewer: OperatorReads, query: Annotated[AtWorkQuery, Query()]
+) -> Page[RobotAtWork]:
+    """Robots of one's organisation in the newest round or an older one: at work, or what each brought."""
+    return services.rounds.campaigns.robots(campaign_id, viewer, query)
 
 
 @router.post("/campaigns/{campaign_id}/stop", responses=refusals(401, 403, 404), openapi_extra=OWN)

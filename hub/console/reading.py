@@ -13,6 +13,7 @@ from skills.messages.campaigns import CampaignPlan, CampaignView
 from skills.messages.leaderboards import Leaderboard
 from skills.messages.lists import (
     LARGEST_PAGE,
+    AtWorkQuery,
     BoardQuery,
     CampaignQuery,
     RobotQuery,
@@ -21,6 +22,7 @@ from skills.messages.lists import (
     VersionQuery,
 )
 from skills.messages.reports import Adoption
+from skills.messages.rounds import RobotAtWork
 from skills.messages.skills import ReleaseView, SkillView, VersionView
 from skills.messages.tasks import TaskVersionView, TaskView
 
@@ -42,6 +44,7 @@ __all__ = [
 
 SHOWN_VERSIONS = 20  # of a task
 HISTORY = 100  # versions of a skill
+AT_WORK = 100  # robots of a campaign's newest round
 SCOPE_KEY = "zunft.console.reading"
 """Where a request carries the services of the hub that it came to: several hubs may share a process."""
 SNAPSHOTS_KEY = "zunft.console.snapshots"
@@ -79,10 +82,16 @@ class SkillPage:
 
 @dataclass(frozen=True)
 class CampaignPage:
-    """Everything on `/campaigns/{id}`; the owner is the skill's organisation."""
+    """Everything on `/campaigns/{id}`.
+
+    Attributes:
+        owner: The skill's organisation.
+        robots: Those of the newest round that the viewer may tell apart, some at least.
+    """
 
     campaign: CampaignView
     owner: str
+    robots: tuple[RobotAtWork, ...]
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,11 @@ def read_campaign(hub: Services, campaign_id: str, viewer: Viewer) -> CampaignPa
     """One campaign; raises NotFoundError, UnauthorizedError."""
     must_see(hub, viewer)
     campaign = hub.rounds.campaigns.campaign(campaign_id, viewer)
-    return CampaignPage(campaign, hub.catalogue.skills.skill(campaign.order.skill, viewer).organisation)
+    owner = hub.catalogue.skills.skill(campaign.order.skill, viewer).organisation
+    robots: tuple[RobotAtWork, ...] = ()
+    if viewer is not None and viewer.may_act_as("operator", "read"):
+        robots = hub.rounds.campaigns.robots(campaign_id, viewer, AtWorkQuery(limit=AT_WORK)).items
+    return CampaignPage(campaign, owner, robots)
 
 
 def read_leaderboard(hub: Services, task: str, address: str, viewer: Viewer) -> Leaderboard:

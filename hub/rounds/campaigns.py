@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from hub.clock import Clock
 from hub.merging import MergeError
 from hub.organisations.eligibility import contributors
 from hub.organisations.quotas import check_campaigns, hold
+from hub.rounds.at_work import AT_WORK_ORDER, at_work, listed_at_work
 from hub.rounds.journal import enter_state, find_round, rounds_of, state_of
 from hub.rounds.round_views import (
     CAMPAIGN_ORDER,
@@ -33,7 +35,7 @@ from hub.storage.database import Database
 from hub.storage.paging import page_of
 from hub.storage.record import note, record
 from hub.storage.tables.robots import RobotRow
-from hub.storage.tables.rounds import CampaignRow
+from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow
 from hub.tasks.sources import advised
 from hub.workers.merge_round import chain_of, check_low_rank
@@ -41,8 +43,8 @@ from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.manifest import Manifest
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
-from skills.messages.lists import CampaignQuery, Page, RoundQuery
-from skills.messages.rounds import FINAL, RoundView
+from skills.messages.lists import AtWorkQuery, CampaignQuery, Page, RoundQuery
+from skills.messages.rounds import FINAL, RobotAtWork, RoundView
 
 __all__ = ["Campaigns", "CheckTask"]
 
@@ -159,6 +161,26 @@ class Campaigns:
                     session, [row[0] for row in rows], [campaign], now, self._active_seconds
                 ),
             )
+
+    def robots(self, campaign_id: str, viewer: Viewer, query: AtWorkQuery) -> Page[RobotAtWork]:
+        """Robots in the newest round of a campaign, or in the one asked for, that the viewer tells apart.
+
+        Raises:
+            NotFoundError: No such campaign, or it has no such round.
+        """
+        lately = self._clock() - timedelta(seconds=self._active_seconds)
+        with self._database.read() as session:
+            _find(session, campaign_id, viewer)
+            newest = select(RoundRow).where(RoundRow.campaign_id == campaign_id)
+            if query.round is not None:
+                newest = newest.where(RoundRow.number == query.round)
+            entry = session.scalars(newest.order_by(RoundRow.number.desc()).limit(1)).first()
+            if entry is None and query.round is not None:
+                raise NotFoundError(f"{campaign_id} has no round {query.round}.", where="round")
+            if entry is None:
+                return Page(items=())
+            found = listed_at_work(viewer, entry.round_id)
+            return page_of(session, found, AT_WORK_ORDER, query, lambda rows: at_work(rows, entry, lately))
 
     def campaign(self, campaign_id: str, viewer: Viewer) -> CampaignView:
         """One campaign with its newest rounds.

@@ -21,6 +21,7 @@ from skills.messages.withdrawals import WithdrawalState
 
 __all__ = [
     "LARGEST_PAGE",
+    "AtWorkQuery",
     "AuditQuery",
     "BoardQuery",
     "CampaignQuery",
@@ -144,6 +145,12 @@ class RoundQuery(ListQuery):
     """Which rounds of a campaign, newest first."""
 
     state: RoundState | None = None
+
+
+class AtWorkQuery(ListQuery):
+    """Which robots of a campaign's newest round, or of an older one, by their ids."""
+
+    round: int | None = Field(default=None, ge=1)
 
 
 class TaskQuery(ListQuery):

@@ -12,7 +12,7 @@ from skills.messages.base import Message
 from skills.messages.plans import TrainingPlan
 from skills.messages.skills import GateReport, VersionView
 
-__all__ = ["FINAL", "Assignment", "DeltaReceipt", "RoundState", "RoundView"]
+__all__ = ["FINAL", "Assignment", "AtWorkState", "DeltaReceipt", "RobotAtWork", "RoundState", "RoundView"]
 
 
 RoundState = Literal["open", "closing", "merging", "gating", "published", "rejected", "failed"]
@@ -36,6 +36,35 @@ class RoundView(Message):
     candidate: Digest | None = None
     gate: GateReport | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+
+
+AtWorkState = Literal["working", "silent", "brought", "left_out"]
+
+
+class RobotAtWork(Message):
+    """A robot in a round: since when it is at work for it, or what it brought.
+
+    Attributes:
+        state: `silent` where nothing was heard of it lately, as of one that trains for long; `left_out` where
+            the round went on without it.
+        robot_id: Of a robot that who looks may tell from others.
+        success: Of its own training, as it says; None where it says nothing.
+        norm: Of its delta.
+        late: Its delta was made so many rounds before.
+    """
+
+    robot_id: str
+    name: str
+    embodiment: str
+    organisation: str
+    state: AtWorkState
+    since: datetime | None = None
+    deadline: datetime
+    brought_at: datetime | None = None
+    samples: int = 0
+    success: float | None = None
+    norm: float | None = None
+    late: int = 0
 
 
 class Assignment(Message):

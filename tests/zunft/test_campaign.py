@@ -253,3 +253,16 @@ def test_the_gates_figures_are_options_and_what_is_not_said_stays() -> None:
     assert (gate.margin, gate.alpha, gate.power, gate.most) == (0.04, 0.01, 0.8, 960)
     assert (gate.on_weak_arm, gate.arm_margin, order.contributions) == ("release_others", 0.25, True)
     assert ordered("reach").gate.on_weak_arm == "reject"
+
+
+def test_robots_in_a_round_are_shown(hall: Hall) -> None:
+    started = json.loads(run("start", "reach", "--json").output)["campaign_id"]
+    assert "None of your robots was given this round." in run("robots", started).output
+    robot = hall.enrol("welder")
+    hall.turn()
+    assert robot.assignment() is not None
+    shown = run("robots", started)
+    for words in (robot.robot_id, "welder", "working"):
+        assert words in shown.output
+    (told,) = json.loads(run("robots", started, "--json").output)["items"]
+    assert (told["robot_id"], told["state"]) == (robot.robot_id, "working")

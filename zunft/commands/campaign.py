@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from skills.errors import RequestError
 from skills.messages.campaigns import CampaignRequest, CampaignView
-from skills.messages.lists import CampaignQuery
+from skills.messages.lists import AtWorkQuery, CampaignQuery
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
 from zunft.commands.learners import Knobs, Learner, read_learner
 from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
@@ -189,6 +190,39 @@ def list_campaigns(
     ]
     columns = ("campaign", "skill", "state", "rounds", "now")
     shown = table(columns, rows, keys=2) if rows else "No campaigns here: zunft campaign start SKILL."
+    tell_page(page, shown, as_json=as_json)
+
+
+@app.command(
+    epilog="Examples: [bold]zunft campaign robots CAMPAIGN[/]; "
+    "[bold]zunft campaign robots CAMPAIGN --round 3 --json[/]"
+)
+def robots(
+    campaign_id: str,
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    number: Annotated[int | None, typer.Option("--round", help="An older round than the newest.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show your robots in a round: who is at work for how long, and what each brought."""
+    query = request(AtWorkQuery, {"round": number, "limit": limit, "cursor": cursor})
+    page = listed(partial(connect(hub, token).robots_at_work, campaign_id), query, whole=whole)
+    rows = [
+        (
+            each.robot_id,
+            each.name,
+            each.state,
+            f"{each.samples:,}",
+            "-" if each.success is None else f"{each.success:.2f}",
+            "-" if each.norm is None else f"{each.norm:.3g}",
+        )
+        for each in page.items
+    ]
+    columns = ("robot", "name", "state", "steps", "success", "norm")
+    shown = table(columns, rows, keys=1) if rows else "None of your robots was given this round."
     tell_page(page, shown, as_json=as_json)
 
 

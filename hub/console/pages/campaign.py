@@ -32,6 +32,7 @@ from hub.console.elements import (
     time_cell,
 )
 from hub.console.frame import frame, reading_of
+from hub.console.grids import Column, grid
 from hub.console.language import _, later
 from hub.console.live import live
 from hub.console.reading import CampaignPage, may_operate, read_campaign
@@ -49,7 +50,7 @@ from hub.console.words import (
 from skills.messages.base import API
 from skills.messages.campaigns import CampaignRequest, CampaignView
 from skills.messages.plans import TrainingPlan
-from skills.messages.rounds import RoundView
+from skills.messages.rounds import RobotAtWork, RoundView
 
 __all__ = ["page"]
 
@@ -65,6 +66,31 @@ COLUMNS = (
 )
 GAINS = (later("Round"), later("Delta"), later("Gain in return"))
 MOST_GAINS = 64
+
+ROBOTS: tuple[Column[RobotAtWork], ...] = (
+    Column(
+        later("Robot"),
+        lambda each, _now: each.name,
+        look="name",
+        target=lambda each: f"/robots/{each.robot_id}",
+        aside=lambda each, _now: each.embodiment,
+    ),
+    Column(later("State"), lambda each, _now: each.state, look="badge"),
+    Column(later("At work since"), at=lambda each: each.since),
+    Column(later("Brought"), at=lambda each: each.brought_at, never=later("not yet")),
+    Column(later("Steps"), lambda each, _now: count(each.samples) if each.brought_at else "", look="number"),
+    Column(
+        later("Success in training"),
+        lambda each, _now: "" if each.success is None else percent(each.success),
+        look="number",
+    ),
+    Column(
+        later("Length of its delta"),
+        lambda each, _now: "" if each.norm is None else f"{each.norm:.3g}",
+        look="number",
+        minor=True,
+    ),
+)
 
 Gain = tuple[int, str, float]
 """Number of the round, digest of a delta, and by how much the mean return would be lower without it."""
@@ -94,6 +120,8 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
         with section(_("Rounds"), "section card"):
             body = table(_("Rounds of this campaign, newest first"), COLUMNS)
             rounds = Entries[RoundView](body, _round_key, ShownRound)
+        with section(_("Robots in the newest round"), "section card") as at_work:
+            robots = grid(_("Robots in the newest round, by their ids"), ROBOTS, lambda each: each.robot_id)
         with section(_("What each delta was good for"), "section card") as good_for:
             body = table(_("Gain in mean return by each delta, newest round first, the least first"), GAINS)
             gains = Entries[Gain](body, _gain_key, ShownGain)
@@ -109,6 +137,8 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
         _show_figures(figures, campaign)
         curve.show(_curve(campaign), _curve_in_words(campaign))
         rounds.show(reversed(campaign.rounds), now)
+        at_work.set_visibility(bool(found.robots))
+        robots.show(found.robots, now)
         found_gains = _gains(campaign)
         good_for.set_visibility(bool(found_gains))
         gains.show(found_gains, now)
