@@ -193,6 +193,14 @@ def test_a_file_that_is_there_is_not_written_again(tmp_path: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+def test_the_first_blob_makes_the_folders_of_all(tmp_path: Path) -> None:
+    """Each would cost a write to the disk of its own, while robots wait for their answers."""
+    store = FileStore(tmp_path)
+    store.put(DIGEST, BLOB)
+    made = {each.name for each in (tmp_path / PATH).parent.parent.iterdir()}
+    assert made == {f"{start:02x}" for start in range(256)}
+
+
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     store.put(DIGEST, BLOB)
