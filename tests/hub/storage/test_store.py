@@ -245,6 +245,11 @@ def test_killed_while_writing_all_that_was_acknowledged_is_whole(tmp_path: Path)
     assert all(store.get(f"sha256:{path.parent.name}{path.name}") for path in found)
 
 
+def test_a_hub_on_files_starts_without_the_client_of_s3() -> None:
+    program = "import sys, hub.app; sys.exit('minio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_a_missing_bucket_is_made_only_when_allowed(s3: S3Server) -> None:
     with pytest.raises(StoreError, match="no such bucket") as refusal:
         _open_bucket(s3, bucket="not-there").check()
