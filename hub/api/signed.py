@@ -30,7 +30,7 @@ HEADERS = {
 
 
 class SignedRoute(APIRoute):
-    """A route that reads no body of a robot's before it knows whose it is, and leaves no file of one behind."""
+    """A route that reads no body of a robot's before it knows whose it is, and leaves no file of it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What serves a request."""
