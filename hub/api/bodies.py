@@ -7,7 +7,7 @@ organisation's; what the file is, the service's business. Bodies that are no fil
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
@@ -99,12 +99,10 @@ class _Incoming:
 def takes(kind: Kind, what: str, **described: str) -> dict[str, Any]:
     """What a route is declared with whose body is a file, and what else its description says."""
 
-    async def expect(request: Request) -> AsyncIterator[None]:
-        """Have a file ready for the body; it is gone when the answer is."""
+    async def expect(request: Request) -> None:
+        """Have a file ready for the body; it is gone when the answer is, see `hub.api.signed`."""
         services: Services = request.app.state.services
-        with services.storage.spool.file() as file:
-            request.state.incoming = _Incoming(file, kind)
-            yield
+        request.state.incoming = _Incoming(services.storage.spool.new_file(), kind)
 
     body = {"content": {BLOB: FILE}, "required": True, "description": what}
     return {

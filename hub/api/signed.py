@@ -30,7 +30,7 @@ HEADERS = {
 
 
 class SignedRoute(APIRoute):
-    """A route that reads no body of a robot's before it knows whose it is."""
+    """A route that reads no body of a robot's before it knows whose it is, and leaves no file of it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What serves a request."""
@@ -39,7 +39,12 @@ class SignedRoute(APIRoute):
         async def handle(request: Request) -> Response:
             if INPUT in request.headers:
                 await _verify(request)
-            return await serve(request)
+            try:
+                return await serve(request)
+            finally:
+                incoming = getattr(request.state, "incoming", None)
+                if incoming is not None:
+                    incoming.file.remove()
 
         return handle
 

@@ -26,7 +26,6 @@ from hub.storage.discards import Discards
 from hub.storage.group_commit import Together
 from hub.storage.regions import Stores
 from hub.storage.spool import Spool, SpoolFile
-from hub.storage.tables.rounds import DeltaRow
 from skills.delta import EncodedDelta
 from skills.errors import ArtefactError, ConflictError, ForbiddenError, ZunftError
 from skills.messages.rounds import DeltaReceipt
@@ -139,7 +138,10 @@ class Admission:
         except ZunftError:
             await lift(self._discards.add, found.region, file.digest)
             raise
-        await lift(self._keep, file, found.region)  # as in `admit`
+        if self._stores.of(found.region).is_near:
+            self._keep(file, found.region)  # as in `admit`
+        else:
+            await lift(self._keep, file, found.region)
         return receipt
 
     def _examine(self, offer: Offer, found: Known | Welcome, file: SpoolFile, signature: str) -> Offer:
@@ -149,18 +151,18 @@ class Admission:
             return offer
         found.key.verify(signature, delta_statement(offer.digest))
         delta = self._spool.incoming(file, found.facts.shapes)
-        made = DeltaRow(
-            digest=offer.digest,
-            robot_id=offer.robot.name,
-            samples=delta.header.samples,
-            size=offer.size,
-            norm=_check_content(delta, found, offer.robot),
-            codec=delta.header.codec,
-            metrics=delta.header.metrics,
-            signature=signature,
-            received_at=self._clock(),
-            robots=delta.header.robots,
-        )
+        made = {
+            "digest": offer.digest,
+            "robot_id": offer.robot.name,
+            "samples": delta.header.samples,
+            "size": offer.size,
+            "norm": _check_content(delta, found, offer.robot),
+            "codec": delta.header.codec,
+            "metrics": delta.header.metrics,
+            "signature": signature,
+            "received_at": self._clock(),
+            "robots": delta.header.robots,
+        }
         if found.is_discarded:
             self._discards.rescue(found.region, offer.digest)
         self._keep(file, found.region)

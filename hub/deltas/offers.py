@@ -27,7 +27,7 @@ from hub.rounds.staleness import place
 from hub.storage.facts import KeptFacts
 from hub.storage.record import record_many
 from hub.storage.tables.people import OrganisationRow
-from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.skills import SkillRow
 from skills.delta import matrices_of_delta, shapes_of_delta
 from skills.document import Parameters
@@ -41,6 +41,8 @@ from skills.signing import VerifyKey
 __all__ = ["BetweenRoundsError", "Known", "Offer", "Offers", "RoundFacts", "Welcome"]
 
 WITHDRAWN = "robot_withdrawn"
+TOLD = ("round_id", "robot_id", "digest", "samples", "staleness")
+"""Of a delta, in the event of its admission."""
 ROUNDS = 1000
 """So many rounds are kept in memory."""
 
@@ -57,7 +59,7 @@ class Offer:
     """A robot offers a delta for a round.
 
     Attributes:
-        made: What is to be written of it, once it was looked at; round and staleness are added then.
+        made: What is to be written of it, by column, once it was looked at; round and staleness come then.
         nonce: Of the request, where it has still to be used up.
     """
 
@@ -65,7 +67,7 @@ class Offer:
     digest: str
     size: int
     robot: Principal
-    made: DeltaRow | None = field(default=None, compare=False)
+    made: Mapping[str, Any] | None = field(default=None, compare=False)
     nonce: str = ""
 
 
@@ -165,21 +167,22 @@ class Offers:
         uses = [(each.robot.name, each.nonce) for each in offers if each.nonce]
         refusals = iter(nonces.use_up(session, uses) if uses else [])
         outcomes: list[DeltaReceipt | ZunftError] = []
-        entered: list[tuple[DeltaRow, SkillRow, str]] = []
+        entered: list[tuple[Mapping[str, Any], SkillRow, str]] = []
         for each in offers:
             found = self._judge(session, scene, facts, each)
             refusal = next(refusals) if each.nonce else None
             if refusal is not None and refusal.code != WITHDRAWN:
                 found = refusal
             if isinstance(found, Welcome) and each.made is not None:
-                made = each.made
+                mine, counting = found.facts, found.counting
+                staleness = counting.number - mine.number
                 keep(scene.organisations[found.skill.organisation], each.size)
                 scene.uploads[each.robot.organisation] += 1
-                made.round_id = found.counting.round_id
-                made.staleness = found.counting.number - found.facts.number
-                scene.brought.setdefault(each.robot.name, []).append(_brought(made, found.facts))
+                made = {**each.made, "round_id": counting.round_id, "staleness": staleness}
+                brought = _Brought(each.digest, counting.round_id, mine.campaign_id, mine.number, staleness)
+                scene.brought.setdefault(each.robot.name, []).append(brought)
                 entered.append((made, found.skill, each.robot.organisation))
-                outcomes.append(_receipt(made.round_id, made.digest, made.staleness, "admitted"))
+                outcomes.append(_receipt(counting.round_id, each.digest, staleness, "admitted"))
             elif isinstance(found, Known):
                 outcomes.append(found.receipt)
             elif isinstance(found, ZunftError):
@@ -395,38 +398,28 @@ def _brought_before(
     return found
 
 
-def _brought(made: DeltaRow, facts: RoundFacts) -> _Brought:
-    return _Brought(made.digest, made.round_id, facts.campaign_id, facts.number, made.staleness)
-
-
 def _receipt(
     round_id: str, digest: str, staleness: int, status: Literal["admitted", "duplicate"]
 ) -> DeltaReceipt:
     return DeltaReceipt(round_id=round_id, digest=digest, status=status, staleness=staleness)
 
 
-def _write(session: Session, entered: Sequence[tuple[DeltaRow, SkillRow, str]], now: datetime) -> None:
-    """Deltas with their skill and the organisation of their robot."""
+def _write(
+    session: Session, entered: Sequence[tuple[Mapping[str, Any], SkillRow, str]], now: datetime
+) -> None:
+    """Deltas by column, with their skill and the organisation of their robot."""
     if not entered:
         return
-    session.execute(statements.NEW, [_values(made) for made, _, _ in entered])
+    session.execute(statements.NEW, [made for made, _, _ in entered])
     events: list[dict[str, Any]] = [
         {
             "skill": skill.name,
             "organisation": organisation,
-            "round_id": made.round_id,
-            "robot_id": made.robot_id,
-            "digest": made.digest,
-            "samples": made.samples,
-            "staleness": made.staleness,
+            **{name: made[name] for name in TOLD},
         }
         for made, skill, organisation in entered
     ]
     record_many(session, "delta.admitted", now, events)
-
-
-def _values(made: DeltaRow) -> dict[str, Any]:
-    return {column.key: getattr(made, column.key) for column in DeltaRow.__table__.columns}
 
 
 def _manifest(session: Session, base: str) -> Manifest:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, bindparam, func, select, union_all
+from sqlalchemy import CTE, BindParameter, ColumnElement, Select, and_, bindparam, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from hub.access.principal import THE_HUB
@@ -82,7 +82,7 @@ def keep(row: OrganisationRow, size: int) -> None:
 def uploads_of(session: Session, rows: Iterable[OrganisationRow], now: datetime) -> Counter[str]:
     """How many uploads came within the last hour from each organisation that has a limit: one statement."""
     limited = [row.name for row in rows if row.uploads_limit is not None]
-    return Counter(_counted(session, _uploads(limited, now)) if limited else {})
+    return Counter(_counted(session, UPLOADS_OF, limited, now) if limited else {})
 
 
 def check_uploads(session: Session, row: OrganisationRow, now: datetime, used: int | None = None) -> None:
@@ -103,9 +103,10 @@ def check_uploads(session: Session, row: OrganisationRow, now: datetime, used: i
     used = uploads_of(session, [row], now)[row.name] if used is None else used
     if used < limit:
         return
-    times = _uploads([row.name], now).subquery()
     # There is a place once all but `limit - 1` of them are older than an hour.
-    last = session.scalar(select(times.c.at).order_by(times.c.at).offset(used - limit).limit(1))
+    last = session.scalar(
+        LAST_UPLOAD, {"names": [row.name], "since": now - WINDOW, "passed_over": used - limit}
+    )
     raise TooManyRequestsError(
         f"{row.name} has sent {limit} uploads within an hour, which is all that it may.",
         remedy="Send it again later, or ask an admin of the hub for a larger quota.",
@@ -120,7 +121,7 @@ def check_robots(session: Session, row: OrganisationRow) -> None:
     Raises:
         ForbiddenError: There may be no more.
     """
-    _check_count(session, "robots", _robots([row.name]), row.robots_limit)
+    _check_count(session, "robots", ROBOTS_OF, row, row.robots_limit)
 
 
 def check_campaigns(session: Session, row: OrganisationRow) -> None:
@@ -129,15 +130,15 @@ def check_campaigns(session: Session, row: OrganisationRow) -> None:
     Raises:
         ForbiddenError: There may be no more.
     """
-    _check_count(session, "campaigns", _campaigns([row.name]), row.campaigns_limit)
+    _check_count(session, "campaigns", CAMPAIGNS_OF, row, row.campaigns_limit)
 
 
 def uses_of(session: Session, rows: Sequence[OrganisationRow], now: datetime) -> list[Use]:
     """What each organisation uses."""
     names = [row.name for row in rows]
-    robots = _counted(session, _robots(names))
-    campaigns = _counted(session, _campaigns(names))
-    uploads = _counted(session, _uploads(names, now))
+    robots, campaigns, uploads = (
+        _counted(session, each, names, now) for each in (ROBOTS_OF, CAMPAIGNS_OF, UPLOADS_OF)
+    )
     return [
         Use(
             robots=robots.get(row.name, 0),
@@ -149,11 +150,13 @@ def uses_of(session: Session, rows: Sequence[OrganisationRow], now: datetime) ->
     ]
 
 
-def _check_count(session: Session, what: str, theirs: Select[Any], limit: int | None) -> None:
+def _check_count(
+    session: Session, what: str, theirs: Select[Any], row: OrganisationRow, limit: int | None
+) -> None:
     """Counts only where there is a limit: there may be very many."""
     if limit is None:
         return
-    used = sum(_counted(session, theirs).values())
+    used = _counted(session, theirs, [row.name]).get(row.name, 0)
     if used >= limit:
         raise ForbiddenError(
             f"the organisation has {used} {what}, and may have {limit}.",
@@ -162,48 +165,17 @@ def _check_count(session: Session, what: str, theirs: Select[Any], limit: int | 
         )
 
 
-def _counted(session: Session, statement: Select[Any]) -> dict[str, int]:
-    """How many rows of each organisation; the first column is its name."""
-    found = statement.subquery()
-    name = found.c[0]
-    return dict(session.execute(select(name, func.count()).group_by(name)).all())
+def _counted(
+    session: Session, counts: Select[Any], names: Sequence[str], now: datetime | None = None
+) -> dict[str, int]:
+    """How many of these each organisation has, where it has any; of uploads, within an hour before now."""
+    since = now - WINDOW if now is not None else None
+    return dict(session.execute(counts, {"names": names, "since": since}).all())
 
 
-def _robots(names: Sequence[str]) -> Select[Any]:
-    """The robots that organisations have."""
-    return select(RobotRow.organisation).where(RobotRow.organisation.in_(names), RobotRow.closed_at.is_(None))
-
-
-def _campaigns(names: Sequence[str]) -> Select[Any]:
-    """Their campaigns that run."""
-    of_skills = select(SkillRow.organisation).join(CampaignRow, CampaignRow.skill == SkillRow.name)
-    return of_skills.where(SkillRow.organisation.in_(names), CampaignRow.state == "running")
-
-
-def _uploads(names: Sequence[str], now: datetime) -> Select[Any]:
-    """When each upload of the last hour came: robots' deltas, what users published and confirmed."""
-    since = now - WINDOW
-    # What is recent first: databases would rather read all that an organisation ever published.
-    delta = _recent(DeltaRow.robot_id, DeltaRow.received_at, DeltaRow.received_at > since)
-    version = _recent(
-        VersionRow.skill,
-        VersionRow.created_at,
-        and_(VersionRow.created_at > since, VersionRow.published_by != THE_HUB.actor),
-    )
-    task = _recent(TaskVersionRow.task, TaskVersionRow.created_at, TaskVersionRow.created_at > since)
-    score = _recent(
-        ConfirmationRow.organisation, ConfirmationRow.confirmed_at, ConfirmationRow.confirmed_at > since
-    )
-    deltas = select(RobotRow.organisation, delta.c.at).join(delta, delta.c.of == RobotRow.robot_id)
-    versions = select(SkillRow.organisation, version.c.at).join(version, version.c.of == SkillRow.name)
-    tasks = select(TaskRow.organisation, task.c.at).join(task, task.c.of == TaskRow.name)
-    found = union_all(
-        deltas.where(RobotRow.organisation.in_(names)),
-        versions.where(SkillRow.organisation.in_(names)),
-        tasks.where(TaskRow.organisation.in_(names)),
-        select(score.c.of.label("organisation"), score.c.at).where(score.c.of.in_(names)),
-    ).subquery()
-    return select(found.c.organisation, found.c.at)
+# Put together once, because pushes ask so.
+THOSE: BindParameter[str] = bindparam("names", expanding=True)
+SINCE: BindParameter[datetime] = bindparam("since")
 
 
 def _recent(
@@ -211,3 +183,50 @@ def _recent(
 ) -> CTE:
     found = select(of.label("of"), at.label("at")).where(condition)
     return found.cte(f"recent_{of.class_.__tablename__}").prefix_with("MATERIALIZED")
+
+
+def _uploads() -> Select[Any]:
+    """When each upload of the last hour came: robots' deltas, what users published and confirmed."""
+    # What is recent first: databases would rather read all that an organisation ever published.
+    delta = _recent(DeltaRow.robot_id, DeltaRow.received_at, DeltaRow.received_at > SINCE)
+    version = _recent(
+        VersionRow.skill,
+        VersionRow.created_at,
+        and_(VersionRow.created_at > SINCE, VersionRow.published_by != THE_HUB.actor),
+    )
+    task = _recent(TaskVersionRow.task, TaskVersionRow.created_at, TaskVersionRow.created_at > SINCE)
+    score = _recent(
+        ConfirmationRow.organisation, ConfirmationRow.confirmed_at, ConfirmationRow.confirmed_at > SINCE
+    )
+    deltas = select(RobotRow.organisation, delta.c.at).join(delta, delta.c.of == RobotRow.robot_id)
+    versions = select(SkillRow.organisation, version.c.at).join(version, version.c.of == SkillRow.name)
+    tasks = select(TaskRow.organisation, task.c.at).join(task, task.c.of == TaskRow.name)
+    found = union_all(
+        deltas.where(RobotRow.organisation.in_(THOSE)),
+        versions.where(SkillRow.organisation.in_(THOSE)),
+        tasks.where(TaskRow.organisation.in_(THOSE)),
+        select(score.c.of.label("organisation"), score.c.at).where(score.c.of.in_(THOSE)),
+    ).subquery()
+    return select(found.c.organisation, found.c.at)
+
+
+def _campaigns() -> Select[Any]:
+    """Campaigns that run."""
+    of_skills = select(SkillRow.organisation).join(CampaignRow, CampaignRow.skill == SkillRow.name)
+    return of_skills.where(SkillRow.organisation.in_(THOSE), CampaignRow.state == "running")
+
+
+def _count(those: Select[Any]) -> Select[Any]:
+    """How many rows of each organisation; the first column is its name."""
+    found = those.subquery()
+    name = found.c[0]
+    return select(name, func.count()).group_by(name)
+
+
+UPLOADS = _uploads().subquery()
+UPLOADS_OF = _count(_uploads())
+LAST_UPLOAD = select(UPLOADS.c.at).order_by(UPLOADS.c.at).offset(bindparam("passed_over")).limit(1)
+ROBOTS_OF = _count(
+    select(RobotRow.organisation).where(RobotRow.organisation.in_(THOSE), RobotRow.closed_at.is_(None))
+)
+CAMPAIGNS_OF = _count(_campaigns())

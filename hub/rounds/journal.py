@@ -122,6 +122,7 @@ RUNNING = (
     .order_by(RoundRow.number.desc())
     .limit(1)
 )
+COME = select(func.count()).where(DeltaRow.round_id == bindparam("round"))
 ROUNDS: BindParameter[str] = bindparam("rounds", expanding=True)
 ARRIVED = select(DeltaRow.round_id, DeltaRow.robot_id, DeltaRow.staleness).where(
     DeltaRow.round_id.in_(ROUNDS)
@@ -252,6 +253,11 @@ def collections_of(
         )
         for row in rows
     }
+
+
+def deltas_come(session: Session, round_id: str) -> int:
+    """How many deltas a round has: what is asked with each news, before anybody is named."""
+    return session.scalars(COME, {"round": round_id}).one()
 
 
 def collection_of(session: Session, row: RoundRow, now: datetime, active_seconds: float) -> Collection:

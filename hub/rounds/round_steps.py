@@ -24,6 +24,7 @@ from hub.rollouts.journal import begin
 from hub.rounds.journal import (
     collection_of,
     current_round,
+    deltas_come,
     deltas_of,
     enter_state,
     find_round,
@@ -34,7 +35,7 @@ from hub.rounds.journal import (
     state_before,
     state_of,
 )
-from hub.rounds.states import collection_event, without
+from hub.rounds.states import collection_event, least_of_deltas, without
 from hub.storage.database import Database
 from hub.storage.discards import Discards, discard
 from hub.storage.record import record
@@ -85,9 +86,9 @@ class RoundSteps:
         with self._database.read() as session:
             # While a robot is being withdrawn, its skills are the withdrawal's.
             free = CampaignRow.skill.in_(select(SkillRow.name).where(SkillRow.held_by.is_(None)))
-            running = select(CampaignRow.campaign_id).where(CampaignRow.state == "running", free)
-            ids = session.scalars(running.order_by(CampaignRow.created_at, CampaignRow.campaign_id))
-            return [each for each in ids if self._is_due(session, current_round(session, each))]
+            running = select(CampaignRow).where(CampaignRow.state == "running", free)
+            rows = session.scalars(running.order_by(CampaignRow.created_at, CampaignRow.campaign_id)).all()
+            return [each.campaign_id for each in rows if self._is_due(session, each)]
 
     def look(self, campaign_id: str) -> tuple[CampaignRow, RoundRow | None]:
         """A campaign and the round that is to be moved on, as they are now."""
@@ -238,11 +239,13 @@ class RoundSteps:
             if state_of(current) not in FINAL:
                 enter_state(session, current, "broken", self._clock(), reason)
 
-    def _is_due(self, session: Session, row: RoundRow | None) -> bool:
+    def _is_due(self, session: Session, campaign: CampaignRow) -> bool:
         """Whether there is more to do than to wait for deltas."""
+        row, now = current_round(session, campaign.campaign_id), self._clock()
         if row is None or row.state != "open":
             return True
-        now = self._clock()
+        if now < row.deadline and deltas_come(session, row.round_id) < least_of_deltas(order_of(campaign)):
+            return False
         return collection_event(collection_of(session, row, now, self._active_seconds), now) is not None
 
     def _open_round(self, session: Session, campaign_id: str, number: int, base: str = "") -> None:

@@ -123,9 +123,13 @@ class Work:
 
 def needed(collection: Collection) -> int:
     """How many deltas close the round at once: the target, or every expected robot and the quorum."""
-    if collection.order.target:
-        return collection.order.target
-    return max(collection.order.quorum, len(collection.expected | collection.arrived))
+    least = least_of_deltas(collection.order)
+    return least if collection.order.target else max(least, len(collection.expected | collection.arrived))
+
+
+def least_of_deltas(order: CampaignRequest) -> int:
+    """With fewer deltas no round closes before its deadline, whoever is expected."""
+    return order.target or order.quorum
 
 
 def collection_event(collection: Collection, now: datetime) -> RoundEvent | None:

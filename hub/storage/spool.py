@@ -124,11 +124,15 @@ class Spool:
         Raises:
             StoreError: There is no room for one.
         """
-        file = SpoolFile(self._folder)
+        file = self.new_file()
         try:
             yield file
         finally:
             file.remove()
+
+    def new_file(self) -> SpoolFile:
+        """As `file`; whoever has it removes it."""
+        return SpoolFile(self._folder)
 
     @contextmanager
     def scratch(self) -> Iterator[BinaryIO]:

@@ -14,12 +14,10 @@ import re
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from hub.storage.objects.bucket import Bucket
 from hub.storage.objects.contract import ObjectStore, StoreError
 from hub.storage.objects.files import FileStore
-from hub.storage.objects.s3 import S3Store
 
-__all__ = ["FileStore", "ObjectStore", "S3Store", "StoreError", "open_store"]
+__all__ = ["FileStore", "ObjectStore", "StoreError", "open_store"]
 
 _S3_OPTIONS = {"create", "endpoint", "region", "secure"}
 _DIRECT = re.compile(r"https?://[^/@?#]+")
@@ -47,7 +45,10 @@ def open_store(url: str, *, access_key: str = "", secret_key: str = "", direct_u
     raise _unusable(f"scheme {parts.scheme!r}", "Use file:///folder or s3://bucket?endpoint=host:port.")
 
 
-def _open_s3(parts: SplitResult, access_key: str, secret_key: str, direct_url: str) -> S3Store:
+def _open_s3(parts: SplitResult, access_key: str, secret_key: str, direct_url: str) -> ObjectStore:
+    from hub.storage.objects.bucket import Bucket  # noqa: PLC0415 - the S3 client, without which files do
+    from hub.storage.objects.s3 import S3Store  # noqa: PLC0415
+
     if "@" in parts.netloc:
         raise _unusable("credentials in the URL", "Pass them in settings of their own: URLs are logged.")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))

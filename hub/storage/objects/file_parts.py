@@ -70,20 +70,27 @@ def link_in(file: Path, target: Path, root: Path) -> None:
 
     The file must not be written to any more.
     """
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+    try:
+        target.hardlink_to(file)
+    except OSError:  # something lies there, or it is another disk, or one that knows no links
+        _copy_in(file, target, root)
+    sync_folder(target.parent)
+
+
+def _copy_in(file: Path, target: Path, root: Path) -> None:
+    """Replace `target` by a copy of the file."""
     name = root / INCOMING / f"copy-{uuid.uuid4().hex}"
     name.parent.mkdir(parents=True, exist_ok=True)
     try:
-        try:
-            name.hardlink_to(file)
-        except OSError:  # another disk, or one that knows no links
-            shutil.copyfile(file, name)
-            name.chmod(0o600)
+        shutil.copyfile(file, name)
+        name.chmod(0o600)
         with name.open("rb") as written:
             os.fsync(written.fileno())
         name.replace(target)
     finally:
         name.unlink(missing_ok=True)
-    sync_folder(target.parent)
 
 
 def _remove_old(path: Path, before: float) -> None:

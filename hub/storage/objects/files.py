@@ -1,7 +1,7 @@
 """Blobs as files in a folder: the store of a hub on one machine.
 
-Each write is a temporary file, fsync, rename, fsync of the folder; a crash leaves a whole blob or
-none. Leaves free disk space, backups and access rights to the operator.
+Each write is a file of another name, fsync, rename or link, fsync of the folder; a crash leaves a whole blob
+or none. Leaves free disk space, backups and access rights to the operator.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ from skills.files import sync_folder, write_atomically
 
 __all__ = ["FileStore"]
 
+FOLDERS = 256
+"""Of blobs, by the first two digits of their digests."""
+
 
 class FileStore:
     """`hub.storage.objects.ObjectStore` in a folder, which it creates."""
+
+    is_near = True
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -42,7 +47,7 @@ class FileStore:
         verify_incoming(digest, data)
         with file_refusals(path):
             if _size(path) != len(data):  # a blob that was cut short behind our back is replaced
-                _make_durable_folder(path.parent)
+                _make_blob_folders(path.parent)
                 write_atomically(path, data, mode=0o600)
 
     def put_file(self, digest: str, file: Path) -> None:
@@ -50,7 +55,7 @@ class FileStore:
         path = self._root / path_of(digest)
         with file_refusals(path):
             if _size(path) != file.stat().st_size:
-                _make_durable_folder(path.parent)
+                _make_blob_folders(path.parent)
                 link_in(file, path, self._root)
 
     def get(self, digest: str, limit: int | None = None) -> bytes:
@@ -113,6 +118,16 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
+
+
+def _make_blob_folders(folder: Path) -> None:
+    """Create a blob's folder, and all others of a store with it: one write to the disk is for all of them."""
+    if folder.is_dir():
+        return
+    _make_durable_folder(folder.parent)
+    for start in range(FOLDERS):
+        (folder.parent / f"{start:02x}").mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def _make_durable_folder(folder: Path) -> None:

@@ -74,6 +74,17 @@ def test_a_push_costs_the_same_in_a_late_round(hall: Hall) -> None:
     assert costs[-1] <= costs[1]
 
 
+def test_the_engine_reads_no_names_while_a_round_cannot_close(collecting: Collecting) -> None:
+    """It looks with each news, and there are as many names as robots."""
+    engine = collecting.hall.services.rounds.engine
+    push(collecting, collecting.robots[0], 1)
+    with counting(collecting.hall.services) as counted:
+        assert not engine.run_once()
+    assert not any("robot_id" in statement for statement in counted.statements)
+    push(collecting, collecting.robots[1], 2)
+    assert engine.run_once()
+
+
 @pytest.mark.parametrize("what", ["polls", "pushes"])
 def test_many_at_once_cost_hardly_more_than_one(collecting: Collecting, what: str) -> None:
     """Set-based: at most three goes gather everybody, so the statements of three are enough for all."""

@@ -193,6 +193,14 @@ def test_a_file_that_is_there_is_not_written_again(tmp_path: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+def test_the_first_blob_makes_the_folders_of_all(tmp_path: Path) -> None:
+    """Each would cost a write to the disk of its own, while robots wait for their answers."""
+    store = FileStore(tmp_path)
+    store.put(DIGEST, BLOB)
+    made = {each.name for each in (tmp_path / PATH).parent.parent.iterdir()}
+    assert made == {f"{start:02x}" for start in range(256)}
+
+
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     store.put(DIGEST, BLOB)
@@ -235,6 +243,11 @@ def test_killed_while_writing_all_that_was_acknowledged_is_whole(tmp_path: Path)
     assert all(store.get(digest) for digest in acknowledged)
     found = [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(".")]
     assert all(store.get(f"sha256:{path.parent.name}{path.name}") for path in found)
+
+
+def test_a_hub_on_files_starts_without_the_client_of_s3() -> None:
+    program = "import sys, hub.app; sys.exit('minio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_missing_bucket_is_made_only_when_allowed(s3: S3Server) -> None:

@@ -75,6 +75,13 @@ def test_a_file_replaces_a_blob_that_was_cut(tmp_path: Path) -> None:
     assert store.get(DIGEST) == BLOB
 
 
+def test_a_file_on_the_stores_disk_gets_a_second_name_and_no_copy(tmp_path: Path) -> None:
+    store, file = open_store((tmp_path / "blobs").as_uri()), written(tmp_path, BLOB)
+    store.put_file(DIGEST, file)
+    assert (tmp_path / f"blobs/sha256/{DIGEST[7:9]}/{DIGEST[9:]}").samefile(file)
+    assert not (tmp_path / "blobs/incoming").exists()
+
+
 def test_only_digests_are_names_of_files_and_ranges(store: ObjectStore, folder: Path) -> None:
     with pytest.raises(ArtefactError):
         store.put_file("sha256:../../../etc/passwd", written(folder, BLOB))
