@@ -78,6 +78,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@# Tests hold our merging rules to theirs. Their other dependencies clash with ours, and the rules use none of them.
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps \
 		byzfl==0.0.11 flwr==1.42.0 grpcio==1.85.1 iterators==0.2.0 tomli==2.5.0 tomli_w==1.2.0
+	@# One test drives an arm by LeRobot's base class, which needs these; they clash with ours, and bring a package `tests`.
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps --upgrade --target $(VENV)/lerobot \
+		lerobot==0.3.3 deepdiff==8.6.2 draccus==0.10.0 huggingface_hub==0.35.3 mergedeep==1.3.4 orderly-set==5.5.0 \
+		pyserial==3.5 pyyaml-include==1.4.1 toml==0.10.2 tqdm==4.70.1 typing-inspect==0.9.0
 	@# All cores compile what pip would on one; some packages bring templates that are no Python yet.
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $(INSTALLED)
