@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # One image for the hub, the robots and the Ray nodes: Ray insists on the same Python and the same
 # packages everywhere, and what a robot trains with is then what the guild has tested.
-ARG PYTHON=3.11.14-slim-bookworm
+ARG PYTHON=3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 FROM python:${PYTHON} AS build
 # The plain torch wheel pulls gigabytes of CUDA packages on Linux. Where no GPU is, build with

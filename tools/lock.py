@@ -22,8 +22,13 @@ HEAD = """\
 """
 EXTRAS = ("dev", "benchmarks", "fuzz", "mcap", "opcua")
 """All but `lerobot`, which asks for other versions than these."""
-BUILDS = {("torch", "2.13.0"): ("sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",)}
-"""Files that lie in no common index: torch for a machine without a GPU, x86-64 Linux, Python 3.11."""
+BUILDS = {
+    ("torch", "2.13.0"): (
+        "sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",  # x86-64
+        "sha256:84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7",  # aarch64
+    )
+}
+"""Files in an index of their own: torch for Linux machines without a GPU, and Python 3.11 as in the image."""
 
 
 def written(pins: list[Pin]) -> str:
