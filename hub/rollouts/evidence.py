@@ -137,7 +137,8 @@ def _is_not_worse(
     everybody = np.ones(len(owners), bool)
     looks = [(everybody, plan.margin), *((each, plan.arm_margin) for each in groups)]
     for those, margin in looks:
-        gains = log_gains(*counts[:, those], margin)
+        wins, losses, pairs = counts[:, those]
+        gains = log_gains(wins, losses, pairs, margin)
         theirs = np.unique(owners[those], return_inverse=True)[1]
         by_owner = np.zeros((theirs.max() + 1, gains.shape[1]))
         np.add.at(by_owner, theirs, gains)
