@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
 # One image for the hub, the robots and the Ray nodes: Ray insists on the same Python and the same
 # packages everywhere, and what a robot trains with is then what the guild has tested.
-ARG PYTHON=3.11.14-slim-bookworm
+ARG PYTHON=3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 FROM python:${PYTHON} AS build
 # The plain torch wheel pulls gigabytes of CUDA packages on Linux. Where no GPU is, build with
 # --build-arg TORCH_INDEX=<address of PyTorch's CPU wheels> and the image is a fraction of that.
 ARG TORCH_INDEX=
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL=${TORCH_INDEX}
 RUN python -m venv /opt/zunft
 WORKDIR /src
 COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
@@ -16,7 +16,10 @@ COPY envs envs
 COPY fleet fleet
 COPY hub hub
 COPY zunft zunft
-RUN /opt/zunft/bin/pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} '.[all]'
+# Each file is held to its hash in constraints.txt.
+COPY tools/__init__.py tools/install.py tools/
+RUN /opt/zunft/bin/python -m tools.install all \
+    && /opt/zunft/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON}
 # No GL in this image: neither training nor the console renders on the server.

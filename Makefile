@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test thorough accessibility chaos fuzz conformance results others rollout onnx check format browser clean help
+.PHONY: demo test thorough accessibility chaos fuzz conformance results others rollout onnx check lock format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -32,7 +32,7 @@ FUZZ_SECONDS ?= 300
 
 fuzz: $(INSTALLED)   ## Look for requests and files that the hub cannot take (about twenty minutes)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest --timeout 3600 tests/hub/api/test_fuzz_api.py tests/skills/test_fuzz_files.py
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]' \
+	@$(BIN)/python -m tools.install fuzz \
 		|| echo "Atheris has no wheel for this Python: skipped."
 	@! $(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m tests.skills.fuzz_files $(FUZZ_SECONDS) .fuzz
@@ -66,6 +66,14 @@ check: $(INSTALLED)  ## Lint, types and the import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Keeps the versions that are pinned; UPGRADE=--upgrade takes newer ones.
+UV := .uv
+UPGRADE ?=
+
+lock:            ## Pin all versions with the hashes of their files anew, in constraints.txt
+	@test -x $(UV)/bin/uv || { $(PYTHON) -m venv $(UV) && $(UV)/bin/pip install --quiet uv==0.13.9; }
+	$(PYTHON) -m tools.lock $(UV)/bin/uv $(UPGRADE)
+
 format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -74,10 +82,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Zunft needs Python 3.11 or newer; say PYTHON=python3.12 make ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@# Tests hold our merging rules to theirs. Their other dependencies clash with ours, and the rules use none of them.
-	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps \
-		byzfl==0.0.11 flwr==1.42.0 grpcio==1.85.1 iterators==0.2.0 tomli==2.5.0 tomli_w==1.2.0
+	$(BIN)/python -m tools.install dev
+	$(BIN)/python -m tools.install --group others
+	$(BIN)/python -m tools.install --group lerobot --target $(VENV)/lerobot
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# All cores compile what pip would on one; some packages bring templates that are no Python yet.
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $(INSTALLED)

@@ -58,6 +58,7 @@ class _Twin:
 
     contract = CONTRACT
     task_digest = None
+    trains = True
 
     def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:  # noqa: ARG002
         return 0.9

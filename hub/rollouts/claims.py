@@ -87,7 +87,8 @@ class Claims:
         for robot, said, heard in session.execute(rows):
             place = place_of(row, notes, robot)
             if place is not None:
-                claim = claim_of(robot.embodiment, Report.model_validate(said), row.old, row.new)
+                report = Report.model_validate(said)
+                claim = claim_of(robot.embodiment, robot.organisation, report, row.old, row.new)
                 self.theirs[robot.robot_id] = place, claim
             self.heard[robot.robot_id] = heard
 

@@ -73,7 +73,7 @@ class Seen:
         is_last: Whether no ring is behind it.
         opened_at: When the new version came to it.
         robots: How many there are in it, as far as that matters: at least one where any has spoken.
-        jobs: That they did with the new version, the robot that says most left out.
+        jobs: That they did with the new version, without the robots that say most.
         verdict: Of the paired test: the new version against the old one.
         stable: What is everybody's now, None where nothing is.
         old: Where the roll-out began.

@@ -24,7 +24,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Limits", "Pairs", "Verdict", "log_evidence", "unseen", "verdict", "verdict_but_one", "verdicts"]
+__all__ = [
+    "Limits",
+    "Pairs",
+    "Verdict",
+    "log_evidence",
+    "log_gains",
+    "mixed",
+    "unseen",
+    "verdict",
+    "verdict_but_one",
+    "verdicts",
+]
 
 Verdict = Literal["not worse", "worse", "open"]
 
@@ -67,22 +78,42 @@ class Limits:
     power: float
 
 
-def log_evidence(wins: ArrayLike, losses: ArrayLike, jobs: ArrayLike, margin: ArrayLike) -> NDArray[Any]:
-    """Logarithm of the evidence (an e-value) that the candidate is not worse by `margin` or more.
+def log_gains(wins: ArrayLike, losses: ArrayLike, jobs: ArrayLike, margin: ArrayLike) -> NDArray[Any]:
+    """Logarithm of what each bet has made of 1, against "worse by `margin` or more"; sums over pairs.
 
     Args:
         wins: Jobs in which the candidate alone succeeded, any shape.
         losses: In which the reference alone did, the same shape.
         jobs: All, the same shape.
-        margin: From 0, the same shape or one for all; of 1 there is nothing to show, for nobody is worse.
+        margin: From 0 to below 1, the same shape or one for all.
+
+    Returns:
+        The same shape, and a last axis of the bets.
     """
     won, lost, both = (np.asarray(each)[..., None] for each in (wins, losses, jobs))
     allowed = np.minimum(np.asarray(margin), LARGEST)[..., None]
     bets = BETS / (1 - allowed)
     gained = won * np.log1p(bets * (1 + allowed)) + lost * np.log1p(-BETS)
-    each = gained + (both - won - lost) * np.log1p(bets * allowed)
-    found: NDArray[Any] = np.logaddexp.reduce(each, axis=-1) - np.log(len(BETS))
-    return np.where(np.asarray(margin) < 1, found, np.inf)
+    found: NDArray[Any] = gained + (both - won - lost) * np.log1p(bets * allowed)
+    return found
+
+
+def mixed(gains: NDArray[Any]) -> NDArray[Any]:
+    """Logarithm of the mean of all bets, the last axis."""
+    found: NDArray[Any] = np.logaddexp.reduce(gains, axis=-1) - np.log(len(BETS))
+    return found
+
+
+def log_evidence(wins: ArrayLike, losses: ArrayLike, jobs: ArrayLike, margin: ArrayLike) -> NDArray[Any]:
+    """Logarithm of the evidence (an e-value) that the candidate is not worse by `margin` or more.
+
+    Args:
+        wins: See `log_gains`.
+        losses: The same.
+        jobs: The same.
+        margin: The same; of 1 there is nothing to show, for nobody is worse.
+    """
+    return np.where(np.asarray(margin) < 1, mixed(log_gains(wins, losses, jobs, margin)), np.inf)
 
 
 def verdicts(

@@ -48,7 +48,7 @@ class RingPlan(Message):
         tags: Only robots that an operator has tagged so, when the roll-out starts.
         robots: Only these, by id.
         least_seconds: For so long at least.
-        least_jobs: So many jobs at least, with the new version. The robot that says most is not counted.
+        least_jobs: So many jobs at least, with the new version; without the robot that says most, of 8 two.
         margin: Most failures: by so much a larger share of jobs may fail than with the old version.
         arm_margin: The same of each embodiment.
         approval: Whether somebody must approve, too.

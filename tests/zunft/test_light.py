@@ -19,6 +19,7 @@ from skills.messages.lists import RobotQuery
 from skills.messages.robots import EnrolmentTokenRequest
 from tests.eventually import eventually
 from tests.zunft.wheels import PIP, ROOT, build_wheel
+from tools.install import pins_of
 from zunft.hub_process import HubProcess, run_hub
 from zunft.new_skill import new_skill
 
@@ -79,8 +80,10 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
     (wheel,) = folder.glob("zunft-*.whl")
     venv.create(folder / "venv", with_pip=True)
     light = Light(folder / "venv" / "bin" / "python", folder)
+    pins = folder / "pins.txt"  # pip takes hashes of a list of everything alone
+    pins.write_text("\n".join(each.plain for each in pins_of((ROOT / "constraints.txt").read_text())))
     installed = subprocess.run(
-        [str(light.python), *PIP[1:], "install", "--constraint", str(ROOT / "constraints.txt"), str(wheel)],
+        [str(light.python), *PIP[1:], "install", "--constraint", str(pins), str(wheel)],
         capture_output=True,
         text=True,
         check=False,

@@ -29,9 +29,9 @@ class Looks:
         turn(hall)
         real = claim_of
 
-        def counted(arm: str, report: Report, old: int, new: int) -> Claim:
+        def counted(arm: str, owner: str, report: Report, old: int, new: int) -> Claim:
             self.parsed += 1
-            return real(arm, report, old, new)
+            return real(arm, owner, report, old, new)
 
         monkeypatch.setattr(claims, "claim_of", counted)
 
