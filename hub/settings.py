@@ -133,6 +133,14 @@ class Settings(BaseSettings):
         description="Whether every version that becomes stable is scored for the leaderboard of its task, in "
         "a worker process of its own that gives way to all others.",
     )
+    core_watts: float = Field(
+        default=3.5,
+        gt=0,
+        le=1000,
+        description="Watts of a busy processor (a thread of the hardware), by which energy is estimated "
+        "where no counter can be read, and robots' always; by default Cloud Carbon Footprint's mean of AWS's "
+        "processors at full load: docs/costs.md.",
+    )
     ray_address: str = Field(
         default="",
         description="Ray cluster for jobs and merge_device ray, such as ray://head:10001; "

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from envs.examination import Checked, CheckLimits, examined
 from hub.queue.leases import JobAbandonedError
 from hub.storage.objects import ObjectStore, open_store
+from hub.workers.metering import Meter, Spent
 from skills.container import digest_of
 from skills.errors import ContractError, ZunftError
 from skills.manifest import Manifest, Name
@@ -146,6 +147,7 @@ class MergeResult(_Plain):
         device: What merged.
         metrics: See `hub.workers.merge_round.write_candidate`.
         seconds: How long it took.
+        spent: What it took of the machine.
     """
 
     digest: str
@@ -156,6 +158,7 @@ class MergeResult(_Plain):
     device: str
     metrics: dict[str, float]
     seconds: float
+    spent: Spent = Spent()
 
 
 class MergeJob(Job[MergeResult]):
@@ -184,7 +187,7 @@ class MergeJob(Job[MergeResult]):
 
     def do(self, bench: Bench) -> MergeResult:
         """See `Job`."""
-        started = time.monotonic()
+        started, meter = time.monotonic(), Meter()
         store, merger = bench.store(self.region), bench.merger(self.region)
         root = merger.trust(self, bench.gate(self.task))
         with merger.candidate(self, root=root) as made:
@@ -199,6 +202,7 @@ class MergeJob(Job[MergeResult]):
                 device=bench.engine.name,
                 metrics=made.metrics,
                 seconds=time.monotonic() - started,
+                spent=meter.spent(),
             )
 
 
@@ -217,10 +221,12 @@ class Gated(_Plain):
 
     Attributes:
         envelope: The attestation that the gate's own key signed, see `skills.attestations`.
+        spent: What it took of the machine.
     """
 
     report: GateReport
     envelope: str = Field(repr=False)
+    spent: Spent = Spent()
 
     @property
     def seconds(self) -> float:
@@ -257,7 +263,8 @@ class GateJob(Job[Gated]):
         """See `Job`."""
         from hub.workers.measuring import measured  # noqa: PLC0415 - only a bench does this
 
-        return measured(self, bench)
+        meter = Meter()
+        return measured(self, bench).model_copy(update={"spent": meter.spent()})
 
 
 class Scored(_Plain):
