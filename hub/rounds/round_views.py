@@ -29,6 +29,7 @@ __all__ = [
     "ROUND_ORDER",
     "campaign_view",
     "campaign_views",
+    "cost_of_skill",
     "listed_campaigns",
     "listed_rounds",
     "round_views",
@@ -38,6 +39,8 @@ SHOWN_ROUNDS = 100
 """The newest so many stand in the view of one campaign; a list of campaigns shows of each the last."""
 CAMPAIGN_ORDER = Order("campaigns", (CampaignRow.created_at, CampaignRow.campaign_id), descending=True)
 ROUND_ORDER = Order("rounds", (RoundRow.number,), descending=True)
+SUMS = [func.coalesce(func.sum(getattr(RoundRow, name)), 0) for name in Cost.model_fields]
+"""Of all fields of `Cost`."""
 LAST = (
     select(RoundRow.round_id)
     .where(RoundRow.campaign_id == CampaignRow.campaign_id)
@@ -172,15 +175,25 @@ def _round_view(row: RoundRow, words: str, deltas: int, samples: int, size: int,
     )
 
 
+def cost_of_skill(session: Session, skill: str) -> Cost:
+    """What all rounds of a skill's campaigns took."""
+    theirs = select(*SUMS).where(
+        RoundRow.campaign_id.in_(select(CampaignRow.campaign_id).filter_by(skill=skill))
+    )
+    return _cost(session.execute(theirs).one())
+
+
 def _costs(session: Session, campaigns: Sequence[CampaignRow]) -> dict[str, Cost]:
     """What all rounds of each campaign took, by id."""
-    names = list(Cost.model_fields)
-    sums = [func.sum(getattr(RoundRow, name)) for name in names]
     of_those = RoundRow.campaign_id.in_([row.campaign_id for row in campaigns])
     found = session.execute(
-        select(RoundRow.campaign_id, *sums).where(of_those).group_by(RoundRow.campaign_id)
+        select(RoundRow.campaign_id, *SUMS).where(of_those).group_by(RoundRow.campaign_id)
     )
-    return {row[0]: Cost.model_validate(dict(zip(names, row[1:], strict=True))) for row in found}
+    return {row[0]: _cost(row[1:]) for row in found}
+
+
+def _cost(sums: Sequence[float]) -> Cost:
+    return Cost.model_validate(dict(zip(Cost.model_fields, sums, strict=True)))
 
 
 def _totals(session: Session, rows: Sequence[RoundRow]) -> dict[str, tuple[int, int, int, int]]:

@@ -142,6 +142,9 @@ def test_a_round_says_what_it_took(collecting: Collecting) -> None:
     whole: Cost = hall.campaign(collecting.campaign_id).cost
     assert whole.hub_seconds == pytest.approx(cost.hub_seconds + second.cost.hub_seconds)
     assert whole.robot_seconds == 480
+    assert Cost.model_validate(hall.get("/skills/reach/cost")) == whole
+    sent = hall.get(f"/robots/{collecting.robots[1].robot_id}/contributions")
+    assert [each["robot_seconds"] for each in sent] == [140, 140]
 
 
 def started(hall: Hall, **order: Any) -> tuple[str, list[Robot]]:
