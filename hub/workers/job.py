@@ -10,7 +10,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,6 +45,7 @@ __all__ = [
     "Least",
     "MergeJob",
     "MergeResult",
+    "Pool",
     "ScoreJob",
     "Scored",
     "ScoredControllers",
@@ -65,6 +66,8 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Pool = Literal["merging", "rendering"]
+"""Which machines a job is for: those with memory and a fast way to the store, or those that simulate."""
 Result = TypeVar("Result", bound=BaseModel)
 
 
@@ -76,6 +79,8 @@ class Job(_Plain, Generic[Result]):
 
     kinds: ClassVar[dict[str, type[Job[Any]]]] = {}
     """What may be asked of a worker, by name."""
+    pool: ClassVar[Pool] = "rendering"
+    """Which nodes of a cluster are for it, where nodes have pools: most jobs play episodes."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -174,6 +179,7 @@ class MergeJob(Job[MergeResult]):
         task: The skill's task, where it was published through the hub.
     """
 
+    pool: ClassVar[Pool] = "merging"
     round_id: str
     base: str
     deltas: tuple[DeltaPart, ...]
@@ -381,6 +387,7 @@ class BenchPlan(_Plain):
         device: What merges, see `hub.merging.choose_engine`.
         on_ray: Whether jobs go on to a Ray cluster.
         ray_address: Of that cluster, or of the one that merges.
+        ray_pool_label: By which jobs choose that cluster's nodes; empty: they do not.
         background: Whether workers on this machine give way to everything else that computes.
     """
 
@@ -390,6 +397,7 @@ class BenchPlan(_Plain):
     device: str
     on_ray: bool = False
     ray_address: str = ""
+    ray_pool_label: str = ""
     log_level: str = "INFO"
     background: bool = False
 
