@@ -5,6 +5,7 @@ Pure besides the trainer. Fetching the base and sending the delta is left to `fl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from fleet.training.report import TrainingReport
 from fleet.training.trainer import Trainer
 from skills.container import Tensors
 from skills.delta import Delta, DeltaHeader, learned, norm, subtract
+from skills.messages.costs import SECONDS_CLAIMED
 from skills.messages.rounds import Assignment
 from skills.parts import is_carried, network_of
 from skills.skill import Skill
@@ -66,6 +68,7 @@ def practise(
     private: Tensors,
     on_iteration: Callable[[TrainingReport], None] | None = None,
     on_step: Callable[[], None] = lambda: None,
+    processor: Callable[[], float] = time.process_time,
 ) -> Practised:
     """Train from `base` as the assignment says; what was learned, as the plan wants it sent.
 
@@ -77,10 +80,12 @@ def practise(
         private: What this robot kept of the campaign's last round; empty where it has nothing.
         on_iteration: See `train_locally`.
         on_step: See `train_locally`.
+        processor: Processor seconds of this process so far, of which the hub is told what training took.
 
     Raises:
         ArtefactError, ContractError, RobotError, StoppedError: See `train_locally`.
     """
+    began = processor()
     plan, start = assignment.training, _plain(base) if assignment.afresh else base
     trainer.restore(private)
     weights, report = train_locally(
@@ -101,7 +106,7 @@ def practise(
         robot_id=robot_id,
         codec=plan.codec,
         samples=report.steps,
-        metrics=_metrics(report, change),
+        metrics={**_metrics(report, change), SECONDS_CLAIMED: processor() - began},
     )
     return Practised(Delta(header, learned(weights, start, plan)), trainer.private())
 

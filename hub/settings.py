@@ -133,10 +133,24 @@ class Settings(BaseSettings):
         description="Whether every version that becomes stable is scored for the leaderboard of its task, in "
         "a worker process of its own that gives way to all others.",
     )
+    core_watts: float = Field(
+        default=3.5,
+        gt=0,
+        le=1000,
+        description="Watts of a busy processor (a thread of the hardware), by which energy is estimated "
+        "where no counter can be read, and robots' always; by default Cloud Carbon Footprint's mean of AWS's "
+        "processors at full load: docs/costs.md.",
+    )
     ray_address: str = Field(
         default="",
         description="Ray cluster for jobs and merge_device ray, such as ray://head:10001; "
         "empty: one is started here.",
+    )
+    ray_pool_label: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$",
+        description="Label of that cluster's nodes which says what jobs they do: merging, or rendering, "
+        "which is all that plays episodes; empty: any node does any job.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")

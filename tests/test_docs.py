@@ -26,6 +26,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "deploy/README.md",
         "docs/architecture.md",
         "docs/console.md",
+        "docs/costs.md",
         "docs/deploy-a-skill.md",
         "docs/embodiments.md",
         "docs/tasks.md",

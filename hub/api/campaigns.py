@@ -12,6 +12,7 @@ from hub.api.examples import CampaignBody
 from hub.api.permissions import OWN, SEEN, SEEN_LISTED
 from hub.api.routers import noun_router
 from skills.messages.campaigns import CampaignPlan, CampaignView
+from skills.messages.costs import Cost
 from skills.messages.lists import AtWorkQuery, CampaignQuery, Page, RoundQuery
 from skills.messages.rounds import RobotAtWork, RoundView
 
@@ -30,6 +31,12 @@ def start_campaign(request: CampaignBody, services: ServicesDep, operator: Opera
 def show_advice(name: str, services: ServicesDep, operator: OperatorReads) -> CampaignPlan:
     """What the skill's task advises whoever orders a campaign, to begin an order with: hubs add nothing."""
     return services.rounds.campaigns.advice(name, by=operator)
+
+
+@router.get("/skills/{name}/cost", responses=refusals(401, 403, 404), openapi_extra=SEEN)
+def show_cost(name: str, services: ServicesDep, viewer: AnyLogin) -> Cost:
+    """What all rounds of the skill's campaigns took; docs/costs.md says what of it is an estimate."""
+    return services.rounds.campaigns.cost(name, viewer)
 
 
 @router.get("/campaigns", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)

@@ -11,6 +11,7 @@ from babel.numbers import format_decimal, format_percent
 
 from hub.console.language import _, later, locale, several
 from skills.messages.campaigns import CampaignView
+from skills.messages.costs import Cost
 from skills.messages.skills import ReleaseView, ScoreView
 from skills.messages.tasks import FindingView
 
@@ -19,6 +20,7 @@ __all__ = [
     "ago",
     "amount",
     "count",
+    "energy",
     "exactly",
     "figure",
     "finding_in_words",
@@ -179,6 +181,17 @@ def amount(size: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{figure(value, ONE_DECIMAL if unit != 'B' and value < 9.95 else '#,##0')} {unit}"
+
+
+def energy(cost: Cost) -> str:
+    """In the decimal unit that keeps it short, marked where any of it is an estimate: `≈ 1.2 Wh`."""
+    value, unit = cost.kwh * 1000, _("Wh")
+    for larger in ("kWh", "MWh"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    mark = "≈ " if cost.counted_joules < cost.joules else ""
+    return f"{mark}{figure(value, '0.###' if value < 1 else ONE_DECIMAL)} {unit}"
 
 
 def ago(moment: datetime, now: datetime) -> str:

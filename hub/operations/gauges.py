@@ -27,6 +27,7 @@ from hub.storage.tables.rounds import CampaignRow, RoundRow
 from hub.storage.tables.scores import SCORE_STATES, ScoreRow
 from hub.webhooks.arrears import dead_letters, oldest_undelivered
 from skills.messages.campaigns import CampaignView
+from skills.messages.costs import Cost
 from skills.messages.rollouts import PREVENTED, RolloutState
 from skills.messages.rounds import FINAL, RoundState
 
@@ -84,6 +85,7 @@ class Standing(Collector):
                 found[name].add_sample(f"zunft_{name}", {"state": state}, counts.get(state, 0))
         prevented = select(func.count()).where(RolloutStepRow.event.in_(PREVENTED))
         found["prevented"].add_sample("zunft_prevented_incidents_total", {}, session.scalar(prevented) or 0)
+        self._cost(session, found)
         oldest = select(RoundRow.state, func.min(RoundRow.opened_at)).where(RoundRow.state.in_(UNFINISHED))
         opened = {row[0]: row[1] for row in session.execute(oldest.group_by(RoundRow.state))}
         for state in UNFINISHED:
@@ -103,6 +105,19 @@ class Standing(Collector):
         found["dead_letters"].add_sample("zunft_webhook_dead_letters", {}, dead_letters(session))
         found["undelivered"].add_sample("zunft_webhook_oldest_undelivered_seconds", {}, max(0.0, behind))
         found["database_up"].add_sample("zunft_database_up", {}, 1)
+
+    def _cost(self, session: Session, found: Mapping[str, Metric]) -> None:
+        names = list(Cost.model_fields)
+        row = session.execute(select(*(func.sum(getattr(RoundRow, name)) for name in names))).one()
+        cost = Cost.model_validate({name: each or 0 for name, each in zip(names, row, strict=True)})
+        estimated = max(0.0, cost.joules - cost.counted_joules)
+        for family, label, figures in (
+            ("cost_bytes", "way", {"received": cost.received_bytes, "sent": cost.sent_bytes}),
+            ("cost_core_seconds", "by", {"hub": cost.hub_seconds, "robots": cost.robot_seconds}),
+            ("cost_joules", "how", {"counted": cost.counted_joules, "estimated": estimated}),
+        ):
+            for value, figure in figures.items():
+                found[family].add_sample(f"zunft_{family}_total", {label: value}, figure)
 
 
 def _counts(session: Session, column: InstrumentedAttribute[str]) -> dict[str, int]:
@@ -129,6 +144,19 @@ def _families() -> dict[str, Metric]:
             "zunft_oldest_round_seconds",
             "Seconds since the oldest round in each unfinished state was opened; 0: there is none.",
             labels=["state"],
+        ),
+        "cost_bytes": CounterMetricFamily(
+            "zunft_cost_bytes", "Bytes of deltas received, and of bases sent, of all rounds.", labels=["way"]
+        ),
+        "cost_core_seconds": CounterMetricFamily(
+            "zunft_cost_core_seconds",
+            "Processor seconds of all rounds: by the hub, measured; by robots, as they claim.",
+            labels=["by"],
+        ),
+        "cost_joules": CounterMetricFamily(
+            "zunft_cost_joules",
+            "Energy of all rounds: counted by the hub's machines, or estimated.",
+            labels=["how"],
         ),
         "robots": GaugeMetricFamily("zunft_robots", "Enrolled robots."),
         "seen": GaugeMetricFamily(

@@ -21,6 +21,7 @@ from hub.storage.paging import Order, Statement, containing, page_of
 from hub.storage.tables.robots import InterestRow, RobotRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from skills.errors import NotFoundError
+from skills.messages.costs import SECONDS_CLAIMED
 from skills.messages.lists import ListQuery, Page, RobotQuery
 from skills.messages.robots import Contribution, Refusal, RobotCounts, RobotState, RobotView
 
@@ -168,4 +169,5 @@ def _contribution(row: DeltaRow, skill: str, campaign_id: str, number: int) -> C
         size=row.size,
         staleness=row.staleness,
         received_at=row.received_at,
+        robot_seconds=row.metrics.get(SECONDS_CLAIMED),
     )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen_skills
-from hub.catalogue.catalogue import own_skill, resolve
+from hub.catalogue.catalogue import find_skill, own_skill, resolve
 from hub.clock import Clock
 from hub.merging import MergeError
 from hub.organisations.eligibility import contributors
@@ -27,6 +27,7 @@ from hub.rounds.round_views import (
     ROUND_ORDER,
     campaign_view,
     campaign_views,
+    cost_of_skill,
     listed_campaigns,
     listed_rounds,
     round_views,
@@ -43,6 +44,7 @@ from skills.codecs import parse_codec
 from skills.errors import ConflictError, NotFoundError
 from skills.manifest import Manifest
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
+from skills.messages.costs import Cost
 from skills.messages.lists import AtWorkQuery, CampaignQuery, Page, RoundQuery
 from skills.messages.rounds import FINAL, RobotAtWork, RoundView
 
@@ -142,6 +144,16 @@ class Campaigns:
                 query,
                 lambda rows: campaign_views(session, rows, now, self._active_seconds),
             )
+
+    def cost(self, skill: str, viewer: Viewer) -> Cost:
+        """What all rounds of a skill's campaigns took.
+
+        Raises:
+            NotFoundError: No such skill.
+        """
+        with self._database.read() as session:
+            find_skill(session, skill, viewer)
+            return cost_of_skill(session, skill)
 
     def rounds(self, campaign_id: str, viewer: Viewer, query: RoundQuery) -> Page[RoundView]:
         """Rounds of a campaign, newest first.

@@ -16,23 +16,32 @@ from sqlalchemy.orm import Session, aliased
 from hub.access.principal import Viewer
 from hub.access.visibility import seen_skills
 from hub.queue.leased_queue import lease_of
+from hub.rounds.costs import Brought, Ended
 from hub.rounds.states import Collection, Missing, RoundEvent, Work, next_state
 from hub.storage.record import record
 from hub.storage.tables.robots import InterestRow, RobotRow
-from hub.storage.tables.rounds import AssignmentRow, CampaignRow, DeltaRow, RoundRow
+from hub.storage.tables.rounds import AssignmentRow, CampaignRow, Costed, DeltaRow, RoundRow
+from hub.storage.tables.skills import VersionRow
 from hub.workers.job import DeltaPart, MergeJob, TaskSource
 from skills.errors import NotFoundError
 from skills.messages.campaigns import CampaignRequest
+from skills.messages.costs import SECONDS_CLAIMED, Cost
 from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import FINAL, RoundState
+from skills.messages.skills import GateReport
 
 __all__ = [
     "NEWEST_ROUNDS",
+    "brought_to",
+    "charge",
     "collection_of",
     "collections_of",
+    "cost_of",
     "current_round",
     "deltas_of",
+    "ended_of",
     "enter_state",
+    "fetched_for",
     "find_round",
     "merge_job",
     "missing_of",
@@ -143,6 +152,48 @@ def deltas_of(session: Session, round_id: str) -> list[DeltaRow]:
     """Admitted deltas by digest: the order in which they are merged."""
     statement = select(DeltaRow).where(DeltaRow.round_id == round_id).order_by(DeltaRow.digest)
     return list(session.scalars(statement))
+
+
+def cost_of(row: Costed) -> Cost:
+    """What it took so far."""
+    return Cost(**{name: getattr(row, name) for name in Cost.model_fields})
+
+
+def charge(row: Costed, cost: Cost) -> None:
+    """Add to what it took."""
+    for name, before in cost_of(row).model_dump().items():
+        setattr(row, name, before + getattr(cost, name))
+
+
+def brought_to(session: Session, round_id: str) -> list[Brought]:
+    """What the deltas of a round say of their cost; a claim that is no time is none."""
+    found = []
+    for row in deltas_of(session, round_id):
+        claim = row.metrics.get(SECONDS_CLAIMED)
+        found.append(Brought(row.size, claim if claim is not None and claim >= 0 else None, row.robots))
+    return found
+
+
+def fetched_for(session: Session, row: RoundRow) -> int:
+    """Bytes of the round's base, once for each robot that was given the round."""
+    given = select(func.count()).where(AssignmentRow.round_id == row.round_id)
+    size = select(VersionRow.size).where(VersionRow.digest == row.base)
+    return (session.scalar(given) or 0) * (session.scalar(size) or 0)
+
+
+def ended_of(rows: Sequence[RoundRow]) -> tuple[float, list[Ended]]:
+    """Success of the version that these rounds began from, as far as known, and what each came to."""
+    gates = [GateReport.model_validate(row.gate) for row in rows if row.gate]
+    before = next((gate.current.score for gate in gates if gate.current), 0.0)
+    return before, [
+        Ended(
+            GateReport.model_validate(row.gate).candidate.score
+            if row.gate and row.state == "published"
+            else None,
+            cost_of(row).kwh,
+        )
+        for row in rows
+    ]
 
 
 def merge_job(

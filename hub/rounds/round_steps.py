@@ -6,6 +6,7 @@ lease, that looks again whether the round is still where it was. Done twice, a s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import Select, select
@@ -21,12 +22,17 @@ from hub.clock import Clock
 from hub.organisations.quotas import hold
 from hub.queue.leased_queue import Held
 from hub.rollouts.journal import begin
+from hub.rounds.costs import collecting, not_worth, working
 from hub.rounds.journal import (
+    brought_to,
+    charge,
     collection_of,
     current_round,
     deltas_come,
     deltas_of,
+    ended_of,
     enter_state,
+    fetched_for,
     find_round,
     merge_job,
     missing_of,
@@ -45,7 +51,9 @@ from hub.storage.tables.skills import SkillRow, VersionRow
 from hub.tasks.sources import task_source
 from hub.tuf.own_keys import key_of
 from hub.workers.job import GateJob, Jobs, MergeJob, MergeResult
+from hub.workers.metering import Spent
 from skills.errors import TooLargeError, ZunftError
+from skills.messages.campaigns import CampaignRequest
 from skills.messages.rollouts import RolloutRequest
 from skills.messages.rounds import FINAL, RoundState
 from skills.messages.skills import GateReport
@@ -68,6 +76,7 @@ class RoundSteps:
         attestations: Attestations,
         clock: Clock,
         active_seconds: float,
+        core_watts: float,
     ) -> None:
         self._database = database
         self._discards = discards
@@ -76,6 +85,7 @@ class RoundSteps:
         self._attestations = attestations
         self._clock = clock
         self._active_seconds = active_seconds
+        self._core_watts = core_watts
 
     def queued(self, _: Session) -> Select[CampaignRow]:
         """Campaigns that run."""
@@ -103,12 +113,15 @@ class RoundSteps:
         with self._database.read() as session:
             base = resolve(session, campaign.skill, str(order_of(campaign).base or "base"), THE_HUB)
             job = self._gate_job(session, campaign, base.digest, None)
+        spent = Spent()
         if base.gate is None and order_of(campaign).release != "none":
             found = self._jobs.run(job, held.given_up)
-            kept = self._attestations.gate(job, found)
+            kept, spent = self._attestations.gate(job, found), found.spent
             self._catalogue.record_report(base.digest, found.report, kept)
         with held.commit() as session:
-            self._open_round(session, campaign.campaign_id, 1)
+            first = self._open_round(session, campaign.campaign_id, 1)
+            if first is not None:
+                charge(first, working(spent, self._core_watts))
         return True
 
     def collect(self, held: Held[CampaignRow], row: RoundRow) -> bool:
@@ -128,6 +141,8 @@ class RoundSteps:
             reason = {"starved": short, "late": without(missing)}.get(event, "")
             enter_state(session, current, event, now, reason)
             current.metrics = {**current.metrics, "missing": len(missing)}
+            fetched, brought = fetched_for(session, current), brought_to(session, current.round_id)
+            charge(current, collecting(brought, fetched, self._core_watts))
         return True
 
     def close(self, held: Held[CampaignRow], row: RoundRow) -> bool:
@@ -165,7 +180,9 @@ class RoundSteps:
                 kept.enter(session, version, now)
                 current.candidate, current.optimiser_after = made.digest, made.optimiser_after
                 current.device, current.root = made.device, made.root
-                current.metrics = {**current.metrics, **made.metrics, "merge_seconds": made.seconds}
+                seconds = {"merge_seconds": made.seconds, "merge_core_seconds": made.spent.core_seconds}
+                current.metrics = {**current.metrics, **made.metrics, **seconds}
+                charge(current, working(made.spent, self._core_watts))
                 enter_state(session, current, "merged", now)
                 if order_of(campaign).ahead and row.number < order_of(campaign).rounds_in_all:
                     self._open_round(session, campaign.campaign_id, row.number + 1, made.digest)
@@ -210,6 +227,8 @@ class RoundSteps:
             if current is None:
                 kept.drop(session, self._clock())
                 return True
+            charge(current, working(found.spent, self._core_watts))
+            current.metrics = {**current.metrics, "gate_core_seconds": found.spent.core_seconds}
             self._enter_report(session, current, found.report, kept)
         return True
 
@@ -223,6 +242,9 @@ class RoundSteps:
                 self._end(session, campaign.campaign_id, "failed", reason)
             elif row.number >= order_of(campaign).rounds_in_all:
                 self._end(session, campaign.campaign_id, "finished", self._roll_out(session, campaign))
+            elif enough := _enough(order_of(campaign), newest):
+                reason = f"{enough} {self._roll_out(session, campaign)}".strip()
+                self._end(session, campaign.campaign_id, "finished", reason)
             else:
                 self._open_round(session, campaign.campaign_id, row.number + 1)
         return True
@@ -248,12 +270,12 @@ class RoundSteps:
             return False
         return collection_event(collection_of(session, row, now, self._active_seconds), now) is not None
 
-    def _open_round(self, session: Session, campaign_id: str, number: int, base: str = "") -> None:
-        """Open a round on this base, by default on what rounds of the skill begin from."""
+    def _open_round(self, session: Session, campaign_id: str, number: int, base: str = "") -> RoundRow | None:
+        """Open a round on this base, by default on what rounds of the skill begin from; None: not now."""
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
         held = session.scalars(select(SkillRow.held_by).where(SkillRow.name == campaign.skill)).one()
         if campaign.state != "running" or held is not None:
-            return
+            return None
         order, passed = order_of(campaign), _passed_last(session, campaign)
         own = str(order.base or "base")
         base = base or (passed or resolve(session, campaign.skill, own, THE_HUB)).digest
@@ -282,6 +304,7 @@ class RoundSteps:
             number=number,
             base=base,
         )
+        return row
 
     def _roll_out(self, session: Session, campaign: CampaignRow) -> str:
         """Bring the last version that passed to robots ring by ring, where that was ordered; in words."""
@@ -301,7 +324,14 @@ class RoundSteps:
         campaign = session.get_one(CampaignRow, campaign_id, with_for_update=True, populate_existing=True)
         if campaign.state == "running":
             campaign.state, campaign.reason = state, reason[:2000]
-            record(session, f"campaign.{state}", self._clock(), campaign_id=campaign_id, skill=campaign.skill)
+            record(
+                session,
+                f"campaign.{state}",
+                self._clock(),
+                campaign_id=campaign_id,
+                skill=campaign.skill,
+                reason=campaign.reason,
+            )
 
     def _enter_report(self, session: Session, row: RoundRow, report: GateReport, kept: Kept) -> None:
         now = self._clock()
@@ -343,6 +373,14 @@ def _passed_last(session: Session, campaign: CampaignRow) -> VersionRow | None:
     passed = [row.candidate for row in rounds_of(session, campaign.campaign_id) if row.state == "published"]
     found = select(VersionRow).where(VersionRow.digest.in_(passed[-1:]), VersionRow.withdrawn_at.is_(None))
     return session.scalar(found)
+
+
+def _enough(order: CampaignRequest, rows: Sequence[RoundRow]) -> str:
+    """Why a campaign ends before all its rounds, see `not_worth`; rounds before its last phase end none."""
+    before, ended = ended_of(rows)
+    if order.stop_when is None or len(rows) < order.stretches[-1].first + order.stop_when.rounds - 1:
+        return ""
+    return not_worth(order.stop_when, before, ended)
 
 
 def _files(made: MergeResult, kept: Kept) -> list[str]:

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import Viewer
 from hub.access.visibility import seen_skills
-from hub.rounds.journal import collections_of, missing_of, order_of, state_of, work_of
+from hub.rounds.journal import collections_of, cost_of, missing_of, order_of, state_of, work_of
 from hub.rounds.states import Collection, Work, campaign_waits, waiting_for
 from hub.storage.paging import Line, Order, Statement
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.skills import SkillRow
 from skills.messages.campaigns import CampaignView
+from skills.messages.costs import Cost
 from skills.messages.lists import CampaignQuery, RoundQuery
 from skills.messages.rounds import FINAL, RoundView
 from skills.messages.skills import GateReport
@@ -28,6 +29,7 @@ __all__ = [
     "ROUND_ORDER",
     "campaign_view",
     "campaign_views",
+    "cost_of_skill",
     "listed_campaigns",
     "listed_rounds",
     "round_views",
@@ -37,6 +39,8 @@ SHOWN_ROUNDS = 100
 """The newest so many stand in the view of one campaign; a list of campaigns shows of each the last."""
 CAMPAIGN_ORDER = Order("campaigns", (CampaignRow.created_at, CampaignRow.campaign_id), descending=True)
 ROUND_ORDER = Order("rounds", (RoundRow.number,), descending=True)
+SUMS = [func.coalesce(func.sum(getattr(RoundRow, name)), 0) for name in Cost.model_fields]
+"""Of all fields of `Cost`."""
 LAST = (
     select(RoundRow.round_id)
     .where(RoundRow.campaign_id == CampaignRow.campaign_id)
@@ -91,11 +95,13 @@ def _campaign_views(
         theirs[view.campaign_id].append(view)
     held = select(SkillRow.name).where(SkillRow.name.in_({row.skill for row in campaigns}))
     names = set(session.scalars(held.where(SkillRow.held_by.is_not(None))))
+    costs = _costs(session, campaigns)
     return [
         _campaign_view(
             row,
             tuple(theirs[row.campaign_id]),
             work_of(row, now),
+            costs.get(row.campaign_id, Cost()),
             held=row.skill in names,
         )
         for row in campaigns
@@ -103,7 +109,7 @@ def _campaign_views(
 
 
 def _campaign_view(
-    row: CampaignRow, rounds: tuple[RoundView, ...], work: Work, *, held: bool
+    row: CampaignRow, rounds: tuple[RoundView, ...], work: Work, cost: Cost, *, held: bool
 ) -> CampaignView:
     waits = ""
     if row.state == "running":
@@ -118,6 +124,7 @@ def _campaign_view(
             "order": order_of(row),
             "created_at": row.created_at,
             "rounds": rounds,
+            "cost": cost,
         }
     )
 
@@ -164,7 +171,29 @@ def _round_view(row: RoundRow, words: str, deltas: int, samples: int, size: int,
         candidate=row.candidate,
         gate=GateReport.model_validate(row.gate) if row.gate else None,
         metrics=row.metrics,
+        cost=cost_of(row),
     )
+
+
+def cost_of_skill(session: Session, skill: str) -> Cost:
+    """What all rounds of a skill's campaigns took."""
+    theirs = select(*SUMS).where(
+        RoundRow.campaign_id.in_(select(CampaignRow.campaign_id).filter_by(skill=skill))
+    )
+    return _cost(session.execute(theirs).one())
+
+
+def _costs(session: Session, campaigns: Sequence[CampaignRow]) -> dict[str, Cost]:
+    """What all rounds of each campaign took, by id."""
+    of_those = RoundRow.campaign_id.in_([row.campaign_id for row in campaigns])
+    found = session.execute(
+        select(RoundRow.campaign_id, *SUMS).where(of_those).group_by(RoundRow.campaign_id)
+    )
+    return {row[0]: _cost(row[1:]) for row in found}
+
+
+def _cost(sums: Sequence[float]) -> Cost:
+    return Cost.model_validate(dict(zip(Cost.model_fields, sums, strict=True)))
 
 
 def _totals(session: Session, rows: Sequence[RoundRow]) -> dict[str, tuple[int, int, int, int]]:

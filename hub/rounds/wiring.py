@@ -53,7 +53,14 @@ def wire(
     assignments = Assignments(database, access.authenticator.nonces, clock, active)
     open_rounds = Shared(bell, assignments.open_round, "zunft-rounds")
     steps = RoundSteps(
-        database, storage.discards, workers.jobs, catalogue.skills, attestations, clock, active
+        database,
+        storage.discards,
+        workers.jobs,
+        catalogue.skills,
+        attestations,
+        clock,
+        active,
+        settings.core_watts,
     )
     running = LeasedQueue(
         database, CampaignRow, clock, settings.lease_seconds, due=steps.queued, stopping=storage.stopping

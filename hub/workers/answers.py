@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from hub.merging.errors import MergeError
 from hub.storage.objects import StoreError
-from hub.workers.job import Job, Result, WorkersAwayError
+from hub.workers.job import Job, Pool, Result, WorkersAwayError
 from skills.errors import (
     ArtefactError,
     CodecError,
@@ -22,7 +22,7 @@ from skills.errors import (
 if TYPE_CHECKING:
     from hub.workers.bench import Bench
 
-__all__ = ["Answering", "answer_of", "failure", "request_of", "result_of"]
+__all__ = ["Answering", "answer_of", "failure", "pool_of", "request_of", "result_of"]
 
 ERRORS = {
     kind.__name__: kind
@@ -54,6 +54,11 @@ class _Failure(BaseModel):
 def request_of(job: Job[Any]) -> bytes:
     """A job as bytes: its class, and what it is told."""
     return f"{type(job).__name__} {job.model_dump_json()}".encode()
+
+
+def pool_of(request: bytes) -> Pool:
+    """Which nodes a job as bytes is for."""
+    return Job.kinds[request.partition(b" ")[0].decode()].pool
 
 
 def answer_of(request: bytes, bench: Callable[[], Bench]) -> bytes:

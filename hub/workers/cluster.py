@@ -7,12 +7,15 @@ driver and task only JSON travels.
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ray
 import structlog
 
-from hub.workers.answers import answer_of, failure
+import hub.workers.explaining
+import hub.workers.filming
+import hub.workers.untrained  # noqa: F401 - a kind of job is known once it is imported
+from hub.workers.answers import answer_of, failure, pool_of
 from hub.workers.job import BenchPlan, WorkersAwayError
 from skills.files import keep_private
 
@@ -38,11 +41,31 @@ class Cluster:
                 ray.init(
                     address=self._plan.ray_address or "local", log_to_driver=False, configure_logging=False
                 )
-            answer: bytes = ray.get(self._answer.remote(self._node_plan, request))
+            answer: bytes = ray.get(self._task(request).remote(self._node_plan, request))
+        except WorkersAwayError as error:
+            return failure(error)
         except Exception as error:  # noqa: BLE001 - Ray's client passes on whatever its server met
             ray.shutdown()  # what is left of this connection; the next job makes a new one
             return failure(_away(error))
         return answer
+
+    def _task(self, request: bytes) -> Any:
+        """The task, on nodes of the job's pool where nodes have one.
+
+        Raises:
+            WorkersAwayError: There is no such node: Ray would wait for one without a word.
+        """
+        label = self._plan.ray_pool_label
+        if not label:
+            return self._answer
+        pool = pool_of(request)
+        if not any(node["Alive"] and node["Labels"].get(label) == pool for node in ray.nodes()):
+            raise WorkersAwayError(
+                f"no node of the Ray cluster has the label {label}={pool}.",
+                where="ray_pool_label",
+                remedy=f'Start one: ray start --address=... --labels="{label}={pool}".',
+            )
+        return self._answer.options(label_selector={label: pool})
 
 
 def _away(error: Exception) -> WorkersAwayError:

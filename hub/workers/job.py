@@ -10,13 +10,14 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from envs.examination import Checked, CheckLimits, examined
 from hub.queue.leases import JobAbandonedError
 from hub.storage.objects import ObjectStore, open_store
+from hub.workers.metering import Meter, Spent
 from skills.container import digest_of
 from skills.errors import ContractError, ZunftError
 from skills.manifest import Manifest, Name
@@ -44,6 +45,7 @@ __all__ = [
     "Least",
     "MergeJob",
     "MergeResult",
+    "Pool",
     "ScoreJob",
     "Scored",
     "ScoredControllers",
@@ -64,6 +66,8 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Pool = Literal["merging", "rendering"]
+"""Which machines a job is for: those with memory and a fast way to the store, or those that simulate."""
 Result = TypeVar("Result", bound=BaseModel)
 
 
@@ -75,6 +79,8 @@ class Job(_Plain, Generic[Result]):
 
     kinds: ClassVar[dict[str, type[Job[Any]]]] = {}
     """What may be asked of a worker, by name."""
+    pool: ClassVar[Pool] = "rendering"
+    """Which nodes of a cluster are for it, where nodes have pools: most jobs play episodes."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -146,6 +152,7 @@ class MergeResult(_Plain):
         device: What merged.
         metrics: See `hub.workers.merge_round.write_candidate`.
         seconds: How long it took.
+        spent: What it took of the machine.
     """
 
     digest: str
@@ -156,6 +163,7 @@ class MergeResult(_Plain):
     device: str
     metrics: dict[str, float]
     seconds: float
+    spent: Spent = Spent()
 
 
 class MergeJob(Job[MergeResult]):
@@ -171,6 +179,7 @@ class MergeJob(Job[MergeResult]):
         task: The skill's task, where it was published through the hub.
     """
 
+    pool: ClassVar[Pool] = "merging"
     round_id: str
     base: str
     deltas: tuple[DeltaPart, ...]
@@ -184,7 +193,7 @@ class MergeJob(Job[MergeResult]):
 
     def do(self, bench: Bench) -> MergeResult:
         """See `Job`."""
-        started = time.monotonic()
+        started, meter = time.monotonic(), Meter()
         store, merger = bench.store(self.region), bench.merger(self.region)
         root = merger.trust(self, bench.gate(self.task))
         with merger.candidate(self, root=root) as made:
@@ -199,6 +208,7 @@ class MergeJob(Job[MergeResult]):
                 device=bench.engine.name,
                 metrics=made.metrics,
                 seconds=time.monotonic() - started,
+                spent=meter.spent(),
             )
 
 
@@ -217,10 +227,12 @@ class Gated(_Plain):
 
     Attributes:
         envelope: The attestation that the gate's own key signed, see `skills.attestations`.
+        spent: What it took of the machine.
     """
 
     report: GateReport
     envelope: str = Field(repr=False)
+    spent: Spent = Spent()
 
     @property
     def seconds(self) -> float:
@@ -257,7 +269,8 @@ class GateJob(Job[Gated]):
         """See `Job`."""
         from hub.workers.measuring import measured  # noqa: PLC0415 - only a bench does this
 
-        return measured(self, bench)
+        meter = Meter()
+        return measured(self, bench).model_copy(update={"spent": meter.spent()})
 
 
 class Scored(_Plain):
@@ -374,6 +387,7 @@ class BenchPlan(_Plain):
         device: What merges, see `hub.merging.choose_engine`.
         on_ray: Whether jobs go on to a Ray cluster.
         ray_address: Of that cluster, or of the one that merges.
+        ray_pool_label: By which jobs choose that cluster's nodes; empty: they do not.
         background: Whether workers on this machine give way to everything else that computes.
     """
 
@@ -383,6 +397,7 @@ class BenchPlan(_Plain):
     device: str
     on_ray: bool = False
     ray_address: str = ""
+    ray_pool_label: str = ""
     log_level: str = "INFO"
     background: bool = False
 

@@ -46,6 +46,7 @@ def _jobs(
         device=settings.merge_device,
         on_ray=settings.jobs == "ray",
         ray_address=settings.ray_address,
+        ray_pool_label=settings.ray_pool_label,
         log_level=settings.log_level,
         background=background,
     )

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from skills.manifest import Name
 from skills.messages.base import Message
+from skills.messages.costs import Cost, StopWhen
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.rollouts import DEFAULT_RINGS, RingPlan
 from skills.messages.rounds import RoundView
@@ -143,6 +144,11 @@ class CampaignRequest(CampaignPlan):
         description="Of the roll-out, where it is `canary`.",
         exclude_if=lambda rings: rings == DEFAULT_RINGS,
     )
+    stop_when: StopWhen | None = Field(
+        default=None,
+        description="End before all rounds, in the last phase, once they gain less than they cost.",
+        exclude_if=lambda stop: stop is None,
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> CampaignRequest:
@@ -157,6 +163,9 @@ class CampaignRequest(CampaignPlan):
             raise ValueError(msg)
         if self.ahead and self.merge.max_staleness:
             msg = "ahead goes with no max_staleness: what is dropped with its round must not come late"
+            raise ValueError(msg)
+        if self.ahead and self.stop_when:
+            msg = "ahead goes with no stop_when: a round has begun by the time that the one before is judged"
             raise ValueError(msg)
         if self.release == "canary" and self.gate.on_weak_arm == "release_others":
             msg = "canary goes with on_weak_arm reject: a ring has one version, whatever its robots' arms"
@@ -177,7 +186,7 @@ class CampaignRequest(CampaignPlan):
 class CampaignView(Message):
     """A campaign and its newest rounds, the last at the end: at most 100, in a list of campaigns one.
 
-    `waiting_for` says in words why it is where it is.
+    `waiting_for` says in words why it is where it is, `cost` what all its rounds took.
     """
 
     campaign_id: str
@@ -187,6 +196,7 @@ class CampaignView(Message):
     order: CampaignRequest
     created_at: datetime
     rounds: tuple[RoundView, ...] = ()
+    cost: Cost = Cost()
 
     @property
     def rounds_ended(self) -> int:

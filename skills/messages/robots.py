@@ -119,7 +119,10 @@ class RobotCounts(Message):
 
 
 class Contribution(Message):
-    """A delta that counted: in which round, from how many steps, and how many rounds late."""
+    """A delta that counted: in which round, from how many steps, and how many rounds late.
+
+    `robot_seconds` is the processor time that the robot says its training took.
+    """
 
     skill: str
     campaign_id: str
@@ -129,3 +132,4 @@ class Contribution(Message):
     size: int
     staleness: int = 0
     received_at: datetime
+    robot_seconds: float | None = None

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from skills.manifest import Digest
 from skills.messages.base import Message
+from skills.messages.costs import Cost
 from skills.messages.plans import TrainingPlan
 from skills.messages.skills import GateReport, VersionView
 
@@ -36,6 +37,7 @@ class RoundView(Message):
     candidate: Digest | None = None
     gate: GateReport | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    cost: Cost = Field(default=Cost(), description="Of what is done: robots' part once the round has closed.")
 
 
 AtWorkState = Literal["working", "silent", "brought", "left_out"]

@@ -38,11 +38,14 @@ from zunft.commands.order_options import (
     Rounds,
     Rule,
     Share,
+    StopBelow,
+    StopRounds,
     Target,
     Variates,
     low_rank_said,
     read_order,
     said,
+    stop_said,
 )
 from zunft.commands.output import err, facts, out, table, tell
 from zunft.commands.teaching import MasterIterations, PracticeAfter, Teach, teaching
@@ -58,6 +61,7 @@ app = typer.Typer(no_args_is_help=True)
     "[bold]zunft campaign start weld-seam --optimiser adam --max-staleness 2[/]; "
     "[bold]zunft campaign start weld-seam --variates --share policy[/]; "
     "[bold]zunft campaign start weld-seam --margin .04 --most-episodes 960 --on-weak-arm release_others[/]; "
+    "[bold]zunft campaign start weld-seam --rounds 200 --stop-below 20[/]; "
     "[bold]zunft campaign start swing-load --rounds 30 --teach --practice-after 10[/]; "
     "all settings from a file: [bold]zunft campaign start weld-seam --order order.json[/]"
 )
@@ -93,6 +97,8 @@ def start(
     on_weak_arm: OnWeak = None,
     contributions: Contributions = None,
     release: Release = "stable",
+    stop_below: StopBelow = None,
+    stop_rounds: StopRounds = 5,
     order: OrderFile = None,
     as_json: Json = False,
 ) -> None:
@@ -106,7 +112,7 @@ def start(
     learns = said(learner=read_learner(learner, knob), variates=variates, moments=moments, share=share)
     learns |= factors
     ends = said(rounds=rounds, quorum=quorum, target=target, deadline_seconds=deadline, ahead=ahead)
-    ends |= said(release=release)
+    ends |= said(release=release) | stop_said(stop_below, stop_rounds)
     client, remedy = connect(hub, token), "See --help."
     advice, wanted = client.advice(skill), {**ends, "training": learns, "merge": merge, "gate": gate}
     wanted |= said(contributions=contributions)
@@ -151,6 +157,8 @@ def show(campaign_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json =
         "server optimiser": merge.optimiser_in_words(),
         "gate": order.gate.in_words(),
         "late deltas": f"staleness up to {merge.max_staleness}" if merge.max_staleness else "refused",
+        **({"ends early": f"once {order.stop_when.in_words()}"} if order.stop_when else {}),
+        "cost": campaign.cost.in_words(),
         "now": _line(campaign),
     }
     title = f"{campaign.campaign_id}: {order.skill}"
@@ -272,8 +280,10 @@ def _rounds(campaign: CampaignView) -> Table:
             str(each.deltas),
             f"{each.samples:,}",
             f"{each.gate.candidate.score:.2f}" if each.gate else "-",
+            f"{each.cost.core_hours:.2g}",
+            f"{each.cost.kwh:.2g}",
             each.gate.reason if each.gate else "",
         )
         for each in campaign.rounds
     ]
-    return table(("round", "state", "deltas", "steps", "success", "gate"), rows)
+    return table(("round", "state", "deltas", "steps", "success", "core-hours", "kWh", "gate"), rows)

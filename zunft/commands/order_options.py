@@ -35,11 +35,14 @@ __all__ = [
     "Rounds",
     "Rule",
     "Share",
+    "StopBelow",
+    "StopRounds",
     "Target",
     "Variates",
     "low_rank_said",
     "read_order",
     "said",
+    "stop_said",
 ]
 
 Rounds = Annotated[int | None, typer.Option(help="How many rounds; with --teach, of lessons.")]
@@ -110,6 +113,15 @@ Release = Annotated[
     Literal["stable", "canary"],
     typer.Option(help="stable: what passes is everybody's; canary: the last of it goes ring by ring."),
 ]
+StopBelow = Annotated[
+    float | None,
+    typer.Option(
+        help="End early once the last rounds gained fewer points of success a kWh; see docs/costs.md."
+    ),
+]
+StopRounds = Annotated[
+    int, typer.Option(min=1, max=1000, help="So many last rounds are looked at; needs --stop-below.")
+]
 OrderFile = Annotated[
     Path | None,
     typer.Option(help="A JSON file with fields of a campaign request, instead of the options above."),
@@ -119,6 +131,11 @@ OrderFile = Annotated[
 def low_rank_said(rank: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fields of training and of merging for factors of this rank: a server's momentum has no factors."""
     return ({"low_rank": {"rank": rank}}, {"momentum": 0.0}) if rank else ({}, {})
+
+
+def stop_said(below: float | None, rounds: int) -> dict[str, Any]:
+    """Fields of an order that ends once rounds gain too little."""
+    return {} if below is None else {"stop_when": {"points_per_kwh": below, "rounds": rounds}}
 
 
 def said(**fields: Any) -> dict[str, Any]:

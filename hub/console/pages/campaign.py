@@ -39,6 +39,7 @@ from hub.console.reading import CampaignPage, may_operate, read_campaign
 from hub.console.words import (
     amount,
     count,
+    energy,
     figure,
     interval,
     percent,
@@ -49,6 +50,7 @@ from hub.console.words import (
 )
 from skills.messages.base import API
 from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.costs import StopWhen
 from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import RobotAtWork, RoundView
 
@@ -62,7 +64,15 @@ COLUMNS = (
     later("Steps"),
     later("Received"),
     later("Hub time"),
+    later("Energy"),
     later("Opened"),
+)
+FIGURES = (
+    later("Rounds"),
+    later("Published"),
+    later("Best candidate"),
+    later("Received"),
+    later("Cost"),
 )
 GAINS = (later("Round"), later("Delta"), later("Gain in return"))
 MOST_GAINS = 64
@@ -114,7 +124,9 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
             may_act = may_operate(viewer, first.owner)
             stop = _stop_button(first.campaign.campaign_id) if may_act else None
         now_line = NowLine()
-        figures = FigureRow((later("Rounds"), later("Published"), later("Best candidate"), later("Received")))
+        figures = FigureRow(
+            (later("Rounds"), later("Published"), later("Best candidate"), later("Received"), later("Cost"))
+        )
         with section(_("Learning curve"), "section card"):
             curve = Chart(_("The first candidate appears here when the first round has been measured."))
         with section(_("Rounds"), "section card"):
@@ -202,6 +214,7 @@ class ShownRound:
                 number_cell(_("Received"), "minor"),
                 number_cell(_("Hub time"), "minor"),
             )
+            self._energy = number_cell(_("Energy"), "minor")
             self._opened = time_cell(_("Opened"))
 
     def show(self, entry: RoundView, now: datetime) -> None:
@@ -213,6 +226,7 @@ class ShownRound:
         self._deltas.text, self._steps.text = _deltas(entry), count(entry.samples)
         self._received.text = amount(entry.bytes)
         self._merge.text = _seconds(entry)
+        self._energy.text = energy(entry.cost) if entry.cost.joules else ""
         self._opened.show(entry.opened_at, now)
 
 
@@ -269,6 +283,11 @@ def _show_figures(figures: FigureRow, campaign: CampaignView) -> None:
         "Best candidate", percent(best.score) if best else _("none yet"), interval(best) if best else ""
     )
     figures.show("Received", amount(size), plural(deltas, "delta"))
+    figures.show(
+        "Cost",
+        energy(campaign.cost),
+        _("{hours} core-hours", hours=figure(campaign.cost.core_hours, "0.###")),
+    )
 
 
 def _order_in_words(order: CampaignRequest) -> dict[str, str]:
@@ -288,8 +307,17 @@ def _order_in_words(order: CampaignRequest) -> dict[str, str]:
         if merge.max_staleness
         else _("refused"),
         _("Gate"): gate.in_words(),
+        **({_("Ends early"): _stop_in_words(order.stop_when)} if order.stop_when else {}),
         _("Arms at the gate"): ", ".join(gate.embodiments) or _("those of the enrolled robots"),
     }
+
+
+def _stop_in_words(stop: StopWhen) -> str:
+    return _(
+        "once {rounds} gained less than {points} points of success a kWh",
+        rounds=plural(stop.rounds, "round"),
+        points=figure(stop.points_per_kwh),
+    )
 
 
 def _phases_in_words(order: CampaignRequest) -> dict[str, str]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.tables.base import Base, Leased
 
-__all__ = ["AssignmentRow", "CampaignRow", "DeltaRow", "RoundRow"]
+__all__ = ["AssignmentRow", "CampaignRow", "Costed", "DeltaRow", "RoundRow"]
 
 
 class CampaignRow(Leased, Base):
@@ -30,7 +30,18 @@ class CampaignRow(Leased, Base):
     created_at: Mapped[datetime]
 
 
-class RoundRow(Base):
+class Costed:
+    """Columns that say what something took, see `skills.messages.costs.Cost`."""
+
+    received_bytes: Mapped[int] = mapped_column(default=0, server_default="0")
+    sent_bytes: Mapped[int] = mapped_column(default=0, server_default="0")
+    hub_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    robot_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    joules: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    counted_joules: Mapped[float] = mapped_column(default=0.0, server_default="0")
+
+
+class RoundRow(Costed, Base):
     """The journal of one round: everything that an engine needs to go on from here.
 
     `optimiser_before` and `optimiser_after` name blobs of the server optimiser's state; `device` says what

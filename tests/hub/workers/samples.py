@@ -8,6 +8,7 @@ from envs.bundle import digest_folder, find_bundle
 from hub.workers.bench import open_bench
 from hub.workers.inprocess import InProcess
 from hub.workers.job import BenchPlan, DeltaPart, GateJob, MergeJob, ScoreJob, StoreAddress
+from hub.workers.metering import Spent
 from skills.container import digest_of
 from skills.delta import Delta, DeltaHeader, norm
 from skills.messages.leaderboards import BoardPlan
@@ -15,6 +16,9 @@ from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.signing import SigningKey
 from tests.hub.conftest import random_tensors, tiny_skill
 from tests.hub.workers.test_gate import weld_skill
+
+UNTIMED = {"seconds": 0.0, "spent": Spent()}
+"""What differs when a job is done again."""
 
 
 def bench_plan(folder: Path, *, on_ray: bool = False, ray_address: str = "") -> BenchPlan:

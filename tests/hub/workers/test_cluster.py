@@ -12,14 +12,14 @@ from hub.workers.processes import WorkerProcesses
 from skills.attestations import vouched
 from skills.errors import NotFoundError
 from skills.predicates import Gate
-from tests.hub.workers.samples import bench_plan, gate_job, in_process, merge_job, score_job
+from tests.hub.workers.samples import UNTIMED, bench_plan, gate_job, in_process, merge_job, score_job
 
 
 def test_a_cluster_gives_the_bits_of_this_process(tmp_path: Path) -> None:
     plan, here = bench_plan(tmp_path, on_ray=True), bench_plan(tmp_path / "here")
     found = WorkerProcesses(plan, 1, 60)
     merged, expected = found.run(merge_job(plan)), in_process(here).run(merge_job(here))
-    assert merged.model_copy(update={"seconds": 0.0}) == expected.model_copy(update={"seconds": 0.0})
+    assert merged.model_copy(update=UNTIMED) == expected.model_copy(update=UNTIMED)
     assert plan.open_store().get(merged.digest) == here.open_store().get(merged.digest)
     measured, again = found.run(gate_job(plan)), in_process(here).run(gate_job(here))
     assert measured.report.model_copy(update={"seconds": 0.0}) == again.report.model_copy(
