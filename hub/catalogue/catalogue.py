@@ -17,6 +17,7 @@ from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen, seen_skills
 from hub.attestations.keeping import Attestations, Kept
 from hub.catalogue.channels import ask_release, base_of, is_fit, stable_of
+from hub.catalogue.finding import note_words, search
 from hub.catalogue.moves import make_candidate, make_stable
 from hub.catalogue.publishing import add_skill, check_origin, check_succession, owner_for
 from hub.catalogue.skill_views import (
@@ -155,8 +156,10 @@ class Catalogue:
     def skills(self, viewer: Viewer, query: SkillQuery) -> Page[SkillView]:
         """Skills that the viewer sees."""
         with self._database.read() as session:
-            view = partial(skill_views, session)
-            return page_of(session, listed_skills(viewer, query), SKILL_ORDERS[query.sort], query, view)
+            listed, order = listed_skills(viewer, query), SKILL_ORDERS[query.sort]
+            if query.text:
+                listed, order = search(session, listed, order, viewer, query.text)
+            return page_of(session, listed, order, query, partial(skill_views, session))
 
     def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill.
@@ -331,6 +334,7 @@ def add_version(
     keep(hold(session, row.organisation)[row.organisation], size)
     take_turn(session)  # before the skill's row is locked: whoever has the turn may want it, too
     row.task, row.summary, row.updated_at = manifest.task, manifest.summary, now
+    note_words(session, row, manifest)
     version = VersionRow(
         skill=manifest.name,
         number=manifest.version,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.principal import Viewer
 from hub.access.visibility import seen
-from hub.storage.paging import Line, Order, Statement, containing
+from hub.storage.paging import Line, Order, Statement
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from skills.manifest import Manifest
 from skills.messages.lists import SkillQuery, VersionQuery
@@ -51,10 +51,8 @@ NEWEST = (
 
 
 def listed_skills(viewer: Viewer, query: SkillQuery) -> Statement:
-    """Skills that the viewer sees and asked for, each with the number of its newest version."""
+    """Skills that the viewer sees and asked for but for words, each with the number of its newest version."""
     found = select(SkillRow, NEWEST).where(seen(viewer))
-    for word in query.text.split():
-        found = found.where(containing(word, SkillRow.name, SkillRow.task, SkillRow.summary))
     if query.task:
         found = found.where(SkillRow.task == query.task)
     if query.organisation:

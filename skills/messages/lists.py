@@ -71,7 +71,13 @@ class ListQuery(Message):
 class SkillQuery(ListQuery):
     """Which skills, and in what order."""
 
-    text: Words = Field(default="", description="Words, each in name, task or summary, in any case.")
+    text: Words = Field(
+        default="",
+        description=(
+            "Beginnings of words of name, task, summary, sensors and motions, in any case; where no skill "
+            "has all of them, some. Those whose names have them come first."
+        ),
+    )
     task: Words = ""
     embodiment: Arm = Field(default="", description="The stable version was measured on this one.")
     organisation: Words = ""

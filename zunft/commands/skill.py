@@ -182,7 +182,7 @@ def publish(
 def list_skills(
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
-    text: Annotated[str, typer.Option(help="Only those with this in name, task or summary.")] = "",
+    text: Annotated[str, typer.Option(help="Words, or what it should do: the most fitting first.")] = "",
     task: Annotated[str, typer.Option(help="Only skills for this task.")] = "",
     embodiment: Annotated[str, typer.Option(help="Only those measured on this arm.")] = "",
     organisation: Organisation = "",

@@ -44,7 +44,7 @@ COLUMNS = (
     later("Updated"),
 )
 FIELDS = (
-    Search(later("Words"), "text"),
+    Search(later("Words, or what it should do"), "text"),
     Search(later("Task"), "task"),
     Search(later("Measured on arm"), "embodiment"),
     Search(later("Organisation"), "organisation"),
@@ -60,6 +60,11 @@ FIELDS = (
         {"name": later("by name"), "updated": later("newest first")},
         none=later("best first"),
     ),
+)
+
+BY_WORDS = later(
+    "Searched by words and their beginnings, not by meaning: in name, task, summary, sensors and motions. "
+    "Where no skill has all of them, these have some. Those whose names have them come first."
 )
 
 
@@ -84,6 +89,8 @@ def _build(
             "lead",
         )
         filters("/skills", asked, *FIELDS)
+        if asked.get("text"):
+            text("p", _(BY_WORDS), "note")
         with block("section", "card") as listed:
             rows = Entries[SkillView](table(_("Skills"), COLUMNS), lambda skill: skill.name, SkillRow)
             pager = Pager("/skills", asked)

@@ -76,10 +76,17 @@ def test_a_skill_is_found_by_words_in_any_order(house: House, browser: Browser) 
         page.get_by_label("Words").fill("Pressure edge")
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator("tbody .name")).to_have_text(["press-edge"])
+        expect(page.get_by_text("Searched by words")).to_be_visible()
         expect(page.get_by_text(HOSTILE)).to_be_visible()
         assert page.locator("img").count() == 0
         page.get_by_role("link", name="Show all").click()
         expect(page.locator("tbody tr")).to_have_count(25)
+
+
+def test_where_no_skill_has_all_words_the_nearest_comes_first(house: House, browser: Browser) -> None:
+    with looking_at(browser, f"{house.url}/skills?text=follow+edges+by+pressing+them+evenly") as page:
+        house.sign_in(page, "admin")
+        expect(page.locator("tbody .name").first).to_have_text("press-edge")
 
 
 @pytest.mark.parametrize(
