@@ -85,9 +85,13 @@ class SkillQuery(ListQuery):
     lowest_score: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="Of the stable version, at least."
     )
+    robot: Words = Field(default="", description="Id of a robot that can run the stable version.")
     sort: Literal["name", "updated", "score"] = Field(
         default="name",
-        description="`updated`: the last one first; `score`: by the lower end of stable's interval.",
+        description=(
+            "`updated`: the last one first; `score`: by the lower end of stable's interval, on the arm that "
+            "is asked for or the robot's."
+        ),
     )
 
 

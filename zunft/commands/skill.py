@@ -190,6 +190,9 @@ def list_skills(
     lowest_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Only those whose stable version reached it.")
     ] = None,
+    robot: Annotated[
+        str, typer.Option(help="Only those whose stable version this robot can run, by its id.")
+    ] = "",
     sort: Annotated[
         Literal["name", "updated", "score"], typer.Option(help="score: the best first; updated: the last.")
     ] = "name",
@@ -206,6 +209,7 @@ def list_skills(
         "organisation": organisation,
         "channel": channel,
         "lowest_score": lowest_score,
+        "robot": robot,
         "sort": sort,
         "limit": limit,
         "cursor": cursor,

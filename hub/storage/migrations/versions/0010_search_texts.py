@@ -1,6 +1,9 @@
-"""What skills and tasks are found by: their words, as the database's own full-text index keeps them."""
+"""What skills are found by: the contract that a robot must serve, and words, which the database looks up."""
 
 from __future__ import annotations
+
+import hashlib
+import json
 
 import sqlalchemy as sa
 from alembic import op
@@ -78,6 +81,19 @@ def upgrade() -> None:
         op.execute(statement)
     for statement in FROM_BEFORE:
         op.execute(statement)
+    op.add_column("skills", sa.Column("contract", sa.String(128), nullable=False, server_default=""))
+    _fill_contracts(op.get_bind())
+
+
+def _fill_contracts(connection: sa.Connection) -> None:
+    """As `hub.catalogue.fitting` does; all versions of a skill have one contract."""
+    versions = sa.table("versions", sa.column("skill"), sa.column("number"), sa.column("manifest", sa.JSON))
+    skills = sa.table("skills", sa.column("name"), sa.column("contract"))
+    first = sa.select(versions.c.skill, versions.c.manifest).where(versions.c.number == 1)
+    for name, manifest in connection.execute(first).all():
+        canonical = json.dumps(manifest["contract"], sort_keys=True, separators=(",", ":"))
+        key = hashlib.sha256(canonical.encode()).hexdigest()
+        connection.execute(sa.update(skills).where(skills.c.name == name).values(contract=key))
 
 
 def downgrade() -> None:
