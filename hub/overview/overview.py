@@ -12,7 +12,7 @@ from hub.robots.roster import Roster
 from hub.rollouts.orders import Rollouts
 from hub.rounds.campaigns import Campaigns
 from skills.messages.lists import CampaignQuery, EventQuery, SkillQuery
-from skills.messages.overview import Begun, Overview
+from skills.messages.overview import Begun, Need, Overview
 
 __all__ = ["Overviews"]
 
@@ -42,7 +42,7 @@ class Overviews:
         running = self.campaigns.campaigns(viewer, CampaignQuery(state="running", limit=CAMPAIGNS)).items
         newest = running or self.campaigns.campaigns(viewer, CampaignQuery(**one)).items
         rollouts = self.rollouts.under_way(viewer, ROLLOUTS)
-        needs = ()
+        needs: tuple[Need, ...] = ()
         if viewer is not None and counts is not None:
             needs = self.needs.of(viewer, counts, rollouts)
         return Overview(

@@ -22,6 +22,7 @@ from skills.messages.skills import (
 )
 from skills.signing import VerifyKey
 from skills.skill import Skill
+from zunft.commands.compare import compare
 from zunft.commands.connection import (
     DEFAULT_HUB,
     Hub,
@@ -45,6 +46,7 @@ from zunft.new_skill import new_skill, read_network
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
+app.command("compare", epilog="Example: [bold]zunft skill compare weld-seam@stable 8[/]")(compare)
 app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
 app.command(
     "replay", epilog="Example: [bold]zunft skill replay weld-seam@7 --embodiment ur5e -o film.json[/]"

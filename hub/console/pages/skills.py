@@ -81,7 +81,7 @@ async def page(request: Request) -> RedirectResponse | None:
 def _build(
     address: str, asked: Asked, viewer: Viewer, first: SkillsPage
 ) -> Callable[[SkillsPage, datetime], None]:
-    fields = (*FIELDS, *_of_robots(first))
+    fields: tuple[Search | Choice, ...] = (*FIELDS, *_of_robots(first))
     with frame(_("Skills"), viewer):
         text("h1", _("Skills"))
         text(

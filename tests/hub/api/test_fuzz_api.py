@@ -124,6 +124,7 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
         "name": "reach",
         "skill": "reach",
         "ref": "1",
+        "other": "1",
         "channel": "stable",
         "campaign_id": campaign,
         "number": "1",

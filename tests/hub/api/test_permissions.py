@@ -152,6 +152,7 @@ def _target(path: str, things: dict[str, str]) -> str:
         "round_id": things["round"],
         "campaign_id": things["campaign"],
         "ref": "1",
+        "other": "1",
         "channel": "candidate",
         "token": "none",
         "webhook_id": things["webhook"],

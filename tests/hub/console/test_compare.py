@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -12,8 +13,10 @@ from fastapi.testclient import TestClient
 from hub.access.principal import THE_HUB
 from hub.services import Services
 from hub.storage.tables.skills import VersionRow
+from hub.workers.comparing import distance, paired
 from skills.messages.base import API
 from skills.messages.causes import Cause, Explanation
+from skills.messages.comparisons import Comparison
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok, tiny_skill
 from tests.hub.console.test_console import hub_with_pages, session_of
@@ -46,6 +49,33 @@ def test_two_versions_stand_side_by_side(tmp_path: Path, address: str) -> None:
             }
         page = ok(client.get(address)).text
         for words in ("v1 and v2", "+20.0 %", "-30.0 %", "v2 alone succeeded in 12", "v1 alone in 4"):
+            assert words in page
+
+
+def test_what_a_worker_found_on_the_same_jobs_is_shown_arm_by_arm(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        ok(client.post(f"{API}/skills", content=tiny_skill(version=2, seed=1).to_bytes()))
+        here = session_of(client, ADMIN)
+        page = ok(client.get("/skills/reach/compare", headers=here)).text
+        assert "/api/v1/skills/reach/versions/1/comparisons/2" in page
+        assert "/comparisons/2" not in ok(client.get("/skills/reach/compare")).text
+        catalogue = services_of(client).catalogue
+        first, second = (catalogue.skills.version("reach", number, None) for number in "12")
+        told = Comparison(
+            skill="reach",
+            left=1,
+            right=2,
+            left_digest=first.digest,
+            right_digest=second.digest,
+            task="reach",
+            arms=(paired("ur5e", (False,) * 14 + (True,) * 86, (True,) * 14 + (False,) * 4 + (True,) * 82),),
+            weights=distance({"a": np.array([3.0, 4.0])}, {"a": np.array([3.0, 5.0])}),
+            seconds=1,
+        )
+        key = f"{first.digest}.{second.digest.removeprefix('sha256:')}"
+        catalogue.comparisons.kept.keep(key, told)
+        page = ok(client.get("/skills/reach/compare?left=2&right=1", headers=here)).text
+        for words in ("+10.0 % (+1.4 % to +18.2 %)", "20.0 %", "86.0 %", "96.0 %"):
             assert words in page
 
 
