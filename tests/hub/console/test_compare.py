@@ -15,7 +15,7 @@ from hub.services import Services
 from hub.storage.tables.skills import VersionRow
 from hub.workers.comparing import distance, paired
 from skills.messages.base import API
-from skills.messages.causes import Cause, Explanation
+from skills.messages.causes import Cause, Explanation, Part
 from skills.messages.comparisons import Comparison
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok, tiny_skill
@@ -104,6 +104,10 @@ def test_what_goes_with_failure_is_shown_once_it_is_known(tmp_path: Path) -> Non
             low=0.6,
             high=0.78,
             chance=1e-9,
+            parts=(
+                Part(where="0", episodes=300, success=0.95, low=0.92, high=0.97),
+                Part(where="2", episodes=100, success=0.2, low=0.13, high=0.29),
+            ),
         )
         kept = services_of(client).catalogue.explanations
         version = services_of(client).catalogue.skills.version("reach", "1", None)
@@ -119,5 +123,10 @@ def test_what_goes_with_failure_is_shown_once_it_is_known(tmp_path: Path) -> Non
         )
         kept.kept.keep(version.digest, told)
         page = ok(client.get("/skills/reach/explain?version=1", headers=here)).text
-        for words in ("delay is 2 steps", "70.0 points (60.0 points to 78.0 points)", "under 0.1 %"):
+        for words in (
+            "delay is 2 steps",
+            "70.0 points (60.0 points to 78.0 points)",
+            "under 0.1 %",
+            "0: 95.0 %, 2: 20.0 %",
+        ):
             assert words in page
