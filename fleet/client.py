@@ -364,6 +364,10 @@ class OperatorClient(RolloutOrders):
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
 
+    def revoke_join_token(self, token_id: str) -> None:
+        """Let nobody join with it any more."""
+        self.connection.send("DELETE", f"{API}/enrolment-tokens/{quote(token_id, safe='')}")
+
     def advice(self, skill: str) -> CampaignPlan:
         """What the skill's task advises whoever orders a campaign."""
         return self.connection.ask(CampaignPlan, "GET", f"{paths.skill(skill)}/advice")

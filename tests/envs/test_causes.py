@@ -110,7 +110,7 @@ def test_the_interval_is_newcombe_s() -> None:
 def test_parts_of_a_figure_hold_each_episode_once_in_order() -> None:
     rng = np.random.default_rng(3)
     table: Table = {"friction": rng.random(400), "delay": rng.choice([0.0, 1.0, 2.0], 400)}
-    episodes = Episodes(rng.random(400) < 0.2 + 0.7 * (np.asarray(table["friction"]) < 0.5), table, {})
+    episodes = Episodes(rng.random(400) < 0.2 + 0.7 * (table["friction"].astype(np.float64) < 0.5), table, {})
     found = {cause.figure: cause for cause in causes_of(episodes)}
     assert causes_of(episodes)[0].figure == "friction"
     for cause in found.values():

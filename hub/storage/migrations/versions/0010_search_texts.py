@@ -1,4 +1,4 @@
-"""What skills are found by: the contract that a robot must serve, and words, which the database looks up."""
+"""What skills are found by: words and the contract that a robot must serve; and who made tokens to join."""
 
 from __future__ import annotations
 
@@ -83,6 +83,9 @@ def upgrade() -> None:
         op.execute(statement)
     op.add_column("skills", sa.Column("contract", sa.String(128), nullable=False, server_default=""))
     _fill_contracts(op.get_bind())
+    op.add_column(
+        "enrolment_tokens", sa.Column("issued_by", sa.String(128), nullable=False, server_default="")
+    )
 
 
 def _fill_contracts(connection: sa.Connection) -> None:
