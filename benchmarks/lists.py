@@ -53,7 +53,10 @@ LISTS: dict[str, Call] = {
         by, SkillQuery(limit=n, sort="updated")
     ),
     "skills with a text": lambda hub, by, n: hub.catalogue.skills.skills(
-        by, SkillQuery(limit=n, text="ILL-1")
+        by, SkillQuery(limit=n, text="SKILL-1 follow")
+    ),
+    "skills with some words": lambda hub, by, n: hub.catalogue.skills.skills(
+        by, SkillQuery(limit=n, text="follow an edge with constant pressure", sort="score")
     ),
     "skills of a task": lambda hub, by, n: hub.catalogue.skills.skills(by, SkillQuery(limit=n, task=TASK)),
     "skills of an organisation": lambda hub, by, n: hub.catalogue.skills.skills(

@@ -21,6 +21,7 @@ from hub.storage.tables.robots import InterestRow, RobotRow
 from hub.storage.tables.rollouts import ReportRow, RolloutRow
 from hub.storage.tables.rounds import CampaignRow, DeltaRow, RoundRow
 from hub.storage.tables.scores import ScoreRow
+from hub.storage.tables.search import SearchTextRow
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
 from hub.storage.tables.webhooks import WebhookRow
@@ -200,6 +201,9 @@ def _skills(session: Session, size: Size) -> None:
             for n in range(1, size.skills + 1)
         ),
     )
+    names = (f"skill-{1000 + n}" for n in range(1, size.skills + 1))
+    said = {"noun": "skill", "rest": "follows a seam. twist m/s"}
+    _add(session, SearchTextRow, ({**said, "subject": it, "names": f"{it} {TASK}"} for it in names))
 
 
 def _versions(session: Session, size: Size, task_digest: str | None) -> None:
@@ -343,6 +347,9 @@ def _tasks(session: Session, size: Size) -> None:
             for n in range(1, count + 1)
         ),
     )
+    said = {"noun": "task", "rest": "a task"}
+    names = (f"task-{n}" for n in range(1, count + 1))
+    _add(session, SearchTextRow, ({**said, "subject": it, "names": it} for it in names))
     task, version = _numbers("task", count), _numbers("version", min(100, size.versions))
     number = task.c.n * 100_000 + version.c.n
     _put(

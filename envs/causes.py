@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from envs.vector import TaskVectorEnv
 from envs.workshop import fresh_workshop
 from envs.wrapped import WrappedFile
 from skills.errors import ContractError
-from skills.messages.causes import Cause
+from skills.messages.causes import Cause, Part
 from skills.messages.leaderboards import Draw
 from skills.player import Player
 
@@ -125,13 +126,36 @@ def causes_of(episodes: Episodes) -> tuple[Cause, ...]:
         for where, inside in _divisions(column)
         if min(inside.sum(), (~inside).sum()) >= LEAST
     ]
+    parts = {name: _parts(episodes, name) for name in {name for name, _, _ in divisions}}
     best: dict[str, tuple[float, Cause]] = {}
     for name, where, inside in divisions:
         unit = episodes.units.get(name.split(" ")[0], "")
-        sure, cause = _cause(name, where, unit, episodes.success, inside, len(divisions))
+        sure, facts = _division(episodes.success, inside, len(divisions))
+        cause = Cause(figure=name, where=where, unit=unit, parts=parts[name], **facts)
         if cause.effect > 0 and (name not in best or sure > best[name][0]):
             best[name] = (sure, cause)
     return tuple(cause for _, cause in sorted(best.values(), key=lambda each: -each[0]))
+
+
+def _parts(episodes: Episodes, figure: str) -> tuple[Part, ...]:
+    """Success over a figure: value by value where there are few, else in parts of as many episodes each."""
+    column = episodes.figures[figure]
+    values = np.unique(column)
+    if column.dtype.kind == "U":
+        return tuple(_part(str(value), episodes.success[column == value]) for value in values)
+    if len(values) <= FEW:
+        return tuple(_part(format(value, "g"), episodes.success[column == value]) for value in values)
+    edges = np.unique(np.percentile(column.astype(np.float64), np.linspace(0, 100, FEW + 1)))
+    places = np.clip(np.searchsorted(edges, column, side="right"), 1, len(edges) - 1)
+    return tuple(
+        _part(f"{edges[place - 1]:.3g} to {edges[place]:.3g}", episodes.success[places == place])
+        for place in np.unique(places)
+    )
+
+
+def _part(where: str, success: NDArray[np.bool_]) -> Part:
+    low, high = wilson_interval(int(success.sum()), len(success))
+    return Part(where=where, episodes=len(success), success=float(success.mean()), low=low, high=high)
 
 
 def _divisions(
@@ -151,14 +175,10 @@ def _divisions(
         yield f"at most {edge:.3g}", column <= edge
 
 
-def _cause(
-    name: str,
-    where: str,
-    unit: str,
-    success: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
-    looked_at: int,
-) -> tuple[float, Cause]:
+def _division(
+    success: NDArray[np.bool_], inside: NDArray[np.bool_], looked_at: int
+) -> tuple[float, dict[str, Any]]:
+    """How sure a test is that those inside fail more, and what `Cause` says of them."""
     here, there = int(inside.sum()), int((~inside).sum())
     good, rest = int(success[inside].sum()), int(success[~inside].sum())
     mine, theirs = good / here, rest / there
@@ -166,19 +186,15 @@ def _cause(
     spread = math.sqrt(max(pooled * (1 - pooled) * (1 / here + 1 / there), 1e-12))
     sure = (theirs - mine) / spread
     low, high = _newcombe(rest, there, good, here)
-    cause = Cause(
-        figure=name,
-        where=where,
-        unit=unit,
-        episodes=here,
-        success=mine,
-        elsewhere=theirs,
-        effect=theirs - mine,
-        low=low,
-        high=high,
-        chance=min(1.0, math.erfc(abs(sure) / math.sqrt(2)) * looked_at),
-    )
-    return sure, cause
+    return sure, {
+        "episodes": here,
+        "success": mine,
+        "elsewhere": theirs,
+        "effect": theirs - mine,
+        "low": low,
+        "high": high,
+        "chance": min(1.0, math.erfc(abs(sure) / math.sqrt(2)) * looked_at),
+    }
 
 
 def _newcombe(more: int, of_more: int, less: int, of_less: int) -> tuple[float, float]:

@@ -35,6 +35,7 @@ from skills.messages.attestations import AttestationView, ScoreAttestation
 from skills.messages.base import API, BLOB, DELTA_SIGNATURE_HEADER
 from skills.messages.campaigns import CampaignPlan, CampaignRequest, CampaignView
 from skills.messages.causes import Explanation
+from skills.messages.comparisons import Comparison
 from skills.messages.events import Event
 from skills.messages.halls import HallPath, Recall, Recalled
 from skills.messages.health import HealthAnswer, HealthReport
@@ -316,6 +317,11 @@ class OperatorClient(RolloutOrders):
         """Have the hub find what goes with a version's failures, and wait."""
         return self.connection.ask(Explanation, "POST", f"{paths.version(name, ref)}/causes")
 
+    def compare(self, name: str, ref: str, other: str) -> Comparison:
+        """Have the hub hold two versions to each other, and wait."""
+        path = f"{paths.version(name, ref)}/comparisons/{quote(other, safe='')}"
+        return self.connection.ask(Comparison, "POST", path)
+
     def film(self, name: str, ref: str, embodiment: str) -> Film:
         """Have the hub record episodes of a version, and wait."""
         path = f"{paths.version(name, ref)}/films/{quote(embodiment, safe='')}"
@@ -357,6 +363,10 @@ class OperatorClient(RolloutOrders):
     def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
         """Tokens that each enrol one robot."""
         return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
+
+    def revoke_join_token(self, token_id: str) -> None:
+        """Let nobody join with it any more."""
+        self.connection.send("DELETE", f"{API}/enrolment-tokens/{quote(token_id, safe='')}")
 
     def advice(self, skill: str) -> CampaignPlan:
         """What the skill's task advises whoever orders a campaign."""

@@ -36,7 +36,7 @@ from skills.messages.lists import (
 )
 from skills.messages.organisations import OrganisationView
 from skills.messages.reports import FleetRobot
-from skills.messages.robots import RobotView
+from skills.messages.robots import JoinToken, RobotView
 from skills.messages.rollouts import RolloutView
 from skills.messages.rounds import RobotAtWork, RoundView
 from skills.messages.skills import SkillView, VersionView
@@ -125,6 +125,10 @@ class Lists:
     def tokens(self, user: str, query: ListQuery) -> Page[TokenView]:
         """A user's tokens without their secrets."""
         return self.connection.ask(Page[TokenView], "GET", _page(paths.tokens(user), query))
+
+    def join_tokens(self, query: ListQuery) -> Page[JoinToken]:
+        """Tokens with which a robot could still join one's organisation."""
+        return self.connection.ask(Page[JoinToken], "GET", _page(f"{API}/enrolment-tokens", query))
 
     def organisations(self, query: OrganisationQuery) -> Page[OrganisationView]:
         """The user's own organisation; all for admins."""

@@ -141,6 +141,7 @@ def open_services(
     tuf = wire_tuf(settings, storage, access, clock)
     check = _any_task if gate else check_task
     robots = wire_robots(settings, storage, access, vouch.gate_key, tuf, clock)
+    rollouts = wire_rollouts(settings, storage, workers, catalogue, vouch, clock)
     rounds = wire_rounds(settings, storage, access, workers, catalogue, vouch, clock, check)
     services = Services(
         settings=settings,
@@ -156,14 +157,14 @@ def open_services(
         catalogue=catalogue,
         robots=robots,
         leaderboards=wire_leaderboards(settings, storage, workers, clock),
-        rollouts=wire_rollouts(settings, storage, workers, catalogue, vouch, clock),
+        rollouts=rollouts,
         health=wire_health(settings, storage, clock),
         rounds=rounds,
         webhooks=wire_webhooks(settings, storage, access, clock, metrics),
         deltas=wire_deltas(settings, storage, access, catalogue, organisations, clock),
         withdrawals=wire_withdrawals(settings, storage, workers, catalogue, vouch, clock),
         halls=wire_halls(storage, catalogue, rounds.campaigns, vouch, clock),
-        overview=wire_overview(events, organisations, catalogue, robots, rounds),
+        overview=wire_overview(events, organisations, catalogue, robots, rounds, rollouts),
         loops=[],
     )
     services.loops.extend(_loops(services))

@@ -17,7 +17,7 @@ from skills.messages.health import HealthReport, HealthState, JobSums
 from skills.messages.organisations import OrganisationRequest, OrganisationSettings, Quotas, VisibilityChange
 from skills.messages.plans import GatePlan, MergePlan, TrainingPlan
 from skills.messages.reports import TagsChange
-from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest
+from skills.messages.robots import EnrolmentRequest, EnrolmentTokenRequest, QrRequest
 from skills.messages.rollouts import RingPlan, RolloutOrder, RolloutRequest
 from skills.messages.skills import ChannelMove, MinimumChange, UntrainedRequest
 from skills.messages.tokens import SessionRequest, TokenRequest
@@ -35,6 +35,7 @@ __all__ = [
     "MinimumBody",
     "MoveBody",
     "OrganisationBody",
+    "QrBody",
     "RecallBody",
     "RedeliverBody",
     "RolloutBody",
@@ -59,6 +60,17 @@ PUBLIC_KEY = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032,
 def _example(name: str, summary: str, message: BaseModel) -> dict[str, Example]:
     return {name: {"summary": summary, "value": message.model_dump(mode="json", exclude_unset=True)}}
 
+
+QrBody = Annotated[
+    QrRequest,
+    Body(
+        openapi_examples=_example(
+            "join",
+            "The line with which a robot joins",
+            QrRequest(text="zunft robot join --hub https://hub.example --token ze_0000000000000000"),
+        )
+    ),
+]
 
 TokensBody = Annotated[
     EnrolmentTokenRequest,

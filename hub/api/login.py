@@ -33,7 +33,7 @@ router = APIRouter(
 )
 
 ATTEMPT_SECONDS = 600
-LOCAL = re.compile(r"/(?!/)[A-Za-z0-9/_.~%?=&-]*")
+LOCAL = re.compile(r"/(?!/)[A-Za-z0-9/_.~%?=&+-]*")
 PAGE: dict[int | str, dict[str, Any]] = {
     303: {"description": "The browser goes on: to the issuer, into the console, or back to `/login`."},
 }

@@ -16,7 +16,7 @@ from hub.api.routers import noun_router
 from skills.manifest import Name
 from skills.messages.health import HealthAnswer, RobotHealth
 from skills.messages.lists import ListQuery, Page, RobotQuery
-from skills.messages.robots import Contribution, Enrolled, EnrolmentToken, RobotCounts, RobotView
+from skills.messages.robots import Contribution, Enrolled, EnrolmentToken, JoinToken, RobotCounts, RobotView
 from skills.messages.rounds import Assignment
 
 __all__ = ["router"]
@@ -74,6 +74,25 @@ def create_enrolment_tokens(
 ) -> list[EnrolmentToken]:
     """Hand out one-time tokens; each is shown only here and enrols one robot."""
     return services.robots.enrolment.create_tokens(request, by=operator)
+
+
+@router.get("/enrolment-tokens", responses=refusals(401, 403), openapi_extra=OWN_LISTED)
+def list_enrolment_tokens(
+    services: ServicesDep, viewer: OperatorReads, query: Annotated[ListQuery, Query()]
+) -> Page[JoinToken]:
+    """Tokens with which a robot could still join one's organisation: who made them, and until when."""
+    return services.robots.join_tokens.tokens(viewer, query)
+
+
+@router.delete(
+    "/enrolment-tokens/{token_id}",
+    status_code=204,
+    responses=refusals(401, 403, 404),
+    openapi_extra=heeds(unseen="404", others="404"),
+)
+def revoke_enrolment_token(token_id: str, services: ServicesDep, operator: Operator) -> None:
+    """Let nobody join with this token any more."""
+    services.robots.join_tokens.revoke(token_id, operator)
 
 
 @router.post(

@@ -18,6 +18,7 @@ from skills.fits import RobotFit
 from skills.manifest import Name
 from skills.messages.base import API, BLOB
 from skills.messages.causes import Explanation
+from skills.messages.comparisons import Comparison
 from skills.messages.lists import FitQuery, Page, SkillQuery, VersionQuery
 from skills.messages.replays import Film
 from skills.messages.skills import ChannelName, ReleaseView, SkillView, VersionView, Visibility
@@ -214,3 +215,23 @@ def make_film(
 def find_causes(name: str, ref: str, services: ServicesDep, operator: Operator) -> Explanation:
     """Have a worker measure on many held-out robots what goes with failure; may take a minute."""
     return services.catalogue.explanations.explain(name, ref, by=operator)
+
+
+@router.get(
+    "/skills/{name}/versions/{ref}/comparisons/{other}",
+    responses=refusals(401, 403, 404, 409),
+    openapi_extra=SEEN,
+)
+def show_comparison(name: str, ref: str, other: str, services: ServicesDep, viewer: Reader) -> Comparison:
+    """Two versions on the same jobs and by their numbers, once somebody had them compared."""
+    return services.catalogue.comparisons.comparison(name, ref, other, viewer)
+
+
+@router.post(
+    "/skills/{name}/versions/{ref}/comparisons/{other}",
+    responses=refusals(401, 403, 404, 409),
+    openapi_extra=OWN,
+)
+def compare(name: str, ref: str, other: str, services: ServicesDep, operator: Operator) -> Comparison:
+    """Have a worker run both versions on the same held-out jobs; may take a minute."""
+    return services.catalogue.comparisons.compare(name, ref, other, by=operator)

@@ -17,14 +17,16 @@ from hub.access.principal import Principal, Viewer
 from hub.access.visibility import must_change, seen, seen_skills
 from hub.attestations.keeping import Attestations, Kept
 from hub.catalogue.channels import ask_release, base_of, is_fit, stable_of
+from hub.catalogue.finding import note_words, search
+from hub.catalogue.fitting import contract_key, find_robot, runs_on
 from hub.catalogue.moves import make_candidate, make_stable
 from hub.catalogue.publishing import add_skill, check_origin, check_succession, owner_for
 from hub.catalogue.skill_views import (
-    SKILL_ORDERS,
     VERSION_ORDERS,
     listed_skills,
     listed_versions,
     one_skill,
+    skill_order,
     skill_views,
     version_view,
     version_views,
@@ -153,10 +155,20 @@ class Catalogue:
         return self._attestations.key.sign(skill_statement(digest))
 
     def skills(self, viewer: Viewer, query: SkillQuery) -> Page[SkillView]:
-        """Skills that the viewer sees."""
+        """Skills that the viewer sees.
+
+        Raises:
+            NotFoundError: The viewer sees no such robot.
+        """
         with self._database.read() as session:
-            view = partial(skill_views, session)
-            return page_of(session, listed_skills(viewer, query), SKILL_ORDERS[query.sort], query, view)
+            listed, arm = listed_skills(viewer, query), query.embodiment
+            if query.robot:
+                robot = find_robot(session, query.robot, viewer)
+                listed, arm = listed.where(runs_on(robot)), arm or robot.embodiment
+            order = skill_order(query.sort, arm)
+            if query.text:
+                listed, order = search(session, listed, order, viewer, query.text)
+            return page_of(session, listed, order, query, partial(skill_views, session))
 
     def skill(self, name: str, viewer: Viewer) -> SkillView:
         """One skill.
@@ -331,6 +343,8 @@ def add_version(
     keep(hold(session, row.organisation)[row.organisation], size)
     take_turn(session)  # before the skill's row is locked: whoever has the turn may want it, too
     row.task, row.summary, row.updated_at = manifest.task, manifest.summary, now
+    row.contract = contract_key(manifest.contract)
+    note_words(session, row, manifest)
     version = VersionRow(
         skill=manifest.name,
         number=manifest.version,

@@ -6,41 +6,31 @@ Who may see which rows is decided by whoever reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from hub.access.principal import Viewer
 from hub.access.visibility import seen
-from hub.storage.paging import Line, Order, Statement, containing
+from hub.storage.paging import Line, Order, Statement
 from hub.storage.tables.skills import ChannelRow, SkillRow, VersionRow
 from skills.manifest import Manifest
 from skills.messages.lists import SkillQuery, VersionQuery
 from skills.messages.skills import GateReport, ScoreView, SkillView, VersionView
 
 __all__ = [
-    "SKILL_ORDERS",
     "VERSION_ORDERS",
     "listed_skills",
     "listed_versions",
     "one_skill",
+    "points_at",
+    "skill_order",
     "skill_views",
     "version_view",
     "version_views",
 ]
 
-LOWER_BOUND = (
-    select(VersionRow.score["low"].as_float())
-    .join(ChannelRow, and_(ChannelRow.skill == VersionRow.skill, ChannelRow.number == VersionRow.number))
-    .where(ChannelRow.skill == SkillRow.name, ChannelRow.name == "stable")
-    .correlate(SkillRow)
-    .scalar_subquery()
-)
-SKILL_ORDERS = {
-    "name": Order("skills.name", (SkillRow.name,)),
-    "score": Order("skills.score", (func.coalesce(-LOWER_BOUND, 1.0), SkillRow.name)),  # unmeasured ones last
-    "updated": Order("skills.updated", (SkillRow.updated_at, SkillRow.name), descending=True),
-}
 VERSION_ORDERS = {
     "oldest": Order("versions.oldest", (VersionRow.number,)),
     "newest": Order("versions.newest", (VersionRow.number,), descending=True),
@@ -51,22 +41,40 @@ NEWEST = (
 
 
 def listed_skills(viewer: Viewer, query: SkillQuery) -> Statement:
-    """Skills that the viewer sees and asked for, each with the number of its newest version."""
+    """Skills that the viewer sees and asked for but for words, each with the number of its newest version."""
     found = select(SkillRow, NEWEST).where(seen(viewer))
-    for word in query.text.split():
-        found = found.where(containing(word, SkillRow.name, SkillRow.task, SkillRow.summary))
     if query.task:
         found = found.where(SkillRow.task == query.task)
     if query.organisation:
         found = found.where(SkillRow.organisation == query.organisation)
     if query.channel:
-        found = found.where(_points(query.channel))
+        found = found.where(points_at(query.channel))
     if query.embodiment:
         measured = VersionRow.gate["by_embodiment", query.embodiment, "score"].as_float()
-        found = found.where(_points("stable", measured.is_not(None)))
+        found = found.where(points_at("stable", measured.is_not(None)))
     if query.lowest_score is not None:
-        found = found.where(_points("stable", VersionRow.score["score"].as_float() >= query.lowest_score))
+        found = found.where(points_at("stable", VersionRow.score["score"].as_float() >= query.lowest_score))
     return found
+
+
+def skill_order(sort: Literal["name", "updated", "score"], arm: str) -> Order:
+    """How a list of skills is sorted; the score is that on this arm, or over all where none is said."""
+    match sort:
+        case "name":
+            return Order("skills.name", (SkillRow.name,))
+        case "updated":
+            return Order("skills.updated", (SkillRow.updated_at, SkillRow.name), descending=True)
+        case "score":  # unmeasured ones come last
+            return Order(f"skills.score {arm}", (func.coalesce(-_lower_bound(arm), 1.0), SkillRow.name))
+
+
+def _lower_bound(arm: str) -> ScalarSelect[float]:
+    """Of the interval of the stable version's success."""
+    low = VersionRow.gate["by_embodiment", arm, "low"] if arm else VersionRow.score["low"]
+    its = and_(ChannelRow.skill == VersionRow.skill, ChannelRow.number == VersionRow.number)
+    stable = select(low.as_float()).join(ChannelRow, its)
+    found = stable.where(ChannelRow.skill == SkillRow.name, ChannelRow.name == "stable")
+    return found.correlate(SkillRow).scalar_subquery()
 
 
 def one_skill(name: str) -> Statement:
@@ -74,7 +82,7 @@ def one_skill(name: str) -> Statement:
     return select(SkillRow, NEWEST).where(SkillRow.name == name)
 
 
-def _points(channel: str, condition: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
+def points_at(channel: str, condition: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
     """Whether a skill has this channel, and the version that it points at is like this."""
     its = and_(ChannelRow.skill == SkillRow.name, ChannelRow.name == channel)
     if condition is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hub.attestations.keeping import Attestations
 from hub.catalogue.beginning import Beginnings
 from hub.catalogue.catalogue import Catalogue
+from hub.catalogue.comparing import Comparisons
 from hub.catalogue.explaining import Explanations
 from hub.catalogue.filming import Films
 from hub.catalogue.kept_findings import KeptFindings
@@ -16,6 +17,7 @@ from hub.settings import Settings
 from hub.storage.wiring import StorageWing
 from hub.workers.wiring import WorkersWing
 from skills.messages.causes import Explanation
+from skills.messages.comparisons import Comparison
 from skills.messages.replays import Film
 
 __all__ = ["CatalogueWing", "wire"]
@@ -27,6 +29,7 @@ class CatalogueWing:
 
     skills: Catalogue
     beginnings: Beginnings
+    comparisons: Comparisons
     explanations: Explanations
     films: Films
     releases: Releases
@@ -47,6 +50,9 @@ def wire(
         skills=skills,
         beginnings=Beginnings(database, skills, workers.jobs, storage.spool),
         films=Films(database, workers.background, KeptFindings(settings.data_dir / "films", Film)),
+        comparisons=Comparisons(
+            database, workers.background, KeptFindings(settings.data_dir / "comparisons", Comparison)
+        ),
         explanations=Explanations(
             database, workers.background, KeptFindings(settings.data_dir / "explanations", Explanation)
         ),

@@ -15,10 +15,18 @@ import numpy as np
 from hub.console.language import _
 from hub.console.words import percent, score_in_words, short_digest, state_in_words
 from skills.messages.campaigns import CampaignView
+from skills.messages.causes import Cause
 from skills.messages.rounds import RoundView
 from skills.messages.skills import ScoreView, VersionView
 
-__all__ = ["Options", "campaign_chart", "embodiment_chart", "lineage_chart", "success_chart"]
+__all__ = [
+    "Options",
+    "campaign_chart",
+    "cause_chart",
+    "embodiment_chart",
+    "lineage_chart",
+    "success_chart",
+]
 
 Options = dict[str, Any]
 
@@ -71,6 +79,43 @@ def embodiment_chart(scores: Mapping[str, ScoreView]) -> Options:
                 "symbolSize": 12,
                 "itemStyle": {"color": ACCENT, "opacity": 1},
                 "data": [_point([_hundred(s.score), name], name, score_in_words(s)) for name, s in ranked],
+            },
+        ],
+    }
+
+
+def cause_chart(cause: Cause) -> Options:
+    """Success over a hidden figure: a dot and its interval for each part, from the least to the greatest."""
+    bar = {"type": "bar", "stack": "interval", "barWidth": 6, "silent": True}
+    band = {"color": ACCENT, "opacity": 0.45, "borderRadius": 3}
+    unit = "" if cause.unit in {"", "1"} else f" ({cause.unit})"
+    said = [
+        _(
+            "{success}, {low} to {high}, {episodes} episodes",
+            success=percent(part.success),
+            low=percent(part.low),
+            high=percent(part.high),
+            episodes=part.episodes,
+        )
+        for part in cause.parts
+    ]
+    return _figure() | {
+        "grid": {"left": 8, "right": 24, "top": 16, "bottom": 24, "containLabel": True},
+        "xAxis": _category_axis([part.where for part in cause.parts])
+        | {"name": f"{cause.figure}{unit}", "nameLocation": "middle", "nameGap": 28},
+        "yAxis": _success_axis(),
+        "series": [
+            bar
+            | {"itemStyle": {"color": "transparent"}, "data": [_hundred(part.low) for part in cause.parts]},
+            bar | {"itemStyle": band, "data": [_hundred(part.high - part.low) for part in cause.parts]},
+            {
+                "type": "scatter",
+                "symbolSize": 10,
+                "itemStyle": {"color": ACCENT, "opacity": 1},
+                "data": [
+                    _point([part.where, _hundred(part.success)], part.where, words)
+                    for part, words in zip(cause.parts, said, strict=True)
+                ],
             },
         ],
     }

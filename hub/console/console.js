@@ -49,9 +49,23 @@
       button.dataset.does = "copy";
       const frame = element("div", "command", "");
       frame.append(code, button);
-      return frame;
+      if (!("codes" in place.dataset)) return frame;
+      const both = element("div", "", "");
+      both.append(frame);
+      draw(place.dataset.codes, line).then((picture) => both.append(picture), () => {});
+      return both;
     }));
     place.scrollIntoView({ block: "nearest" });
+  }
+
+  // The line as a picture for a camera; the hub draws it and keeps nothing.
+  async function draw(path, line) {
+    const answer = await fetch(path, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text: line }),
+    });
+    if (!answer.ok) throw new Error(answer.statusText);
+    const source = `data:image/svg+xml,${encodeURIComponent(await answer.text())}`;
+    return Object.assign(element("img", "code", ""), { src: source, alt: say("QR code of the line") });
   }
 
   // Runs `step` with the button shut; what the hub refuses is said in `refusal`.

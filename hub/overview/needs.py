@@ -6,7 +6,7 @@ Rules over what is logged and counted; nothing is kept beside that. Who is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.access.principal import Principal
@@ -19,6 +19,7 @@ from skills.messages.lists import EventQuery, OrganisationQuery
 from skills.messages.organisations import OrganisationView, Use
 from skills.messages.overview import Need, NeedKind
 from skills.messages.robots import RobotCounts
+from skills.messages.rollouts import RolloutState, RolloutView
 
 __all__ = ["Needs"]
 
@@ -43,8 +44,11 @@ TROUBLES = (
     Trouble("candidate_rejected", "round.rejected", ("round.published", "version.published")),
     Trouble("release_refused", "release.refused", ("version.published",)),
     Trouble("campaign_failed", "campaign.failed", ("campaign.started",)),
+    Trouble("rollout_stopped", "rollout.stopped", ("rollout.started", "rollout.done", "version.published")),
     Trouble("task_refused", "task.refused", ("task.listed",), "task"),
 )
+HALTED: dict[RolloutState, NeedKind] = {"waiting": "rollout_waits", "paused": "rollout_paused"}
+"""Roll-outs that go on when somebody says so."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,16 @@ class Needs:
     catalogue: Catalogue
     organisations: Organisations
 
-    def of(self, viewer: Principal, counts: RobotCounts) -> tuple[Need, ...]:
-        """What somebody who runs robots should look at, the newest first, and then what has no time."""
+    def of(self, viewer: Principal, counts: RobotCounts, rollouts: Sequence[RolloutView]) -> tuple[Need, ...]:
+        """What somebody who runs robots should look at, the newest first, and then what has no time.
+
+        Args:
+            viewer: Who looks.
+            counts: Of the viewer's robots.
+            rollouts: Under way, of skills that the viewer sees.
+        """
         found = [each for trouble in TROUBLES for each in self._troubles(trouble, viewer)]
+        found += (each for rollout in rollouts for each in self._halted(rollout, viewer))
         found.sort(key=lambda need: str(need.at), reverse=True)
         robots: list[tuple[NeedKind, int]] = [
             ("robots_lost", counts.lost),
@@ -81,8 +92,24 @@ class Needs:
             named.add(about)
             if trouble.about != "skill" or self._is_ours(about, viewer):
                 yield Need(
-                    kind=trouble.need, about=about, reason=str(event.data.get("reason", "")), at=event.at
+                    kind=trouble.need,
+                    about=about,
+                    rollout=str(event.data.get("rollout_id", "")),
+                    reason=str(event.data.get("reason", "")),
+                    at=event.at,
                 )
+
+    def _halted(self, rollout: RolloutView, viewer: Principal) -> Iterator[Need]:
+        kind = HALTED.get(rollout.state)
+        if kind is not None and self._is_ours(rollout.skill, viewer):
+            ring = rollout.rings[rollout.ring - 1]
+            yield Need(
+                kind=kind,
+                about=rollout.skill,
+                rollout=rollout.rollout_id,
+                reason=rollout.reason,
+                at=ring.opened_at,
+            )
 
     def _newest(self, kind: str, viewer: Principal) -> tuple[Event, ...]:
         return self.log.past(viewer, EventQuery(kind=kind, limit=LATELY)).items

@@ -10,6 +10,7 @@ from hub.organisations.wiring import OrganisationsWing
 from hub.overview.needs import Needs
 from hub.overview.overview import Overviews
 from hub.robots.wiring import RobotsWing
+from hub.rollouts.wiring import RolloutsWing
 from hub.rounds.wiring import RoundsWing
 
 __all__ = ["OverviewWing", "wire"]
@@ -28,7 +29,10 @@ def wire(
     catalogue: CatalogueWing,
     robots: RobotsWing,
     rounds: RoundsWing,
+    rollouts: RolloutsWing,
 ) -> OverviewWing:
     """It only reads what other wings show."""
     needs = Needs(events.log, catalogue.skills, organisations.registry)
-    return OverviewWing(Overviews(catalogue.skills, rounds.campaigns, robots.roster, events.log, needs))
+    return OverviewWing(
+        Overviews(catalogue.skills, rounds.campaigns, robots.roster, rollouts.orders, events.log, needs)
+    )

@@ -70,6 +70,7 @@ class Enrolment:
                     organisation=organisation,
                     expires_at=expires,
                     hall_robots=request.hall_robots,
+                    issued_by=by.actor,
                 )
                 for token in tokens
             )
@@ -94,7 +95,9 @@ class Enrolment:
             if session.get(EnrolmentTokenRow, name) is None:  # strangers wait for no one's turn to write
                 raise _refusal("this enrolment token is unknown.")
         with self._database.write() as session:
-            token = session.get_one(EnrolmentTokenRow, name, with_for_update=True)
+            token = session.get(EnrolmentTokenRow, name, with_for_update=True)
+            if token is None:  # taken back meanwhile
+                raise _refusal("this enrolment token is unknown.")
             if token.robot_id is not None:
                 return self._repeat(session, token.robot_id, request.public_key)
             if token.expires_at < self._clock():

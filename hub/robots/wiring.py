@@ -9,6 +9,7 @@ from hub.clock import Clock
 from hub.robots.attendance import Attendance
 from hub.robots.enrolment import Enrolment
 from hub.robots.fits import Fits
+from hub.robots.join_tokens import JoinTokens
 from hub.robots.refusals import Refusals
 from hub.robots.roster import Roster
 from hub.settings import Settings
@@ -24,6 +25,7 @@ class RobotsWing:
     """Joining, who is there and who is missed, what each can run, and what each would not take."""
 
     enrolment: Enrolment
+    join_tokens: JoinTokens
     roster: Roster
     attendance: Attendance
     fits: Fits
@@ -43,6 +45,7 @@ def wire(
     roster = Roster(database, clock, settings.robot_active_seconds)
     return RobotsWing(
         enrolment=Enrolment(database, clock, access.key.public.text, gate_key.text, tuf.repository),
+        join_tokens=JoinTokens(database, clock),
         roster=roster,
         attendance=Attendance(database, clock, settings.robot_lost_seconds),
         fits=Fits(database, roster),

@@ -23,7 +23,7 @@ from hub.storage.record import note
 from hub.storage.tables.rollouts import RolloutRow
 from hub.storage.tables.skills import SkillRow
 from skills.messages.lists import Page, RolloutQuery
-from skills.messages.rollouts import RolloutCounts, RolloutOrder, RolloutRequest, RolloutView
+from skills.messages.rollouts import UNENDED, RolloutCounts, RolloutOrder, RolloutRequest, RolloutView
 
 __all__ = ["Rollouts"]
 
@@ -76,6 +76,13 @@ class Rollouts:
             return page_of(
                 session, found, ROLLOUT_ORDER, query, lambda rows: (rollout_line(row[0]) for row in rows)
             )
+
+    def under_way(self, viewer: Viewer, most: int) -> tuple[RolloutView, ...]:
+        """Roll-outs that the viewer sees and that have not ended, as in `rollouts`."""
+        with self.database.read() as session:
+            found = listed_rollouts(viewer, RolloutQuery()).where(RolloutRow.state.in_(UNENDED))
+            newest = found.order_by(*(key.desc() for key in ROLLOUT_ORDER.keys)).limit(most)
+            return tuple(rollout_line(row) for row in session.scalars(newest))
 
     def counts(self, viewer: Viewer) -> RolloutCounts:
         """How many roll-outs the viewer sees."""

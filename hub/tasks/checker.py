@@ -22,6 +22,7 @@ from hub.storage.database import Database
 from hub.storage.record import HUB, note, record, take_turn
 from hub.storage.tables.people import OrganisationRow
 from hub.storage.tables.tasks import TaskRow, TaskVersionRow
+from hub.storage.word_search import put_words
 from hub.tuf.contents import mark
 from hub.workers.job import Checked, CheckJob, Jobs, TaskSource
 from skills.errors import ZunftError
@@ -86,6 +87,8 @@ class Checker(QueueWorker[TaskVersionRow]):
             row.checked = checked.model_dump(mode="json")
             task = session.get_one(TaskRow, row.task)
             task.updated_at = now
+            if checked.passed:
+                put_words(session, "task", row.task, names=row.task, rest=f"{row.title} {row.summary}")
             mark(session, task.organisation)
             what: dict[str, str | int] = {"version": row.number, "digest": row.digest}
             note(session, f"task.{state}", now, by=HUB, subject=row.task, **what)

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import hub.workers.comparing
 import hub.workers.explaining
+import hub.workers.filming
 import hub.workers.untrained  # noqa: F401 - a kind of job is known once it is imported
 from envs.task import Task, load_task
 from hub.merging import Engine, choose_engine

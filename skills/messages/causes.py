@@ -7,7 +7,21 @@ from pydantic import Field
 from skills.manifest import Digest
 from skills.messages.base import Message
 
-__all__ = ["Cause", "Explanation"]
+__all__ = ["Cause", "Explanation", "Part"]
+
+
+class Part(Message):
+    """Episodes in which a figure lay in one place, with Wilson's 95 % interval of their success.
+
+    Attributes:
+        where: Such as `2`, a word, or `0.12 to 0.31`.
+    """
+
+    where: str
+    episodes: int = Field(ge=1)
+    success: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
 
 
 class Cause(Message):
@@ -24,6 +38,7 @@ class Cause(Message):
         low: Lower end of the effect's 95 % interval (Newcombe's hybrid score).
         high: Its upper end.
         chance: Probability of a difference as great were there none, times the parts that were looked at.
+        parts: Success over all of the figure, from its least to its greatest.
     """
 
     figure: str
@@ -36,6 +51,7 @@ class Cause(Message):
     low: float
     high: float
     chance: float = Field(ge=0, le=1)
+    parts: tuple[Part, ...] = Field(min_length=1)
 
     def in_words(self) -> str:
         """What goes with failure: `delay is 2 steps`."""

@@ -72,7 +72,13 @@ class ListQuery(Message):
 class SkillQuery(ListQuery):
     """Which skills, and in what order."""
 
-    text: Words = Field(default="", description="Words, each in name, task or summary, in any case.")
+    text: Words = Field(
+        default="",
+        description=(
+            "Beginnings of words of name, task, summary, sensors and motions, in any case; where no skill "
+            "has all of them, some. Those whose names have them come first."
+        ),
+    )
     task: Words = ""
     embodiment: Arm = Field(default="", description="The stable version was measured on this one.")
     organisation: Words = ""
@@ -80,9 +86,13 @@ class SkillQuery(ListQuery):
     lowest_score: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="Of the stable version, at least."
     )
+    robot: Words = Field(default="", description="Id of a robot that can run the stable version.")
     sort: Literal["name", "updated", "score"] = Field(
         default="name",
-        description="`updated`: the last one first; `score`: by the lower end of stable's interval.",
+        description=(
+            "`updated`: the last one first; `score`: by the lower end of stable's interval, on the arm that "
+            "is asked for or the robot's."
+        ),
     )
 
 

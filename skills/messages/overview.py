@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from skills.messages.base import Message
 from skills.messages.campaigns import CampaignView
 from skills.messages.events import Event
 from skills.messages.robots import RobotCounts
+from skills.messages.rollouts import RolloutView
 
 __all__ = ["Begun", "Need", "NeedKind", "Overview"]
 
 NeedKind = Literal[
     "candidate_rejected", "release_refused", "campaign_failed", "task_refused", "robots_lost",
-    "robots_refuse", "quota",
+    "robots_refuse", "quota", "rollout_waits", "rollout_paused", "rollout_stopped",
 ]  # fmt: skip
 
 SENTENCES: dict[NeedKind, str] = {
@@ -25,6 +28,9 @@ SENTENCES: dict[NeedKind, str] = {
     "robots_lost": "{number} of your robots are missed.",
     "robots_refuse": "{number} of your robots would not take a version.",
     "quota": "{about} has nearly used up what it may.",
+    "rollout_waits": "The roll-out of {about} waits for a word before its next ring.",
+    "rollout_paused": "The roll-out of {about} is paused.",
+    "rollout_stopped": "A version of {about} failed on robots and was taken back.",
 }
 
 
@@ -35,6 +41,7 @@ class Need(Message):
         kind: What.
         about: The skill, task or organisation; empty for robots.
         number: How many robots.
+        rollout: The id of the roll-out, where it is about one.
         reason: More of it.
         at: Since when; None: not known.
     """
@@ -42,6 +49,7 @@ class Need(Message):
     kind: NeedKind
     about: str = ""
     number: int = 1
+    rollout: str = Field(default="", exclude_if=lambda it: not it)
     reason: str = ""
     at: datetime | None = None
 
@@ -63,6 +71,7 @@ class Overview(Message):
 
     Attributes:
         campaigns: That run, newest first.
+        rollouts: That are under way, newest first.
         robots: None for who sees no robots.
         needs: What needs a person, the newest first; nothing for who could not act.
         events: What happened last, newest first.
@@ -70,6 +79,7 @@ class Overview(Message):
     """
 
     campaigns: tuple[CampaignView, ...]
+    rollouts: tuple[RolloutView, ...] = ()
     robots: RobotCounts | None
     needs: tuple[Need, ...]
     events: tuple[Event, ...]

@@ -16,6 +16,8 @@ __all__ = [
     "EnrolmentRequest",
     "EnrolmentToken",
     "EnrolmentTokenRequest",
+    "JoinToken",
+    "QrRequest",
     "Refusal",
     "RefusalCode",
     "RobotCounts",
@@ -51,6 +53,28 @@ class EnrolmentToken(Message):
     token: str
     organisation: str
     expires_at: datetime
+
+
+class JoinToken(Message):
+    """A token that is still good, for one robot; what it is was shown once to who made it.
+
+    Attributes:
+        token_id: What it is called, by its hash.
+        issued_by: As the audit log has it; empty: an older hub did not say.
+        hall_robots: It is for a hall, for at most so many robots.
+    """
+
+    token_id: str
+    organisation: str
+    issued_by: str
+    expires_at: datetime
+    hall_robots: int | None = Field(default=None, exclude_if=lambda many: many is None)
+
+
+class QrRequest(Message):
+    """What a camera is to read; it is drawn and forgotten."""
+
+    text: str = Field(min_length=1, max_length=1000)
 
 
 class EnrolmentRequest(Message):

@@ -105,3 +105,20 @@ def test_the_interval_is_newcombe_s() -> None:
     assert cause.where == "is 1"
     assert (round(cause.low, 4), round(cause.high, 4)) == (0.0524, 0.3339)
     assert wilson_interval(0, 10)[0] == 0
+
+
+def test_parts_of_a_figure_hold_each_episode_once_in_order() -> None:
+    rng = np.random.default_rng(3)
+    table: Table = {"friction": rng.random(400), "delay": rng.choice([0.0, 1.0, 2.0], 400)}
+    episodes = Episodes(rng.random(400) < 0.2 + 0.7 * (table["friction"].astype(np.float64) < 0.5), table, {})
+    found = {cause.figure: cause for cause in causes_of(episodes)}
+    assert causes_of(episodes)[0].figure == "friction"
+    for cause in found.values():
+        assert sum(part.episodes for part in cause.parts) == 400
+        assert all(part.low <= part.success <= part.high for part in cause.parts)
+    assert len(found["friction"].parts) == 8
+    starts = [float(part.where.split(" to ")[0]) for part in found["friction"].parts]
+    assert starts == sorted(starts)
+    assert found["friction"].parts[0].success > found["friction"].parts[-1].success
+    if "delay" in found:
+        assert [part.where for part in found["delay"].parts] == ["0", "1", "2"]

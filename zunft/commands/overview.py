@@ -15,7 +15,9 @@ def overview(token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> Non
         counts = found.robots
         robots = f"{counts.online} online, {counts.away} away, {counts.lost} lost"
     running = [f"{each.order.skill} (round {each.rounds_ended + 1})" for each in found.campaigns]
-    said = {"campaigns": ", ".join(running) or "none is running"} | ({"robots": robots} if robots else {})
+    rings = [f"{each.skill} v{each.new} ({each.state}, ring {each.ring})" for each in found.rollouts]
+    said = {"campaigns": ", ".join(running) or "none is running"}
+    said |= ({"roll-outs": ", ".join(rings)} if rings else {}) | ({"robots": robots} if robots else {})
     needs = [
         (f"{each.at:%m-%d %H:%M}" if each.at else "", each.in_words(), each.reason) for each in found.needs
     ]

@@ -22,6 +22,7 @@ from skills.messages.skills import (
 )
 from skills.signing import VerifyKey
 from skills.skill import Skill
+from zunft.commands.compare import compare
 from zunft.commands.connection import (
     DEFAULT_HUB,
     Hub,
@@ -45,6 +46,7 @@ from zunft.new_skill import new_skill, read_network
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
+app.command("compare", epilog="Example: [bold]zunft skill compare weld-seam@stable 8[/]")(compare)
 app.command("explain", epilog="Example: [bold]zunft skill explain weld-seam@7[/]")(explain)
 app.command(
     "replay", epilog="Example: [bold]zunft skill replay weld-seam@7 --embodiment ur5e -o film.json[/]"
@@ -182,7 +184,7 @@ def publish(
 def list_skills(
     token: Token = "",
     hub: Hub = DEFAULT_HUB,
-    text: Annotated[str, typer.Option(help="Only those with this in name, task or summary.")] = "",
+    text: Annotated[str, typer.Option(help="Words, or what it should do: the most fitting first.")] = "",
     task: Annotated[str, typer.Option(help="Only skills for this task.")] = "",
     embodiment: Annotated[str, typer.Option(help="Only those measured on this arm.")] = "",
     organisation: Organisation = "",
@@ -190,6 +192,9 @@ def list_skills(
     lowest_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Only those whose stable version reached it.")
     ] = None,
+    robot: Annotated[
+        str, typer.Option(help="Only those whose stable version this robot can run, by its id.")
+    ] = "",
     sort: Annotated[
         Literal["name", "updated", "score"], typer.Option(help="score: the best first; updated: the last.")
     ] = "name",
@@ -206,6 +211,7 @@ def list_skills(
         "organisation": organisation,
         "channel": channel,
         "lowest_score": lowest_score,
+        "robot": robot,
         "sort": sort,
         "limit": limit,
         "cursor": cursor,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from skills.messages.robots import EnrolmentTokenRequest
+from skills.messages.lists import ListQuery
+from skills.messages.robots import EnrolmentTokenRequest, JoinToken
 from zunft.commands.connection import DEFAULT_HUB, Hub, Json, Token, connect, request
-from zunft.commands.output import tell
+from zunft.commands.listing import All, Cursor, Limit, listed, tell_page
+from zunft.commands.output import table, tell
 
 __all__ = ["app"]
 
@@ -43,3 +46,34 @@ def create_tokens(
     }
     made = connect(hub, token).create_tokens(request(EnrolmentTokenRequest, wanted))
     tell(made, *(each.token for each in made), as_json=as_json)
+
+
+@app.command("list", epilog="Example: [bold]zunft token list --all[/]")
+def list_tokens(
+    token: Token,
+    hub: Hub = DEFAULT_HUB,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+    whole: All = False,
+    as_json: Json = False,
+) -> None:
+    """Show tokens with which a robot could still join: who made them, and until when."""
+    query = request(ListQuery, {"limit": limit, "cursor": cursor})
+    page = listed(connect(hub, token).join_tokens, query, whole=whole)
+    rows = [
+        (each.token_id, each.organisation, each.issued_by, f"{each.expires_at:%Y-%m-%d %H:%M}", _for(each))
+        for each in page.items
+    ]
+    columns = ("token", "organisation", "made by", "valid until (UTC)", "for")
+    tell_page(page, table(columns, rows) if rows else "No token is left.", as_json=as_json)
+
+
+@app.command("revoke", epilog="Example: [bold]zunft token revoke 0f3a91c25d7be846[/]")
+def revoke_token(token_id: str, token: Token, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Let nobody join with a token any more; robots that have joined stay."""
+    connect(hub, token).revoke_join_token(token_id)
+    tell({"revoked": token_id}, f"Nobody joins with {escape(token_id)} any more.", as_json=as_json)
+
+
+def _for(each: JoinToken) -> str:
+    return "one robot" if each.hall_robots is None else f"a hall of at most {each.hall_robots} robots"

@@ -54,7 +54,7 @@ from skills.messages.costs import StopWhen
 from skills.messages.plans import TrainingPlan
 from skills.messages.rounds import RobotAtWork, RoundView
 
-__all__ = ["page"]
+__all__ = ["order_in_words", "page"]
 
 COLUMNS = (
     later("Round"),
@@ -138,7 +138,7 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
             body = table(_("Gain in mean return by each delta, newest round first, the least first"), GAINS)
             gains = Entries[Gain](body, _gain_key, ShownGain)
         with section(_("The order"), "section card"):
-            pairs(_order_in_words(order))
+            pairs(order_in_words(order))
 
     def show(found: CampaignPage, now: datetime) -> None:
         campaign = found.campaign
@@ -290,7 +290,8 @@ def _show_figures(figures: FigureRow, campaign: CampaignView) -> None:
     )
 
 
-def _order_in_words(order: CampaignRequest) -> dict[str, str]:
+def order_in_words(order: CampaignRequest) -> dict[str, str]:
+    """What was ordered, line by line: what is said, by its name."""
     merge, gate = order.merge, order.gate
     full = plural(order.target, "delta") if order.target else _("the deltas of all active robots")
     return {

@@ -11,13 +11,27 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
-from hub.console.elements import Entries, Success, block, cell, link, number_cell, section, table, text
+from hub.console.acting import form
+from hub.console.elements import (
+    Command,
+    Entries,
+    Success,
+    block,
+    cell,
+    link,
+    number_cell,
+    section,
+    table,
+    text,
+)
 from hub.console.frame import frame, reading_of
 from hub.console.grids import Choice, Column, crumbs, filters, grid
 from hub.console.language import _, later
 from hub.console.live import live
+from hub.console.pages.campaign import order_in_words
 from hub.console.queries.asking import Asked
 from hub.console.queries.compare import ArmPair, ComparePage, read_comparison
+from hub.console.reading import may_operate
 from hub.console.words import (
     ago,
     amount,
@@ -30,10 +44,16 @@ from hub.console.words import (
     signed,
     state_in_words,
 )
+from skills.messages.base import API
+from skills.messages.comparisons import ArmComparison, Comparison, TensorDistance
 from skills.messages.skills import Compared, VersionView
 
 __all__ = ["page"]
 
+SAME_JOBS = later(
+    "Both versions faced the same held-out robots and jobs, by which neither was chosen. "
+    "Where the interval lies on one side of zero, they differ."
+)
 VERDICTS = (later("not worse"), later("worse"), later("open"))
 """What a gate finds, in the API's words."""
 
@@ -67,7 +87,8 @@ def _build(
         link(_("Their worst episodes, side by side"), f"{here}/replay?{numbers}", "also")
         with section(_("On the same jobs"), "section card"):
             paired = text("p")
-        with section(_("Arm by arm"), "section card") as by_arm:
+        measured = MeasuredPart(first, viewer)
+        with section(_("At their own gates"), "section card") as by_arm:
             columns = (
                 _("Arm"),
                 _("Success of {older}", older=older),
@@ -85,7 +106,8 @@ def _build(
         paired.text = _in_words(found.paired, older, newer)
         by_arm.set_visibility(bool(found.arms))
         arms.show(found.arms, now)
-        facts.show(_facts(found.left, found.right, now), now)
+        measured.show(found, now)
+        facts.show([*_facts(found.left, found.right, now), *_ordered(found)], now)
 
     return show
 
@@ -112,6 +134,86 @@ class ArmRow:
         self._difference.text = (
             signed(pair.right.score - pair.left.score) if both and pair.left and pair.right else ""
         )
+
+
+class MeasuredPart:
+    """What a worker found on the same jobs, or the button that has it found."""
+
+    def __init__(self, first: ComparePage, viewer: Viewer) -> None:
+        name, older, newer = first.left.skill, first.left.version, first.right.version
+        with section(_("Arm by arm, on the same jobs"), "section card") as self._known:
+            self._arms = grid(
+                _("Arms on the same jobs"), _paired_columns(older, newer), lambda it: it.embodiment
+            )
+            text("p", _(SAME_JOBS), "note step")
+        with section(_("How far their weights lie apart"), "section card") as self._weights:
+            self._distance = text("p")
+            self._tensors = grid(_("Tensors that moved most"), TENSORS, lambda each: each.name)
+        with section(_("Compare on the same jobs"), "section card") as self._unknown:
+            text("p", _("A worker runs both on many held-out robots and jobs; a minute or two."), "note")
+            if may_operate(viewer, first.owner):
+                path = f"{API}/skills/{quote(name)}/versions/{older}/comparisons/{newer}"
+                goal = f"/skills/{quote(name)}/compare?left={older}&right={newer}"
+                with block("div", "step"), form(path, _("Measure"), goal=goal):
+                    pass
+            Command(f"zunft skill compare {name}@{older} {newer}")
+
+    def show(self, found: ComparePage, now: datetime) -> None:
+        """As far as it is known."""
+        told = found.compared
+        for part in (self._known, self._weights):
+            part.set_visibility(told is not None)
+        self._unknown.set_visibility(told is None and found.left.version != found.right.version)
+        if told is not None:
+            self._arms.show(told.arms, now)
+            self._tensors.show(told.weights.largest, now)
+            self._distance.text = _distance_in_words(told)
+
+
+def _paired_columns(older: int, newer: int) -> tuple[Column[ArmComparison], ...]:
+    return (
+        Column(later("Arm"), lambda each, _now: each.embodiment, look="name"),
+        Column(f"v{older}", lambda each, _now: percent(each.left / each.jobs), look="number"),
+        Column(f"v{newer}", lambda each, _now: percent(each.right / each.jobs), look="number"),
+        Column(
+            later("Difference, 95 % interval"),
+            lambda each, _now: _(
+                "{difference} ({low} to {high})",
+                difference=signed(each.difference),
+                low=signed(each.low),
+                high=signed(each.high),
+            ),
+            look="number",
+        ),
+        Column(later("Only the later"), lambda each, _now: count(each.wins), look="number", minor=True),
+        Column(later("Only the earlier"), lambda each, _now: count(each.losses), look="number", minor=True),
+        Column(later("Jobs"), lambda each, _now: count(each.jobs), look="number", minor=True),
+    )
+
+
+def _distance_in_words(told: Comparison) -> str:
+    weights = told.weights
+    said = _(
+        "{share} of the length of v{older}'s weights (L2).", share=percent(weights.relative), older=told.left
+    )
+    if not weights.others:
+        return said
+    alone = _("Tensors that only one has: {tensors}.", tensors=count(weights.others))
+    return f"{said} {alone}"
+
+
+TENSORS: tuple[Column[TensorDistance], ...] = (
+    Column(later("Tensor"), lambda each, _now: each.name, look="mono"),
+    Column(later("Moved, of its own length"), lambda each, _now: percent(each.relative), look="number"),
+)
+
+
+def _ordered(found: ComparePage) -> list[Fact]:
+    """The campaigns that made them: their orders, line by line."""
+    left, right = ({} if it is None else order_in_words(it.order) for it in found.campaigns)
+    ids = [it.campaign_id if it else "" for it in found.campaigns]
+    lines = [(_("Campaign"), ids[0], ids[1])] if any(ids) else []
+    return lines + [(name, left.get(name, ""), right.get(name, "")) for name in {**left, **right}]
 
 
 def _in_words(paired: Compared | None, older: str, newer: str) -> str:

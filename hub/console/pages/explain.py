@@ -12,7 +12,8 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.acting import form
-from hub.console.elements import Command, block, section, text
+from hub.console.charts import cause_chart
+from hub.console.elements import Chart, Command, Entries, block, section, text
 from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, crumbs, grid
 from hub.console.language import _, later
@@ -68,6 +69,8 @@ def _build(address: str, viewer: Viewer, first: ExplainPage) -> Callable[[Explai
                 ),
                 "note step",
             )
+        with section(_("Success over each figure"), "section") as plotted:
+            plots = Entries[Cause](block("div", "cards"), lambda each: each.figure, CausePlot)
         with section(_("Find out"), "section card") as unknown:
             text(
                 "p", _("A worker runs the version on many held-out robots and jobs; about a minute."), "note"
@@ -82,6 +85,7 @@ def _build(address: str, viewer: Viewer, first: ExplainPage) -> Callable[[Explai
     def show(found: ExplainPage, now: datetime) -> None:
         told = found.explanation
         known.set_visibility(told is not None and bool(told.causes))
+        plotted.set_visibility(told is not None and bool(told.causes))
         unknown.set_visibility(told is None)
         lead.text = _("Nobody has measured this yet.")
         if told is not None:
@@ -91,5 +95,22 @@ def _build(address: str, viewer: Viewer, first: ExplainPage) -> Callable[[Explai
                 episodes=count(told.episodes),
             )
             causes.show(told.causes, now)
+            plots.show(told.causes, now)
 
     return show
+
+
+class CausePlot:
+    """A figure that goes with failure: success over all of it."""
+
+    def __init__(self) -> None:
+        with block("article", "card") as self.element:
+            self._name = text("h3")
+            self._chart = Chart(_("No episodes."), "chart low")
+
+    def show(self, cause: Cause, now: datetime) -> None:  # noqa: ARG002 - every entry is told the time
+        """The figure as it was measured."""
+        self._name.text = cause.in_words()
+        parts = (f"{part.where}: {percent(part.success)}" for part in cause.parts)
+        said = _("Success over {figure}: {parts}", figure=cause.figure, parts=", ".join(parts))
+        self._chart.show(cause_chart(cause), said)

@@ -52,11 +52,16 @@ async def page(request: Request) -> RedirectResponse | None:
                 _("Good for, in seconds"), "valid_seconds", type="number", value=DAY, min="60", max="31536000"
             )
         with section(_("2. On each robot, once"), "section card"):
-            text("p", _("A line for each robot, with its token, appears here. It is shown only now."), "note")
-            described(block("div", "told"), data_told="")
+            text(
+                "p",
+                _("Here comes a line for each robot, with its token, and a code to scan; only now."),
+                "note",
+            )
+            described(block("div", "told"), data_told="", data_codes=f"{API}/qr-codes")
         with section(_("3. Let it work"), "section card"):
             text("p", _("It practises when a campaign asks it to, and takes new stable versions."), "note")
             Command("zunft robot run")
         with block("p", "section"):
             link(_("See the fleet"), "/robots", "secondary")
+            link(_("Tokens that are still good"), "/people#tokens", "also")
     return None

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from hub.access.principal import Viewer
 from hub.console.acting import Act
 from hub.console.claims import CLAIMS, drift_in_words, guards_in_words, in_use, jobs_in_words, since
-from hub.console.elements import Badge, Command, FigureRow, block, section, text
+from hub.console.elements import Badge, Command, FigureRow, block, link, section, text
 from hub.console.frame import frame, hub_address, reading_of
 from hub.console.grids import Column, crumbs, grid
 from hub.console.happenings import in_words
@@ -49,6 +49,7 @@ def _build(address: str, viewer: Viewer, first: RobotPage) -> Callable[[RobotPag
         with block("div", "titled"):
             text("h1", robot.name)
             badge = Badge()
+            link(_("Skills that fit it"), f"/skills?robot={quote(robot.robot_id)}", "secondary apart")
             forget = _forget(first) if may_operate(viewer, robot.organisation) else None
         figures = FigureRow((later("Arm"), later("Organisation"), later("Last seen"), later("Joined")))
         refusal = Refused()

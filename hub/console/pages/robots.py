@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
@@ -124,6 +125,11 @@ COLUMNS: tuple[Column[Line], ...] = (
     ),
     Column(later("State"), lambda line, _now: line[0].state, look="badge"),
     Column(later("Arm"), lambda line, _now: line[0].embodiment),
+    Column(
+        later("Fits it"),
+        lambda _line, _now: _("Skills"),
+        target=lambda line: f"/skills?robot={quote(line[0].robot_id)}",
+    ),
     Column(later("Organisation"), lambda line, _now: line[0].organisation, minor=True),
     Column(later("Last seen"), at=lambda line: line[0].last_seen_at, never=later("never")),
     Column(later("Uses"), _each(lambda use, now: f"{use.skill} {in_use(use, now)}"), aside=_each(since)),

@@ -29,10 +29,9 @@ from hub.console.language import _, later
 from hub.console.live import live
 from hub.console.pictures import TaskPicture
 from hub.console.queries.asking import Asked
-from hub.console.queries.skills import read_skills
+from hub.console.queries.skills import SkillsPage, read_skills
 from hub.console.words import count
-from skills.messages.lists import Page
-from skills.messages.skills import SkillView
+from skills.messages.skills import ScoreView, SkillView, VersionView
 
 __all__ = ["page"]
 
@@ -45,7 +44,7 @@ COLUMNS = (
     later("Updated"),
 )
 FIELDS = (
-    Search(later("Words"), "text"),
+    Search(later("Words, or what it should do"), "text"),
     Search(later("Task"), "task"),
     Search(later("Measured on arm"), "embodiment"),
     Search(later("Organisation"), "organisation"),
@@ -63,6 +62,15 @@ FIELDS = (
     ),
 )
 
+BY_WORDS = later(
+    "Searched by words and their beginnings, not by meaning: in name, task, summary, sensors and motions. "
+    "Where no skill has all of them, these have some. Those whose names have them come first."
+)
+
+FITTING = later(
+    "Skills whose stable version {robot} can run, by what it has said of itself. Success is that on {arm}."
+)
+
 
 async def page(request: Request) -> RedirectResponse | None:
     """Serve a page of the catalogue."""
@@ -72,8 +80,9 @@ async def page(request: Request) -> RedirectResponse | None:
 
 
 def _build(
-    address: str, asked: Asked, viewer: Viewer, _first: Page[SkillView]
-) -> Callable[[Page[SkillView], datetime], None]:
+    address: str, asked: Asked, viewer: Viewer, first: SkillsPage
+) -> Callable[[SkillsPage, datetime], None]:
+    fields: tuple[Search | Choice, ...] = (*FIELDS, *_of_robots(first))
     with frame(_("Skills"), viewer):
         text("h1", _("Skills"))
         text(
@@ -84,33 +93,48 @@ def _build(
             ),
             "lead",
         )
-        filters("/skills", asked, *FIELDS)
+        filters("/skills", asked, *fields)
+        if asked.get("text"):
+            text("p", _(BY_WORDS), "note")
+        if first.robot is not None:
+            text("p", _(FITTING, robot=first.robot.name, arm=first.arm), "note")
         with block("section", "card") as listed:
-            rows = Entries[SkillView](table(_("Skills"), COLUMNS), lambda skill: skill.name, SkillRow)
+            row = partial(SkillRow, first.arm)
+            rows = Entries[SkillView](table(_("Skills"), COLUMNS), lambda skill: skill.name, row)
             pager = Pager("/skills", asked)
         nothing = text("p", _("No skill is like that."), "blank")
-        first = empty(
+        beginning = empty(
             _("Publish a first skill"),
             _("Robots need something to start from: an untrained network that fits the task."),
             "zunft skill new weld-seam -o weld-seam.skill",
             f"zunft skill publish weld-seam.skill --hub {address} --token TOKEN",
         )
-    is_filtered = any(asked.get(field.name) for field in FIELDS)
+    is_filtered = any(asked.get(field.name) for field in fields)
 
-    def show(found: Page[SkillView], now: datetime) -> None:
-        listed.set_visibility(bool(found.items))
-        nothing.set_visibility(not found.items and is_filtered)
-        first.set_visibility(not found.items and not is_filtered)
-        rows.show(found.items, now)
-        pager.show(found.next)
+    def show(found: SkillsPage, now: datetime) -> None:
+        skills = found.skills
+        listed.set_visibility(bool(skills.items))
+        nothing.set_visibility(not skills.items and is_filtered)
+        beginning.set_visibility(not skills.items and not is_filtered)
+        rows.show(skills.items, now)
+        pager.show(skills.next)
 
     return show
 
 
-class SkillRow:
-    """A skill on one line."""
+def _of_robots(first: SkillsPage) -> tuple[Choice, ...]:
+    """The filter by one's robots, for who has any."""
+    shown = {each.robot_id: each for each in (*first.robots, *((first.robot,) if first.robot else ()))}
+    named = sorted(shown.values(), key=lambda each: each.name)
+    names = {each.robot_id: f"{each.name} ({each.embodiment})" for each in named}
+    return (Choice(later("Fits robot"), "robot", names),) if names else ()
 
-    def __init__(self) -> None:
+
+class SkillRow:
+    """A skill on one line; its success on an arm, or over all."""
+
+    def __init__(self, arm: str) -> None:
+        self._arm = arm
         with block("tr") as self.element:
             with cell(_("Skill"), "head"), block("div", "pictured"):
                 self._picture = TaskPicture()
@@ -132,6 +156,12 @@ class SkillRow:
         self._name.text, self._summary.text, self._task.text = skill.name, skill.summary, skill.task
         described(self._name, href=f"/skills/{skill.name}")
         self._stable.text = f"v{stable.version}" if stable else _("none yet")
-        self._success.show(stable.score if stable else None)
+        self._success.show(_score(stable, self._arm) if stable else None)
         self._robots.text = count(stable.contributors) if stable else "0"
         self._updated.show(skill.updated_at, now)
+
+
+def _score(stable: VersionView, arm: str) -> ScoreView | None:
+    if not arm:
+        return stable.score
+    return stable.gate.by_embodiment.get(arm) if stable.gate else None

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.beginning import FirstSteps
+from hub.console.claims import badge_of
 from hub.console.elements import (
     Badge,
     Entries,
@@ -35,6 +36,7 @@ from skills.messages.campaigns import CampaignView
 from skills.messages.events import Event
 from skills.messages.overview import Need, NeedKind
 from skills.messages.robots import RobotCounts
+from skills.messages.rollouts import RolloutView
 from skills.messages.rounds import RoundView
 
 __all__ = ["page"]
@@ -47,6 +49,9 @@ SENTENCES: dict[NeedKind, str] = {
     "robots_lost": later("{number} of your robots are missed."),
     "robots_refuse": later("{number} of your robots would not take a version."),
     "quota": later("{about} has nearly used up what it may."),
+    "rollout_waits": later("The roll-out of {about} waits for a word before its next ring."),
+    "rollout_paused": later("The roll-out of {about} is paused."),
+    "rollout_stopped": later("A version of {about} failed on robots and was taken back."),
 }
 NEEDS: dict[NeedKind, str] = {
     "candidate_rejected": "/skills/{about}",
@@ -56,9 +61,28 @@ NEEDS: dict[NeedKind, str] = {
     "robots_lost": "/robots?state=lost",
     "robots_refuse": "/robots?refusing=true",
     "quota": "/people",
+    "rollout_waits": "/rollouts/{rollout}",
+    "rollout_paused": "/rollouts/{rollout}",
+    "rollout_stopped": "/rollouts/{rollout}",
 }
 """Where a person goes on."""
 
+ROLLING: tuple[Column[RolloutView], ...] = (
+    Column(
+        later("Roll-out"),
+        lambda each, _now: f"{each.skill} v{each.new}",
+        look="name",
+        target=lambda each: f"/rollouts/{each.rollout_id}",
+        aside=lambda each, _now: _("in place of v{version}", version=each.old),
+    ),
+    Column(later("State"), lambda each, _now: badge_of(each.state), look="badge"),
+    Column(
+        later("Ring"),
+        lambda each, _now: _("{number} of {total}", number=each.ring, total=len(each.rings)),
+        look="number",
+    ),
+    Column(later("Since"), at=lambda each: each.rings[each.ring - 1].opened_at, never=later("not yet")),
+)
 HAPPENED: tuple[Column[Event], ...] = (
     Column(later("What"), lambda each, _: in_words(each), target=lambda each: address_of(each) or "/"),
     Column(later("When"), at=lambda each: each.at),
@@ -84,6 +108,8 @@ def _build(address: str, viewer: Viewer, first: StartPage) -> Callable[[StartPag
             needs = Entries[Need](block("ul", "needs"), _need_key, NeedLine)
         with section(_("Campaigns under way")) as running:
             cards = Entries[CampaignView](block("div", "cards"), _campaign_key, CampaignCard)
+        with section(_("Roll-outs under way"), "section card") as rolling:
+            rollouts = grid(_("Roll-outs under way, newest first"), ROLLING, lambda each: each.rollout_id)
         with section(_("What happened last"), "section card") as past:
             events = grid(_("Events, newest first"), HAPPENED, lambda each: each.id)
 
@@ -96,8 +122,10 @@ def _build(address: str, viewer: Viewer, first: StartPage) -> Callable[[StartPag
             _show_robots(figures, seen.robots)
         for part, wanted in ((needed, seen.needs), (running, seen.campaigns), (past, seen.events)):
             part.set_visibility(bool(wanted))
+        rolling.set_visibility(bool(seen.rollouts))
         needs.show(seen.needs, now)
         cards.show(seen.campaigns, now)
+        rollouts.show(seen.rollouts, now)
         events.show(seen.events, now)
 
     return show
@@ -135,7 +163,8 @@ class NeedLine:
         """It as it is now."""
         self._what.text = _(SENTENCES[need.kind], about=need.about, number=count(need.number))
         self._why.text = need.reason
-        described(self._what, href=NEEDS[need.kind].format(about=quote(need.about)))
+        address = NEEDS[need.kind].format(about=quote(need.about), rollout=quote(need.rollout))
+        described(self._what, href=address)
         self._when.show(need.at, now)
 
 

@@ -8,6 +8,9 @@ from hub.access.principal import Viewer
 from hub.console.queries.asking import Asked
 from hub.console.reading import must_see
 from hub.services import Services
+from skills.errors import ConflictError, NotFoundError
+from skills.messages.campaigns import CampaignView
+from skills.messages.comparisons import Comparison
 from skills.messages.lists import VersionQuery
 from skills.messages.skills import Compared, ScoreView, VersionView
 
@@ -32,6 +35,9 @@ class ComparePage:
         left: The earlier one.
         right: The later one.
         paired: The later one's gate held it to the earlier one, job by job; None: it did not.
+        compared: What a worker found in jobs that none of them was chosen by; None: nobody had them compared.
+        campaigns: That made each; None: none did.
+        owner: The skill's organisation.
     """
 
     numbers: tuple[int, ...]
@@ -39,6 +45,9 @@ class ComparePage:
     right: VersionView
     arms: tuple[ArmPair, ...]
     paired: Compared | None
+    compared: Comparison | None
+    campaigns: tuple[CampaignView | None, CampaignView | None]
+    owner: str
 
 
 def read_comparison(hub: Services, name: str, asked: Asked, viewer: Viewer) -> ComparePage:
@@ -52,7 +61,30 @@ def read_comparison(hub: Services, name: str, asked: Asked, viewer: Viewer) -> C
         asked.get("right") or str(numbers[0]),
     ]
     left, right = sorted((skills.version(name, ref, viewer) for ref in chosen), key=lambda each: each.version)
-    return ComparePage(numbers, left, right, _arms(left, right), _paired(left, right))
+    try:
+        compared = hub.catalogue.comparisons.comparison(name, str(left.version), str(right.version), viewer)
+    except ConflictError:
+        compared = None
+    return ComparePage(
+        numbers=numbers,
+        left=left,
+        right=right,
+        arms=_arms(left, right),
+        paired=_paired(left, right),
+        compared=compared,
+        campaigns=(_campaign(hub, left, viewer), _campaign(hub, right, viewer)),
+        owner=skills.skill(name, viewer).organisation,
+    )
+
+
+def _campaign(hub: Services, version: VersionView, viewer: Viewer) -> CampaignView | None:
+    if version.round_id is None:
+        return None
+    try:
+        made_in = hub.rounds.campaigns.round(version.round_id, viewer)
+        return hub.rounds.campaigns.campaign(made_in.campaign_id, viewer)
+    except NotFoundError:  # it was another hall's
+        return None
 
 
 def _arms(left: VersionView, right: VersionView) -> tuple[ArmPair, ...]:

@@ -11,18 +11,26 @@ from hub.events.audit import ChainFinding
 from hub.services import Services
 from skills.errors import UnauthorizedError
 from skills.messages.events import AuditEntry
-from skills.messages.lists import AuditQuery, OrganisationQuery, Page, UserQuery
+from skills.messages.lists import AuditQuery, ListQuery, OrganisationQuery, Page, UserQuery
 from skills.messages.organisations import OrganisationView
+from skills.messages.robots import JoinToken
 from skills.messages.users import UserView
 
 __all__ = ["AuditPage", "AuditReader", "PeoplePage", "read_people"]
 
+TOKENS = 50
+"""For joining, on the page; those behind them are for `zunft token list`."""
+
 
 @dataclass(frozen=True)
 class PeoplePage:
-    """Everything on `/people`: one's colleagues and one's organisation; all of them for admins."""
+    """Everything on `/people`: one's colleagues and one's organisation; all of them for admins.
+
+    `tokens`: with which a robot could still join, the first to end first.
+    """
 
     people: Page[UserView]
+    tokens: Page[JoinToken]
     organisations: tuple[OrganisationView, ...]
 
 
@@ -39,6 +47,7 @@ def read_people(hub: Services, asked: Asked, viewer: Viewer) -> PeoplePage:
     by = operator_of(viewer)
     return PeoplePage(
         hub.organisations.accounts.colleagues(by, query_of(UserQuery, asked)),
+        hub.robots.join_tokens.tokens(by, ListQuery(limit=TOKENS)),
         hub.organisations.registry.organisations(by, OrganisationQuery()).items,
     )
 

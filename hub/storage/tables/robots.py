@@ -14,7 +14,10 @@ __all__ = ["EnrolmentTokenRow", "InterestRow", "NonceRow", "RobotRow"]
 
 
 class EnrolmentTokenRow(Base):
-    """A one-time token by hash; `robot_id` once it is used; `hall_robots` as in `RobotRow`."""
+    """A one-time token by hash; `robot_id` once it is used; `hall_robots` as in `RobotRow`.
+
+    `issued_by` is who made it, as in the audit log; empty where an older hub did not say.
+    """
 
     __tablename__ = "enrolment_tokens"
     token_hash: Mapped[str] = mapped_column(primary_key=True)
@@ -22,6 +25,7 @@ class EnrolmentTokenRow(Base):
     expires_at: Mapped[datetime]
     robot_id: Mapped[str | None]
     hall_robots: Mapped[int | None]
+    issued_by: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class RobotRow(Base):

@@ -18,7 +18,8 @@ class SkillRow(Base):
     """A name in the catalogue, whose it is, and who may see it: `hub.access.visibility` says what follows.
 
     `held_by` is the last withdrawal that has still to make versions again; meanwhile no round is opened.
-    `minimum` is the success that a version needs to become stable; None: more than doing nothing.
+    `minimum` is the success that a version needs to become stable; None: more than doing nothing. `contract`
+    is a digest of what a robot must sense and obey, by `hub.catalogue.fitting`.
     """
 
     __tablename__ = "skills"
@@ -35,6 +36,7 @@ class SkillRow(Base):
     updated_at: Mapped[datetime]
     held_by: Mapped[str | None]
     minimum: Mapped[float | None]
+    contract: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class VersionRow(Base):

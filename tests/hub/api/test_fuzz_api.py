@@ -124,6 +124,8 @@ def fill(folder: Path, database_url: str) -> Iterator[Target]:
         "name": "reach",
         "skill": "reach",
         "ref": "1",
+        "other": "1",
+        "token_id": "0123456789abcdef",
         "channel": "stable",
         "campaign_id": campaign,
         "number": "1",

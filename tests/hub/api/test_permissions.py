@@ -19,7 +19,8 @@ from hub.access.visibility import VISIBILITIES
 from hub.settings import Settings
 from skills.container import digest_of
 from skills.messages.base import API
-from skills.messages.lists import ListQuery
+from skills.messages.lists import ListQuery, OrganisationQuery
+from skills.messages.robots import EnrolmentTokenRequest
 from skills.messages.tokens import EVERY_SCOPE
 from skills.messages.webhooks import WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest
@@ -46,6 +47,7 @@ NOWHERE = {
     "campaign": "c-0000000000",
     "round": "c-0000000000-1",
     "webhook": "w-000000000000",
+    "join token": "0" * 16,
     "robot": "r-000000000000",
     "withdrawal": "x-000000000000",
     "release": "r-111111111111",
@@ -112,6 +114,7 @@ class Scene:
             "campaign": campaign,
             "round": f"{campaign}-1",
             "webhook": webhook,
+            "join token": join_token_of(self.hall, "North"),
             "robot": next((each.robot.robot_id for each in self.callers if each.robot is not None), "r-1"),
             "withdrawal": self.withdrawal,
             "release": self.releases[visibility],
@@ -147,13 +150,26 @@ def webhook_of(hall: Hall, organisation: str) -> str:
     return (found[0] if found else hall.services.webhooks.registry.add(request, operator).webhook).webhook_id
 
 
+def join_token_of(hall: Hall, organisation: str) -> str:
+    """What a token is called with which robots could join it; a new one where none is left."""
+    operator = Principal("nora", "operator", organisation)
+    robots, known = hall.services.robots, hall.services.organisations.registry
+    if organisation not in {each.name for each in known.organisations(THE_HUB, OrganisationQuery()).items}:
+        return NOWHERE["join token"]
+    if not robots.join_tokens.tokens(operator, ListQuery()).items:
+        robots.enrolment.create_tokens(EnrolmentTokenRequest(), by=operator)
+    return robots.join_tokens.tokens(operator, ListQuery()).items[0].token_id
+
+
 def _target(path: str, things: dict[str, str]) -> str:
     place = {
         "round_id": things["round"],
         "campaign_id": things["campaign"],
         "ref": "1",
+        "other": "1",
         "channel": "candidate",
         "token": "none",
+        "token_id": things["join token"],
         "webhook_id": things["webhook"],
         "robot_id": things["robot"],
         "withdrawal_id": things["withdrawal"],
@@ -192,6 +208,7 @@ def _body(door: Door, things: dict[str, str], visibility: str) -> bytes:
         ("PUT", "/robots/{robot_id}/tags"): {"tags": ["a"]},
         ("POST", "/robots/{robot_id}/withdrawal"): {"dry_run": True},
         ("POST", "/enrolment-tokens"): {"organisation": "North"},
+        ("POST", "/qr-codes"): {"text": "zunft robot join"},
         ("PUT", "/skills/{name}/channels/{channel}"): {"version": 1},
         ("POST", "/skills/{name}/versions/{ref}/attestations"): {"envelope": "{}"},
         ("PUT", "/skills/{name}/minimum"): {"minimum": 0.5},
@@ -270,6 +287,7 @@ def test_every_endpoint_about_a_thing_says_what_others_get() -> None:
         ("GET", f"{API}/robots/counts"),
         ("GET", f"{API}/rollouts/counts"),  # test_reports has what others are not told
         ("GET", f"{API}/overview"),  # test_overview has what others may not read
+        ("POST", f"{API}/qr-codes"),
         ("POST", f"{API}/colleagues"),  # into one's own organisation alone
         ("POST", f"{API}/skills/untrained"),  # of a name that is free
         *(door for door in DOORS if "/tuf/" in door[1]),  # test_repository has what others may not read

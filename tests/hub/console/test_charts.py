@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.console.charts import NEWEST, campaign_chart, embodiment_chart, lineage_chart, success_chart
+from hub.console.charts import (
+    NEWEST,
+    campaign_chart,
+    cause_chart,
+    embodiment_chart,
+    lineage_chart,
+    success_chart,
+)
 from hub.console.words import ago, amount, interval, percent, plural, score_in_words, until
 from skills.messages.campaigns import CampaignRequest, CampaignView
+from skills.messages.causes import Cause, Part
 from skills.messages.rounds import RoundView
 from skills.messages.skills import GateReport, ScoreView, VersionView
 from tests.hub.conftest import tiny_skill
@@ -158,3 +166,22 @@ def test_tooltips_are_escaped() -> None:
 )
 def test_figures_in_words(said: str, expected: str) -> None:
     assert said == expected
+
+
+def test_success_over_a_figure_has_a_dot_and_an_interval_for_each_part() -> None:
+    parts = (
+        Part(where="0 to 1", episodes=40, success=0.9, low=0.8, high=0.95),
+        Part(where="1 to <b>", episodes=30, success=0.25, low=0.1, high=0.4),
+    )
+    cause = Cause(
+        figure="delay", where="above 1", unit="steps", episodes=30, success=0.25, elsewhere=0.9, effect=0.65,
+        low=0.5, high=0.8, chance=0.001, parts=parts,
+    )  # fmt: skip
+    drawn = cause_chart(cause)
+    lows, heights, dots = (series["data"] for series in drawn["series"])
+    assert drawn["xAxis"]["data"] == ["0 to 1", "1 to <b>"]
+    assert drawn["xAxis"]["name"] == "delay (steps)"
+    assert (lows, heights) == ([80, 10], [15, 30])
+    assert [each["value"][1] for each in dots] == [90, 25]
+    assert "<b>1 to &lt;b&gt;</b>" in dots[1]["tooltip"]["formatter"]
+    json.dumps(drawn)

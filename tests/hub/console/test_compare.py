@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -12,8 +13,10 @@ from fastapi.testclient import TestClient
 from hub.access.principal import THE_HUB
 from hub.services import Services
 from hub.storage.tables.skills import VersionRow
+from hub.workers.comparing import distance, paired
 from skills.messages.base import API
-from skills.messages.causes import Cause, Explanation
+from skills.messages.causes import Cause, Explanation, Part
+from skills.messages.comparisons import Comparison
 from tests.eventually import eventually
 from tests.hub.conftest import ADMIN, ok, tiny_skill
 from tests.hub.console.test_console import hub_with_pages, session_of
@@ -49,6 +52,33 @@ def test_two_versions_stand_side_by_side(tmp_path: Path, address: str) -> None:
             assert words in page
 
 
+def test_what_a_worker_found_on_the_same_jobs_is_shown_arm_by_arm(tmp_path: Path) -> None:
+    with hub_with_pages(tmp_path, "reach") as client:
+        ok(client.post(f"{API}/skills", content=tiny_skill(version=2, seed=1).to_bytes()))
+        here = session_of(client, ADMIN)
+        page = ok(client.get("/skills/reach/compare", headers=here)).text
+        assert "/api/v1/skills/reach/versions/1/comparisons/2" in page
+        assert "/comparisons/2" not in ok(client.get("/skills/reach/compare")).text
+        catalogue = services_of(client).catalogue
+        first, second = (catalogue.skills.version("reach", number, None) for number in "12")
+        told = Comparison(
+            skill="reach",
+            left=1,
+            right=2,
+            left_digest=first.digest,
+            right_digest=second.digest,
+            task="reach",
+            arms=(paired("ur5e", (False,) * 14 + (True,) * 86, (True,) * 14 + (False,) * 4 + (True,) * 82),),
+            weights=distance({"a": np.array([3.0, 4.0])}, {"a": np.array([3.0, 5.0])}),
+            seconds=1,
+        )
+        key = f"{first.digest}.{second.digest.removeprefix('sha256:')}"
+        catalogue.comparisons.kept.keep(key, told)
+        page = ok(client.get("/skills/reach/compare?left=2&right=1", headers=here)).text
+        for words in ("+10.0 % (+1.4 % to +18.2 %)", "20.0 %", "86.0 %", "96.0 %"):
+            assert words in page
+
+
 def test_a_skill_with_one_version_can_be_looked_at(tmp_path: Path) -> None:
     with hub_with_pages(tmp_path, "reach") as client:
         assert "No gate held v1 to v1" in ok(client.get("/skills/reach/compare")).text
@@ -74,6 +104,10 @@ def test_what_goes_with_failure_is_shown_once_it_is_known(tmp_path: Path) -> Non
             low=0.6,
             high=0.78,
             chance=1e-9,
+            parts=(
+                Part(where="0", episodes=300, success=0.95, low=0.92, high=0.97),
+                Part(where="2", episodes=100, success=0.2, low=0.13, high=0.29),
+            ),
         )
         kept = services_of(client).catalogue.explanations
         version = services_of(client).catalogue.skills.version("reach", "1", None)
@@ -89,5 +123,10 @@ def test_what_goes_with_failure_is_shown_once_it_is_known(tmp_path: Path) -> Non
         )
         kept.kept.keep(version.digest, told)
         page = ok(client.get("/skills/reach/explain?version=1", headers=here)).text
-        for words in ("delay is 2 steps", "70.0 points (60.0 points to 78.0 points)", "under 0.1 %"):
+        for words in (
+            "delay is 2 steps",
+            "70.0 points (60.0 points to 78.0 points)",
+            "under 0.1 %",
+            "0: 95.0 %, 2: 20.0 %",
+        ):
             assert words in page

@@ -47,6 +47,24 @@ def test_an_operator_invites_a_colleague_by_a_link_that_signs_in(house: House, b
         assert page.get_by_role("link", name="People").count() == 0
 
 
+def test_a_token_to_join_is_drawn_told_and_taken_back(house: House, browser: Browser) -> None:
+    with looking_at(browser, f"{house.url}/robots/join") as page:
+        house.sign_in(page)
+        page.get_by_label("How many robots").fill("2")
+        page.get_by_role("button", name="Make tokens").click()
+        expect(page.locator("[data-told] code")).to_have_count(2)
+        code = page.get_by_role("img", name="QR code of the line")
+        expect(code).to_have_count(2)
+        assert code.first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        page.get_by_role("link", name="Tokens that are still good").click()
+        rows = page.get_by_role("table", name="Tokens, the first to end first").locator("tbody tr")
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text("1 of 1")
+        rows.first.get_by_role("button", name="Revoke").click()
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        expect(rows).to_have_count(1)
+
+
 def test_the_audit_log_says_who_did_what_and_whether_it_holds(house: House, browser: Browser) -> None:
     with looking_at(browser, f"{house.url}/audit?action=user.created") as page:
         house.sign_in(page, "admin")

@@ -132,12 +132,22 @@ def test_a_rollout_is_paused_and_goes_on(house: House, browser: Browser) -> None
     rollout = began(house)
     with looking_at(browser, f"{house.url}/rollouts/{rollout}") as page:
         house.sign_in(page)
+        page.wait_for_url(f"{house.url}/rollouts/{rollout}")
+        page.get_by_role("link", name="Zunft").click()
+        under_way = page.get_by_role("table", name="Roll-outs under way")
+        expect(under_way.get_by_role("row").nth(1)).to_contain_text("1 of 3")
+        under_way.get_by_role("link", name="reach v2").click()
         badge = page.locator(".titled > .badge").first
         content, dialog = page.locator("#content"), page.get_by_role("dialog")
         for button, said in (("Pause", "paused"), ("Resume", "running")):
             content.get_by_role("button", name=button).click()
             dialog.get_by_role("button", name=button).click()
             expect(badge).to_have_text(said)
+            page.get_by_role("link", name="Zunft").click()
+            expect(under_way).to_be_visible()
+            needed = page.locator(".needs").get_by_role("link", name="The roll-out of reach is paused.")
+            expect(needed).to_have_count(int(said == "paused"))
+            under_way.get_by_role("link", name="reach v2").click()
         content.get_by_label("Why").fill("enough")
         content.get_by_role("button", name="Roll back").click()
         expect(badge).to_have_text("rolled back")

@@ -8,10 +8,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.lists_filling import Size, fill
+from hub.access.principal import Principal
 from hub.storage.tables.skills import ChannelRow, VersionRow
+from skills.fits import Abilities, Ability
 from tests.browser import TIMEOUT_MS, chromium, looking_at, open_browser
 from tests.hub.conftest import publish_file, tiny_skill
 from tests.hub.console.house import OLGA, House, house_in
+from tests.hub.console.test_start import COUNT, clicks
 
 expect.set_options(timeout=TIMEOUT_MS)
 MANY = Size(skills=1200, versions=5, rounds=3, robots=40, events=40)
@@ -76,10 +79,17 @@ def test_a_skill_is_found_by_words_in_any_order(house: House, browser: Browser) 
         page.get_by_label("Words").fill("Pressure edge")
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator("tbody .name")).to_have_text(["press-edge"])
+        expect(page.get_by_text("Searched by words")).to_be_visible()
         expect(page.get_by_text(HOSTILE)).to_be_visible()
         assert page.locator("img").count() == 0
         page.get_by_role("link", name="Show all").click()
         expect(page.locator("tbody tr")).to_have_count(25)
+
+
+def test_where_no_skill_has_all_words_the_nearest_comes_first(house: House, browser: Browser) -> None:
+    with looking_at(browser, f"{house.url}/skills?text=follow+edges+by+pressing+them+evenly") as page:
+        house.sign_in(page, "admin")
+        expect(page.locator("tbody .name").first).to_have_text("press-edge")
 
 
 @pytest.mark.parametrize(
@@ -101,3 +111,27 @@ def test_what_a_filter_cannot_be_is_said(house: House, browser: Browser) -> None
     with looking_at(browser, f"{house.url}/skills?lowest_score=2") as page:
         house.sign_in(page, "admin")
         expect(page.get_by_text("This list has no such lowest_score.")).to_be_visible()
+
+
+def test_a_skill_that_fits_a_robot_and_is_good_on_it_is_found_in_few_clicks(
+    house: House, browser: Browser
+) -> None:
+    robot = house.robot("the cell", "gofa-5")
+    contract = tiny_skill().manifest.contract
+    said = Abilities(abilities=(Ability(task="reach", contract=contract),))
+    house.services.robots.fits.tell(said, Principal(robot, "robot", "guild"))
+    with looking_at(browser, house.url) as page:
+        house.sign_in(page)
+        page.wait_for_url(f"{house.url}/")
+        page.context.add_init_script(COUNT)
+        page.reload()
+        page.get_by_role("link", name="Robots", exact=True).click()
+        row = page.get_by_role("row").filter(has_text="the cell")
+        row.get_by_role("link", name="Skills").click()
+        expect(page.locator("tbody .name")).to_have_text(["press-edge", "poor"])
+        expect(page.locator("tbody tr").first).to_contain_text("99.0 %")
+        assert clicks(page) <= 2
+        page.goto(f"{house.url}/robots/{robot}")
+        page.get_by_role("link", name="Skills that fit it").click()
+        expect(page.locator("tbody .name").first).to_have_text("press-edge")
+        expect(page.get_by_label("Fits robot")).to_have_value(robot)

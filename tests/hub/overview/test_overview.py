@@ -96,3 +96,27 @@ def test_nothing_of_a_hidden_skill_is_seen_by_others(collecting: Collecting) -> 
     for headers in ({}, hall.user("sue", "operator", "South")):
         assert "reach" not in ok(hall.client.get(f"{API}/overview", headers=headers)).text
     assert "reach" in ok(hall.client.get(f"{API}/overview", headers=hall.operator)).text
+
+
+def test_roll_outs_are_under_way_until_they_end_and_halted_ones_need_a_person(hall: Hall) -> None:
+    ok(hall.publish(tiny_skill()))
+    hall.release(1)
+    ok(hall.publish(tiny_skill(version=2, seed=1)))
+    hall.release(2, reason="to have been measured")
+    hall.release(1, reason="back")
+    rollout = ok(hall.post("/rollouts", {"skill": "reach", "version": 2})).json()["rollout_id"]
+    hall.services.rollouts.engine.run_once()
+    hall.organisation("South")
+    south = hall.user("sue", "operator", "South")
+    for order, kinds in (("pause", ["rollout_paused"]), ("resume", []), ("abort", [])):
+        ok(hall.post(f"/rollouts/{rollout}/orders", {"order": order, "reason": "why"}))
+        found = overview(hall)
+        told = [each for each in found["needs"] if each["kind"].startswith("rollout")]
+        assert [each["kind"] for each in told] == kinds
+        assert [each["rollout"] for each in told] == [rollout] * len(told)
+        assert len(found["rollouts"]) == (order != "abort")
+    assert needs(hall, south) == []
+    happened(hall, "rollout.stopped", skill="reach", rollout_id=rollout, reason="It fails.")
+    assert ("rollout_stopped", "reach") in needs(hall)
+    happened(hall, "rollout.started", skill="reach", rollout_id="o-1")
+    assert ("rollout_stopped", "reach") not in needs(hall)

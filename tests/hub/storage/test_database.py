@@ -66,7 +66,13 @@ def user(name: str) -> UserRow:
 
 def test_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
     with database.read() as session:
-        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+
+        def is_modelled(_thing: object, name: str, *_rest: object) -> bool:
+            """All but the index of words, which each database has in its own way."""
+            return not name.startswith("search_words") and name not in {"words", "ix_search_texts_words"}
+
+        opts = {"compare_type": True, "include_object": is_modelled}
+        context = MigrationContext.configure(session.connection(), opts=opts)
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 
+from hub.access.principal import THE_HUB
 from hub.settings import Settings
 from hub.storage.database import Database, _migrations
 from hub.storage.notify import Bell
+from skills.messages.lists import SkillQuery
 from skills.targets import channel_target, manifest_digest, skill_target
 from tests.hub.conftest import Hall, Hands, StubGate, tiny_skill
 from tests.hub.tuf.test_repository import targets
@@ -59,5 +61,7 @@ def test_what_an_old_hub_has_is_signed_when_it_starts(settings: Settings, clock:
         said = found[skill_target("reach", 1)].custom["manifest"]
         assert said == manifest_digest(skill.manifest)
         assert found[channel_target("reach", "stable")].custom["version"] == 1
+        by_words = hall.services.catalogue.skills.skills(THE_HUB, SkillQuery(text="what reaches"))
+        assert [each.name for each in by_words.items] == ["reach"]
     finally:
         hall.close()

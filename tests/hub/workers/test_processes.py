@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import hub.workers
 from hub.workers.job import GateJob, JobAbandonedError, WorkerDiedError
 from hub.workers.processes import WorkerProcesses
 from skills.errors import ContractError, NotFoundError
@@ -191,3 +193,12 @@ def test_no_worker_outlives_its_hub(tmp_path: Path) -> None:
         eventually(lambda: "mujoco" in Path(f"/proc/{worker}/maps").read_text())
         owner.kill()
     eventually(lambda: not alive(worker))
+
+
+def test_a_worker_knows_every_kind_of_job() -> None:
+    """A process that was just started, without what the hub imports beside it."""
+    said = "import hub.workers.bench; from hub.workers.job import Job; print(*Job.kinds)"
+    known = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True).stdout
+    sources = (path.read_text() for path in Path(hub.workers.__file__).parent.glob("*.py"))
+    kinds = {kind for source in sources for kind in re.findall(r"^class (\w+)\(Job\[", source, re.MULTILINE)}
+    assert set(known.split()) == kinds
