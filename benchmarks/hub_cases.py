@@ -121,15 +121,15 @@ async def refreshing(fleet: Fleet, bare: Fleet) -> Row:
             raise RuntimeError(f"a refresh was answered with {status}")
         return time.perf_counter() - begun
 
-    spreads = []
-    for asked in (
-        [partial(ask, each) for each in fleet.robots],
-        [partial(bare.fetch, "GET", "/ping")] * 2000,
-    ):
-        begun = time.perf_counter()
-        taken = await at_once(asked, AT_A_TIME)
-        spreads.append(Spread.of(taken, time.perf_counter() - begun))
-    return Row("refresh, nothing is newer", *spreads)
+    hub = await _all_at_a_time([partial(ask, each) for each in fleet.robots])
+    pings = [partial(bare.fetch, "GET", "/ping")] * len(fleet.robots)
+    return Row("refresh, nothing is newer", hub, await _all_at_a_time(pings))
+
+
+async def _all_at_a_time(asked: Sequence[Callable[[], Awaitable[float]]]) -> Spread:
+    begun = time.perf_counter()
+    taken = await at_once(asked, AT_A_TIME)
+    return Spread.of(taken, time.perf_counter() - begun)
 
 
 async def publishing(fleet: Fleet, bare: Fleet, base: Skill, sizes: Sizes) -> Row:
