@@ -58,9 +58,9 @@ class _Twin:
 
     contract = CONTRACT
     task_digest = None
-    trains = True
+    trains = has_twin = True
 
-    def rehearse(self, skill: Skill, *, episodes: int | None = None, draw: int = 0) -> float:  # noqa: ARG002
+    def try_version(self, skill: Skill) -> float:  # noqa: ARG002
         return 0.9
 
 

@@ -80,10 +80,15 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer, read whole; or none, where what the caller has is the newest."""
+    """A successful answer, read whole; or none, where what the caller has is the newest.
+
+    Attributes:
+        tag: What the hub calls what it answered, its ETag; empty: nothing.
+    """
 
     status: int
     body: bytes
+    tag: str = ""
 
 
 @dataclass
@@ -179,7 +184,7 @@ class Connection:
         self.traffic.received += len(content)
         if not (response.is_success or response.status_code == NOT_MODIFIED):
             raise _error_from(response, content)
-        return Answer(response.status_code, content)
+        return Answer(response.status_code, content, response.headers.get("ETag", ""))
 
     def download(self, path: str, file: BinaryIO, size: int, seconds: float) -> None:
         """Fetch what is missing of a file of this size into an open one that has its beginning.

@@ -271,13 +271,17 @@ class _judged:  # noqa: N801 - used as a statement
 
 
 class _Fetcher(FetcherInterface):
-    """Brings metadata over the robot's connection; a timestamp that has not changed is the one here."""
+    """Brings metadata over the robot's connection; a timestamp that has not changed is the one here.
+
+    The hub's tag of the timestamp names the newest root, too: where that is the one here, nobody is asked for
+    a newer one. A hub could keep roots back either way.
+    """
 
     def __init__(self, connection: Connection, known: tuple[bytes, str] | None) -> None:
         self._connection = connection
         self._known = known
         self.timestamp: bytes | None = None
-        self._is_asked = self._is_unchanged = False
+        self._is_asked = self._is_unchanged = self._has_newest_root = False
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """One file of at most so many bytes.
@@ -289,7 +293,7 @@ class _Fetcher(FetcherInterface):
         name = url.rpartition("/")[2]
         if not self._is_asked and (self._known or name == TIMESTAMP_FILE):
             self._ask()
-        if self._is_unchanged and name.endswith(f".{Root.type}.json"):
+        if self._has_newest_root and name.endswith(f".{Root.type}.json"):
             raise exceptions.DownloadHTTPError("no newer root", 404)
         if name == TIMESTAMP_FILE and self.timestamp is not None:
             return self.timestamp
@@ -315,6 +319,8 @@ class _Fetcher(FetcherInterface):
             raise exceptions.DownloadLengthMismatchError(str(error)) from error
         self._is_unchanged = answer.status == NOT_MODIFIED and self._known is not None
         self.timestamp = self._known[0] if self._is_unchanged and self._known else answer.body
+        root = self._known[1].partition("-")[0] if self._known else ""
+        self._has_newest_root = self._is_unchanged or (root != "" and answer.tag.partition("-")[0] == root)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         """Of the interface; nothing is asked for this way."""

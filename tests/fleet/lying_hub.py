@@ -379,6 +379,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if retry_after:
             self.send_header("Retry-After", str(retry_after))
+        if self.path.endswith("/timestamp.json"):
+            self.send_header("ETag", self.hub.guild.tag)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)

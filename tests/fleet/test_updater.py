@@ -47,6 +47,17 @@ def test_a_look_without_news_is_one_conditional_request(hub: LyingHub, tmp_path:
     assert [each for each in hub.requests if "assignment" not in each] == ["GET /tuf/metadata/timestamp.json"]
 
 
+def test_news_bring_no_question_for_a_root_that_is_not_there(hub: LyingHub, tmp_path: Path) -> None:
+    robot = adopter(hub, tmp_path)
+    released(hub, robot, 1)
+    hub.publish(small_skill(2))
+    hub.requests.clear()
+    robot.agent.step()
+    assert in_use(robot) == 2
+    asked = {each.rpartition("/")[2] for each in hub.requests if "/tuf/" in each}
+    assert asked == {"timestamp.json", "2.snapshot.json", "2.targets.json", "2.ours.json"}
+
+
 def test_an_old_version_named_by_the_hub_alone_is_not_taken(hub: LyingHub, tmp_path: Path) -> None:
     robot = adopter(hub, tmp_path)
     released(hub, robot, 1, 2)
