@@ -43,6 +43,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/withdrawal.md",
         "docs/rollouts.md",
         "docs/rounds.md",
+        "docs/scale.md",
         "docs/opcua.md",
         "docs/ros2.md",
         "docs/runtime.md",
