@@ -257,9 +257,9 @@ async def real_run(fleet: Fleet, hub: HubProcess, many: int, rounds: int, say: S
     await asyncio.sleep(CALM + many / ASKED_A_SECOND)
     begun = time.perf_counter()
     say(f"{many:,} robots work on {rounds} rounds")
-    campaign = await _order(fleet, TASK, many, rounds, EPISODES)
+    campaign = await _patiently(partial(_order, fleet, TASK, many, rounds, EPISODES), broken)
     sizes = await asyncio.gather(*lives)
-    ended = await _ended(fleet, campaign)
+    ended = await _patiently(partial(_ended, fleet, campaign), broken)
     web, client = clocks.lap()
     seconds = time.perf_counter() - begun
     worker = sum(
