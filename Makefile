@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test thorough accessibility chaos fuzz conformance results others rollout onnx check lock format browser clean help
+.PHONY: demo test thorough accessibility chaos fuzz conformance results others rollout scale onnx check lock format browser clean help
 
 help:            ## List the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/  -/'
@@ -55,6 +55,10 @@ others: $(INSTALLED)    ## Run what is missing of others' experiments with our m
 
 rollout: $(INSTALLED)  ## Roll a bad version out to 200 robots and a good one back from 1,000, and write docs/rollouts.md (a quarter of an hour)
 	$(BIN)/python -W ignore -m benchmarks.rollout
+	$(BIN)/python -m tools.make_docs
+
+scale: $(INSTALLED)    ## Run up to 10,000 robots on one hub, simulate a million, and write docs/scale.md (eight minutes, quiet cores)
+	$(BIN)/python -W ignore -m benchmarks.scale
 	$(BIN)/python -m tools.make_docs
 
 onnx: $(INSTALLED)     ## Compare skills with their ONNX files on all tasks, and print how far apart they are

@@ -44,6 +44,7 @@ def test_generated_pages_are_current(name: str) -> None:
         "docs/rollouts.md",
         "docs/rounds.md",
         "docs/lerobot.md",
+        "docs/scale.md",
         "docs/opcua.md",
         "docs/ros2.md",
         "docs/runtime.md",

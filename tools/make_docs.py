@@ -20,6 +20,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 from benchmarks.rollout_report import LOOKS, RESULT, looks, summary
+from benchmarks.scale.report import page as scale_page
 from fleet.settings import RobotSettings
 from hub.access.principal import Principal, Viewer
 from hub.access.visibility import VISIBILITIES, may_change, may_see
@@ -286,6 +287,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "operations.md": operations_page,
     "rollouts.md": rollouts_page,
     "rounds.md": rounds_page,
+    "scale.md": scale_page,
     "security.md": security_page,
     "settings.md": settings_page,
     **TASK_PAGES,
