@@ -17,7 +17,7 @@ from fleet import paths
 from fleet.auth import TokenAuth
 from fleet.connection import JSON, Connection
 from fleet.downloads import attestations_of, envelope_of, fetch_version, gate_key_of
-from fleet.rollout_orders import RolloutOrders
+from fleet.people_orders import PeopleOrders
 from fleet.transfer import ONE_REQUEST, push, slowest
 from fleet.updater import Guild
 from skills.container import digest_of
@@ -41,9 +41,6 @@ from skills.messages.halls import HallPath, Recall, Recalled
 from skills.messages.health import HealthAnswer, HealthReport
 from skills.messages.leaderboards import REPLAY_LIMIT
 from skills.messages.organisations import (
-    OrganisationRequest,
-    OrganisationSettings,
-    OrganisationView,
     VisibilityChange,
 )
 from skills.messages.overview import Overview
@@ -52,8 +49,6 @@ from skills.messages.reports import Report
 from skills.messages.robots import (
     Enrolled,
     EnrolmentRequest,
-    EnrolmentToken,
-    EnrolmentTokenRequest,
     Refusal,
 )
 from skills.messages.rounds import Assignment, DeltaReceipt
@@ -67,9 +62,8 @@ from skills.messages.skills import (
     Visibility,
 )
 from skills.messages.tasks import TaskVersionView, TaskView
-from skills.messages.tokens import TokenCreated, TokenRequest
 from skills.messages.uploads import DeltaPurpose, SkillPurpose, UploadRequest
-from skills.messages.users import InvitationRequest, UserCreated, UserRequest, UserView
+from skills.messages.users import UserView
 from skills.messages.webhooks import Redelivered, RedeliverRequest, TrialView, WebhookCreated, WebhookRequest
 from skills.messages.withdrawals import WithdrawalRequest, WithdrawalView
 from skills.signing import SigningKey, VerifyKey, delta_statement
@@ -213,7 +207,7 @@ class HubClient:
 
 
 @dataclass
-class OperatorClient(RolloutOrders):
+class OperatorClient(PeopleOrders):
     """A user's line to the hub; what it may do follows from the token's role."""
 
     @classmethod
@@ -360,14 +354,6 @@ class OperatorClient(RolloutOrders):
         """One version of a task, with what the hub's checker found."""
         return self.connection.ask(TaskVersionView, "GET", f"{paths.task(name)}/versions/{number}")
 
-    def create_tokens(self, request: EnrolmentTokenRequest) -> list[EnrolmentToken]:
-        """Tokens that each enrol one robot."""
-        return self.connection.ask(list[EnrolmentToken], "POST", f"{API}/enrolment-tokens", request)
-
-    def revoke_join_token(self, token_id: str) -> None:
-        """Let nobody join with it any more."""
-        self.connection.send("DELETE", f"{API}/enrolment-tokens/{quote(token_id, safe='')}")
-
     def advice(self, skill: str) -> CampaignPlan:
         """What the skill's task advises whoever orders a campaign."""
         return self.connection.ask(CampaignPlan, "GET", f"{paths.skill(skill)}/advice")
@@ -383,18 +369,6 @@ class OperatorClient(RolloutOrders):
     def stop_campaign(self, campaign_id: str) -> CampaignView:
         """End a campaign; what is published stays."""
         return self.connection.ask(CampaignView, "POST", f"{paths.campaign(campaign_id)}/stop")
-
-    def create_user(self, request: UserRequest) -> UserCreated:
-        """A user and the token that is shown once."""
-        return self.connection.ask(UserCreated, "POST", f"{API}/users", request)
-
-    def invite(self, request: InvitationRequest) -> UserCreated:
-        """A colleague in one's own organisation, and the token that is shown once."""
-        return self.connection.ask(UserCreated, "POST", f"{API}/colleagues", request)
-
-    def revoke_user(self, name: str) -> None:
-        """Refuse a user's token from now on."""
-        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}")
 
     def add_webhook(self, request: WebhookRequest) -> WebhookCreated:
         """A webhook and the secret that is shown once."""
@@ -415,30 +389,6 @@ class OperatorClient(RolloutOrders):
     def redeliver(self, webhook_id: str, request: RedeliverRequest) -> Redelivered:
         """Try dead letters again."""
         return self.connection.ask(Redelivered, "POST", f"{paths.webhook(webhook_id)}/redeliver", request)
-
-    def create_token(self, user: str, request: TokenRequest) -> TokenCreated:
-        """A further token of a user, shown once; `me` is whoever asks."""
-        return self.connection.ask(TokenCreated, "POST", paths.tokens(user), request)
-
-    def revoke_token(self, user: str, token: str) -> None:
-        """Refuse one token from now on."""
-        self.connection.send("DELETE", f"{paths.tokens(user)}/{quote(token, safe='')}")
-
-    def create_organisation(self, request: OrganisationRequest) -> OrganisationView:
-        """A new organisation, for admins."""
-        return self.connection.ask(OrganisationView, "POST", f"{API}/organisations", request)
-
-    def organisation(self, name: str) -> OrganisationView:
-        """One organisation, what it may use, and what it uses."""
-        return self.connection.ask(OrganisationView, "GET", paths.organisation(name))
-
-    def change_organisation(self, name: str, settings: OrganisationSettings) -> OrganisationView:
-        """Give an organisation other settings: all of them."""
-        return self.connection.ask(OrganisationView, "PUT", paths.organisation(name), settings)
-
-    def end_sessions(self, name: str) -> None:
-        """Sign a user out of all browsers."""
-        self.connection.send("DELETE", f"{API}/users/{quote(name, safe='')}/sessions")
 
     def withdraw_robot(self, robot_id: str, request: WithdrawalRequest) -> WithdrawalView:
         """Have a robot forgotten, or hear what that would change."""
