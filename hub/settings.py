@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.addresses import parse_networks, store_place
+from hub.issuer_settings import issuer_fault
 from skills.lines import is_protected
 from skills.messages.base import Label
 from skills.messages.organisations import REGION
@@ -138,8 +139,7 @@ class Settings(BaseSettings):
         gt=0,
         le=1000,
         description="Watts of a busy processor (a thread of the hardware), by which energy is estimated "
-        "where no counter can be read, and robots' always; by default Cloud Carbon Footprint's mean of AWS's "
-        "processors at full load: docs/costs.md.",
+        "where no counter can be read, and robots' always; the default is explained in docs/costs.md.",
     )
     ray_address: str = Field(
         default="",
@@ -406,20 +406,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _can_sign_people_in(self) -> Self:
-        if not self.oidc_issuer:
-            return self
-        if not self.oidc_client_id:
-            msg = "oidc_issuer needs oidc_client_id, under which the issuer knows this hub"
-            raise ValueError(msg)
-        if not is_protected(self.oidc_issuer):
-            msg = "oidc_issuer must be an https address; plain http is for this machine only"
-            raise ValueError(msg)
-        if "openid" not in self.oidc_scopes.split():
-            msg = "oidc_scopes must name openid, or the issuer sends no ID token"
-            raise ValueError(msg)
-        if not self.oidc_roles and not self.oidc_default_role:
-            msg = "oidc_issuer needs oidc_roles or oidc_default_role, or everybody would be refused"
-            raise ValueError(msg)
+        roles = bool(self.oidc_roles or self.oidc_default_role)
+        fault = issuer_fault(self.oidc_issuer, self.oidc_client_id, self.oidc_scopes, has_roles=roles)
+        if fault:
+            raise ValueError(fault)
         return self
 
     @property

@@ -67,7 +67,7 @@ class _Plain(BaseModel):
 
 
 Pool = Literal["merging", "rendering"]
-"""Which machines a job is for: those with memory and a fast way to the store, or those that simulate."""
+"""Which machines a job is for: those with memory and near the store, or those that simulate."""
 Result = TypeVar("Result", bound=BaseModel)
 
 
@@ -443,8 +443,7 @@ class Jobs(Protocol):
         Raises:
             MergeError, ArtefactError, CodecError, ContractError, NotFoundError: It cannot be done.
             StoreError, WorkersAwayError: Not now.
-            WorkerDiedError: Whoever tried it died, several times.
-            JobAbandonedError: It was stopped.
+            WorkerDiedError, JobAbandonedError: Whoever tried it died, several times; it was stopped.
         """
 
     def close(self) -> None:
