@@ -138,10 +138,7 @@ class Admission:
         except ZunftError:
             await lift(self._discards.add, found.region, file.digest)
             raise
-        if self._stores.of(found.region).is_near:
-            self._keep(file, found.region)  # as in `admit`
-        else:
-            await lift(self._keep, file, found.region)
+        await lift(self._keep, file, found.region)  # as in `admit`
         return receipt
 
     def _examine(self, offer: Offer, found: Known | Welcome, file: SpoolFile, signature: str) -> Offer:

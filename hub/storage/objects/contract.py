@@ -94,8 +94,6 @@ class ObjectStore(Protocol):
     """Content-addressed blobs. Safe to call from many threads at once."""
 
     parts: Parts
-    is_near: bool
-    """Whether to look for a blob takes less time than to hand that to a thread."""
 
     def put(self, digest: str, data: bytes) -> None:
         """Keep `data` under its digest, durably; nothing happens when it is there already.

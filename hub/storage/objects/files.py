@@ -35,8 +35,6 @@ FOLDERS = 256
 class FileStore:
     """`hub.storage.objects.ObjectStore` in a folder, which it creates."""
 
-    is_near = True
-
     def __init__(self, root: Path) -> None:
         self._root = root
         self.parts: Parts = FileParts(root)

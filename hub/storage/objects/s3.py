@@ -39,8 +39,6 @@ class S3Store:
         create: Whether `check` may create the bucket when it is missing.
     """
 
-    is_near = False
-
     def __init__(self, bucket: Bucket, *, create: bool = False) -> None:
         self._bucket = bucket
         self._create = create
