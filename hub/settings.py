@@ -19,8 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from hub.addresses import parse_networks, store_place
-from hub.issuer_settings import issuer_fault
+from hub.addresses import issuer_fault, parse_networks, store_place
 from skills.lines import is_protected
 from skills.messages.base import Label
 from skills.messages.organisations import REGION
