@@ -102,7 +102,12 @@ def cause_chart(cause: Cause) -> Options:
     return _figure() | {
         "grid": {"left": 8, "right": 24, "top": 16, "bottom": 24, "containLabel": True},
         "xAxis": _category_axis([part.where for part in cause.parts])
-        | {"name": f"{cause.figure}{unit}", "nameLocation": "middle", "nameGap": 28},
+        | {
+            "name": f"{cause.figure}{unit}",
+            "nameLocation": "middle",
+            "nameGap": 28,
+            "nameTextStyle": {"color": NEUTRAL},
+        },
         "yAxis": _success_axis(),
         "series": [
             bar
