@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011_costs"
-down_revision = "0009_health"
+down_revision = "0010_search_texts"
 branch_labels = None
 depends_on = None
 
