@@ -221,12 +221,12 @@ def main() -> None:
     """Run both, and keep what came of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hub", type=Path, help="Be the hub, in this folder.")
-    parser.add_argument("--quick", action="store_true", help="40 and 60 robots; nothing is kept.")
+    parser.add_argument("--quick", action="store_true", help="80 and 60 robots; nothing is kept.")
     options = parser.parse_args()
     if options.hub:
         serve_here(options.hub)
         return
-    many = (40, 60) if options.quick else (200, 1000)
+    many = (80, 60) if options.quick else (200, 1000)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         found = {
