@@ -86,7 +86,7 @@ class CampaignPage:
 
     Attributes:
         owner: The skill's organisation.
-        robots: Those of the newest round that the viewer may tell apart, some at least.
+        robots: Of the newest round or the one asked for: those that the viewer tells apart, some at least.
     """
 
     campaign: CampaignView
@@ -161,14 +161,16 @@ class SkillReader:
         return self._fits[1]
 
 
-def read_campaign(hub: Services, campaign_id: str, viewer: Viewer) -> CampaignPage:
+def read_campaign(hub: Services, campaign_id: str, number: int | None, viewer: Viewer) -> CampaignPage:
     """One campaign; raises NotFoundError, UnauthorizedError."""
     must_see(hub, viewer)
     campaign = hub.rounds.campaigns.campaign(campaign_id, viewer)
     owner = hub.catalogue.skills.skill(campaign.order.skill, viewer).organisation
     robots: tuple[RobotAtWork, ...] = ()
     if viewer is not None and viewer.may_act_as("operator", "read"):
-        robots = hub.rounds.campaigns.robots(campaign_id, viewer, AtWorkQuery(limit=AT_WORK)).items
+        robots = hub.rounds.campaigns.robots(
+            campaign_id, viewer, AtWorkQuery(round=number, limit=AT_WORK)
+        ).items
     return CampaignPage(campaign, owner, robots)
 
 

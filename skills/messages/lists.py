@@ -160,7 +160,7 @@ class RoundQuery(ListQuery):
 class AtWorkQuery(ListQuery):
     """Which robots of a campaign's newest round, or of an older one, by their ids."""
 
-    round: int | None = Field(default=None, ge=1)
+    round: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
 class TaskQuery(ListQuery):

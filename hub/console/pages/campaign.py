@@ -76,6 +76,7 @@ FIGURES = (
 )
 GAINS = (later("Round"), later("Delta"), later("Gain in return"))
 MOST_GAINS = 64
+DIGITS = 6  # of a round's number
 
 ROBOTS: tuple[Column[RobotAtWork], ...] = (
     Column(
@@ -108,10 +109,15 @@ Gain = tuple[int, str, float]
 
 async def page(request: Request, campaign_id: str) -> RedirectResponse | None:
     """Serve one campaign."""
-    return await live(request, partial(read_campaign, reading_of(request), campaign_id), _build)
+    asked = request.query_params.get("round", "")
+    number = (int(asked) or None) if asked.isdecimal() and len(asked) <= DIGITS else None
+    read = partial(read_campaign, reading_of(request), campaign_id, number)
+    return await live(request, read, partial(_build, number))
 
 
-def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datetime], None]:
+def _build(
+    number: int | None, viewer: Viewer, first: CampaignPage
+) -> Callable[[CampaignPage, datetime], None]:
     order = first.campaign.order
     with frame(_("Campaign for {skill}", skill=order.skill), viewer):
         with described(block("nav", "crumbs"), aria_label=_("Breadcrumb")):
@@ -132,8 +138,9 @@ def _build(viewer: Viewer, first: CampaignPage) -> Callable[[CampaignPage, datet
         with section(_("Rounds"), "section card"):
             body = table(_("Rounds of this campaign, newest first"), COLUMNS)
             rounds = Entries[RoundView](body, _round_key, ShownRound)
-        with section(_("Robots in the newest round"), "section card") as at_work:
-            robots = grid(_("Robots in the newest round, by their ids"), ROBOTS, lambda each: each.robot_id)
+        whose = _("Robots in round {number}", number=number) if number else _("Robots in the newest round")
+        with described(section(whose, "section card"), id="robots") as at_work:
+            robots = grid(whose, ROBOTS, lambda each: each.robot_id)
         with section(_("What each delta was good for"), "section card") as good_for:
             body = table(_("Gain in mean return by each delta, newest round first, the least first"), GAINS)
             gains = Entries[Gain](body, _gain_key, ShownGain)
@@ -203,7 +210,7 @@ class ShownRound:
     def __init__(self) -> None:
         with block("tr") as self.element:
             with cell(_("Round"), "head"), block("span", "line"):
-                self._number = text("span", "", "name number")
+                self._number = link("", "", "name number")
                 self._badge = Badge()
             with cell(_("Candidate")):
                 self._candidate = Success()
@@ -220,6 +227,7 @@ class ShownRound:
     def show(self, entry: RoundView, now: datetime) -> None:
         """The round as it is now."""
         self._number.text = str(entry.number)
+        described(self._number, href=f"/campaigns/{entry.campaign_id}?round={entry.number}#robots")
         self._badge.show(entry.state)
         self._candidate.show(entry.gate.candidate if entry.gate else None)
         self._reason.text = entry.gate.reason if entry.gate else _why_ungated(entry)
