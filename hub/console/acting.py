@@ -14,8 +14,9 @@ from typing import Any
 from nicegui.element import Element
 
 from hub.console.elements import block, described, text
+from skills.messages.base import BLOB
 
-__all__ = ["Act", "check", "choice", "field", "form"]
+__all__ = ["Act", "check", "choice", "field", "form", "upload"]
 
 
 class Act:
@@ -106,6 +107,20 @@ def field(label: str, name: str, **attributes: str) -> Element:
     with block("label"):
         text("span", label)
         return described(block("input"), name=name, required="", **attributes)
+
+
+def upload(path: str, label: str, submit: str, *, goal: str) -> None:
+    """A form that sends one file of the visitor's to the API as it is.
+
+    Args:
+        path: Of the API.
+        label: What the file is.
+        submit: What the button says.
+        goal: As for `Act`.
+    """
+    with form(path, submit, goal=goal, look="secondary"), block("label"):
+        text("span", label)
+        described(block("input"), type="file", name="file", required="", data_kind=BLOB)
 
 
 def check(label: str, name: str) -> Element:

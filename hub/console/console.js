@@ -26,11 +26,12 @@
     area.remove();
   }
 
-  async function ask({ method, path, goal }, body) {
+  // A file goes as it is, of the kind that its field names; all else as JSON.
+  async function ask({ method, path, goal }, body, kind) {
     const answer = await fetch(path, {
       method,
-      headers: body ? { "Content-Type": "application/json" } : {},
-      body: body && JSON.stringify(body),
+      headers: body ? { "Content-Type": kind ?? "application/json" } : {},
+      body: kind ? body : body && JSON.stringify(body),
     });
     const said = answer.status === 204 ? {} : await answer.json();
     if (!answer.ok) throw new Error(`${said.error.message} ${said.error.remedy}`);
@@ -145,14 +146,15 @@
     event.preventDefault();
     const body = JSON.parse(form.dataset.body);
     const words = {};
-    for (const input of form.querySelectorAll("input, select")) {
+    const file = form.querySelector("input[type=file]");
+    for (const input of form.querySelectorAll("input:not([type=file]), select")) {
       const path = input.name.split(".");
       const last = path.pop();
       const target = path.reduce((within, key) => within[key], "local" in input.dataset ? words : body);
       target[last] = valueOf(input);
     }
     attempt(form.querySelector("button"), form.querySelector(".refusal"), async () => {
-      const made = await ask(form.dataset, body);
+      const made = await (file ? ask(form.dataset, file.files[0], file.dataset.kind) : ask(form.dataset, body));
       if (form.dataset.tells) tell(form.dataset.tells, made, { ...body, ...words });
     });
   });

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
+from hub.console.acting import upload
 from hub.console.elements import (
     Entries,
     Success,
@@ -19,6 +20,7 @@ from hub.console.elements import (
     empty,
     link,
     number_cell,
+    section,
     table,
     text,
     time_cell,
@@ -31,6 +33,7 @@ from hub.console.pictures import TaskPicture
 from hub.console.queries.asking import Asked
 from hub.console.queries.skills import SkillsPage, read_skills
 from hub.console.words import count
+from skills.messages.base import API
 from skills.messages.skills import ScoreView, SkillView, VersionView
 
 __all__ = ["page"]
@@ -109,6 +112,10 @@ def _build(
             "zunft skill new weld-seam -o weld-seam.skill",
             f"zunft skill publish weld-seam.skill --hub {address} --token TOKEN",
         )
+        if viewer is not None and viewer.may_act_as("researcher", "publish"):
+            with section(_("Publish from here"), "section card"):
+                text("p", _("A skill's file, such as `zunft skill new` makes."), "note")
+                upload(f"{API}/skills", _("File"), _("Publish"), goal="/skills/{skill}")
     is_filtered = any(asked.get(field.name) for field in fields)
 
     def show(found: SkillsPage, now: datetime) -> None:

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
+from hub.console.acting import upload
 from hub.console.elements import (
     Badge,
     Entries,
@@ -19,6 +20,7 @@ from hub.console.elements import (
     empty,
     link,
     number_cell,
+    section,
     table,
     text,
     time_cell,
@@ -28,6 +30,7 @@ from hub.console.language import _, later
 from hub.console.live import live
 from hub.console.reading import read_tasks
 from hub.console.words import plural
+from skills.messages.base import API
 from skills.messages.tasks import TaskView
 
 __all__ = ["page"]
@@ -62,6 +65,10 @@ def _build(
             "zunft task new stack-bricks",
             f"zunft task publish ./stack-bricks --hub {address} --token TOKEN",
         )
+        if viewer is not None and viewer.may_act_as("researcher", "publish"):
+            with section(_("Publish from here"), "section card"):
+                text("p", _("The archive of a bundle, as `zunft task pack` makes it."), "note")
+                upload(f"{API}/tasks", _("Archive"), _("Publish"), goal="/tasks/{task}")
 
     def show(found: tuple[TaskView, ...], now: datetime) -> None:
         lead.text = _(

@@ -42,8 +42,6 @@ IN_A_BROWSER = {
     ("POST", "/skills/untrained"): "`zunft skill new` makes the file here, and `publish` sends it",
 }
 IN_A_TERMINAL = {
-    ("POST", "/skills"): "a file from one's own machine; the console begins one by its task",
-    ("POST", "/tasks"): "the same of a bundle",
     ("PUT", "/skills/{name}/minimum"): "a setting, which is made once",
     ("PUT", "/skills/{name}/visibility"): "the same",
     ("PUT", "/robots/{robot_id}/tags"): "the same, and of many robots at once",
@@ -158,6 +156,7 @@ def asked_by_pages(client: TestClient, home: dict[str, str]) -> set[Action]:
     places = ["", "/compare", "/explain", "/replay", "/rollout?version=2"]
     pages = [f"/skills/reach{place}" for place in places]
     pages += [f"/campaigns/{campaign}", f"/rollouts/{rollout}", f"/robots/{robot}", "/robots/join", "/people"]
+    pages += ["/skills", "/tasks"]
     for page in pages:
         found |= offered(ok(client.get(page, headers=home)).text)
     return found
