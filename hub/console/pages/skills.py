@@ -47,7 +47,7 @@ COLUMNS = (
     later("Updated"),
 )
 FIELDS = (
-    Search(later("Words, or what it should do"), "text"),
+    Search(later("What it should do"), "text"),
     Search(later("Task"), "task"),
     Search(later("Measured on arm"), "embodiment"),
     Search(later("Organisation"), "organisation"),
@@ -114,7 +114,7 @@ def _build(
         )
         if viewer is not None and viewer.may_act_as("researcher", "publish"):
             with section(_("Publish from here"), "section card"):
-                text("p", _("A skill's file, such as `zunft skill new` makes."), "note")
+                text("p", _("A skill's file, such as zunft skill new makes."), "note")
                 upload(f"{API}/skills", _("File"), _("Publish"), goal="/skills/{skill}")
     is_filtered = any(asked.get(field.name) for field in fields)
 

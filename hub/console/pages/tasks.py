@@ -67,7 +67,7 @@ def _build(
         )
         if viewer is not None and viewer.may_act_as("researcher", "publish"):
             with section(_("Publish from here"), "section card"):
-                text("p", _("The archive of a bundle, as `zunft task pack` makes it."), "note")
+                text("p", _("The archive of a bundle, as zunft task pack makes it."), "note")
                 upload(f"{API}/tasks", _("Archive"), _("Publish"), goal="/tasks/{task}")
 
     def show(found: tuple[TaskView, ...], now: datetime) -> None:
