@@ -175,8 +175,10 @@ def _loops(services: Services) -> list[BackgroundLoop]:
     """All work in the background; who hears other processes comes first."""
     storage, metrics, listener = services.storage, services.metrics, services.events.listener
 
-    def loop(name: str, work: Callable[[], float], *, is_woken: bool = True) -> BackgroundLoop:
-        return BackgroundLoop(name, work, storage.bell, metrics, is_woken=is_woken)
+    def loop(
+        name: str, work: Callable[[], float], *, is_woken: bool = True, is_urgent: bool = False
+    ) -> BackgroundLoop:
+        return BackgroundLoop(name, work, storage.bell, metrics, is_woken=is_woken, is_urgent=is_urgent)
 
     def regularly(name: str, seconds: float, do: Callable[[], bool | None]) -> BackgroundLoop:
         return loop(name, every(seconds, do), is_woken=False)
@@ -186,7 +188,7 @@ def _loops(services: Services) -> list[BackgroundLoop]:
             "listener", listener.work, storage.bell, metrics, is_woken=False, interrupt=listener.interrupt
         ),
         *(
-            loop(f"engine-{number}", services.rounds.engine.work)
+            loop(f"engine-{number}", services.rounds.engine.work, is_urgent=True)
             for number in range(services.settings.workers)
         ),
         loop("withdrawals", services.withdrawals.worker.work),

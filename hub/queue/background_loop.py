@@ -22,8 +22,8 @@ __all__ = ["LOOK_SECONDS", "BackgroundLoop", "beat", "every"]
 
 LOOK_SECONDS = 1.0
 """The usual time between two looks when the bell is silent."""
-BREATH = 0.1  # seconds after a ring at most, so that a hundred deltas are not looked at a hundred times
-SHARE = 4  # so many times as long as the last look took, where that is shorter: one alone is seen at once
+BREATH = 0.1  # seconds between two looks, so that a hundred deltas are not looked at a hundred times
+SHARE = 4  # where work is urgent, so many times as long as the last look took, if that is shorter
 PAUSE = 1.0  # seconds after something that failed
 STUCK_SECONDS = 300.0
 """Who is at one piece of work for so long, and says nothing meanwhile, is stuck."""
@@ -40,6 +40,7 @@ class BackgroundLoop:
         bell: Wakes it, and ends it when it is closed.
         metrics: Where failures are counted.
         is_woken: Whether news is a reason to look before the time.
+        is_urgent: Whether news that come soon after a look cannot wait for a breath: robots do.
         interrupt: Called at the end, for work that waits for something else than the bell.
         now: Seconds of a clock that never jumps.
     """
@@ -52,6 +53,7 @@ class BackgroundLoop:
         metrics: Metrics,
         *,
         is_woken: bool = True,
+        is_urgent: bool = False,
         interrupt: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,6 +62,7 @@ class BackgroundLoop:
         self._bell = bell
         self._failures = metrics.background_failures.labels(name)
         self._is_woken = is_woken
+        self._is_urgent = is_urgent
         self._interrupt = interrupt
         self._now = now
         self._thread = _Thread(self._run, f"zunft-{name}", now)
@@ -97,8 +100,13 @@ class BackgroundLoop:
             elif not self._is_woken:
                 self._bell.rest(seconds)
             elif seconds > 0:
+                ended = self._now()
                 self._bell.wait(seen, seconds)
-                self._bell.rest(min(BREATH, SHARE * taken))
+                self._bell.rest(self._breath(taken, self._now() - ended))
+
+    def _breath(self, taken: float, rested: float) -> float:
+        """Seconds until the next look, after one that took so long; news that come alone are seen at once."""
+        return min(BREATH, SHARE * taken) if self._is_urgent else max(0.0, BREATH - rested)
 
     def _try(self) -> float | None:
         """Do the work; None where it failed."""

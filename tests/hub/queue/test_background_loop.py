@@ -81,6 +81,33 @@ def test_news_wakes_a_loop_unless_it_has_a_time_of_its_own(bench: Bench) -> None
     assert not slow.acquire(blocking=False)
 
 
+@pytest.mark.parametrize(("is_urgent", "rests"), [(False, [0.06, 0.0]), (True, [0.004, 0.004])])
+def test_news_that_come_soon_after_a_look_wait_for_a_breath_and_those_that_come_alone_do_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_urgent: bool, rests: list[float]
+) -> None:
+    clock, quiet, found = [0.0], iter([0.04, 0.5]), []
+
+    def wait(_seen: int, _seconds: float) -> None:
+        """News come, once after 40 ms and once after half a second."""
+        clock[0] += next(quiet)
+
+    def rest(seconds: float) -> None:
+        found.append(round(seconds, 6))
+        if len(found) == len(rests):
+            bench.bell.close()
+
+    def look() -> float:
+        clock[0] += 0.001
+        return PATIENCE
+
+    monkeypatch.setattr(bench.bell, "wait", wait)
+    monkeypatch.setattr(bench.bell, "rest", rest)
+    loop = BackgroundLoop("welds", look, bench.bell, bench.metrics, is_urgent=is_urgent, now=lambda: clock[0])
+    loop.start()
+    loop.stop()
+    assert found == rests
+
+
 def test_work_is_done_again_at_once_where_there_is_more_and_else_after_its_time() -> None:
     more = iter([True, True, False, None])
     work = every(60.0, lambda: next(more))
