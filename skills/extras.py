@@ -25,6 +25,7 @@ EXTRAS = {
         "nicegui",
         "numba",
         "psycopg",
+        "segno",
         "sqlalchemy",
         "starlette",
         "structlog",

@@ -60,11 +60,11 @@ def begin_skill(request: UntrainedBody, services: ServicesDep, researcher: Resea
     return services.catalogue.beginnings.begin(request.task, request.seed, by=researcher)
 
 
-@router.get("/skills", responses=refusals(401, 403), openapi_extra=SEEN_LISTED)
+@router.get("/skills", responses=refusals(401, 403, 404), openapi_extra=SEEN_LISTED)
 def list_skills(
     services: ServicesDep, viewer: Reader, query: Annotated[SkillQuery, Query()]
 ) -> Page[SkillView]:
-    """Skills that one sees."""
+    """Skills that one sees; 404 where they are to fit a robot that one does not see."""
     return services.catalogue.skills.skills(viewer, query)
 
 

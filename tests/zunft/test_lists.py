@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks.lists_filling import TASK, Size, fill
 from fleet.client import OperatorClient
-from hub.access.principal import THE_HUB
+from hub.access.principal import THE_HUB, Principal
 from hub.storage.tables.webhooks import UndeliveredRow
 from hub.tasks.sources import board_task
 from skills.errors import RequestError
@@ -35,6 +35,7 @@ from skills.messages.lists import (
     VersionQuery,
     WithdrawalQuery,
 )
+from skills.messages.robots import EnrolmentTokenRequest
 from tests.hub.conftest import ADMIN, Hall, Hands, StubGate, small_settings
 from tests.zunft.test_campaign import _Within
 from tools.make_docs import leaf_commands
@@ -56,12 +57,13 @@ LISTS: dict[str, tuple[type[ListQuery], str]] = {
     "user list": (UserQuery, ""),
     "user token list": (ListQuery, "--user user-1"),
     "webhook list": (ListQuery, ""),
+    "token list": (ListQuery, ""),
     "webhook dead": (ListQuery, "w-1"),
     "audit show": (AuditQuery, ""),
 }
 SIZE = Size(skills=6, versions=15, rounds=9, robots=7, events=12)
 ASKING = (
-    *("skill", "campaign", "event", "organisation", "rollout", "user", "webhook"),
+    *("skill", "campaign", "event", "organisation", "rollout", "token", "user", "webhook"),
     *("robot.operator", "task.published", "task.scores"),
 )
 
@@ -79,6 +81,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for event in range(1, 6):
             row = {"webhook_id": "w-1", "event_id": event, "attempts": 1, "last_attempt_at": at}
             session.add(UndeliveredRow(**row, due_at=None, reason="It answered with status 500."))
+    admin = Principal("admin", "admin", "guild")
+    hall.services.robots.enrolment.create_tokens(EnrolmentTokenRequest(count=5), by=admin)
     with pytest.MonkeyPatch.context() as patch:
         for name in ASKING:
             patch.setattr(

@@ -16,7 +16,7 @@ def upgrade() -> None:
     for name in ("received_bytes", "sent_bytes"):
         op.add_column("rounds", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
     for name in ("hub_seconds", "robot_seconds", "joules", "counted_joules"):
-        op.add_column("rounds", sa.Column(name, sa.Float(), nullable=False, server_default="0"))
+        op.add_column("rounds", sa.Column(name, sa.Double(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
