@@ -17,7 +17,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 def publish(page: Page, label: str, name: str, content: bytes) -> None:
     file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-    page.get_by_label(label).set_input_files([file])  # type: ignore[arg-type, list-item] # a file's payload
+    page.get_by_label(label).set_input_files([file])  # type: ignore[arg-type] # a file's payload
     page.get_by_role("button", name="Publish", exact=True).click()
 
 
