@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from sqlalchemy import update
 
 from benchmarks.lists_filling import FULL, Size, fill
 from benchmarks.visitors import socket_of
@@ -27,7 +28,12 @@ from hub.clock import utc_now
 from hub.services import open_services
 from hub.settings import Settings
 from hub.storage.record import record
+from hub.storage.tables.robots import RobotRow
+from hub.storage.tables.rollouts import RolloutRow
+from hub.storage.tables.rounds import CampaignRow, RoundRow
 from skills.messages.base import API
+from skills.messages.rollouts import UNENDED
+from skills.messages.rounds import FINAL
 from zunft.hub_process import HubProcess, run_hub
 
 EMPTY = "/login"
@@ -93,6 +99,11 @@ def main() -> None:
 def _fill(folder: Path, size: Size) -> None:
     hub = open_services(Settings.model_validate({"data_dir": folder}))
     fill(hub.storage.database, size, "0" * 64)
+    with hub.storage.database.write() as session:  # or the hub would have work to do, and things would happen
+        session.execute(update(CampaignRow).values(state="finished"))
+        session.execute(update(RoundRow).where(RoundRow.state.not_in(FINAL)).values(state="failed"))
+        session.execute(update(RolloutRow).where(RolloutRow.state.in_(UNENDED)).values(state="done"))
+        session.execute(update(RobotRow).values(lost_at=RobotRow.enrolled_at))
     hub.close()
 
 
@@ -115,7 +126,7 @@ async def measure(hub: HubProcess, folder: Path) -> Found:
             await asyncio.sleep(IDLE_SECONDS / 3)  # what the opening left to do is done
             memory = (_memory(pages) - before) / OPEN
             _say("waits")
-            idle = await _idle(pages)
+            idle = await _idle(pages, folder)
             _say("lets something happen")
             updates = await _updates(folder, shown[0])
     return Found(loads, updates, idle, memory)
@@ -176,10 +187,15 @@ async def _timed(browser: aiohttp.ClientSession, page: str) -> float:
     return time.perf_counter() - begun
 
 
-async def _idle(process: int) -> float:
-    before, begun = _cpu(process), time.monotonic()
+async def _idle(process: int, folder: Path) -> float:
+    hub = open_services(Settings.model_validate({"data_dir": folder}))
+    newest, before, begun = hub.events.log.last(), _cpu(process), time.monotonic()
     await asyncio.sleep(IDLE_SECONDS)
-    return (_cpu(process) - before) / (time.monotonic() - begun)
+    cores = (_cpu(process) - before) / (time.monotonic() - begun)
+    if happened := hub.events.log.last() - newest:
+        _say(f"{happened} things happened meanwhile")
+    hub.close()
+    return cores
 
 
 async def _updates(folder: Path, page: OpenPage) -> list[float]:

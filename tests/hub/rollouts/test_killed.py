@@ -119,6 +119,7 @@ def events(rollout: RolloutView) -> list[str]:
     return [each.event for each in rollout.steps]
 
 
+@pytest.mark.thorough
 def test_killed_at_every_step_of_a_rollout_that_succeeds_and_is_aborted(tmp_path: Path) -> None:
     guild = Guild(tmp_path)
     with guild.hub("started", "after_commit"):

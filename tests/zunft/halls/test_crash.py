@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-STRIDES = [71, pytest.param(29, marks=pytest.mark.thorough)]
+STRIDES = [113, pytest.param(29, marks=pytest.mark.thorough)]
 """1 would try every line, in some minutes."""
 ROOT = Path(__file__).parents[3]
 
