@@ -6,8 +6,8 @@ class is the caller's: this module imports nothing of the package, whose depende
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fleet.place import RobotError
 from fleet.runtime.features import Features, Line, lines_of, start_of
 from fleet.runtime.loop import Clock, Monotonic
-from fleet.runtime.robot import Numbers, Observed
+from fleet.runtime.robot import Numbers, Observed, failures_named
 from skills.errors import ContractError
 from skills.manifest import Contract
 
@@ -185,16 +185,5 @@ def _check(told: tuple[Line, ...], features: Features, seen: set[str], has: set[
         raise ContractError(f"the robot does not observe {lacking[0]!r}.", where="lerobot")
 
 
-@contextmanager
-def _named() -> Iterator[None]:
-    """Whatever the library raises is a robot that failed."""
-    try:
-        yield
-    except RobotError:
-        raise
-    except Exception as error:
-        raise RobotError(
-            f"LeRobot's robot failed ({type(error).__name__}: {error}).",
-            where="lerobot",
-            remedy="Look at its cable and its power.",
-        ) from error
+def _named() -> AbstractContextManager[None]:
+    return failures_named("LeRobot's robot", where="lerobot", remedy="Look at its cable and its power.")

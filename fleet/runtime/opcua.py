@@ -6,8 +6,8 @@ whoever drives it is alive; safety is its and the hardware's business, never thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fleet.place import RobotError
 from fleet.runtime.loop import Clock, Monotonic
-from fleet.runtime.robot import Numbers, Observed
+from fleet.runtime.robot import Numbers, Observed, failures_named
 from skills.errors import ContractError
 from skills.manifest import Channel, Contract
 
@@ -178,16 +178,5 @@ def _scales(channels: tuple[Channel, ...]) -> NDArray[np.float64]:
     return np.concatenate([np.full(each.size, each.scale) for each in channels])
 
 
-@contextmanager
-def _named() -> Iterator[None]:
-    """Whatever the library raises is a robot that failed."""
-    try:
-        yield
-    except RobotError:
-        raise
-    except Exception as error:
-        raise RobotError(
-            f"the OPC UA server failed ({type(error).__name__}: {error}).",
-            where="opcua",
-            remedy="Look at the PLC.",
-        ) from error
+def _named() -> AbstractContextManager[None]:
+    return failures_named("the OPC UA server", where="opcua", remedy="Look at the PLC.")

@@ -6,13 +6,17 @@ may move is `fleet.runtime.guards`' to say; a driver that knows better sends les
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Joints", "Numbers", "Observed", "Robot"]
+from fleet.place import RobotError
+
+__all__ = ["Joints", "Numbers", "Observed", "Robot", "failures_named"]
 
 Numbers = NDArray[np.float32]
 
@@ -69,3 +73,20 @@ class Robot(Protocol):
 
     def disconnect(self) -> None:
         """Close the connection; it stands still from then on."""
+
+
+@contextmanager
+def failures_named(what: str, *, where: str, remedy: str) -> Iterator[None]:
+    """Whatever a driver's library raises is a robot that failed.
+
+    Raises:
+        RobotError: It raised something.
+    """
+    try:
+        yield
+    except RobotError:
+        raise
+    except Exception as error:
+        raise RobotError(
+            f"{what} failed ({type(error).__name__}: {error}).", where=where, remedy=remedy
+        ) from error

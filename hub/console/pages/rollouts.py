@@ -22,7 +22,7 @@ from hub.console.words import plural, score_in_words
 from skills.messages.rollouts import RolloutCounts, RolloutView
 from skills.messages.skills import SkillView, VersionView
 
-__all__ = ["page"]
+__all__ = ["STANDING", "page"]
 
 STATES: dict[str, str] = {
     "": later("all"),
@@ -90,7 +90,7 @@ def counts_in_words(counts: RolloutCounts) -> str:
     )
 
 
-COLUMNS: tuple[Column[RolloutView], ...] = (
+STANDING: tuple[Column[RolloutView], ...] = (
     Column(
         later("Roll-out"),
         lambda each, _now: f"{each.skill} v{each.new}",
@@ -104,6 +104,10 @@ COLUMNS: tuple[Column[RolloutView], ...] = (
         lambda each, _now: _("{number} of {total}", number=each.ring, total=len(each.rings)),
         look="number",
     ),
+)
+"""Which one it is, and how far."""
+COLUMNS: tuple[Column[RolloutView], ...] = (
+    *STANDING,
     Column(later("Why"), lambda each, _now: each.reason),
     Column(later("Began"), at=lambda each: each.created_at),
 )

@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse
 
 from hub.access.principal import Viewer
 from hub.console.beginning import FirstSteps
-from hub.console.claims import badge_of
 from hub.console.elements import (
     Badge,
     Entries,
@@ -30,6 +29,7 @@ from hub.console.grids import Column, grid
 from hub.console.happenings import address_of, in_words
 from hub.console.language import _, later
 from hub.console.live import live
+from hub.console.pages.rollouts import STANDING
 from hub.console.queries.start import StartPage, read_start
 from hub.console.words import amount, count, plural, progress
 from skills.messages.campaigns import CampaignView
@@ -68,19 +68,7 @@ NEEDS: dict[NeedKind, str] = {
 """Where a person goes on."""
 
 ROLLING: tuple[Column[RolloutView], ...] = (
-    Column(
-        later("Roll-out"),
-        lambda each, _now: f"{each.skill} v{each.new}",
-        look="name",
-        target=lambda each: f"/rollouts/{each.rollout_id}",
-        aside=lambda each, _now: _("in place of v{version}", version=each.old),
-    ),
-    Column(later("State"), lambda each, _now: badge_of(each.state), look="badge"),
-    Column(
-        later("Ring"),
-        lambda each, _now: _("{number} of {total}", number=each.ring, total=len(each.rings)),
-        look="number",
-    ),
+    *STANDING,
     Column(later("Since"), at=lambda each: each.rings[each.ring - 1].opened_at, never=later("not yet")),
 )
 HAPPENED: tuple[Column[Event], ...] = (
